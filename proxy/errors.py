@@ -1,0 +1,153 @@
+"""What a client sees when something went wrong.
+
+Rule: every failure that reaches a client is a ``ProxyError``; its status and type are one row of
+the table in docs/protocol.md section 5. Nothing here knows Flask, requests or the upstream's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TYPE_FOR_STATUS: Mapping[int, str] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    408: "timeout_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    415: "invalid_request_error",
+    429: "rate_limit_error",
+    500: "api_error",
+    502: "api_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""Error ``type`` of docs/protocol.md section 5 for each HTTP status that this proxy sends."""
+
+NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
+"""Tells Anthropic SDKs and Claude Code that a repetition cannot help (docs/protocol.md section 5)."""
+
+
+class ProxyError(Exception):
+    """A failure with the HTTP status and Anthropic error type that the client gets.
+
+    ``headers`` are sent with the error: ``retry-after``, ``x-should-retry`` and their like.
+    """
+
+    status = 500
+
+    def __init__(self, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers: dict[str, str] = dict(headers or {})
+
+    @property
+    def type(self) -> str:
+        return TYPE_FOR_STATUS.get(self.status, "api_error")
+
+    def to_error(self) -> dict[str, str]:
+        """The ``error`` member of an Anthropic error body: ``{"type", "message"}``."""
+        return {"type": self.type, "message": self.message}
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """The whole body: ``{"type": "error", "error": {...}, "request_id"}``."""
+        return {"type": "error", "error": self.to_error(), "request_id": request_id}
+
+
+class InvalidRequest(ProxyError):
+    """The client's request is wrong; the message is ``PATH: TEXT`` of docs/protocol.md section 9."""
+
+    status = 400
+
+
+class UnsupportedContent(InvalidRequest):
+    """A valid request holds something that this upstream cannot carry."""
+
+
+class AuthenticationFailed(ProxyError):
+    status = 401
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=NO_RETRY)
+
+
+class PermissionDenied(ProxyError):
+    status = 403
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=NO_RETRY)
+
+
+class NotFound(ProxyError):
+    status = 404
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=NO_RETRY)
+
+
+class MethodNotAllowed(ProxyError):
+    status = 405
+
+
+class BodyTimeout(ProxyError):
+    """The request's body did not arrive in time."""
+
+    status = 408
+
+
+class RequestTooLarge(ProxyError):
+    status = 413
+
+
+class UnsupportedMediaType(ProxyError):
+    status = 415
+
+
+class Overloaded(ProxyError):
+    status = 529
+
+
+class UpstreamError(ProxyError):
+    """The upstream failed or refused.
+
+    ``status`` is the status for the client. ``upstream_status`` is what the upstream answered (None
+    without an HTTP answer), ``code`` and ``param`` come from its error object, ``text`` is its own
+    message before any rewording: healing reads these. ``quoted`` tells that the words are the
+    upstream's, which may repeat what it was sent; without ``text`` they are ours.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 502,
+        upstream_status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        text: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, headers=headers)
+        self.status = status
+        self.upstream_status = upstream_status
+        self.code = code
+        self.param = param
+        self.text = message if text is None else text
+        self.quoted = text is not None
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream did not connect, answer or go on in time."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=504)
+
+
+class ClientGone(ProxyError):
+    """The client closed its connection; nobody reads the answer. 499 appears in the log only."""
+
+    status = 499
