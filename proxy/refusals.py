@@ -1,0 +1,157 @@
+"""What an upstream's refusal says: which item of the request it names, which limit it states.
+
+Rule: a word counts only right next to a complaint ("unsupported", "unknown", "not permitted" ...),
+in the upstream's own words: everything from where the text starts to quote the request is cut off,
+so that a prompt which talks about parameters changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from proxy.errors import UpstreamError
+
+LONGEST_TEXT = 1000
+"""Characters of an error text that are looked at: the complaint comes first."""
+
+PARTS = "(?:inputs?|messages|tools|prompt|content)"
+QUOTED_REQUEST = re.compile(
+    rf"""['"]{PARTS}['"]\s*:\s*[\[{{"']|\b{PARTS}\s*(?:=\s*[\[{{"']|:\s*[\[{{])"""
+)
+"""Where a text begins to repeat the request: ``"input": {``, ``messages = [``."""
+
+COMPLAINT = (
+    r"(?:unsupported|(?:not|n't) (?:currently |yet )?support|unknown|unrecogni[sz]ed"
+    r"|invalid(?!_request)|not (?:permitted|allowed|available|compatible|one of)|extra.?inputs"
+    r"|extra_forbidden|unexpected|cannot find field|unavailable|incompatible|deprecated"
+    r"|only \S.{0,30}(?:allowed|supported)|不支持|无效|非法|不合法|参数错误|未知)"
+)
+UNKNOWN_FIELD = (
+    r"(?:unsupported|(?:not|n't) (?:currently |yet )?support|unknown|unrecogni[sz]ed"
+    r"|invalid (?:request )?(?:param|field|arg|key|prop)|not (?:permitted|allowed)|extra.?inputs"
+    r"|extra_forbidden|unexpected|cannot find field|deprecated|不支持|未知)"
+)
+"""Complaints about the field itself, not about its value."""
+
+WRONG_VALUE = f"(?:{COMPLAINT}|must be|should be)"
+"""Complaints about a value of a kind, such as ``response_format.type``."""
+
+GAP = r"(?:(?![.!?;] |[{}]|\n\n).){0,60}?"
+"""Between a complaint and what it is about: short, within one sentence and one JSON object."""
+
+NOT_IN_SCHEMA = "".join(
+    f"(?<!properties{joint})"
+    for joint in (r"\.", "/", r"\['", r"\[\"", "', '", "','", '", "', '","')
+)
+"""A property of the client's own tool may be called ``temperature`` too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An upstream's 400 about one request body, ready for questions."""
+
+    text: str
+    """Its own words, lower case, without what it quotes of the request."""
+    param: str
+    """The path that its error object names, "" for none; always of a field that was sent."""
+
+    def about(self, item: str, *, under: str = "", complaint: str = COMPLAINT) -> bool:
+        """Whether the refusal complains of ``item`` (a regular expression in lower case).
+
+        A named param decides alone, unless it is ``under``, the field that holds the item.
+        """
+        path = rf"{under}.*[.\]]" if under else ""
+        if re.fullmatch(rf"{path}(?:{item})(?:[.\[].*)?", self.param):
+            return True
+        if self.param and not (under and self.param.startswith(under)):
+            return False
+        return _complaint_pattern(item, complaint).search(self.text) is not None
+
+    def says(self, pattern: str) -> bool:
+        """Whether ``pattern`` (lower case) occurs in the refusal's own words."""
+        return re.search(pattern, self.text) is not None
+
+
+def refusal_of(error: UpstreamError, chat_body: Mapping[str, Any]) -> Refusal:
+    """Read ``error``, which answers ``chat_body``.
+
+    A param that names nothing in the body is ignored: gateways put request ids there.
+    """
+    text = error.text[:LONGEST_TEXT].lower()
+    quote = QUOTED_REQUEST.search(text)
+    param = (error.param or "").lower().removeprefix("body.")
+    named = re.split(r"[.\[]", param, maxsplit=1)[0]
+    return Refusal(
+        text=text[: quote.start()] if quote else text,
+        param=param if named in chat_body else "",
+    )
+
+
+@lru_cache(maxsize=64)
+def _complaint_pattern(item: str, complaint: str) -> re.Pattern[str]:
+    name = rf"(?<![\w-]){NOT_IN_SCHEMA}(?:{item})(?![\w-])"
+    return re.compile(f"{name}{GAP}{complaint}|{complaint}{GAP}{name}", re.DOTALL)
+
+
+# --- stated limits ------------------------------------------------------------------------------
+
+TOKENS = (
+    r"(?:max_?(?:completion_?|output_?|new_?)?tokens|max(?:imum)? tokens"
+    r"|(?:completion|output) tokens)"
+)
+NUMBER = r"[`'\" ]*(\d[\d,]*)"
+NEARBY = r"(?:(?!context).){0,120}?"
+INCLUSIVE_LIMITS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rf"at most{NUMBER}[`'\"]* (?:completion|output) tokens",
+        rf"{TOKENS}{NEARBY}\[\s*\d+\s*,{NUMBER}\s*\]",
+        rf"{TOKENS}{NEARBY}(?:less than or equal to|<=|≤|no (?:more|greater|larger) than|at most"
+        rf"|exceed|up to|between \d+ and){NUMBER}",
+        rf">{NUMBER},? which is the maximum (?:allowed )?(?:number of )?output tokens",
+        rf"{TOKENS}{NEARBY}(?:model limit of|maximum(?: allowed)?(?: value)?(?: \w+)?(?: is| of|:)?)"
+        rf"{NUMBER}",
+    )
+)
+EXCLUSIVE_LIMITS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rf"{TOKENS}{NEARBY} to{NUMBER}\s*\(exclusive\)",
+        rf"{TOKENS}{NEARBY}(?:less|lower|smaller) than{NUMBER}",
+    )
+)
+SUM = re.compile(r"\+ ?\W?max_")
+"""Prompt plus output: a context window, not a limit of the output."""
+
+
+def largest_output(refusal: Refusal) -> int | None:
+    """The largest output in tokens that the refusal says is allowed (docs/protocol.md 1.5)."""
+    if refusal.says(SUM.pattern):
+        return None
+    for patterns, excess in ((INCLUSIVE_LIMITS, 0), (EXCLUSIVE_LIMITS, 1)):
+        for pattern in patterns:
+            found = pattern.search(refusal.text)
+            if found:
+                return int(found[1].replace(",", "")) - excess
+    return None
+
+
+LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Every ``reasoning_effort``, lowest first."""
+
+SUPPORTED_VALUES = re.compile(
+    r"\b(?:(?:supported|allowed|valid|accepted|available|permitted) (?:values?|options?|levels?)"
+    r"|must be|should be|expected|one of)((?:(?!\. )[^\n]){0,160})"
+)
+LEVEL = re.compile(rf"(?<![\w-])(?:{'|'.join(LEVELS)})(?![\w-])")
+
+
+def supported_efforts(refusal: Refusal) -> tuple[str, ...]:
+    """The values of ``reasoning_effort`` that the refusal lists as supported, lowest first."""
+    listed = SUPPORTED_VALUES.search(refusal.text)
+    named = set(LEVEL.findall(listed[1])) if listed else set()
+    return tuple(level for level in LEVELS if level in named)
