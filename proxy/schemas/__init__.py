@@ -1,0 +1,21 @@
+"""What clients may send: shapes, rules and the words of a refusal.
+
+Rule: a request that comes out of here has every member that the converters read, in the right
+type; they index it without looking again.
+"""
+
+from __future__ import annotations
+
+from proxy.schemas.body import parse_json_object
+from proxy.schemas.models import ModelsQuery, load_models_query
+from proxy.schemas.request import load_count_request, load_message_request
+from proxy.schemas.request_rules import check_chat_support
+
+__all__ = [
+    "ModelsQuery",
+    "check_chat_support",
+    "load_count_request",
+    "load_message_request",
+    "load_models_query",
+    "parse_json_object",
+]

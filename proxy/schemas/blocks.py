@@ -1,0 +1,72 @@
+"""Shapes of the blocks that carry the client's material: text, images, documents, search results.
+
+Rule: a block requires what the converters read from it and nothing else (docs/protocol.md 1.2).
+"""
+
+from __future__ import annotations
+
+from proxy.schemas import wording
+from proxy.schemas.fields import Items, Object, OrItems, Tagged, Text, WireSchema
+from proxy.schemas.sources import IMAGE_SOURCES, Base64Pdf, File, PlainText, Url
+
+
+class Block(WireSchema):
+    cache_control = Object()
+
+
+class Marker(Block):
+    """A block that goes on as a whole or not at all: nothing in it is looked at."""
+
+
+class TextBlock(Block):
+    text = Text(required=True)
+
+
+class ImageBlock(Block):
+    source = Tagged(IMAGE_SOURCES, required=True)
+
+
+TEXT_BLOCKS = {"text": TextBlock()}
+ILLUSTRATED_BLOCKS = {**TEXT_BLOCKS, "image": ImageBlock()}
+
+
+class BlockSource(WireSchema):
+    content = OrItems(
+        Text(), Tagged(ILLUSTRATED_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST, required=True
+    )
+
+
+DOCUMENT_SOURCES = {
+    "base64": Base64Pdf(),
+    "text": PlainText(),
+    "content": BlockSource(),
+    "url": Url(),
+    "file": File(),
+}
+
+
+class DocumentBlock(Block):
+    source = Tagged(DOCUMENT_SOURCES, required=True)
+    title = Text()
+    context = Text()
+    citations = Object()
+
+
+class SearchResultBlock(Block):
+    source = Text(required=True)
+    title = Text(required=True)
+    content = Items(Tagged(TEXT_BLOCKS), required=True)
+
+
+class ToolReferenceBlock(Block):
+    tool_name = Text(required=True)
+
+
+RESULT_BLOCKS = {
+    **ILLUSTRATED_BLOCKS,
+    "document": DocumentBlock(),
+    "search_result": SearchResultBlock(),
+    "tool_reference": ToolReferenceBlock(),
+    "browser_state": Marker(),
+}
+"""What a ``tool_result`` may hold."""

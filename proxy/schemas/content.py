@@ -1,0 +1,115 @@
+"""Shapes of the blocks that a turn may hold.
+
+Rule: every block type of docs/protocol.md section 1.2 has its row in ``BLOCKS``; any other type is
+refused. Blocks that are dropped need their type only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.schemas import wording
+from proxy.schemas.blocks import RESULT_BLOCKS, TEXT_BLOCKS, Block, Marker
+from proxy.schemas.body import decode_json
+from proxy.schemas.fields import (
+    Flag,
+    OrItems,
+    Tagged,
+    Text,
+    Wire,
+    WireSchema,
+)
+from proxy.schemas.server_results import RESULTS
+
+RESULT = Tagged(RESULTS, tolerant=True)
+
+
+class ToolInput(Wire):
+    """An object, or the JSON text of one."""
+
+    refusal = wording.NOT_OBJECT
+
+    def kind(self, value: Any) -> bool:
+        if type(value) is dict:
+            return True
+        if type(value) is not str:
+            return False
+        try:
+            return type(decode_json(value.encode())) is dict
+        except ValueError:
+            return False
+
+
+class ToolUseBlock(Block):
+    id = Text(required=True)
+    name = Text(required=True)
+    input = ToolInput(required=True)
+
+
+class ToolResultBlock(Block):
+    tool_use_id = Text(required=True)
+    content = OrItems(Text(), Tagged(RESULT_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST)
+    is_error = Flag()
+
+
+class ThinkingBlock(WireSchema):
+    thinking = Text(required=True)
+    signature = Text()
+
+
+class RedactedThinkingBlock(WireSchema):
+    data = Text(required=True)
+
+
+class ServerToolResultBlock(Block):
+    tool_use_id = Text(required=True)
+    content = OrItems(RESULT, RESULT, refusal=wording.NOT_LIST_OR_OBJECT, required=True)
+
+
+class McpToolResultBlock(Block):
+    tool_use_id = Text(required=True)
+    content = OrItems(Text(), Tagged(TEXT_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST)
+    is_error = Flag()
+
+
+class MidConversationSystemBlock(Block):
+    text = Text()
+    content = OrItems(Text(), Tagged(TEXT_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST)
+
+
+class CompactionBlock(Block):
+    content = Text()
+
+
+SERVER_RESULT_TYPES = (
+    "web_search_tool_result",
+    "web_fetch_tool_result",
+    "code_execution_tool_result",
+    "bash_code_execution_tool_result",
+    "text_editor_code_execution_tool_result",
+    "tool_search_tool_result",
+    "advisor_tool_result",
+)
+DROPPED_TYPES = (
+    "container_upload",
+    "fallback",
+    "mcp_tool_listing",
+    "tool_addition",
+    "tool_removal",
+    "connector_text",
+)
+BLOCKS: dict[str, WireSchema] = {
+    **{tag: RESULT_BLOCKS[tag] for tag in ("text", "image", "document", "search_result")},
+    "tool_use": ToolUseBlock(),
+    "tool_result": ToolResultBlock(),
+    "thinking": ThinkingBlock(),
+    "redacted_thinking": RedactedThinkingBlock(),
+    "server_tool_use": ToolUseBlock(),
+    **dict.fromkeys(SERVER_RESULT_TYPES, ServerToolResultBlock()),
+    "mcp_tool_use": ToolUseBlock(),
+    "mcp_tool_result": McpToolResultBlock(),
+    "mid_conv_system": MidConversationSystemBlock(),
+    "compaction": CompactionBlock(),
+    **dict.fromkeys(DROPPED_TYPES, Marker()),
+}
+BLOCK = Tagged(BLOCKS)

@@ -1,0 +1,267 @@
+"""marshmallow fields in the wording of docs/protocol.md section 9, each with a fast check.
+
+Rule: a field is the one source of two things, the worded refusal (``deserialize``) and the plain
+yes or no (``check()``), and both rest on the same predicates. Nothing is converted or copied: the
+original value is what goes on. Null is absent for every field that is not required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow.validate import OneOf
+
+from proxy.schemas import wording
+
+Check = Callable[[Any], bool]
+
+_INT64 = 2.0**63
+
+
+class Wire(fields.Field[Any]):
+    """A field that accepts what ``kind`` accepts, then asks its validators."""
+
+    refusal: str = wording.NOT_OBJECT
+    json_type: type | None = None
+    """The one type that ``kind`` accepts, where it comes down to that."""
+
+    def kind(self, value: Any) -> bool:
+        """Whether ``value`` is of the field's own type."""
+        return self.json_type is None or type(value) is self.json_type
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("allow_none", not kwargs.get("required", False))
+        super().__init__(**kwargs)
+        self.error_messages |= {
+            "required": wording.REQUIRED,
+            "null": self.refusal,
+            "invalid": self.refusal,
+        }
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not self.kind(value):
+            raise self.make_error("invalid")
+        return value
+
+    def check(self) -> Check:
+        """The predicate for values that are not null."""
+        if not self.validators:
+            return self.kind
+        if len(self.validators) == 1 and isinstance(self.validators[0], OneOf):
+            choices = tuple(self.validators[0].choices)
+            return lambda value: type(value) is str and value in choices
+        return self._check_with_validators
+
+    def _check_with_validators(self, value: Any) -> bool:
+        if not self.kind(value):
+            return False
+        try:
+            for validator in self.validators:
+                validator(value)
+        except ValidationError:
+            return False
+        return True
+
+
+class Text(Wire, fields.String):
+    refusal = wording.NOT_TEXT
+    json_type = str
+
+
+class Integer(Wire, fields.Integer):
+    refusal = wording.NOT_INTEGER
+
+    def kind(self, value: Any) -> bool:
+        """5 and 5.0, but neither true nor a float that no 64-bit integer can hold."""
+        if type(value) is float:
+            return value.is_integer() and -_INT64 < value < _INT64
+        return type(value) is int
+
+
+class Number(Wire, fields.Float):
+    refusal = wording.NOT_NUMBER
+
+    def kind(self, value: Any) -> bool:
+        return type(value) is int or type(value) is float
+
+
+class Flag(Wire, fields.Boolean):
+    refusal = wording.NOT_FLAG
+    json_type = bool
+
+
+class Object(Wire, fields.Dict):
+    """An object whose members are the client's own: tool inputs, JSON schemas."""
+
+    refusal = wording.NOT_OBJECT
+    json_type = dict
+
+
+class Choice(Wire):
+    """One of a few words; anything else, of whatever type, is told the words."""
+
+    def __init__(self, *choices: str, **kwargs: Any) -> None:
+        self.refusal = wording.one_of(choices)
+        super().__init__(validate=OneOf(choices, error=self.refusal), **kwargs)
+
+
+class WireSchema(Schema):
+    """An object with known members; unknown ones are tolerated."""
+
+    error_messages = {"type": wording.NOT_OBJECT}  # noqa: RUF012
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+def schema_check(schema: Schema) -> Check:
+    """The predicate that says what ``schema.validate`` says, many times faster."""
+    members = tuple(
+        (name, field.required, *_member_check(field)) for name, field in schema.load_fields.items()
+    )
+
+    def accepts(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        get = value.get
+        for name, required, json_type, check in members:
+            member = get(name)
+            if member is None:
+                if required:
+                    return False
+            elif type(member) is not json_type and (check is None or not check(member)):
+                return False
+        return True
+
+    return accepts
+
+
+def _member_check(field: fields.Field[Any]) -> tuple[type | None, Check | None]:
+    """A type that says all, or a predicate to be asked whatever the type."""
+    if not isinstance(field, Wire):
+        raise TypeError(f"{field!r} has no fast check")
+    if field.json_type is not None and not field.validators:
+        return field.json_type, None
+    return None, field.check()
+
+
+class Shape(Wire, fields.Nested):
+    """A nested object of one schema."""
+
+    def __init__(self, nested: type[WireSchema], **kwargs: Any) -> None:
+        super().__init__(nested=nested, **kwargs)
+
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
+    ) -> Any:
+        if errors := self.schema.validate(value):
+            raise ValidationError(errors)
+        return value
+
+    def check(self) -> Check:
+        return schema_check(self.schema)
+
+
+class Tagged(Wire):
+    """A union of objects told apart by ``type``; errors name the member that was meant.
+
+    ``tolerant``: objects with a tag of no member are accepted as they are.
+    """
+
+    def __init__(
+        self, members: Mapping[str, WireSchema], *, tolerant: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.members = members
+        self.tolerant = tolerant
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if type(value) is not dict:
+            raise ValidationError(wording.NOT_OBJECT)
+        tag = value.get("type")
+        if tag is None:
+            raise ValidationError(wording.NO_TAG)
+        member = self.members.get(tag) if type(tag) is str else None
+        if member is not None:
+            if errors := member.validate(value):
+                raise ValidationError({tag: errors})
+        elif not self.tolerant or type(tag) is not str:
+            raise ValidationError(wording.unknown_tag(tag, tuple(self.members)))
+        return value
+
+    def check(self) -> Check:
+        checks = {tag: schema_check(member) for tag, member in self.members.items()}
+        tolerant = self.tolerant
+
+        def accepts(value: Any) -> bool:
+            if type(value) is not dict:
+                return False
+            tag = value.get("type")
+            if type(tag) is not str:
+                return False
+            member = checks.get(tag)
+            return tolerant if member is None else member(value)
+
+        return accepts
+
+
+class Items(Wire, fields.List[Any]):
+    """A list of one kind of field; the refusal names the first bad item only."""
+
+    refusal = wording.NOT_LIST
+
+    def __init__(self, inner: Wire, **kwargs: Any) -> None:
+        super().__init__(cls_or_instance=inner, **kwargs)
+        inner.allow_none = False  # null is absent for a member, but an item cannot be absent
+        self.item = inner
+        self.accepts_item = inner.check()
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if type(value) is not list:
+            raise self.make_error("invalid")
+        for index, each in enumerate(value):
+            # A worded check costs a hundred times the plain one: a long list is worded once.
+            if not self.accepts_item(each):
+                self._word(index, each)
+        return value
+
+    def _word(self, index: int, each: Any) -> None:
+        try:
+            self.item.deserialize(each)
+        except ValidationError as error:
+            raise ValidationError({index: error.messages}) from None
+
+    def check(self) -> Check:
+        accepts_item = self.accepts_item
+        if self.validators:
+            passes = self._check_with_validators
+            return lambda value: (
+                type(value) is list and all(map(accepts_item, value)) and passes(value)
+            )
+        return lambda value: type(value) is list and all(map(accepts_item, value))
+
+
+class OrItems(Wire):
+    """Either one value of ``single`` or a list of ``inner``."""
+
+    def __init__(self, single: Wire, inner: Wire, refusal: str, **kwargs: Any) -> None:
+        self.refusal = refusal
+        super().__init__(**kwargs)
+        self.single = single
+        self.items = Items(inner)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if type(value) is list:
+            return self.items.deserialize(value)
+        try:
+            self.single.deserialize(value)
+        except ValidationError as error:
+            wrong_kind = error.messages == [self.single.refusal]
+            raise ValidationError(self.refusal if wrong_kind else error.messages) from None
+        return value
+
+    def check(self) -> Check:
+        accepts_single, accepts_items = self.single.check(), self.items.check()
+        return lambda value: accepts_items(value) if type(value) is list else accepts_single(value)

@@ -1,0 +1,165 @@
+"""Shape of a message request.
+
+Rule: ``MessageRequest`` names the top-level members in the order in which errors are told
+(docs/protocol.md section 9). A member is checked because something reads it; the rest is tolerated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+from marshmallow.validate import Length, Range
+
+from proxy.schemas import wording
+from proxy.schemas.content import BLOCK
+from proxy.schemas.fields import (
+    Check,
+    Choice,
+    Flag,
+    Integer,
+    Items,
+    Number,
+    Object,
+    OrItems,
+    Shape,
+    Tagged,
+    Text,
+    Wire,
+    WireSchema,
+    schema_check,
+)
+from proxy.schemas.tools import TOOL_CHOICES, Tool
+
+NESTED = (Items, OrItems, Shape, Tagged)
+"""Fields whose values are checked beyond the first level."""
+
+ROLES = ("user", "assistant", "system")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+
+NOT_NEGATIVE = Range(min=0, error="Input should be greater than or equal to 0")
+AT_LEAST_ONE = Range(min=1, error="Input should be greater than or equal to 1")
+AT_MOST_ONE = Range(max=1, error="Input should be less than or equal to 1")
+
+
+def check_stop_sequences(sequences: list[str]) -> None:
+    """Raise ValidationError for a sequence that every answer would match or none."""
+    if not all(map(str.strip, sequences)):
+        raise ValidationError("each stop sequence must contain non-whitespace")
+
+
+class Turn(WireSchema):
+    role = Choice(*ROLES, required=True)
+    content = OrItems(Text(), BLOCK, refusal=wording.NOT_TEXT_OR_LIST, required=True)
+
+
+class ConfigurationTurn(WireSchema):
+    """A system turn that only carries ``output_config``: it needs no content."""
+
+    role = Choice("system", required=True)
+    content = OrItems(Text(), BLOCK, refusal=wording.NOT_TEXT_OR_LIST)
+
+
+class TurnField(Wire):
+    """A turn of the history."""
+
+    _turn = Turn()
+    _configuration_turn = ConfigurationTurn()
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        schema = self._configuration_turn if _only_configures(value) else self._turn
+        if errors := schema.validate(value):
+            raise ValidationError(errors)
+        return value
+
+    def check(self) -> Check:
+        accepts_turn = schema_check(self._turn)
+        accepts_configuration = schema_check(self._configuration_turn)
+
+        def accepts(value: Any) -> bool:
+            return accepts_turn(value) or (_only_configures(value) and accepts_configuration(value))
+
+        return accepts
+
+
+def _only_configures(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and value.get("role") == "system"
+        and value.get("content") is None
+        and bool(value.get("output_config"))
+    )
+
+
+class ThinkingMode(WireSchema):
+    display = Text()
+
+
+class ThinkingBudget(ThinkingMode):
+    budget_tokens = Integer(required=True, validate=AT_LEAST_ONE)
+
+
+THINKING = {
+    "enabled": ThinkingBudget(),
+    "adaptive": ThinkingMode(),
+    "disabled": ThinkingMode(),
+    "between_tools": ThinkingMode(),
+}
+
+
+class OutputFormat(WireSchema):
+    type = Choice("json_schema", required=True)
+    schema = Object(required=True)
+
+
+class OutputConfig(WireSchema):
+    effort = Choice(*EFFORTS)
+    format = Shape(OutputFormat)
+
+
+class Metadata(WireSchema):
+    user_id = Text()
+
+
+class MessageRequest(WireSchema):
+    model = Text(
+        required=True, validate=Length(min=1, error="String should have at least 1 character")
+    )
+    messages = Items(
+        TurnField(),
+        required=True,
+        validate=Length(min=1, error="at least one message is required"),
+    )
+    max_tokens = Integer(required=True, validate=NOT_NEGATIVE)
+    system = OrItems(Text(), BLOCK, refusal=wording.NOT_TEXT_OR_LIST)
+    stop_sequences = Items(Text(), validate=check_stop_sequences)
+    stream = Flag()
+    temperature = Number(validate=(NOT_NEGATIVE, AT_MOST_ONE))
+    top_p = Number(validate=(NOT_NEGATIVE, AT_MOST_ONE))
+    top_k = Integer(validate=NOT_NEGATIVE)
+    tools = Items(Tool())
+    tool_choice = Tagged(TOOL_CHOICES)
+    thinking = Tagged(THINKING)
+    output_config = Shape(OutputConfig)
+    output_format = Shape(OutputFormat)
+    metadata = Shape(Metadata)
+    service_tier = Text()
+
+
+class DefaultedMessageRequest(MessageRequest):
+    """Where the operator set a default: ``max_tokens`` may be missing or negative."""
+
+    max_tokens = Integer()
+
+
+def envelope_of(full: WireSchema) -> Schema:
+    """What marshmallow itself checks of every request: ``full`` with its nested members raw.
+
+    Nested members that may be missing are left out: there is nothing to check of them here.
+    """
+    members: dict[str, fields.Field[Any]] = {
+        name: fields.Raw(required=True) if isinstance(field, NESTED) else field
+        for name, field in full.load_fields.items()
+        if field.required or not isinstance(field, NESTED)
+    }
+    return WireSchema.from_dict(members)()

@@ -1,0 +1,139 @@
+"""A client's bytes -> a request that the converters may trust.
+
+Rule: one pass of plain checks decides; the nested schema runs only to word a refusal, and what it
+does not refuse after all is accepted. What goes on is the client's own object: only 5.0 becomes 5,
+a ``tool_choice`` that is a bare word becomes its object, and members that are null are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from proxy.errors import InvalidRequest
+from proxy.schemas import wording
+from proxy.schemas.body import parse_json_object
+from proxy.schemas.fields import Check, Integer, WireSchema
+from proxy.schemas.messages import (
+    NESTED,
+    DefaultedMessageRequest,
+    MessageRequest,
+    envelope_of,
+)
+from proxy.schemas.request_rules import check_image_sizes, check_strict, check_tools
+from proxy.schemas.tools import CUSTOM, TOOL_INTEGERS
+from proxy.schemas.turn_rules import check_pairing, check_turns
+
+BARE_CHOICES = ("auto", "any", "none")
+"""``tool_choice`` as some clients write it (edge case 95c)."""
+
+
+class RequestShape:
+    """One kind of request: the fast check and the schema that words what it refuses."""
+
+    def __init__(self, full: WireSchema) -> None:
+        self.full = full
+        self._envelope = envelope_of(full)
+        self._checks: dict[str, Check] = {
+            name: field.check()
+            for name, field in full.load_fields.items()
+            if isinstance(field, NESTED)
+        }
+        self._integers = [
+            name for name, field in full.load_fields.items() if isinstance(field, Integer)
+        ]
+
+    def accepts(self, request: dict[str, Any]) -> bool:
+        """Whether every field is right, by marshmallow at the top and plain checks below."""
+        if self._envelope.validate(request):
+            return False
+        for name, check in self._checks.items():
+            member = request.get(name)
+            if member is not None and not check(member):
+                return False
+        return True
+
+    def check_fields(self, request: dict[str, Any]) -> None:
+        """Raise InvalidRequest for the first wrong field."""
+        if self.accepts(request):
+            return
+        errors = self.full.validate(request)
+        if errors:
+            raise InvalidRequest(wording.first_error(errors))
+
+    def normalise(self, request: dict[str, Any]) -> None:
+        """Take out null members and turn 5.0 into 5, in place; only after ``check_fields``."""
+        for name in [name for name, value in request.items() if value is None]:
+            del request[name]
+        _to_integers(request, self._integers)
+        thinking = request.get("thinking")
+        if thinking is not None and thinking["type"] == "enabled":
+            _to_integers(thinking, ("budget_tokens",))
+        for tool in request.get("tools", ()):
+            if tool.get("type") not in (None, CUSTOM):
+                _to_integers(tool, TOOL_INTEGERS)
+
+
+def _to_integers(members: dict[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        if type(members.get(name)) is float:
+            members[name] = int(members[name])
+
+
+MESSAGE = RequestShape(MessageRequest())
+DEFAULTED_MESSAGE = RequestShape(DefaultedMessageRequest())
+COUNT = RequestShape(MessageRequest(exclude=("max_tokens", "stream")))
+
+
+def load_message_request(
+    body: bytes | dict[str, Any],
+    *,
+    strict: bool = False,
+    api_version: str | None = None,
+    image_max_chars: int = 0,
+    max_tokens_required: bool = True,
+) -> dict[str, Any]:
+    """The decoded body of ``POST /v1/messages``, checked as docs/protocol.md section 9 says.
+
+    ``api_version`` is the ``anthropic-version`` header; it matters with ``strict`` only.
+    ``image_max_chars`` bounds the base64 text of each image, 0 is off. Without
+    ``max_tokens_required`` that member may be missing or negative (docs/features.md "max_tokens").
+    Raises InvalidRequest for the first fault; no other exception for any body.
+    """
+    shape = MESSAGE if max_tokens_required else DEFAULTED_MESSAGE
+    return _load(body, shape, strict, api_version, image_max_chars)
+
+
+def load_count_request(
+    body: bytes | dict[str, Any],
+    *,
+    strict: bool = False,
+    api_version: str | None = None,
+    image_max_chars: int = 0,
+) -> dict[str, Any]:
+    """As ``load_message_request``, for ``count_tokens``: ``max_tokens``, ``stream`` are ignored."""
+    return _load(body, COUNT, strict, api_version, image_max_chars)
+
+
+def _load(
+    body: bytes | dict[str, Any],
+    shape: RequestShape,
+    strict: bool,
+    api_version: str | None,
+    image_max_chars: int,
+) -> dict[str, Any]:
+    request = parse_json_object(body) if isinstance(body, bytes) else body
+    choice = request.get("tool_choice")
+    if type(choice) is str and choice in BARE_CHOICES:
+        request["tool_choice"] = {"type": choice}
+    shape.check_fields(request)
+    shape.normalise(request)
+    turns = request["messages"]
+    check_turns(turns)
+    check_tools(request)
+    if strict:
+        check_strict(request, api_version)
+    if image_max_chars:
+        check_image_sizes(turns, image_max_chars)
+    check_pairing(turns)
+    return request

@@ -1,0 +1,101 @@
+"""What the members of a well-formed request owe each other and this upstream.
+
+Rule: each function is one rule over members whose shapes are known to be right, and raises
+InvalidRequest in the wording of docs/protocol.md section 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from proxy.errors import InvalidRequest, UnsupportedContent
+from proxy.schemas import wording
+
+Request = Mapping[str, Any]
+Block = Mapping[str, Any]
+
+SAMPLING_FREE_VERSION = "2026-10-21"
+"""The ``anthropic-version`` from which the real service takes no sampling parameters."""
+SAMPLING_FIELDS = ("temperature", "top_p", "top_k")
+MIN_STRICT_BUDGET = 1024
+
+
+def check_strict(request: Request, api_version: str | None) -> None:
+    """What only ``CLAUDE_PROXY_STRICT=true`` refuses (docs/protocol.md 1.1, 1.4)."""
+    if api_version == SAMPLING_FREE_VERSION:
+        for name in SAMPLING_FIELDS:
+            if request.get(name) is not None:
+                raise InvalidRequest(f"{name}: Extra inputs are not permitted")
+    thinking = request.get("thinking")
+    if thinking is None or thinking["type"] != "enabled":
+        return
+    budget = thinking["budget_tokens"]
+    if budget < MIN_STRICT_BUDGET:
+        raise InvalidRequest(
+            "thinking.enabled.budget_tokens: Input should be greater than or equal to "
+            f"{MIN_STRICT_BUDGET}"
+        )
+    max_tokens = request.get("max_tokens")
+    if type(max_tokens) is int and budget >= max_tokens:
+        raise InvalidRequest("`max_tokens` must be greater than `thinking.budget_tokens`")
+
+
+def check_tools(request: Request) -> None:
+    """Unique names, and a choice among the tools there are."""
+    names = [tool["name"] for tool in request.get("tools") or () if tool.get("name") is not None]
+    if len(names) != len(set(names)):
+        raise InvalidRequest("tools: Tool names must be unique.")
+    choice = request.get("tool_choice")
+    if choice is None or choice["type"] not in ("any", "tool"):
+        return
+    if not request.get("tools"):
+        raise InvalidRequest("tool_choice: may only be specified while providing tools")
+    if choice["type"] == "tool" and choice["name"] not in names:
+        name = wording.shown(choice["name"])
+        raise InvalidRequest(f"Tool '{name}' not found in provided tools")
+
+
+def check_image_sizes(turns: Sequence[Block], most: int) -> None:
+    """Refuse base64 images of more than ``most`` characters, in results and documents too."""
+    for index, turn in enumerate(turns):
+        for path, image in _images(turn.get("content"), f"messages.{index}.content"):
+            source = image["source"]
+            size = len(source["data"]) if source["type"] == "base64" else 0
+            if size > most:
+                raise InvalidRequest(
+                    f"{path}.image.source.base64: image exceeds the maximum of {most} characters: "
+                    f"{size} characters"
+                )
+
+
+def _images(content: Any, path: str) -> Iterator[tuple[str, Block]]:
+    if type(content) is not list:
+        return
+    for index, block in enumerate(content):
+        kind = block["type"]
+        if kind == "image":
+            yield f"{path}.{index}", block
+        elif kind == "tool_result":
+            yield from _images(block.get("content"), f"{path}.{index}.tool_result.content")
+        elif kind == "document" and block["source"]["type"] == "content":
+            inner = f"{path}.{index}.document.source.content.content"
+            yield from _images(block["source"]["content"], inner)
+
+
+def check_chat_support(request: Request) -> None:
+    """Refuse what no Chat Completions upstream can do (docs/protocol.md 1.1, last rows).
+
+    Raises UnsupportedContent for ``mcp_servers``, ``thread``, ``compaction`` and
+    ``container.skills``; empty lists and null are as good as absent.
+    """
+    container = request.get("container")
+    unsupported = {
+        "mcp_servers": request.get("mcp_servers") not in (None, []),
+        "thread": request.get("thread") is not None,
+        "compaction": request.get("compaction") is not None,
+        "container.skills": type(container) is dict and container.get("skills") not in (None, []),
+    }
+    for name, present in unsupported.items():
+        if present:
+            raise UnsupportedContent(f"{name}: not supported by this upstream")

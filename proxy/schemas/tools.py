@@ -1,0 +1,180 @@
+"""Shapes of tool definitions and of ``tool_choice``.
+
+Rule: the families of docs/protocol.md section 1.3 are known by the beginning of their type, so a
+new date of a known tool is accepted; what a tool's own JSON schema says is the client's affair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError
+from marshmallow.validate import Length
+
+from proxy.schemas import wording
+from proxy.schemas.fields import (
+    Check,
+    Flag,
+    Integer,
+    Items,
+    Object,
+    Tagged,
+    Text,
+    WireSchema,
+    schema_check,
+)
+
+CUSTOM = "custom"
+NAME_CHARS = 128
+
+NAME_LENGTH = (
+    Length(min=1, error="String should have at least 1 character"),
+    Length(max=NAME_CHARS, error=f"String should have at most {NAME_CHARS} characters"),
+)
+
+
+class CustomTool(WireSchema):
+    name = Text(required=True, validate=NAME_LENGTH)
+    input_schema = Object(required=True)
+    description = Text()
+    strict = Flag()
+    input_examples = Items(Object())
+    cache_control = Object()
+
+
+class ClientTool(WireSchema):
+    """A tool with a schema of Anthropic's that the client executes."""
+
+    name = Text(required=True, validate=NAME_LENGTH)
+    display_width_px = Integer()
+    display_height_px = Integer()
+    display_number = Integer()
+    max_characters = Integer()
+    input_examples = Items(Object())
+    cache_control = Object()
+
+
+class HostedTool(WireSchema):
+    """A tool that Anthropic's servers execute, or a set of tools."""
+
+    name = Text(validate=NAME_LENGTH)
+    max_uses = Integer()
+    user_location = Object()
+    cache_control = Object()
+
+
+TOOL_INTEGERS = (
+    "display_width_px",
+    "display_height_px",
+    "display_number",
+    "max_characters",
+    "max_uses",
+)
+FAMILIES: dict[str, WireSchema] = {
+    "computer_toolset_": HostedTool(),
+    "browser_toolset_": HostedTool(),
+    "bash_": ClientTool(),
+    "text_editor_": ClientTool(),
+    "memory_": ClientTool(),
+    "computer_": ClientTool(),
+    "web_search_": HostedTool(),
+    "web_fetch_": HostedTool(),
+    "code_execution_": HostedTool(),
+    "tool_search_": HostedTool(),
+    "advisor_": HostedTool(),
+    "mcp_toolset": HostedTool(),
+}
+"""Beginnings of tool types; the first that fits decides."""
+
+KNOWN_TYPES = (
+    CUSTOM,
+    "bash_20241022",
+    "bash_20250124",
+    "text_editor_20241022",
+    "text_editor_20250124",
+    "text_editor_20250429",
+    "text_editor_20250728",
+    "memory_20250818",
+    "computer_20241022",
+    "computer_20250124",
+    "computer_20251124",
+    "computer_toolset_20260801",
+    "browser_toolset_20260801",
+    "web_search_20250305",
+    "web_search_20260209",
+    "web_search_20260318",
+    "web_fetch_20250910",
+    "web_fetch_20260209",
+    "web_fetch_20260309",
+    "web_fetch_20260318",
+    "code_execution_20250522",
+    "code_execution_20250825",
+    "code_execution_20260120",
+    "code_execution_20260521",
+    "tool_search_tool_bm25_20251119",
+    "tool_search_tool_regex_20251119",
+    "advisor_20260301",
+    "mcp_toolset",
+)
+"""What the refusal of an unknown type names."""
+
+
+class Tool(Tagged):
+    """A tool definition; without a type it is a custom one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__({CUSTOM: CustomTool(), **FAMILIES}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if type(value) is not dict:
+            raise ValidationError(wording.NOT_OBJECT)
+        tag = value.get("type")
+        if tag is None or tag == CUSTOM:
+            self._word_custom(value)
+            return value
+        family = _family(tag)
+        if family is None:
+            raise ValidationError(wording.unknown_tag(tag, KNOWN_TYPES))
+        if errors := self.members[family].validate(value):
+            raise ValidationError({tag: errors})
+        return value
+
+    def _word_custom(self, value: Any) -> None:
+        errors = self.members[CUSTOM].validate(value)
+        if not errors:
+            return
+        name = next(iter(errors))
+        # What is missing is missing in the tool: only here the union's member goes unnamed.
+        raise ValidationError(errors if errors[name] == [wording.REQUIRED] else {CUSTOM: errors})
+
+    def check(self) -> Check:
+        checks = {name: schema_check(member) for name, member in self.members.items()}
+        accepts_custom = checks[CUSTOM]
+
+        def accepts(value: Any) -> bool:
+            if type(value) is not dict:
+                return False
+            tag = value.get("type")
+            if tag is None or tag == CUSTOM:
+                return accepts_custom(value)
+            family = _family(tag)
+            return family is not None and checks[family](value)
+
+        return accepts
+
+
+def _family(tag: Any) -> str | None:
+    if type(tag) is not str:
+        return None
+    return next((family for family in FAMILIES if tag.startswith(family)), None)
+
+
+class Choice(WireSchema):
+    disable_parallel_tool_use = Flag()
+
+
+class NamedChoice(Choice):
+    name = Text(required=True)
+
+
+TOOL_CHOICES = {"auto": Choice(), "any": Choice(), "tool": NamedChoice(), "none": WireSchema()}

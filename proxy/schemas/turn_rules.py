@@ -1,0 +1,117 @@
+"""What the turns of a well-formed request owe each other.
+
+Rule: these hold between turns, so they run after every field was found right; pairing comes last
+of all (docs/protocol.md 2.7, section 9 and section 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proxy.errors import InvalidRequest
+from proxy.schemas import wording
+
+Turn = Mapping[str, Any]
+
+ROLE_FOR_BLOCK: Mapping[str, str] = {
+    "tool_result": "user",
+    "tool_use": "assistant",
+    "thinking": "assistant",
+    "redacted_thinking": "assistant",
+}
+"""Blocks that mean something else, or nothing, in another's mouth (edge case 22)."""
+
+
+def check_turns(turns: Sequence[Turn]) -> None:
+    """Raise InvalidRequest for an empty turn, or a block in a turn of the wrong role.
+
+    The final assistant turn may be empty; a system turn that only carries ``output_config`` has no
+    content at all.
+    """
+    last = len(turns) - 1
+    for index, turn in enumerate(turns):
+        content = turn.get("content")
+        if not content:
+            if content is not None and not (index == last and turn["role"] == "assistant"):
+                raise InvalidRequest(
+                    f"messages.{index}: all messages must have non-empty content except for the "
+                    "optional final assistant message"
+                )
+        elif type(content) is list:
+            _check_roles(index, turn["role"], content)
+
+
+def _check_roles(index: int, role: str, blocks: Sequence[Mapping[str, Any]]) -> None:
+    for position, block in enumerate(blocks):
+        wanted = ROLE_FOR_BLOCK.get(block["type"], role)
+        if wanted != role:
+            raise InvalidRequest(
+                f"messages.{index}.content.{position}: `{block['type']}` blocks can only be in "
+                f"`{wanted}` messages"
+            )
+
+
+def check_pairing(turns: Sequence[Turn]) -> None:
+    """Raise InvalidRequest unless every ``tool_use`` has its result in the turn after, and back.
+
+    Turns of one role in a row count as one, system turns do not count; calls that nothing follows
+    yet may stand open.
+    """
+    calls: dict[str, int] = {}
+    answered: set[str] = set()
+    orphan: str | None = None
+    previous = "assistant"
+    for index, turn in enumerate(turns):
+        role = turn["role"]
+        if role == "system":
+            continue
+        if role == "assistant":
+            if previous == "user":
+                _close_exchange(calls, answered, orphan)
+                calls, answered = {}, set()
+            for tool_id in _ids_in(turn, "tool_use", "id"):
+                calls.setdefault(tool_id, index)
+        else:
+            results = _ids_in(turn, "tool_result", "tool_use_id")
+            answered.update(results)
+            if orphan is None and not set(results).issubset(calls):
+                orphan = _orphan(turn, index, calls)
+        previous = role
+    if previous == "user":
+        _close_exchange(calls, answered, orphan)
+
+
+def _ids_in(turn: Turn, block_type: str, member: str) -> list[str]:
+    content = turn.get("content")
+    if type(content) is not list:
+        return []
+    return [block[member] for block in content if block["type"] == block_type]
+
+
+def _close_exchange(calls: Mapping[str, int], answered: set[str], orphan: str | None) -> None:
+    """Tell what an assistant turn and the user turn after it lack; the earlier one first."""
+    if not calls.keys() <= answered:
+        open_calls = {tool_id: index for tool_id, index in calls.items() if tool_id not in answered}
+        first = min(open_calls.values())
+        ids = ", ".join(tool_id for tool_id, index in open_calls.items() if index == first)
+        raise InvalidRequest(
+            f"messages.{first}: `tool_use` ids were found without `tool_result` blocks immediately "
+            f"after: {wording.shown(ids)}. Each `tool_use` block must have a corresponding "
+            "`tool_result` block in the next message."
+        )
+    if orphan is not None:
+        raise InvalidRequest(orphan)
+
+
+def _orphan(turn: Turn, index: int, calls: Mapping[str, int]) -> str:
+    position, tool_id = next(
+        (position, block["tool_use_id"])
+        for position, block in enumerate(turn["content"])
+        if block["type"] == "tool_result" and block["tool_use_id"] not in calls
+    )
+    return (
+        f"messages.{index}.content.{position}: unexpected `tool_use_id` found in `tool_result` "
+        f"blocks: {wording.shown(tool_id)}. Each `tool_result` block must have a corresponding "
+        "`tool_use` block in the previous message."
+    )

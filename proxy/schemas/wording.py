@@ -1,0 +1,60 @@
+"""The words of a refusal.
+
+Rule: a text that a client reads about a malformed request stands here, or beside the one rule that
+raises it, in the wording of docs/protocol.md section 9. Of the client's own values only names and
+ids are repeated, and those are cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+REQUIRED = "Field required"
+NOT_TEXT = "Input should be a valid string"
+NOT_INTEGER = "Input should be a valid integer"
+NOT_NUMBER = "Input should be a valid number"
+NOT_FLAG = "Input should be a valid boolean"
+NOT_OBJECT = "Input should be a valid dictionary"
+NOT_LIST = "Input should be a valid list"
+NOT_TEXT_OR_LIST = "Input should be a valid string or list"
+NOT_LIST_OR_OBJECT = "Input should be a valid list or dictionary"
+NO_TAG = "Unable to extract tag using discriminator 'type'"
+
+SHOWN_CHARS = 300
+"""Longest part of a client's own text that an error repeats."""
+
+WHOLE_OBJECT = "_schema"
+"""marshmallow's key for what is wrong with an object as a whole."""
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """``Input should be 'a', 'b' or 'c'``."""
+    words = [f"'{choice}'" for choice in choices]
+    return "Input should be " + " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def shown(text: str) -> str:
+    """A client's own name or id, cut where it is longer than any real one."""
+    return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
+
+
+def unknown_tag(tag: object, expected: Sequence[str]) -> str:
+    """The refusal of a union member that does not exist."""
+    names = ", ".join(f"'{name}'" for name in expected)
+    found = type(tag).__name__ if isinstance(tag, list | dict) else shown(str(tag))
+    return (
+        f"Input tag '{found}' found using 'type' does not match any of the expected tags: {names}"
+    )
+
+
+def first_error(errors: Mapping[Any, Any]) -> str:
+    """``path: text`` of the first error in marshmallow's nested mapping of errors."""
+    path: list[str] = []
+    found: Any = errors
+    while isinstance(found, Mapping):
+        key, found = next(iter(found.items()))
+        if key != WHOLE_OBJECT:
+            path.append(str(key))
+    text = found[0] if isinstance(found, list) else found
+    return f"{'.'.join(path)}: {text}" if path else str(text)
