@@ -1,0 +1,64 @@
+"""Which tokenizer fits a model.
+
+Rule: only names that ``tables.py`` can load are ever answered; a model that nobody knows gets
+the default (docs/protocol.md section 6).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from tiktoken import encoding_name_for_model
+
+from proxy.tokens.tables import DEFINITIONS, SHARED_TABLES
+
+DEFAULT_ENCODING = "cl100k_base"
+ENCODING_NAMES = (*DEFINITIONS, *SHARED_TABLES)
+
+ENCODING_FOR_PREFIX: Mapping[str, str] = {
+    "gpt-oss": "o200k_harmony",
+    "gpt-4o": "o200k_base",
+    "gpt-4.1": "o200k_base",
+    "gpt-4.5": "o200k_base",
+    "gpt-5": "o200k_base",
+    "gpt-6": "o200k_base",
+    "gpt-4": "cl100k_base",
+    "gpt-3.5": "cl100k_base",
+}
+"""What tiktoken's own list lacks; the first prefix that fits decides."""
+
+_O_SERIES = re.compile(r"o\d+(?![a-z\d])")
+
+
+def encoding_for(model: str, override: str | None = None) -> str:
+    """Name of the encoding that counts tokens for an upstream's ``model``.
+
+    ``override`` (the registry's ``encoding`` or TIKTOKEN_MODEL) is an encoding's or a model's name
+    and wins; ValueError when it is neither, so that the configuration can refuse it. Order:
+    docs/protocol.md section 6. A vendor before the name (``openai/gpt-4o``) does not matter.
+    """
+    if override is None:
+        return _known_encoding(model) or DEFAULT_ENCODING
+    name = override.strip()
+    found = name if name in ENCODING_NAMES else _known_encoding(name)
+    if found is None:
+        known = ", ".join(ENCODING_NAMES)
+        raise ValueError(f"{override!r} is neither an encoding ({known}) nor a known OpenAI model")
+    return found
+
+
+def _known_encoding(model: str) -> str | None:
+    name = model.rsplit("/", 1)[-1].strip().lower()
+    try:
+        encoding = encoding_name_for_model(name)
+    except KeyError:
+        encoding = ""
+    # tiktoken also knows completion models of 2022, whose encodings have no table here.
+    return encoding if encoding in ENCODING_NAMES else _encoding_by_prefix(name)
+
+
+def _encoding_by_prefix(name: str) -> str | None:
+    if _O_SERIES.match(name):
+        return "o200k_base"
+    return next((e for prefix, e in ENCODING_FOR_PREFIX.items() if name.startswith(prefix)), None)

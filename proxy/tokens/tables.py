@@ -1,0 +1,142 @@
+"""The tokenizer tables, from files of an installed package.
+
+Rule: nothing here can reach the network, and a table whose sha256 is not the one that tiktoken
+expects is not used. tiktoken's own loader downloads, so its ``Encoding`` is built directly; the
+package bpe-openai is only read, never imported, because its native module takes 74 MB.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import zlib
+from binascii import a2b_base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from tiktoken import Encoding
+
+PACKAGE = "bpe_openai"
+"""The installed package whose ``data`` folder holds ``<name>.tiktoken.gz``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """One encoding as tiktoken defines it (a test compares each field with tiktoken's own)."""
+
+    sha256: str
+    """Of the decompressed table."""
+    pattern: str
+    special_tokens: Mapping[str, int]
+
+
+DEFINITIONS: Mapping[str, _Definition] = {
+    "cl100k_base": _Definition(
+        sha256="223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+        pattern=(
+            r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+"
+            r"| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+        ),
+        special_tokens={
+            "<|endoftext|>": 100257,
+            "<|fim_prefix|>": 100258,
+            "<|fim_middle|>": 100259,
+            "<|fim_suffix|>": 100260,
+            "<|endofprompt|>": 100276,
+        },
+    ),
+    "o200k_base": _Definition(
+        sha256="446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+        pattern=(
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+            r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+            r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+        ),
+        special_tokens={"<|endoftext|>": 199999, "<|endofprompt|>": 200018},
+    ),
+}
+
+SHARED_TABLES: Mapping[str, str] = {"o200k_harmony": "o200k_base"}
+"""Encodings that differ from another in special tokens only, which ``encode_ordinary`` ignores: a
+second copy would cost 65 MB and count the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What could be loaded: encodings by name, and one line for each table that could not be."""
+
+    encodings: Mapping[str, Encoding]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Loaded:
+    lock: Lock = field(default_factory=Lock)
+    tables: Tables | None = None
+
+
+_LOADED = _Loaded()
+
+
+def load_tables() -> Tables:
+    """The process's tables, read on the first call (about 0.4 s and 117 MB), then remembered.
+
+    Called in gunicorn's master before the fork, so that the workers share the memory; else by the
+    first count. Raises nothing: the caller logs ``problems``, and what has no table is estimated
+    (docs/protocol.md section 6).
+    """
+    if _LOADED.tables is None:
+        with _LOADED.lock:
+            if _LOADED.tables is None:
+                _LOADED.tables = read_tables(tables_directory())
+    return _LOADED.tables
+
+
+def tables_loaded() -> bool:
+    """Whether ``load_tables`` will answer at once."""
+    return _LOADED.tables is not None
+
+
+def tables_directory() -> Path | None:
+    """Where the installed package keeps its tables; None when it is not installed."""
+    # The spec of a top-level package is found without running the package.
+    spec = importlib.util.find_spec(PACKAGE)
+    locations = spec.submodule_search_locations if spec else None
+    return Path(next(iter(locations))) / "data" if locations else None
+
+
+def read_tables(directory: Path | None) -> Tables:
+    """Read every table below ``directory``; a bad one becomes a problem and spares the others."""
+    if directory is None:
+        return Tables({}, ("the package bpe-openai is not installed",))
+    encodings: dict[str, Encoding] = {}
+    problems: list[str] = []
+    for name, definition in DEFINITIONS.items():
+        try:
+            encodings[name] = _read_encoding(name, definition, directory)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            problems.append(f"{name}.tiktoken.gz: {error}")
+    for name, same in SHARED_TABLES.items():
+        if same in encodings:
+            encodings[name] = encodings[same]
+    return Tables(encodings, tuple(problems))
+
+
+def _read_encoding(name: str, definition: _Definition, directory: Path) -> Encoding:
+    table = gzip.decompress((directory / f"{name}.tiktoken.gz").read_bytes())
+    if hashlib.sha256(table).hexdigest() != definition.sha256:
+        raise ValueError("the sha256 is not the one that tiktoken expects")
+    # Lines of "BASE64 RANK": even fields are tokens, odd ones their ranks.
+    fields = table.split()
+    ranks = dict(zip(map(a2b_base64, fields[::2]), map(int, fields[1::2]), strict=True))
+    return Encoding(
+        name,
+        pat_str=definition.pattern,
+        mergeable_ranks=ranks,
+        special_tokens=dict(definition.special_tokens),
+    )

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.tokens.tables import (
+    DEFINITIONS,
+    SHARED_TABLES,
+    load_tables,
+    read_tables,
+    tables_directory,
+)
+
+REPO = Path(__file__).parents[2]
+THEIR_ENCODINGS = importlib.import_module("tiktoken_ext.openai_public").ENCODING_CONSTRUCTORS
+BLOB = "https://openaipublic.blob.core.windows.net/encodings"
+
+
+def package_tables() -> Path:
+    directory = tables_directory()
+    assert directory is not None
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [
+        pytest.param("cl100k_base", [15339, 1917], id="6 cl100k_base"),
+        pytest.param("o200k_base", [24912, 2375], id="6 o200k_base"),
+        pytest.param("o200k_harmony", [24912, 2375], id="6 o200k_harmony"),
+    ],
+)
+def test_known_token_ids(name: str, tokens: list[int]) -> None:
+    assert load_tables().encodings[name].encode_ordinary("hello world") == tokens
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, id=f"6 {n} is tiktoken's") for n in DEFINITIONS])
+def test_table_is_what_tiktoken_would_download(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tiktoken checks the hash itself: a wrong table would send it to the network, and fail."""
+    table = gzip.decompress((package_tables() / f"{name}.tiktoken.gz").read_bytes())
+    cache_name = hashlib.sha1(f"{BLOB}/{name}.tiktoken".encode()).hexdigest()
+    (tmp_path / cache_name).write_bytes(table)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+
+    theirs = THEIR_ENCODINGS[name]()
+
+    ours = load_tables().encodings[name]
+    assert DEFINITIONS[name].pattern == theirs["pat_str"]
+    assert DEFINITIONS[name].special_tokens == theirs["special_tokens"]
+    assert {ours.decode_single_token_bytes(i): i for i in theirs["mergeable_ranks"].values()} == (
+        theirs["mergeable_ranks"]
+    )
+    for other, same in SHARED_TABLES.items():
+        if same == name:
+            shared = THEIR_ENCODINGS[other]()
+            assert shared["pat_str"] == theirs["pat_str"]
+            assert shared["mergeable_ranks"] == theirs["mergeable_ranks"]
+
+
+def remove(table: Path) -> None:
+    table.unlink()
+
+
+def cut(table: Path) -> None:
+    table.write_bytes(table.read_bytes()[:100_000])
+
+
+def overwrite(table: Path) -> None:
+    table.write_bytes(b"<html>proxy login</html>")
+
+
+def flip(table: Path) -> None:
+    packed = bytearray(table.read_bytes())
+    packed[500_000] ^= 0xFF
+    table.write_bytes(packed)
+
+
+def scribble(table: Path) -> None:
+    packed = table.read_bytes()
+    table.write_bytes(packed[:60] + b"\xff" * 100 + packed[160:])
+
+
+def change_one_rank(table: Path) -> None:
+    text = gzip.decompress(table.read_bytes())
+    table.write_bytes(gzip.compress(text.replace(b" 1000\n", b" 1001\n"), 1))
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        pytest.param(remove, "No such file", id="6 missing table"),
+        pytest.param(cut, "Compressed file ended", id="6 cut table"),
+        pytest.param(overwrite, "Not a gzipped file", id="6 not a table"),
+        pytest.param(flip, "", id="6 flipped bits"),
+        pytest.param(scribble, "Error -3", id="6 broken compression"),
+        pytest.param(change_one_rank, "sha256 is not the one that tiktoken", id="6 wrong sha256"),
+    ],
+)
+def test_damaged_table_spares_the_other(
+    damage: Callable[[Path], None], problem: str, tmp_path: Path
+) -> None:
+    for name in DEFINITIONS:
+        shutil.copy(package_tables() / f"{name}.tiktoken.gz", tmp_path)
+    damage(tmp_path / "o200k_base.tiktoken.gz")
+
+    tables = read_tables(tmp_path)
+
+    assert list(tables.encodings) == ["cl100k_base"]
+    assert len(tables.problems) == 1
+    assert tables.problems[0].startswith("o200k_base.tiktoken.gz: ")
+    assert problem in tables.problems[0]
+
+
+def test_missing_package_is_a_problem_not_an_error() -> None:
+    tables = read_tables(None)
+    assert dict(tables.encodings) == {}
+    assert tables.problems == ("the package bpe-openai is not installed",)
+
+
+def test_package_that_is_not_installed_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.tokens.tables.PACKAGE", "no_such_package_here")
+    assert tables_directory() is None
+
+
+def test_tables_are_read_once() -> None:
+    assert load_tables() is load_tables()
+    assert load_tables().problems == ()
+
+
+OFFLINE = """
+import sys
+touched = []
+sys.addaudithook(lambda name, _: touched.append(name) if name.startswith("socket.") else None)
+from proxy.tokens import count_text, encoding_for, load_tables
+assert load_tables().problems == ()
+assert count_text("hello world", encoding_for("gpt-6-turbo")).tokens == 2
+assert count_text("hello world " * 4000, encoding_for("qwen3")).method == "tiktoken"
+assert touched == [], touched
+for module in ("bpe_openai", "requests", "ssl", "urllib3"):
+    assert module not in sys.modules, module
+"""
+
+
+def test_no_network_and_nothing_that_gevent_must_patch_first(tmp_path: Path) -> None:
+    """6 never from the network: a fresh process without gevent's patches, with an empty cache."""
+    environ = {**os.environ, "TIKTOKEN_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(REPO)}
+    run = subprocess.run(
+        [sys.executable, "-c", OFFLINE], env=environ, capture_output=True, text=True, check=False
+    )
+    assert run.stderr == ""
+    assert run.returncode == 0
+    assert list(tmp_path.iterdir()) == []
