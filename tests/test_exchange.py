@@ -1,0 +1,218 @@
+"""The watch over requests in progress: clients that leave, limits, pings."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from time import monotonic
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from proxy import exchange as exchange_module
+from proxy.errors import ClientGone, UpstreamTimeout
+from proxy.exchange import Exchange, Wake, Watch
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    near, far = socket.socketpair()
+    yield near, far
+    near.close()
+    far.close()
+
+
+@pytest.fixture
+def client() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A TCP connection: the server's end and the client's."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+        yield ours, theirs
+        ours.close()
+        theirs.close()
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+def test_wait_ends_when_the_upstream_sends(watch: Watch, pair: Pair) -> None:
+    near, far = pair
+    exchange = Exchange()
+    watch.enter(exchange)
+    gevent.spawn_later(0.05, far.send, b"x")
+    assert exchange.wait(near.fileno()) is Wake.READABLE
+    watch.leave(exchange)
+
+
+def test_wait_follows_a_new_connection(watch: Watch, pair: Pair) -> None:
+    near, far = pair
+    exchange = Exchange()
+    watch.enter(exchange)
+    far.send(b"x")
+    assert exchange.wait(near.fileno()) is Wake.READABLE
+    near.send(b"y")
+    assert exchange.wait(far.fileno()) is Wake.READABLE
+    watch.leave(exchange)
+
+
+def test_wait_ends_at_the_limit_of_the_phase(watch: Watch, pair: Pair) -> None:
+    exchange = Exchange()
+    watch.enter(exchange)
+    exchange.limit(0.1, "the upstream was silent")
+    assert exchange.wait(pair[0].fileno()) is Wake.LIMIT
+    error = exchange.timed_out(Wake.LIMIT)
+    assert (error.status, error.type, error.message) == (
+        504,
+        "timeout_error",
+        "the upstream was silent",
+    )
+    watch.leave(exchange)
+
+
+def test_wait_ends_at_the_limit_of_the_whole_request(watch: Watch, pair: Pair) -> None:
+    exchange = Exchange(total_seconds=0.1)
+    watch.enter(exchange)
+    exchange.limit(60, "never")
+    assert exchange.wait(pair[0].fileno()) is Wake.TOTAL
+    assert exchange.timed_out(Wake.TOTAL).message == "the request took longer than 0.1 s"
+    watch.leave(exchange)
+
+
+def test_a_limit_that_was_moved_does_not_end_the_wait(watch: Watch, pair: Pair) -> None:
+    near, far = pair
+    exchange = Exchange()
+    watch.enter(exchange)
+    exchange.limit(0.1, "early")
+    exchange.limit(None)
+    gevent.spawn_later(0.6, far.send, b"x")
+    assert exchange.wait(near.fileno()) is Wake.READABLE
+    watch.leave(exchange)
+
+
+def test_pings_are_due_in_silence_only_once_the_answer_has_begun(
+    watch: Watch, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_module, "PING_SECONDS", 0.3)
+    exchange = Exchange()
+    watch.enter(exchange)
+    exchange.limit(0.8, "late")
+    started = monotonic()
+    assert exchange.wait(pair[0].fileno()) is Wake.LIMIT
+    assert monotonic() - started >= 0.8
+    exchange.limit(60, "late")
+    exchange.pings = True
+    exchange.last_event = monotonic()
+    assert exchange.wait(pair[0].fileno()) is Wake.PING
+    watch.leave(exchange)
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "half-close"])
+def test_a_client_that_leaves_ends_the_wait(
+    watch: Watch, pair: Pair, client: Pair, how: str
+) -> None:
+    ours, theirs = client
+    exchange = Exchange()
+    watch.enter(exchange, ours)
+    if how == "reset":
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    leave = theirs.close if how != "half-close" else lambda: theirs.shutdown(socket.SHUT_WR)
+    gevent.spawn_later(0.05, leave)
+    started = monotonic()
+    assert exchange.wait(pair[0].fileno()) is Wake.GONE
+    assert monotonic() - started < 2
+    assert exchange.gone
+    assert exchange.wait(pair[0].fileno()) is Wake.GONE
+    watch.leave(exchange)
+
+
+def test_a_client_on_a_unix_socket_that_leaves_is_noticed(watch: Watch, pair: Pair) -> None:
+    ours, theirs = socket.socketpair()
+    exchange = Exchange()
+    watch.enter(exchange, ours)
+    gevent.spawn_later(0.05, theirs.close)
+    assert exchange.wait(pair[0].fileno()) is Wake.GONE
+    watch.leave(exchange)
+    ours.close()
+
+
+def test_bytes_that_a_client_pipelined_do_not_hide_that_it_left(
+    watch: Watch, pair: Pair, client: Pair
+) -> None:
+    ours, theirs = client
+    exchange = Exchange()
+    watch.enter(exchange, ours)
+    theirs.send(b"GET / HTTP/1.1\r\n\r\n")
+    gevent.spawn_later(0.05, theirs.close)
+    assert exchange.wait(pair[0].fileno()) is Wake.GONE
+    watch.leave(exchange)
+
+
+def test_run_returns_what_the_function_returns() -> None:
+    assert Exchange().run(divmod, 7, 2) == (3, 1)
+
+
+def test_run_is_broken_off_when_the_client_leaves(watch: Watch, client: Pair) -> None:
+    ours, theirs = client
+    exchange = Exchange()
+    watch.enter(exchange, ours)
+    gevent.spawn_later(0.05, theirs.close)
+    with pytest.raises(ClientGone):
+        exchange.run(gevent.sleep, 30)
+    with pytest.raises(ClientGone):
+        exchange.run(gevent.sleep, 30)
+    watch.leave(exchange)
+
+
+def test_run_is_broken_off_at_its_limit(watch: Watch) -> None:
+    exchange = Exchange()
+    watch.enter(exchange)
+    exchange.limit(0.1, "too slow")
+    with pytest.raises(UpstreamTimeout, match="too slow"):
+        exchange.run(gevent.sleep, 30)
+    watch.leave(exchange)
+
+
+def test_nothing_is_thrown_into_a_request_that_is_not_inside_run(watch: Watch) -> None:
+    exchange = Exchange()
+    watch.enter(exchange)
+    exchange.limit(0.05, "over")
+    gevent.sleep(0.7)
+    watch.leave(exchange)
+
+
+def test_the_watch_rests_when_nothing_is_in_progress(watch: Watch) -> None:
+    first, second = Exchange(), Exchange()
+    watch.enter(first)
+    watch.enter(second)
+    assert len(watch) == 2
+    watch.leave(first)
+    watch.leave(first)
+    watch.leave(second)
+    assert len(watch) == 0
+    gevent.sleep(0.3)
+    third, woken = Exchange(total_seconds=0.05), Event()
+    watch.enter(third)
+    with pytest.raises(UpstreamTimeout):
+        third.run(woken.wait, 30)
+    watch.leave(third)
+
+
+def test_a_socket_that_is_used_again_belongs_to_the_new_request(
+    watch: Watch, pair: Pair, client: Pair
+) -> None:
+    ours, theirs = client
+    first, second = Exchange(), Exchange()
+    watch.enter(first, ours)
+    watch.leave(first)
+    watch.enter(second, ours)
+    gevent.spawn_later(0.05, theirs.close)
+    assert second.wait(pair[0].fileno()) is Wake.GONE
+    assert not first.gone
+    watch.leave(second)
