@@ -1,0 +1,74 @@
+"""Who may call, and which credential goes upstream.
+
+Rule: pure functions over headers; the server's key leaves only for its own provider, and a client
+key that opens this proxy never goes upstream (docs/features.md "Modes and authentication").
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+
+from proxy.errors import AuthenticationFailed
+
+
+def client_keys(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys a client sent: ``x-api-key`` first, then ``Authorization: Bearer``.
+
+    An ``x-api-key`` that says ``Bearer KEY`` is understood. Raises ``AuthenticationFailed`` for a
+    key that could not be sent on as a header.
+    """
+    keys = []
+    for name in ("x-api-key", "authorization"):
+        value = headers.get(name, "").strip()
+        scheme, _, rest = value.partition(" ")
+        if scheme.lower() == "bearer":
+            value = rest.strip()
+        elif name == "authorization":
+            continue
+        if not value:
+            continue
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise AuthenticationFailed(f"{name}: not a valid key")
+        keys.append(value)
+    return tuple(keys)
+
+
+def holds_auth_key(keys: Sequence[str], auth_keys: Sequence[str]) -> bool:
+    """True when one of ``keys`` is one of ``auth_keys``; takes the same time either way."""
+    held = False
+    for key in keys:
+        for auth_key in auth_keys:
+            held |= hmac.compare_digest(key.encode(), auth_key.encode())
+    return held
+
+
+def check_client(headers: Mapping[str, str], auth_keys: Sequence[str]) -> None:
+    """Raise ``AuthenticationFailed`` unless the client holds an auth key or none is in force."""
+    if not auth_keys:
+        return
+    keys = client_keys(headers)
+    if not keys:
+        raise AuthenticationFailed("x-api-key header is required")
+    if not holds_auth_key(keys, auth_keys):
+        raise AuthenticationFailed("invalid x-api-key")
+
+
+def upstream_key(
+    headers: Mapping[str, str], *, provider_key: str | None, auth_keys: Sequence[str]
+) -> str | None:
+    """The one key that goes upstream; None where the upstream gets no credential.
+
+    ``provider_key`` is the server's own (fixed-key mode). Without it the client's own key is passed
+    through, ``x-api-key`` before ``Authorization``; a client that shows only this proxy's auth key
+    has none to pass. Raises ``AuthenticationFailed`` when a passthrough client sent no key at all.
+    """
+    if provider_key is not None:
+        return provider_key
+    keys = client_keys(headers)
+    own = [key for key in keys if not holds_auth_key((key,), auth_keys)]
+    if own:
+        return own[0]
+    if keys:
+        return None
+    raise AuthenticationFailed("x-api-key header is required: it is sent on to the upstream")
