@@ -1,0 +1,179 @@
+"""What an upstream's error body says, in whichever of the known shapes it says it.
+
+Rule: reads any value without raising; decides nothing about status or wording. Shapes: OpenAI's
+``error`` object, ``error`` as text, FastAPI's ``detail``, a bare ``message``, Gemini's list of one,
+OpenRouter's error inside an error, JSON inside a text, web pages, nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+BODY_CHARACTERS = 500
+"""Length of a body that is quoted because nothing in it is a message (docs/protocol.md section 5)."""
+MESSAGE_CHARACTERS = 4000
+NESTING = 6
+"""Errors inside errors that are followed."""
+
+_STATUS_FIELDS = ("code", "status", "status_code")
+_CODE_FIELDS = ("code", "error_code", "status")
+_KIND_FIELDS = ("type", "error_type")
+_MESSAGE_FIELDS = ("message", "detail", "error", "errors", "msg", "error_message")
+_TITLE = re.compile(r"<(title|h1)[^>]*>(.{1,300}?)</\1>", re.IGNORECASE | re.DOTALL)
+_HIDDEN = re.compile(r"<(script|style)\b.*?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]*>?")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFacts:
+    """What an error body states; absent facts are None, an absent message is ``""``."""
+
+    message: str = ""
+    code: str | None = None
+    """A word or vendor number; never an HTTP status."""
+    kind: str | None = None
+    param: str | None = None
+    status: int | None = None
+    """An HTTP status (400 to 599) stated inside the body."""
+    page: bool = False
+    """The body is a web page; the message is its title."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """The innermost error object itself."""
+
+
+def read_error(payload: object) -> ErrorFacts:
+    """The facts of an error body: decoded JSON, or the body's text or bytes."""
+    facts = _facts(payload, NESTING)
+    if not facts.message and isinstance(payload, Mapping | list) and payload:
+        facts = replace(facts, message=_compact(payload)[:BODY_CHARACTERS])
+    return replace(facts, message=one_line(facts.message)[:MESSAGE_CHARACTERS])
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line, without control characters; other spacing stays as it is."""
+    if not _UNPRINTABLE.search(text):
+        return text.strip()
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())
+
+
+def _facts(payload: object, depth: int) -> ErrorFacts:
+    if isinstance(payload, bytes):
+        payload = payload.decode("utf-8", "replace")
+    if isinstance(payload, str):
+        return _text_facts(payload, depth)
+    if isinstance(payload, list):
+        return _list_facts(payload, depth)
+    if isinstance(payload, Mapping) and depth:
+        return _object_facts(payload, depth - 1)
+    return ErrorFacts()
+
+
+def _text_facts(text: str, depth: int) -> ErrorFacts:
+    text = text.strip().removeprefix("\ufeff")
+    if text.startswith(("{", "[")):
+        try:
+            facts = _facts(orjson.loads(text), depth)
+        except orjson.JSONDecodeError:
+            facts = ErrorFacts()
+        if facts.message:
+            return facts
+    start = text[:MESSAGE_CHARACTERS]
+    if start.startswith("<") and "</" in start:
+        return ErrorFacts(message=_page_title(start), page=True)
+    return ErrorFacts(message=text[:MESSAGE_CHARACTERS])
+
+
+def _list_facts(items: list[Any], depth: int) -> ErrorFacts:
+    """A list of errors (Gemini sends one in a list) or of FastAPI's field errors."""
+    fields = [_field_error(item) for item in items[:3] if isinstance(item, Mapping)]
+    if fields and all(fields):
+        return ErrorFacts(message="; ".join(fields))
+    for item in items[:1]:
+        return _facts(item, depth)
+    return ErrorFacts()
+
+
+def _field_error(item: Mapping[str, Any]) -> str:
+    where, text = item.get("loc"), item.get("msg")
+    if not isinstance(where, list) or not isinstance(text, str):
+        return ""
+    return f"{'.'.join(str(part) for part in where)}: {text}"
+
+
+def _object_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:
+    """Facts of one error object; what an inner error states goes before what this one does."""
+    inner = _inner_facts(error, depth)
+    param = error.get("param")
+    return ErrorFacts(
+        message=inner.message,
+        code=inner.code or _word(error, _CODE_FIELDS),
+        kind=inner.kind or _word(error, _KIND_FIELDS),
+        param=inner.param or (param if isinstance(param, str) and param else None),
+        status=_status(error) or inner.status,
+        page=inner.page,
+        details=inner.details or error,
+    )
+
+
+def _inner_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:
+    metadata = error.get("metadata")
+    candidates = [metadata.get("raw")] if isinstance(metadata, Mapping) else []
+    fields: tuple[str, ...] = _MESSAGE_FIELDS
+    if isinstance(error.get("error"), Mapping):
+        fields = ("error", *_MESSAGE_FIELDS)
+    candidates += [error.get(name) for name in fields]
+    named = ErrorFacts()
+    for candidate in candidates:
+        facts = _facts(candidate, depth)
+        if facts.message:
+            return facts
+        if facts.code or facts.kind or facts.status:
+            named = facts
+    return named
+
+
+def _word(error: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    for name in names:
+        value = error.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if isinstance(value, str) and value and _http_status(value) is None:
+            return value[:100]
+    return None
+
+
+def _status(error: Mapping[str, Any]) -> int | None:
+    for name in _STATUS_FIELDS:
+        status = _http_status(error.get(name))
+        if status is not None:
+            return status
+    return None
+
+
+def _http_status(value: object) -> int | None:
+    if isinstance(value, str) and len(value) == 3 and value.isdecimal():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599:
+        return value
+    return None
+
+
+def _page_title(page: str) -> str:
+    title = _TITLE.search(page)
+    text = title[2] if title else _HIDDEN.sub(" ", page)
+    words = html.unescape(_TAG.sub(" ", text)).split()
+    return " ".join(words)[:200]
+
+
+def _compact(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return ""

@@ -1,0 +1,1 @@
+"""Calls to the upstream: the only package that imports requests and sseclient."""

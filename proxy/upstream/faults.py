@@ -1,0 +1,164 @@
+"""What went wrong between us and the upstream -> one readable line.
+
+Rule: the one place that knows the exceptions of requests, urllib3, http.client, ssl and socket;
+what leaves it is an ``UpstreamError`` without addresses, keys or Python's own notation.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+
+import requests
+import urllib3.exceptions
+
+from proxy.errors import NO_RETRY, UpstreamError, UpstreamTimeout
+
+CUT = "upstream closed the stream before it finished"
+"""docs/protocol.md section 4: the words for a transfer that broke."""
+
+FAULTS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    UnicodeError,
+)
+"""Everything that a call or a read may raise for what the network or the upstream did."""
+
+
+def has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether ``error`` is, wraps or was raised because of an exception of that kind."""
+    return any(isinstance(cause, kind) for cause in _causes(error))
+
+
+def call_fault(error: BaseException, host: str) -> UpstreamError:
+    """The error for a call that brought no answer: 502, or 504 for a connect timeout.
+
+    TLS, DNS and configuration failures carry ``x-should-retry: false`` (docs/protocol.md
+    section 5).
+    """
+    # requests' ConnectionError is an OSError that only wraps what is looked for.
+    wrapper = requests.ConnectionError
+    causes = [cause for cause in _causes(error) if not isinstance(cause, wrapper)]
+    for kind, describe in CALL_FAULTS:
+        for cause in causes:
+            if isinstance(cause, kind):
+                return describe(cause, host)
+    return _unreachable("the connection failed", host)
+
+
+def read_fault(error: BaseException) -> UpstreamError:
+    """The error for a body that broke: always 502 ``api_error``."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, urllib3.exceptions.DecodeError) for cause in causes):
+        return UpstreamError("the upstream's answer could not be decompressed")
+    for cause in causes:
+        if _is_protocol_breach(cause):
+            return UpstreamError(f"the upstream's answer is not valid HTTP: {_breach(cause)}")
+    return UpstreamError(CUT)
+
+
+def redirect_fault(status: int, host: str) -> UpstreamError:
+    """The error for a redirect: never followed, a repetition would meet it again."""
+    return UpstreamError(
+        f"the upstream {host} answered with a redirect ({status}), which is not followed;"
+        " check its base URL",
+        upstream_status=status,
+        headers=NO_RETRY,
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        waiting += [getattr(current, "reason", None), *current.args]
+        waiting += [current.__cause__, current.__context__]
+
+
+def _unreachable(reason: str, host: str, *, retry: bool = True) -> UpstreamError:
+    return UpstreamError(
+        f"cannot reach the upstream {host}: {reason}", headers=None if retry else NO_RETRY
+    )
+
+
+def _dns(_: BaseException, host: str) -> UpstreamError:
+    return _unreachable("its name could not be resolved", host, retry=False)
+
+
+def _certificate(error: BaseException, host: str) -> UpstreamError:
+    reason = str(getattr(error, "verify_message", "") or "verification failed").rstrip(".")
+    return _unreachable(f"its TLS certificate is not trusted ({reason})", host, retry=False)
+
+
+def _tls(error: BaseException, host: str) -> UpstreamError:
+    reason = str(getattr(error, "reason", None) or "connection closed").replace("_", " ").lower()
+    return _unreachable(f"the TLS handshake failed ({reason})", host, retry=False)
+
+
+def _timeout(_: BaseException, host: str) -> UpstreamError:
+    return UpstreamTimeout(f"the upstream {host} did not accept a connection in time")
+
+
+def _closed(_: BaseException, host: str) -> UpstreamError:
+    return UpstreamError(f"the upstream {host} closed the connection without an answer")
+
+
+def _protocol(error: BaseException, host: str) -> UpstreamError:
+    return UpstreamError(f"the answer of the upstream {host} is not valid HTTP: {_breach(error)}")
+
+
+def _url(_: BaseException, host: str) -> UpstreamError:
+    return _unreachable("its URL is not valid", host, retry=False)
+
+
+def _socket(error: BaseException, host: str) -> UpstreamError:
+    number = getattr(error, "errno", None)
+    if number is None:
+        # http.client's words for a proxy's refusal: "Tunnel connection failed: 407 ...".
+        words = str(error)
+        known = words.startswith("Tunnel connection failed")
+        return _unreachable(words if known else "the connection failed", host)
+    return _unreachable(os.strerror(number).lower(), host)
+
+
+def _is_protocol_breach(error: BaseException) -> bool:
+    return isinstance(error, http.client.HTTPException) and not isinstance(
+        error, http.client.IncompleteRead | http.client.RemoteDisconnected
+    )
+
+
+def _breach(error: BaseException) -> str:
+    if isinstance(error, http.client.BadStatusLine | http.client.UnknownProtocol):
+        # Its text is the line itself, which may be anything.
+        return "bad status line"
+    return str(error)
+
+
+CALL_FAULTS: tuple[tuple[type[BaseException], Callable[[BaseException, str], UpstreamError]], ...]
+CALL_FAULTS = (
+    (socket.gaierror, _dns),
+    (ssl.SSLCertVerificationError, _certificate),
+    (ssl.SSLError, _tls),
+    (TimeoutError, _timeout),
+    (http.client.RemoteDisconnected, _closed),
+    (http.client.IncompleteRead, _closed),
+    (http.client.HTTPException, _protocol),
+    (urllib3.exceptions.InvalidHeader, _protocol),
+    (UnicodeError, _url),
+    (urllib3.exceptions.LocationParseError, _url),
+    (requests.exceptions.InvalidURL, _url),
+    (requests.exceptions.InvalidSchema, _url),
+    (requests.exceptions.MissingSchema, _url),
+    (OSError, _socket),
+)
+"""First match wins, over all causes of an exception."""

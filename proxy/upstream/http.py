@@ -1,0 +1,284 @@
+"""HTTP/1.1 below urllib3: prompt reading of chunked bodies, and connections that know their past.
+
+Rule: only public hooks are used (``response_class``, ``ConnectionCls``, ``pool_classes_by_scheme``),
+and what urllib3 sees stays the same: all data in order, an error for a body cut short, a closed
+response after the last byte. Stock ``read1`` hands over one HTTP chunk a call; this one hands over
+everything that one read of the socket brought.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from collections.abc import Mapping
+from http.client import (
+    SWITCHING_PROTOCOLS,
+    HTTPException,
+    HTTPResponse,
+    IncompleteRead,
+    RemoteDisconnected,
+)
+from typing import Any
+
+from gevent.monkey import get_original
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import BaseHTTPResponse
+
+from proxy.upstream.reader import SocketReader
+
+FRAMING_BYTES = 65536
+"""Longest chunk-size line, and longest trailer section."""
+
+# gevent's replacement creates watchers and switches greenlets even for a look without waiting.
+_poll = get_original("select", "poll")
+
+
+class StaleConnection(RemoteDisconnected):
+    """A connection taken from the pool died before one byte of the answer arrived."""
+
+
+class PromptTlsSocket(ssl.SSLSocket):
+    """For ``SSLContext.sslsocket_class``: a handshake that is broken off closes its socket."""
+
+    def do_handshake(self, *args: Any) -> None:
+        try:
+            super().do_handshake(*args)
+        except BaseException:
+            self.close()
+            raise
+
+
+class PromptResponse(HTTPResponse):
+    """An answer whose ``read1`` dechunks all that is buffered in one pass."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        self.reader = SocketReader(sock)
+        self._bodyless = method == "HEAD"
+        self._last_chunk_seen = False
+        super().__init__(self.reader, debuglevel, method, url)  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        """Read the head; interim answers are skipped, the reader bounds them all together."""
+        super().begin()
+        while 100 < self.status < 200 and self.status != SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
+        self.reader.end_head()
+        coding = (self.headers.get("transfer-encoding") or "").strip().lower()
+        if coding not in ("", "identity", "chunked"):
+            raise HTTPException("unknown transfer encoding")
+        if coding == "chunked" and not self.chunked:
+            self.chunked, self.chunk_left, self.length = True, None, None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next read finds something to work on without the socket."""
+        return self.isclosed() or self.length == 0 or self.reader.buffered > 0
+
+    def read1(self, n: int = -1) -> bytes:
+        if not self.chunked or self._bodyless or self.isclosed():
+            return super().read1(n)
+        while n != 0:
+            data = self._held_chunks(n)
+            if data or self.isclosed():
+                return data
+            if not self.reader.fill():
+                if not self._last_chunk_seen:
+                    raise IncompleteRead(b"")
+                # Some servers leave out the empty line behind the last chunk.
+                self.close()
+        return b""
+
+    def read(self, amt: int | None = None) -> bytes:
+        if not self.chunked or self._bodyless or self.isclosed():
+            return super().read(amt)
+        pieces = []
+        missing = -1 if amt is None else amt
+        while missing and (piece := self.read1(missing)):
+            pieces.append(piece)
+            if missing > 0:
+                missing -= len(piece)
+        return b"".join(pieces)
+
+    def _held_chunks(self, limit: int) -> bytes:
+        """Data of all chunks in the reader's buffer, at most ``limit`` bytes; closes at the end."""
+        reader = self.reader
+        pieces: list[bytes] = []
+        left: int | None = self.chunk_left
+        room = limit if limit > 0 else len(reader.held)
+        while room:
+            if left is None:
+                room -= self._whole_chunks(pieces, room)
+            if not left and not (left := self._next_chunk(left)):
+                break
+            piece = reader.take(min(left, room))
+            if not piece:
+                break
+            pieces.append(piece)
+            room -= len(piece)
+            left = self._skip_line_end(left - len(piece))
+        self.chunk_left = left
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _whole_chunks(self, pieces: list[bytes], room: int) -> int:
+        """Move plain chunks that lie in the buffer from end to end to ``pieces``; their bytes.
+
+        Nothing but a short cut: what is left to the caller, it would have done the same way.
+        """
+        held, at = self.reader.held, self.reader.at
+        taken = 0
+        while (end := held.find(b"\r\n", at, at + 10)) > 0 and (digits := held[at:end]).isalnum():
+            try:
+                size = int(digits, 16)
+            except ValueError:
+                break
+            start, stop = end + 2, end + 2 + size
+            if not 0 < size <= room - taken or held[stop : stop + 2] != b"\r\n":
+                break
+            pieces.append(held[start:stop])
+            taken += size
+            at = stop + 2
+        self.reader.at = at
+        return taken
+
+    def _skip_line_end(self, left: int | None) -> int | None:
+        """Pass the line end behind a chunk's data once it has arrived (``left`` 0 to None)."""
+        if left != 0:
+            return left
+        reader = self.reader
+        end = reader.held[reader.at : reader.at + 2]
+        if end == b"\r\n":
+            reader.at += 2
+            return None
+        if end in (b"", b"\r"):
+            return 0
+        raise HTTPException("bad chunk framing")
+
+    def _next_chunk(self, left: int | None) -> int | None:
+        """Size of the next chunk, its size line consumed; 0 or None when it is not there yet.
+
+        The last chunk stays in the buffer until its trailers are complete, then the response is
+        closed: so ``chunk_left`` means here what it means in ``http.client``.
+        """
+        left = self._skip_line_end(left)
+        if left is not None:
+            return left
+        reader = self.reader
+        end = reader.held.find(b"\n", reader.at)
+        if end < 0:
+            if len(reader.held) - reader.at > FRAMING_BYTES:
+                raise HTTPException("chunk size line too long")
+            return None
+        size = _chunk_size(reader.held[reader.at : end])
+        if size:
+            reader.at = end + 1
+            return size
+        self._last_chunk_seen = True
+        self._end_of_trailers(end + 1)
+        return None
+
+    def _end_of_trailers(self, start: int) -> None:
+        """Close the response when the trailers that begin at ``start`` are complete."""
+        held = self.reader.held
+        while (end := held.find(b"\n", start)) >= 0:
+            if held[start:end].rstrip(b"\r") == b"":
+                self.reader.at = end + 1
+                self.close()
+                return
+            start = end + 1
+        if len(held) - self.reader.at > FRAMING_BYTES:
+            raise HTTPException("trailers too long")
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    # int() alone would take signs, underscores and white space.
+    try:
+        if digits.isalnum():
+            return int(digits, 16)
+    except ValueError:
+        pass
+    raise HTTPException("bad chunk size")
+
+
+class _Prompt:
+    """What both connection classes add: prompt answers, no read timeout, a memory of reuse."""
+
+    body: PromptResponse | None = None
+    _proven = False
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self._proven = False
+        # The connect timeout must not bound the sending of a large body; the caller watches that.
+        self.timeout = None
+        self.sock.settimeout(None)  # type: ignore[attr-defined]
+
+    def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> PromptResponse:
+        self.body = PromptResponse(sock, *args, **kwargs)
+        return self.body
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether an idle connection is still open: nothing to read on it, not even its end."""
+        sock = self.sock  # type: ignore[attr-defined]
+        if sock is None:
+            return False
+        watch = _poll()
+        watch.register(sock.fileno(), select.POLLIN)
+        return not watch.poll(0)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:  # type: ignore[attr-defined]
+            self.timeout = None
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            if self._proven:
+                raise StaleConnection("connection died while idle") from error
+            raise
+
+    def getresponse(self) -> BaseHTTPResponse:
+        try:
+            response: BaseHTTPResponse = super().getresponse()  # type: ignore[misc]
+        except RemoteDisconnected as error:
+            if self._proven:
+                raise StaleConnection("connection died while idle") from error
+            raise
+        except BaseException:
+            # A head that urllib3 refuses leaves the answer open, and that holds the socket.
+            if self.body is not None:
+                self.body.close()
+            raise
+        self._proven = True
+        return response
+
+
+class PromptHTTPConnection(_Prompt, HTTPConnection):  # type: ignore[misc]
+    """http:// with prompt answers."""
+
+
+class PromptHTTPSConnection(_Prompt, HTTPSConnection):  # type: ignore[misc]
+    """https:// with prompt answers."""
+
+
+class PromptHTTPPool(HTTPConnectionPool):
+    ConnectionCls = PromptHTTPConnection  # type: ignore[assignment]
+
+
+class PromptHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = PromptHTTPSConnection  # type: ignore[assignment]
+
+
+POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {
+    "http": PromptHTTPPool,
+    "https": PromptHTTPSPool,
+}

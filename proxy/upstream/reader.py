@@ -1,0 +1,137 @@
+"""A read buffer over one socket whose contents can be looked at without blocking.
+
+Rule: every byte of an upstream's answer passes through a ``SocketReader``, so "is something
+buffered?" always has an exact answer, which ``io.BufferedReader`` cannot give.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import ssl
+from collections.abc import Callable
+from http.client import HTTPException, RemoteDisconnected
+from typing import Any
+
+from urllib3.util.ssltransport import SSLTransport
+
+READ_BYTES = 65536
+"""Most bytes taken from the socket at once."""
+HEAD_BYTES = 262144
+"""Most bytes of a response head, interim (1xx) answers included."""
+
+
+class SocketReader(io.BufferedIOBase):
+    """The file that ``http.client`` reads an answer from.
+
+    Starts in the head: there a line cut by the end of the stream is an error (``http.client`` would
+    take the head for complete) and all lines together are bounded by ``HEAD_BYTES``.
+    ``held[at:]`` are the bytes read from the socket and not yet consumed.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        # Counts as a user of the socket: http.client closes its own handle before the body is read.
+        self._file = sock.makefile("rb", buffering=0)
+        self.sock: Any = sock
+        self._recv: Callable[[int], bytes] = sock.recv
+        self.held = b""
+        self.at = 0
+        self.answered = False
+        self._head_left: int | None = HEAD_BYTES
+
+    def makefile(self, *_: Any) -> SocketReader:
+        """Lets ``http.client.HTTPResponse`` take the reader where it expects a socket."""
+        return self
+
+    def end_head(self) -> None:
+        """Everything from here on is the body."""
+        self._head_left = None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes at hand without asking the socket.
+
+        A TLS socket keeps nothing back: ``READ_BYTES`` is more than a TLS record holds. TLS inside
+        TLS, as spoken through an https proxy, has a buffer of its own.
+        """
+        waiting = len(self.held) - self.at
+        if not waiting and isinstance(self.sock, SSLTransport):
+            waiting = self.sock.incoming.pending
+        return waiting
+
+    def fill(self) -> bool:
+        """Wait for more bytes; false at the end of the stream.
+
+        Raises ``RemoteDisconnected`` where the connection died before a byte of the answer came.
+        """
+        try:
+            data = self._recv(READ_BYTES)
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            if self.answered:
+                raise
+            raise RemoteDisconnected("connection died without an answer") from error
+        if not data:
+            return False
+        self.answered = True
+        self.held = self.held[self.at :] + data if self.at < len(self.held) else data
+        self.at = 0
+        return True
+
+    def take(self, size: int) -> bytes:
+        """The next ``size`` bytes of what is held."""
+        start, self.at = self.at, min(self.at + size, len(self.held))
+        return self.held[start : self.at]
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        limit = -1 if size is None else size
+        while (end := self.held.find(b"\n", self.at)) < 0:
+            if 0 <= limit <= len(self.held) - self.at:
+                break
+            if not self.fill():
+                if self._head_left is not None and self.answered:
+                    raise HTTPException("the connection closed inside the response head")
+                break
+        length = (end if end >= 0 else len(self.held)) + 1 - self.at
+        line = self.take(length if limit < 0 else min(length, limit))
+        if self._head_left is not None:
+            self._head_left -= len(line)
+            if self._head_left < 0:
+                raise HTTPException(f"the response head is larger than {HEAD_BYTES} bytes")
+        return line
+
+    def read1(self, size: int = -1, /) -> bytes:
+        if size == 0 or (self.at == len(self.held) and not self.fill()):
+            return b""
+        return self.take(size if size > 0 else len(self.held))
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        pieces = []
+        missing = -1 if size is None else size
+        while missing and (piece := self.read1(missing)):
+            pieces.append(piece)
+            if missing > 0:
+                missing -= len(piece)
+        return b"".join(pieces)
+
+    def peek(self, _size: int = 0, /) -> bytes:
+        if self.at == len(self.held):
+            self.fill()
+        return self.held[self.at :]
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Give the socket back; a socket with unread bytes is shut down, never used again."""
+        if self.closed:
+            return
+        if self.at < len(self.held):
+            with contextlib.suppress(OSError, ValueError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+        self.held, self.at = b"", 0
+        super().close()
+        self._file.close()

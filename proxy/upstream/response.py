@@ -1,0 +1,99 @@
+"""One answer of the upstream, read as it arrives.
+
+Rule: whatever breaks while a body is read leaves here as an ``UpstreamError``, and an answer that
+was not read to its end never puts its connection back into the pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from proxy.errors import UpstreamError
+from proxy.upstream.faults import CUT, FAULTS, read_fault
+from proxy.upstream.http import PromptResponse
+
+READ_BYTES = 65536
+
+
+class UpstreamResponse:
+    """Status, headers and body of an upstream's answer. Not shared between greenlets, except that
+    any of them may ``close()`` it: a read that is under way then fails with ``UpstreamError``.
+    """
+
+    __slots__ = ("_body", "_ended", "_full", "_response", "headers", "status")
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._body: PromptResponse | None = getattr(response.raw.connection, "body", None)
+        self._ended = False
+        self._full = False
+
+    @property
+    def _raw(self) -> Any:
+        return self._response.raw
+
+    def read_available(self, limit: int = READ_BYTES) -> bytes:
+        """What has arrived, decompressed, at most ``limit`` bytes; waits until there is something.
+
+        ``b""`` is the clean end of the body. Raises ``UpstreamError`` (502) for a broken transfer:
+        truncated chunks, fewer bytes than announced, a reset, bad framing, bad compression.
+        """
+        if self._ended:
+            return b""
+        try:
+            data: bytes = self._raw.read1(limit, decode_content=True)
+        except FAULTS as error:
+            self.close()
+            raise read_fault(error) from error
+        # A full read may have left decompressed data behind; a shorter one never does.
+        self._full = len(data) >= limit
+        if not data:
+            self._ended = True
+        return data
+
+    def read_all(self, limit: int) -> bytes:
+        """The whole body, decompressed. ``UpstreamError`` (502) when larger than ``limit`` bytes."""
+        pieces = []
+        size = 0
+        try:
+            while piece := self.read_available():
+                size += len(piece)
+                if size > limit:
+                    self.close()
+                    raise UpstreamError(f"the upstream's answer is larger than {limit} bytes")
+                pieces.append(piece)
+        except UpstreamError as error:
+            if error.message == CUT:
+                raise UpstreamError("upstream closed the connection inside its answer") from error
+            raise
+        return b"".join(pieces)
+
+    def would_block(self) -> bool:
+        """Whether ``read_available`` would wait for the socket ``fileno()``.
+
+        False while decompressed, dechunked, buffered or decrypted bytes are at hand, and after the
+        end. (Where only a part of a chunk's framing is at hand, a read waits for the rest of it.)
+        """
+        if self._ended or self._full or self._body is None:
+            return False
+        return not self._body.ready
+
+    def fileno(self) -> int:
+        """The socket to wait on for reading; -1 once it was given back."""
+        body = self._body
+        return -1 if body is None or body.isclosed() else body.fileno()
+
+    @property
+    def released(self) -> bool:
+        """Whether the connection was given back to the pool or dropped."""
+        return self._raw.connection is None
+
+    def close(self) -> None:
+        """Done with the answer: a connection with an unread rest is dropped. May be repeated."""
+        self._ended = True
+        self._response.close()
