@@ -1,0 +1,1 @@
+"""What the operator chose: environment, .env file, command line. Imports nothing from `proxy`."""

@@ -1,0 +1,17 @@
+"""The one way in which a configuration is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ConfigError(Exception):
+    """What the operator gave cannot be used; ``problems`` holds one line for each bad value."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        if len(self.problems) == 1:
+            message = f"bad configuration: {self.problems[0]}"
+        else:
+            message = "\n  ".join(["bad configuration:", *self.problems])
+        super().__init__(message)

@@ -1,0 +1,238 @@
+"""How the text of one variable becomes a value.
+
+Rule: a field takes the trimmed, non-empty text of a variable and returns its value, or raises
+marshmallow's ``ValidationError`` with a phrase that continues "NAME='value' ...".
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from marshmallow import ValidationError
+from marshmallow.fields import Field
+
+TRUTHS: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+class Text(Field[str]):
+    """Printable text without a restriction."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        return _printable(str(value))
+
+
+class Key(Field[str]):
+    """A credential: whatever else it held could not be sent in a header, or would split it."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        return checked_key(str(value))
+
+
+class Keys(Field[tuple[str, ...]]):
+    """Credentials, comma-separated."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
+        keys = tuple(checked_key(key) for key in _listed(value))
+        if not keys:
+            raise ValidationError("holds no key")
+        return keys
+
+
+class Choice(Field[str]):
+    """One word of a few, in any case; ``choices`` maps what may be written to what it means."""
+
+    def __init__(self, choices: Mapping[str, str]) -> None:
+        super().__init__()
+        self.choices = choices
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        chosen = self.choices.get(str(value).lower())
+        if chosen is None:
+            raise ValidationError(f"must be one of {', '.join(dict.fromkeys(self.choices))}")
+        return chosen
+
+
+class Truth(Field[bool]):
+    """``true`` or ``false``, or what people write for them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        truth = TRUTHS.get(str(value).lower())
+        if truth is None:
+            raise ValidationError("must be true or false")
+        return truth
+
+
+class Whole(Field[int | None]):
+    """A whole number within bounds; with ``off``, 0 says that there is no limit (None)."""
+
+    def __init__(self, least: int, most: int, *, off: bool = False) -> None:
+        super().__init__(allow_none=True)
+        self.least, self.most, self.off = least, most, off
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | None:
+        text = str(value)
+        number = int(text) if _WHOLE.fullmatch(text) else None
+        if number is None or not self.least <= number <= self.most:
+            raise ValidationError(f"must be a whole number from {self.least} to {self.most}")
+        return None if self.off and number == 0 else number
+
+
+class Seconds(Field[float | None]):
+    """A time above 0, at most a day; with ``off``, ``off`` or 0 says that there is no limit."""
+
+    MOST = 86400.0
+
+    def __init__(self, *, off: bool = False) -> None:
+        super().__init__(allow_none=True)
+        self.off = off
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float | None:
+        text = str(value).lower()
+        try:
+            seconds = 0.0 if self.off and text in ("off", "none") else float(text)
+        except ValueError:
+            seconds = math.nan
+        if self.off and seconds == 0:
+            return None
+        if not 0 < seconds <= self.MOST:
+            raise ValidationError(
+                f"must be seconds above 0, at most {self.MOST:g}{', or off' if self.off else ''}"
+            )
+        return seconds
+
+
+class ListenHost(Field[str]):
+    """An address to listen on, with or without the brackets of IPv6, or a name that has one."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        host = str(value).removeprefix("[").removesuffix("]")
+        if not is_address(host) and not _HOST_NAME.fullmatch(host):
+            raise ValidationError("must be an address or a host name to listen on")
+        return host
+
+
+class BaseUrl(Field[str]):
+    """Where an upstream is: http or https, a host, no credentials and no fragment."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        checked_url(str(value))
+        return str(value)
+
+
+class ProxyUrl(Field[str]):
+    """A forward proxy; as everywhere, the scheme may be missing and credentials may be there."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        text = str(value)
+        url = text if "://" in text else f"http://{text}"
+        checked_url(url, userinfo=True)
+        return url
+
+
+class Origins(Field[tuple[str, ...]]):
+    """Origins of web pages, comma-separated, or ``*``."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
+        origins = tuple(origin.rstrip("/") for origin in _listed(value))
+        for origin in origins:
+            if origin == "*":
+                continue
+            parts = checked_url(origin, schemes=None)
+            if parts.path or parts.query:
+                raise ValidationError("must be origins such as https://app.example.com, or *")
+        return origins
+
+
+class CaBundle(Field[str]):
+    """Certificates of authorities: a PEM file, or a directory of them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        path = _printable(str(value))
+        if os.path.isdir(path):
+            return path
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except ssl.SSLError as error:
+            raise ValidationError("holds no certificates in PEM form") from error
+        except OSError as error:
+            raise ValidationError(f"cannot be read: {error.strerror}") from error
+        return path
+
+
+class LogFile(Field[str]):
+    """A file that can be appended to; it need not exist yet."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        path = os.path.abspath(_printable(str(value)))
+        if os.path.isdir(path):
+            raise ValidationError("is a directory")
+        target = path if os.path.exists(path) else os.path.dirname(path)
+        if not os.access(target, os.W_OK):
+            raise ValidationError("cannot be written")
+        return path
+
+
+def is_address(host: str) -> bool:
+    """True for an IP address and for ``localhost``: what needs no name service."""
+    if host == "localhost":
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def checked_key(key: str) -> str:
+    """``key``, or ``ValidationError`` where it is not visible ASCII; never tells the key."""
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValidationError("holds a blank, a control character or a non-ASCII character")
+    return key
+
+
+def checked_url(
+    url: str, *, userinfo: bool = False, schemes: tuple[str, ...] | None = ("http", "https")
+) -> SplitResult:
+    """The parts of an absolute URL; ``ValidationError`` says what is wrong with it.
+
+    ``schemes`` None takes any scheme.
+    """
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise ValidationError("holds a blank, a backslash, a control or a non-ASCII character")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValidationError("has no valid host and port") from error
+    if not parts.scheme or (schemes is not None and parts.scheme not in schemes):
+        expected = " or ".join(f"{scheme}://" for scheme in schemes or ("https",))
+        raise ValidationError(f"must begin with {expected}")
+    if not host:
+        raise ValidationError("has no host")
+    if parts.fragment:
+        raise ValidationError("has a fragment (#...)")
+    if "@" in parts.netloc and not userinfo:
+        raise ValidationError("holds credentials: give the key in OPENAI_API_KEY")
+    return parts
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValidationError("holds a control character")
+    return text
+
+
+def _listed(value: object) -> list[str]:
+    return [item for part in str(value).split(",") if (item := part.strip())]

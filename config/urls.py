@@ -1,0 +1,77 @@
+"""Where the upstream's endpoints are.
+
+Rule: pure text to text; an address that already says what it wants is left alone
+(docs/features.md "Upstream URL", docs/edge-cases.md 157).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+CHAT = "/chat/completions"
+DEFAULT_PATH = "/v1"
+_DEPLOYMENT = "/deployments/"
+_REPEATED_VERSION = re.compile(r"(?:/v1){2,}$")
+
+
+class Located(Protocol):
+    """What of a provider decides its addresses."""
+
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def azure_api_version(self) -> str: ...
+
+
+def chat_url(provider: Located, base_path: str | None = None) -> str:
+    """The Chat Completions endpoint of ``provider``.
+
+    ``base_path`` is the path that a known host has its API under (``/api/v1``); it replaces a
+    path that is missing, cut short or the ``/v1`` that other hosts have.
+    """
+    path = urlsplit(provider.base_url).path.rstrip("/")
+    if not path.endswith(CHAT):
+        path = _api_path(path, base_path) + CHAT
+    return _address(provider, path)
+
+
+def models_url(provider: Located, base_path: str | None = None) -> str:
+    """The model list beside ``chat_url``; Azure lists models above its deployments."""
+    path = urlsplit(provider.base_url).path.rstrip("/")
+    full = path.endswith(CHAT)
+    path = path.removesuffix(CHAT) if full else _api_path(path, base_path)
+    if _DEPLOYMENT in f"{path}/":
+        path = path.partition(_DEPLOYMENT)[0]
+    return _address(provider, f"{path}/models")
+
+
+def is_azure_deployment(base_url: str) -> bool:
+    """True for ``.../openai/deployments/NAME``, which takes ``api-version`` and ``api-key``."""
+    return _DEPLOYMENT in urlsplit(base_url).path
+
+
+def without_query(url: str) -> str:
+    """``url`` as it may be shown: some upstreams take a key in the query."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query="...")) if parts.query else url
+
+
+def _api_path(path: str, base_path: str | None) -> str:
+    """The path that endpoints are added to; ``path`` has no slash at its end."""
+    path = _REPEATED_VERSION.sub(DEFAULT_PATH, path)
+    if base_path is not None:
+        known = "/" + base_path.strip("/") if base_path.strip("/") else ""
+        if not path or f"{known}/".startswith(f"{path}/") or (path == DEFAULT_PATH and known):
+            return known
+    return path or DEFAULT_PATH
+
+
+def _address(provider: Located, path: str) -> str:
+    parts = urlsplit(provider.base_url)
+    query = parts.query
+    if is_azure_deployment(provider.base_url) and "api-version" not in dict(parse_qsl(query)):
+        version = urlencode({"api-version": provider.azure_api_version})
+        query = f"{query}&{version}" if query else version
+    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))

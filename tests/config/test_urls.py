@@ -1,0 +1,199 @@
+"""Where the upstream's endpoints are (docs/features.md "Upstream URL")."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.registry import Provider
+from config.urls import chat_url, is_azure_deployment, models_url, without_query
+
+AZURE = "https://x.openai.azure.com/openai/deployments/d"
+
+
+def provider(base_url: str, version: str = "2024-10-21") -> Provider:
+    return Provider(name="p", base_url=base_url, azure_api_version=version)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "base_path", "chat", "models"),
+    [
+        pytest.param(
+            "https://h/v1",
+            None,
+            "https://h/v1/chat/completions",
+            "https://h/v1/models",
+            id="a path",
+        ),
+        pytest.param(
+            "https://h", None, "https://h/v1/chat/completions", "https://h/v1/models", id="no path"
+        ),
+        pytest.param(
+            "https://h/", None, "https://h/v1/chat/completions", "https://h/v1/models", id="a slash"
+        ),
+        pytest.param(
+            "http://h:1/a/b//",
+            None,
+            "http://h:1/a/b/chat/completions",
+            "http://h:1/a/b/models",
+            id="trailing slashes",
+        ),
+        pytest.param(
+            "https://h/x/chat/completions",
+            None,
+            "https://h/x/chat/completions",
+            "https://h/x/models",
+            id="a full address as it is",
+        ),
+        pytest.param(
+            "https://h/chat/completions/?a=b",
+            "/api/v1",
+            "https://h/chat/completions?a=b",
+            "https://h/models?a=b",
+            id="a full address also at a known host",
+        ),
+        pytest.param(
+            "https://h/v1?a=b&c",
+            None,
+            "https://h/v1/chat/completions?a=b&c",
+            "https://h/v1/models?a=b&c",
+            id="the query stays",
+        ),
+        pytest.param(
+            "https://h/v1/v1/",
+            None,
+            "https://h/v1/chat/completions",
+            "https://h/v1/models",
+            id="edge 157 a doubled /v1 is one",
+        ),
+        pytest.param(
+            "https://h/a/v1/v1/v1",
+            None,
+            "https://h/a/v1/chat/completions",
+            "https://h/a/v1/models",
+            id="edge 157 behind a prefix",
+        ),
+        pytest.param(
+            "https://h/v1/v10",
+            None,
+            "https://h/v1/v10/chat/completions",
+            "https://h/v1/v10/models",
+            id="edge 157 another version stays",
+        ),
+        pytest.param(
+            "https://h",
+            "/api/v1",
+            "https://h/api/v1/chat/completions",
+            "https://h/api/v1/models",
+            id="a known host without a path",
+        ),
+        pytest.param(
+            "https://h/v1",
+            "/api/v1",
+            "https://h/api/v1/chat/completions",
+            "https://h/api/v1/models",
+            id="a known host that has no /v1",
+        ),
+        pytest.param(
+            "https://h/api/",
+            "api/v1/",
+            "https://h/api/v1/chat/completions",
+            "https://h/api/v1/models",
+            id="a known host's path cut short",
+        ),
+        pytest.param(
+            "https://h/api/v1",
+            "/api/v1",
+            "https://h/api/v1/chat/completions",
+            "https://h/api/v1/models",
+            id="a known host's own path",
+        ),
+        pytest.param(
+            "https://h/ap",
+            "/api/v1",
+            "https://h/ap/chat/completions",
+            "https://h/ap/models",
+            id="only whole segments are cut short",
+        ),
+        pytest.param(
+            "https://h/other/v2",
+            "/api/v1",
+            "https://h/other/v2/chat/completions",
+            "https://h/other/v2/models",
+            id="another path at a known host is meant",
+        ),
+        pytest.param(
+            "https://h",
+            "",
+            "https://h/chat/completions",
+            "https://h/models",
+            id="a known host without any base path",
+        ),
+        pytest.param(
+            "https://h/v1",
+            "",
+            "https://h/v1/chat/completions",
+            "https://h/v1/models",
+            id="which takes /v1 too",
+        ),
+        pytest.param(
+            AZURE,
+            None,
+            f"{AZURE}/chat/completions?api-version=2024-10-21",
+            "https://x.openai.azure.com/openai/models?api-version=2024-10-21",
+            id="azure deployment",
+        ),
+        pytest.param(
+            f"{AZURE}/chat/completions?api-version=2023-05-15",
+            "/openai/v1",
+            f"{AZURE}/chat/completions?api-version=2023-05-15",
+            "https://x.openai.azure.com/openai/models?api-version=2023-05-15",
+            id="azure version that is given",
+        ),
+        pytest.param(
+            f"{AZURE}/?a=b",
+            None,
+            f"{AZURE}/chat/completions?a=b&api-version=2024-10-21",
+            "https://x.openai.azure.com/openai/models?a=b&api-version=2024-10-21",
+            id="azure version beside another query",
+        ),
+        pytest.param(
+            "https://x.openai.azure.com/openai/v1/",
+            "/openai/v1",
+            "https://x.openai.azure.com/openai/v1/chat/completions",
+            "https://x.openai.azure.com/openai/v1/models",
+            id="azure's v1 has no version",
+        ),
+        pytest.param(
+            "http://[::1]:8080",
+            None,
+            "http://[::1]:8080/v1/chat/completions",
+            "http://[::1]:8080/v1/models",
+            id="IPv6",
+        ),
+    ],
+)
+def test_upstream_url(base_url: str, base_path: str | None, chat: str, models: str) -> None:
+    assert chat_url(provider(base_url), base_path) == chat
+    assert models_url(provider(base_url), base_path) == models
+
+
+def test_azure_version_is_the_providers_and_escaped() -> None:
+    url = chat_url(provider(AZURE, version="a&b=c"))
+    assert url == f"{AZURE}/chat/completions?api-version=a%26b%3Dc"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param(AZURE, True, id="azure's host"),
+        pytest.param("https://gw.test/openai/deployments/d/", True, id="a gateway before azure"),
+        pytest.param("https://h/v1?x=/deployments/", False, id="the query does not count"),
+    ],
+)
+def test_is_azure_deployment(url: str, expected: bool) -> None:
+    assert is_azure_deployment(url) is expected
+
+
+def test_a_shown_url_hides_its_query() -> None:
+    assert without_query("https://h/v1?key=secret") == "https://h/v1?..."
+    assert without_query("https://h/v1") == "https://h/v1"
