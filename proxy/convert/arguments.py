@@ -1,0 +1,175 @@
+"""Arguments of tool calls: text from an upstream -> the JSON object that a ``tool_use`` needs.
+
+Rule: arguments that are an object pass as they are; everything else becomes an object by one of
+the repairs of docs/protocol.md section 3, whatever the text is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from proxy.errors import UpstreamError
+
+_STRUCTURE = re.compile(r'["{}\[\]]')
+_STRING_REST = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+
+BATCH = 64
+"""Fragments that are looked at together."""
+COPY_CHARS = 64 * 1024
+"""Longest arguments that are kept in order to recognise a copy of them."""
+SAFE_BRACKETS = 200
+"""Fewer opening brackets cannot be nested deeper than the JSON writer goes (254 levels)."""
+
+
+def arguments_to_input(arguments: str) -> dict[str, Any]:
+    """The ``input`` for the text of a call's arguments.
+
+    Blank and ``null`` -> ``{}``; not JSON -> ``{"_raw": text}``; JSON but no object ->
+    ``{"value": ...}``.
+    """
+    if not arguments or arguments.isspace():
+        return {}
+    try:
+        value = orjson.loads(arguments)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return {"_raw": arguments}
+    if arguments.count("{") + arguments.count("[") > SAFE_BRACKETS and not is_writable(value):
+        return {"_raw": arguments}
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def arguments_to_json(arguments: str) -> str:
+    """``arguments_to_input`` as JSON text; ``""`` for an empty object.
+
+    An object passes as it was written, so numbers and key order are the model's own.
+    """
+    value = arguments_to_input(arguments)
+    if not value:
+        return ""
+    text = arguments.strip()
+    if text.startswith("{") and "_raw" not in value:
+        return text
+    return json_text(value)
+
+
+def json_text(value: object) -> str:
+    """Compact JSON of any decoded JSON value; raises ``UpstreamError`` if it is nested endlessly."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        # Nested deeper than orjson writes, or numbers and characters that it refuses.
+        try:
+            return json.dumps(value, separators=(",", ":"))
+        except RecursionError as error:
+            raise UpstreamError("the upstream sent JSON that is nested too deeply") from error
+
+
+def is_writable(value: object) -> bool:
+    """True when ``value`` can be written inside a message, some levels down."""
+    try:
+        orjson.dumps([[[[[[[[value]]]]]]]])
+    except TypeError:
+        return False
+    return True
+
+
+class ArgumentScan:
+    """Tells whether a JSON object or string that arrives in fragments has come to its end.
+
+    Fragments are only collected by ``add`` and looked at in batches, each character once, so
+    the cost is linear and small.
+    """
+
+    __slots__ = ("_complete", "_depth", "_escaped", "_in_string", "_seen", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._seen = ""
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+        self._complete = False
+
+    def add(self, fragment: str) -> None:
+        self._waiting.append(fragment)
+        if len(self._waiting) >= BATCH:
+            self._look()
+
+    @property
+    def complete(self) -> bool:
+        """True when the value has been closed; numbers and words never are."""
+        self._look()
+        return self._complete
+
+    @property
+    def in_string(self) -> bool:
+        self._look()
+        return self._in_string
+
+    def is_copy(self, text: str) -> bool:
+        """True when ``text`` is all that arrived so far; False for very long arguments."""
+        self._look()
+        return len(text) <= COPY_CHARS and text.strip() == self._seen.strip()
+
+    def _look(self) -> None:
+        if not self._waiting:
+            return
+        text = "".join(self._waiting)
+        self._waiting.clear()
+        if len(self._seen) <= COPY_CHARS:
+            self._seen += text
+        position = 0
+        if self._escaped:
+            position, self._escaped = 1, False
+        while position < len(text) and not self._complete:
+            read = self._read_string if self._in_string else self._read_structure
+            position = read(text, position)
+
+    def _read_string(self, text: str, position: int) -> int:
+        match = _STRING_REST.match(text, position)
+        end = match.end() if match else position
+        if end < len(text):
+            if text[end] == '"':
+                self._in_string = False
+                self._complete = self._depth == 0
+            else:
+                self._escaped = True
+        return end + 1
+
+    def _read_structure(self, text: str, position: int) -> int:
+        match = _STRUCTURE.search(text, position)
+        if match is None:
+            return len(text)
+        character = match.group()
+        if character == '"':
+            self._in_string = True
+        elif character in "{[":
+            self._depth += 1
+        else:
+            self._depth -= 1
+            self._complete = self._depth <= 0
+        return match.end()
+
+
+def repeats_from_start(so_far: str, fragment: str) -> bool:
+    """True when ``fragment`` can only be ``so_far`` sent again, with more behind it.
+
+    Some servers send all arguments so far in every chunk (edge case 87). ``fragment`` is the second
+    one of a call. It is a repetition when it begins with the first and cannot follow it in JSON:
+    no ``{`` may stand where the first ended.
+    """
+    if not (so_far.startswith("{") and fragment.startswith(so_far)):
+        return False
+    scan = ArgumentScan()
+    scan.add(so_far)
+    if scan.in_string:
+        # As a continuation, the first quote would end that string: few characters may follow then.
+        after = fragment[fragment.index('"') + 1 :][:1]
+        return bool(after) and not after.isspace() and after not in ":,}]"
+    return so_far.rstrip()[-1] not in ":,["

@@ -1,0 +1,196 @@
+"""Assistant turns -> one assistant message.
+
+Rule: blocks are added one by one, also those of several turns in a row, and become one message:
+texts without a separator, calls in order, thinking as the profile wants it back
+(docs/protocol.md 1.2, 2.5, 2.6, 10.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from proxy.convert.caching import carry_marker, single_text_content
+from proxy.convert.parts import (
+    Block,
+    ChatMessage,
+    RefusedBlock,
+    TurnContext,
+    compact_json,
+    text_part,
+)
+from proxy.convert.private_state import unpack_tool_state
+from proxy.convert.reasoning import SIGNATURE_PREFIX
+from proxy.convert.user_blocks import drop_block, server_block_text, user_block_to_parts
+
+
+class AssistantDraft:
+    """An assistant message in the making."""
+
+    __slots__ = (
+        "_after_aside",
+        "_calls",
+        "_context",
+        "_details",
+        "_extra_content",
+        "_marked",
+        "_reasoning",
+        "_server_calls",
+        "_texts",
+    )
+
+    def __init__(self, context: TurnContext) -> None:
+        self._context = context
+        self._texts: list[str] = []
+        self._calls: list[dict[str, Any]] = []
+        self._reasoning: list[str] = []
+        self._details: list[dict[str, Any]] = []
+        self._server_calls: dict[str, str] = {}
+        self._extra_content: dict[str, dict[str, Any]] = {}
+        self._marked = text_part("")
+        self._after_aside = False
+
+    @property
+    def has_calls(self) -> bool:
+        return bool(self._calls)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to send: thinking alone is no message (docs/protocol.md 2.9)."""
+        return not self._texts and not self._calls
+
+    def add(self, content: str | list[Block]) -> None:
+        """Add a turn's content. Raises RefusedBlock for a block that cannot be carried."""
+        if isinstance(content, str):
+            self._add_text(content)
+            return
+        for block in content:
+            adder = _ADDER_FOR_TYPE.get(block["type"])
+            if adder is not None:
+                adder(self, block)
+            else:
+                self._add_other(block)
+
+    def to_message(self) -> ChatMessage:
+        """The message; only of a draft that is not empty."""
+        profile = self._context.profile
+        message: ChatMessage = {"role": "assistant", "content": self._content()}
+        if self._calls:
+            message["tool_calls"] = self._calls
+        if self._reasoning:
+            message["reasoning_content"] = "\n\n".join(self._reasoning)
+        elif self._calls and profile.reasoning_history == "reasoning_content":
+            # These upstreams refuse a tool call without the field, also where a client that
+            # compacted its history has no thoughts left to send.
+            message["reasoning_content"] = ""
+        if self._details:
+            message["reasoning_details"] = self._details
+        return message
+
+    def _content(self) -> str | list[dict[str, Any]] | None:
+        if self._texts:
+            self._marked["text"] = "".join(self._texts)
+            return single_text_content(self._marked)
+        return None if self._context.profile.null_content else ""
+
+    def _add_text(self, text: str) -> None:
+        if self._after_aside:
+            self._texts.append("\n")
+            self._after_aside = False
+        self._texts.append(text)
+
+    def _add_aside(self, text: str) -> None:
+        # Text that the model did not write stands on lines of its own.
+        if self._texts and not self._texts[-1].endswith("\n"):
+            self._texts.append("\n")
+        self._texts.append(text)
+        self._after_aside = True
+
+    def _add_text_block(self, block: Block) -> None:
+        if block.get("citations"):
+            self._context.drops.routine("citations")
+        if block["text"]:
+            self._add_text(block["text"])
+            carry_marker(self._marked, block, self._context)
+
+    def _add_call(self, block: Block) -> None:
+        context = self._context
+        given = block["input"]
+        arguments = compact_json(orjson.loads(given) if isinstance(given, str) else given)
+        call: dict[str, Any] = {
+            "id": context.ids.sent(block["id"]),
+            "type": "function",
+            "function": {"name": context.names.sent(block["name"]), "arguments": arguments},
+        }
+        extra = self._extra_content.get(block["id"])
+        if extra is not None:
+            call["extra_content"] = extra
+        if block.get("cache_control"):
+            context.drops.routine("cache_control")
+        self._calls.append(call)
+
+    def _add_thinking(self, block: Block) -> None:
+        profile = self._context.profile
+        thinking: str = block["thinking"]
+        signature: str = block.get("signature") or ""
+        if profile.reasoning_history == "details":
+            detail = {"type": "reasoning.text", "text": thinking}
+            if signature and not signature.startswith(SIGNATURE_PREFIX):
+                detail["signature"] = signature
+            if thinking or "signature" in detail:
+                self._details.append(detail)
+        elif profile.reasoning_history == "reasoning_content":
+            if thinking:
+                self._reasoning.append(thinking)
+        else:
+            self._context.drops.routine("thinking")
+
+    def _add_redacted_thinking(self, block: Block) -> None:
+        profile = self._context.profile
+        data: str = block["data"]
+        if data.startswith(SIGNATURE_PREFIX):
+            state = unpack_tool_state(data) if profile.extra_content else None
+            if state:
+                self._extra_content[state[0]] = state[1]
+            return
+        if profile.reasoning_history == "details":
+            self._details.append({"type": "reasoning.encrypted", "data": data})
+        else:
+            self._context.drops.routine("redacted_thinking")
+
+    def _add_server_call(self, block: Block) -> None:
+        self._server_calls[block.get("id", "")] = block["name"]
+        self._add_other(block)
+
+    def _add_other(self, block: Block) -> None:
+        context = self._context
+        aside = server_block_text(block, context, self._server_calls)
+        if aside is None:
+            if drop_block(block, context):
+                return
+            aside = self._document_text(block)
+        carry_marker(self._marked, block, context)
+        self._add_aside(aside)
+
+    def _document_text(self, block: Block) -> str:
+        if block["type"] not in _DOCUMENT_TYPES:
+            raise RefusedBlock(block, ": not supported in assistant messages by this upstream")
+        # An assistant message takes neither images nor files.
+        blind = replace(self._context.profile, vision=False, pdf="none")
+        parts = user_block_to_parts(block, replace(self._context, profile=blind))
+        return "\n\n".join([part["text"] for part in parts])
+
+
+_DOCUMENT_TYPES = frozenset({"document", "search_result", "image"})
+
+_ADDER_FOR_TYPE: Mapping[str, Callable[[AssistantDraft, Block], None]] = {
+    "text": AssistantDraft._add_text_block,
+    "tool_use": AssistantDraft._add_call,
+    "thinking": AssistantDraft._add_thinking,
+    "redacted_thinking": AssistantDraft._add_redacted_thinking,
+    "server_tool_use": AssistantDraft._add_server_call,
+    "mcp_tool_use": AssistantDraft._add_server_call,
+}

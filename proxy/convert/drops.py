@@ -1,0 +1,70 @@
+"""The record of what a conversion could not carry over.
+
+Rule: whatever a converter leaves out or changes in kind is noted here, so that nothing the client
+sent is lost without a trace.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+HEADER_BYTES = 1000
+"""Longest value of ``x-claude-proxy-dropped`` (docs/features.md "Conversion")."""
+
+
+class Drops:
+    """Names of what was dropped or degraded in one request, with how often.
+
+    Names are field names (``top_k``) or block types (``document``, ``tools.web_search_20250305``),
+    never indexes or values.
+    """
+
+    __slots__ = ("_noted", "_routine")
+
+    def __init__(self) -> None:
+        self._noted: Counter[str] = Counter()
+        self._routine: Counter[str] = Counter()
+
+    def drop(self, name: str, count: int = 1) -> None:
+        """Note that ``name`` was left out although it may matter to the answer."""
+        self._noted[name] += count
+
+    def degrade(self, name: str, became: str) -> None:
+        """Note that ``name`` was carried as something less: ``document`` became ``text``."""
+        self._noted[f"{name}={became}"] += 1
+
+    def routine(self, name: str) -> None:
+        """Note a drop that changes nothing in the answer, such as ``cache_control``."""
+        self._routine[name] += 1
+
+    def header(self) -> str:
+        """Value of ``x-claude-proxy-dropped``: sorted, each name once; empty when nothing was lost.
+
+        A repeated name says how often (``document;n=3=text``); cut at 1000 bytes with ``+N`` for
+        the N names left out.
+        """
+        entries = [_entry(name, count) for name, count in sorted(self._noted.items())]
+        value = ", ".join(entries)
+        kept = len(entries)
+        while len(value) > HEADER_BYTES:
+            kept -= 1
+            value = ", ".join([*entries[:kept], f"+{len(entries) - kept}"])
+        return value
+
+    def report(self) -> list[dict[str, object]]:
+        """Everything noted, routine drops too: ``[{"name", "became", "count", "routine"}]``."""
+        rows: list[dict[str, object]] = []
+        for counter, routine in ((self._noted, False), (self._routine, True)):
+            for entry, count in sorted(counter.items()):
+                name, _, became = entry.partition("=")
+                rows.append(
+                    {"name": name, "became": became or None, "count": count, "routine": routine}
+                )
+        return rows
+
+
+def _entry(noted: str, count: int) -> str:
+    name, equals, became = noted.partition("=")
+    ascii_name = name.encode("ascii", "replace").decode().replace(",", "?").replace(";", "?")
+    repeated = f";n={count}" if count > 1 else ""
+    return f"{ascii_name}{repeated}{equals}{became}"

@@ -1,0 +1,264 @@
+"""An upstream's list of models -> Anthropic's list, page by page.
+
+Rule: servers agree on an ``id`` and on little else, so every other field is taken where one of the
+known spellings holds a usable value and is null otherwise; nothing is invented. Every entry also
+reads as OpenAI's ``Model`` (docs/protocol.md section 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from proxy.errors import InvalidRequest, NotFound, UpstreamError
+
+DEFAULT_LIMIT = 20
+DEFAULT_LIFECYCLES = ("active", "deprecated")
+LIFECYCLES = (*DEFAULT_LIFECYCLES, "retired")
+ALIAS_PREFIX = "anthropic/"
+"""Claude Code shows only ids that begin with ``claude`` or ``anthropic``."""
+CLAUDE_CODE_AGENT = "claude-code/"
+
+Entry = dict[str, Any]
+Path = tuple[str, ...]
+
+ID_FIELDS: tuple[Path, ...] = (("id",), ("model",), ("name",))
+NAME_FIELDS: tuple[Path, ...] = (("display_name",), ("displayName",), ("name",))
+OWNER_FIELDS: tuple[Path, ...] = (("owned_by",),)
+CREATED_FIELDS: tuple[Path, ...] = (("created",), ("created_at",), ("modified_at",))
+DEPRECATED_FIELDS: tuple[Path, ...] = (("deprecated_at",),)
+RETIRES_FIELDS: tuple[Path, ...] = (("shutdown_date",), ("retires_at",), ("expiration_date",))
+MAX_INPUT_FIELDS: tuple[Path, ...] = (
+    ("max_input_tokens",),
+    ("top_provider", "context_length"),  # OpenRouter: what the provider in use really takes
+    ("context_length",),
+    ("max_model_len",),  # vLLM
+    ("context_window",),  # Groq
+    ("max_context_length",),  # Mistral, LM Studio
+    ("meta", "n_ctx"),  # llama.cpp
+    ("meta", "n_ctx_train"),
+    ("limits", "max_input_tokens"),
+    ("inputTokenLimit",),  # Gemini
+)
+MAX_OUTPUT_FIELDS: tuple[Path, ...] = (
+    ("max_tokens",),
+    ("max_output_tokens",),
+    ("max_completion_tokens",),
+    ("top_provider", "max_completion_tokens"),
+    ("limits", "max_output_tokens"),
+    ("outputTokenLimit",),
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECONDS_FROM = 10**11
+"""A number of seconds as large as this would lie in the year 5138."""
+
+
+class ModelsQuery(Protocol):
+    """What a client asked of the list, ranges already checked; None is a parameter not given."""
+
+    @property
+    def limit(self) -> int | None: ...
+    @property
+    def after_id(self) -> str | None: ...
+    @property
+    def before_id(self) -> str | None: ...
+    @property
+    def lifecycle(self) -> tuple[str, ...]: ...
+
+
+def models_to_entries(listing: object) -> list[Entry]:
+    """Entries of docs/protocol.md section 7 for the JSON of an upstream's ``/models``.
+
+    Takes ``{"data": [...]}``, ``{"models": [...]}`` or the bare list, of objects or names; null in
+    the place of the list is an empty one. Items without an id and repeated ids are left out. Raises UpstreamError when
+    there is no list at all.
+    """
+    items = listing
+    if isinstance(listing, Mapping):
+        items = listing.get("data") or listing.get("models")
+        if items is None and not listing.keys().isdisjoint(("data", "models")):
+            items = ()  # Ollama says null when it has no model
+    if not isinstance(items, Sequence) or isinstance(items, str | bytes):
+        raise UpstreamError("the upstream's list of models could not be read")
+    return _unique(entry for item in items if (entry := model_to_entry(item)))
+
+
+def model_to_entry(model: object) -> Entry | None:
+    """One model, as an object or as its bare name; None when it has no id."""
+    if isinstance(model, str):
+        model = {"id": model}
+    if not isinstance(model, Mapping):
+        return None
+    model_id = _first_text(model, ID_FIELDS)
+    if model_id is None:
+        return None
+    created = _first_date(model, CREATED_FIELDS) or _EPOCH
+    retires = _first_date(model, RETIRES_FIELDS)
+    return {
+        "type": "model",
+        "id": model_id,
+        "display_name": _first_text(model, NAME_FIELDS) or model_id,
+        "created_at": _rfc3339(created),
+        "lifecycle": _lifecycle(model, retires),
+        "deprecated_at": _rfc3339(_first_date(model, DEPRECATED_FIELDS)),
+        "retires_at": _rfc3339(retires),
+        "line": None,
+        "max_input_tokens": _first_count(model, MAX_INPUT_FIELDS),
+        "max_tokens": _first_count(model, MAX_OUTPUT_FIELDS),
+        "capabilities": None,
+        "object": "model",
+        "created": int(created.timestamp()),
+        "owned_by": _first_text(model, OWNER_FIELDS) or "unknown",
+    }
+
+
+def is_claude_code(user_agent: str) -> bool:
+    """Whether the list is for Claude Code's model picker, which hides other vendors' ids."""
+    return user_agent.startswith(CLAUDE_CODE_AGENT)
+
+
+def entries_to_page(
+    entries: Iterable[Entry],
+    query: ModelsQuery,
+    *,
+    versioned: bool = True,
+    claude_code: bool = False,
+) -> dict[str, Any]:
+    """The answer of ``GET /v1/models``: one page of ``entries``, in their order, each id once.
+
+    ``versioned``: the request has ``anthropic-version``; without it, a limit and a cursor the
+    whole list is meant, as OpenAI's clients expect. ``claude_code``: ids get a prefix that
+    Claude Code shows. Raises InvalidRequest for an unknown cursor or for both cursors.
+    """
+    wanted = query.lifecycle or DEFAULT_LIFECYCLES
+    listed = [entry for entry in entries if entry["lifecycle"] in wanted]
+    if claude_code:
+        listed = [_shown_to_claude_code(entry) for entry in listed]
+    page, has_more = _page(_unique(listed), query, versioned)
+    return {
+        "object": "list",
+        "data": page,
+        "has_more": has_more,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+    }
+
+
+def entry_for(entries: Sequence[Entry], model_id: str) -> Entry:
+    """The entry that ``GET /v1/models/{id}`` asks for, by its id or its ``anthropic/`` alias.
+
+    An id that is still percent-encoded is decoded. Raises NotFound.
+    """
+    for name in (model_id, unquote(model_id)):
+        position = _position(entries, name)
+        if position is not None:
+            return entries[position]
+    raise NotFound(f"model: {model_id}")
+
+
+def _page(
+    entries: Sequence[Entry], query: ModelsQuery, versioned: bool
+) -> tuple[list[Entry], bool]:
+    limit = query.limit
+    if limit is None:
+        cursor = query.after_id is not None or query.before_id is not None
+        limit = DEFAULT_LIMIT if versioned or cursor else len(entries)
+    if query.before_id is not None:
+        if query.after_id is not None:
+            raise InvalidRequest("before_id: may not be combined with after_id")
+        end = _cursor_position(entries, "before_id", query.before_id)
+        start = max(0, end - limit)
+        return list(entries[start:end]), start > 0
+    start = 0
+    if query.after_id is not None:
+        start = _cursor_position(entries, "after_id", query.after_id) + 1
+    return list(entries[start : start + limit]), start + limit < len(entries)
+
+
+def _cursor_position(entries: Sequence[Entry], parameter: str, cursor: str) -> int:
+    position = _position(entries, cursor)
+    if position is None:
+        raise InvalidRequest(f"{parameter}: no model with the id {cursor!r}")
+    return position
+
+
+def _position(entries: Sequence[Entry], model_id: str) -> int | None:
+    places = {entry["id"]: place for place, entry in enumerate(entries)}
+    if model_id in places:
+        return places[model_id]
+    return places.get(model_id.removeprefix(ALIAS_PREFIX))
+
+
+def _shown_to_claude_code(entry: Entry) -> Entry:
+    if entry["id"].startswith(("claude", "anthropic")):
+        return entry
+    return {**entry, "id": ALIAS_PREFIX + entry["id"]}
+
+
+def _unique(entries: Iterable[Entry]) -> list[Entry]:
+    """The first entry of each id, in order."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry["id"], entry)
+    return list(first.values())
+
+
+def _lifecycle(model: Mapping[str, Any], retires: datetime | None) -> str:
+    stated = model.get("lifecycle")
+    if stated in LIFECYCLES:
+        return str(stated)
+    # Anthropic's own list has an active model never retire: an announced end means deprecated.
+    return "deprecated" if retires or model.get("deprecated") is True else "active"
+
+
+def _values(model: Mapping[str, Any], fields: Iterable[Path]) -> Iterable[object]:
+    """What ``model`` holds at each path, as far as the path exists."""
+    for path in fields:
+        value: object = model
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is not None:
+            yield value
+
+
+def _first_text(model: Mapping[str, Any], fields: Iterable[Path]) -> str | None:
+    return next((v for v in _values(model, fields) if isinstance(v, str) and v.strip()), None)
+
+
+def _first_count(model: Mapping[str, Any], fields: Iterable[Path]) -> int | None:
+    return next((n for v in _values(model, fields) if (n := _count(v))), None)
+
+
+def _first_date(model: Mapping[str, Any], fields: Iterable[Path]) -> datetime | None:
+    return next((date for v in _values(model, fields) if (date := _date(v))), None)
+
+
+def _count(value: object) -> int | None:
+    """A positive whole number, also when written as text or as 4096.0."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 < value < 10**15 else None
+
+
+def _date(value: object) -> datetime | None:
+    """Seconds or milliseconds since 1970, or ISO 8601 text (UTC where it names no zone)."""
+    seconds = _count(value)
+    try:
+        if seconds:
+            seconds = seconds // 1000 if seconds >= _MILLISECONDS_FROM else seconds
+            return datetime.fromtimestamp(seconds, UTC)
+        if not isinstance(value, str):
+            return None
+        date = datetime.fromisoformat(value.strip())
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None  # beyond the years 1 to 9999, or no date at all
+
+
+def _rfc3339(date: datetime | None) -> str | None:
+    return date.isoformat(timespec="seconds").replace("+00:00", "Z") if date else None

@@ -1,0 +1,45 @@
+"""How many tokens an answer may have.
+
+Rule: the client's number is kept unless a limit that somebody set forbids it; nothing is cut
+without a limit (docs/features.md "max_tokens").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.errors import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLimits:
+    """The operator's limits in tokens; None and 0 are no limit."""
+
+    default: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+def resolve_max_tokens(requested: int | None, limits: OutputLimits, *caps: int | None) -> int:
+    """Tokens to ask the upstream for; 0 is a cache pre-warm, to be answered without a call.
+
+    ``caps`` are what the model can give: the registered and the profile's limit, None where
+    unknown. Raises InvalidRequest where the client states no usable number and no default is set.
+    """
+    default = limits.default or 0
+    if requested is None or requested < 0:
+        if not default:
+            reason = "Field required" if requested is None else _TOO_SMALL
+            raise InvalidRequest(f"max_tokens: {reason}")
+        requested = default
+    if requested == 0:
+        if not default:
+            return 0
+        requested = default
+    minimum = limits.minimum or 0
+    if requested < minimum:
+        requested = max(default, minimum)
+    return min([requested, *(cap for cap in (limits.maximum, *caps) if cap)])
+
+
+_TOO_SMALL = "Input should be greater than or equal to 0"

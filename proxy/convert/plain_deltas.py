@@ -1,0 +1,80 @@
+"""Chunks that hold one plain delta and nothing else, which nearly all chunks of a stream are.
+
+Rule: these readers only spare the full reading what it would find anyway; in any doubt they answer
+None. They run once for every token of every stream, hence their form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.convert.reasoning import Form
+
+_BESIDE_TEXT = (
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "refusal",
+    "tool_calls",
+    "function_call",
+)
+_BESIDE_REASONING_CONTENT = ("reasoning", "reasoning_details", "content", *_BESIDE_TEXT[3:])
+_BESIDE_REASONING = ("reasoning_content", "reasoning_details", "content", *_BESIDE_TEXT[3:])
+_BESIDE_CALLS = ("content", *_BESIDE_TEXT[:4])
+
+
+def plain_text(chunk: object) -> str | None:
+    """The text of a chunk that holds nothing but text."""
+    delta = _plain_delta(chunk)
+    if delta is None:
+        return None
+    text = delta.get("content")
+    if text.__class__ is not str or (len(delta) > 1 and any(map(delta.get, _BESIDE_TEXT))):
+        return None
+    return text or None
+
+
+def plain_reasoning(chunk: object, form: Form) -> str | None:
+    """The reasoning of a chunk that holds nothing else, in the spelling ``form``."""
+    delta = _plain_delta(chunk)
+    if delta is None:
+        return None
+    text = delta.get(form)
+    beside = _BESIDE_REASONING if form == "reasoning" else _BESIDE_REASONING_CONTENT
+    if text.__class__ is not str or (len(delta) > 1 and any(map(delta.get, beside))):
+        return None
+    return text or None
+
+
+def plain_arguments(chunk: object, index: int, call_id: str) -> str | None:
+    """The arguments in a chunk that only continues the tool call at ``index`` with ``call_id``."""
+    delta = _plain_delta(chunk)
+    if delta is None or (len(delta) > 1 and any(map(delta.get, _BESIDE_CALLS))):
+        return None
+    calls = delta.get("tool_calls")
+    if calls.__class__ is not list or len(calls) != 1:
+        return None
+    call = calls[0]
+    if call.__class__ is not dict or call.get("index") != index or call.get("extra_content"):
+        return None
+    function = call.get("function")
+    if function.__class__ is not dict or function.get("name") or "custom" in call:
+        return None
+    if (call.get("id") or call_id) != call_id:
+        return None
+    arguments = function.get("arguments")
+    return arguments or None if arguments.__class__ is str else None
+
+
+def _plain_delta(chunk: object) -> dict[str, Any] | None:
+    """The delta of a chunk without usage, error or finish reason."""
+    if chunk.__class__ is not dict or chunk.get("usage") or chunk.get("error"):
+        return None
+    choices = chunk.get("choices")
+    if choices.__class__ is not list or len(choices) != 1:
+        return None
+    choice = choices[0]
+    if choice.__class__ is not dict or choice.get("finish_reason") or choice.get("usage"):
+        return None
+    delta = choice.get("delta")
+    return delta if delta.__class__ is dict and not choice.get("index") else None

@@ -1,0 +1,121 @@
+"""Writes the content blocks of one reply as events.
+
+Rule: one block is open at a time, indexes are 0, 1, 2 and so on, a block's deltas are of its kind
+(docs/protocol.md section 4). All of that is kept here; callers only say what comes next.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from proxy.convert import events
+from proxy.convert.events import Event
+from proxy.convert.reasoning import ThinkingDigest
+
+Kind = Literal["text", "thinking", "tool_use"]
+TEXT: Kind = "text"
+THINKING: Kind = "thinking"
+TOOL: Kind = "tool_use"
+
+
+class BlockWriter:
+    """The blocks of one reply. Events collect in ``out`` until somebody takes them.
+
+    With ``show_thinking=False`` thinking blocks have their signature but no text.
+    """
+
+    __slots__ = ("_digest", "_part", "_signature", "index", "kind", "out", "show_thinking")
+
+    def __init__(self, *, show_thinking: bool = True) -> None:
+        self.out: list[Event] = []
+        self.index = 0
+        """Index of the open block, or of the next one: the number of blocks that are closed."""
+        self.kind: Kind | None = None
+        """Kind of the open block."""
+        self.show_thinking = show_thinking
+        self._digest = ThinkingDigest()
+        self._signature = ""
+        self._part: int | None = None
+
+    def take(self) -> list[Event]:
+        """The events since the last call."""
+        taken, self.out = self.out, []
+        return taken
+
+    def text(self, text: str) -> None:
+        """Text, in the open text block or a new one."""
+        if self.kind is not TEXT:
+            self.close()
+            self.start_text()
+        self.out.append(events.text_delta(self.index, text))
+
+    def start_text(self) -> None:
+        """A new text block, so far empty; no block may be open."""
+        self.out.append(events.block_start(self.index, events.text_block()))
+        self.kind = TEXT
+
+    def thinking(self, text: str, signature: str = "", part: int | None = None) -> None:
+        """Thinking, in the open thinking block or a new one.
+
+        A signature completes a block; so does the next ``part`` (item) of the upstream's reasoning.
+        """
+        if self.kind is not THINKING or self._is_past(signature, part):
+            self.close()
+            self.out.append(events.block_start(self.index, events.thinking_block()))
+            self.kind = THINKING
+            self._digest = ThinkingDigest()
+        if part is not None:
+            self._part = part
+        if signature:
+            self._signature = signature
+        if text:
+            self.more_thinking(text)
+
+    def more_thinking(self, text: str) -> None:
+        """Thinking for the open, unsigned thinking block."""
+        self._digest.add(text)
+        if self.show_thinking:
+            self.out.append(events.thinking_delta(self.index, text))
+
+    @property
+    def unsigned(self) -> bool:
+        """True when the upstream has not signed the open thinking block so far."""
+        return not self._signature
+
+    def redacted(self, data: str) -> None:
+        """A whole ``redacted_thinking`` block."""
+        self.close()
+        self.out.append(events.block_start(self.index, events.redacted_block(data)))
+        self._stop()
+
+    def start_tool(self, tool_id: str, name: str) -> None:
+        """A new ``tool_use`` block."""
+        self.close()
+        self.out.append(events.block_start(self.index, events.tool_block(tool_id, name)))
+        self.kind = TOOL
+
+    def arguments(self, partial_json: str) -> None:
+        """Arguments for the open ``tool_use`` block."""
+        self.out.append(events.arguments_delta(self.index, partial_json))
+
+    def close(self) -> None:
+        """Close the open block, if there is one."""
+        if self.kind is None:
+            return
+        if self.kind is THINKING:
+            signature = self._signature or self._digest.signature()
+            self.out.append(events.signature_delta(self.index, signature))
+            self._signature = ""
+            self._part = None
+        self._stop()
+
+    def _is_past(self, signature: str, part: int | None) -> bool:
+        """True when the open thinking block is complete and this belongs to the next one."""
+        if self._signature and signature != self._signature:
+            return True
+        return part is not None and self._part is not None and part != self._part
+
+    def _stop(self) -> None:
+        self.out.append(events.block_stop(self.index))
+        self.kind = None
+        self.index += 1

@@ -1,0 +1,198 @@
+"""Token usage of Chat Completions -> usage of the Messages API.
+
+Rule: the three input counts are disjoint and add up to the upstream's ``prompt_tokens``
+(docs/protocol.md section 3). Upstreams write anything here, so nothing is trusted: a count is an
+integer of a believable size, everything else is a count that was not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+MAX_COUNT = 10**12
+"""No believable token count is larger, and every JSON writer can write it."""
+
+INPUT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+SAMPLE_CHARS = 256 * 1024
+"""Output kept for an estimate; what comes after it is extrapolated, so memory stays flat."""
+
+
+class UsageEstimate(Protocol):
+    """Counts tokens where the upstream reported none; it is asked only then."""
+
+    def count_input(self) -> int:
+        """Tokens of the request."""
+        ...
+
+    def count_output(self, text: str) -> int:
+        """Tokens of ``text`` as output of the model."""
+        ...
+
+
+def usage_from_chat(usage: object) -> dict[str, Any] | None:
+    """The ``usage`` of a message; None when nothing but zeros or no counts at all was reported.
+
+    Keys: ``input_tokens``, ``cache_creation_input_tokens``, ``cache_read_input_tokens``,
+    ``cache_creation`` (when something was written), ``output_tokens``, ``output_tokens_details``
+    (when reasoning was reported), ``service_tier``.
+    """
+    if not isinstance(usage, dict):
+        return None
+    cached = (
+        count_in(usage, "cache_read_input_tokens")
+        or count_in(usage, "prompt_tokens_details", "cached_tokens")
+        or count_in(usage, "prompt_cache_hit_tokens")
+        or count_in(usage, "cached_tokens")
+    )
+    written = count_in(usage, "cache_creation_input_tokens") or count_in(
+        usage, "prompt_tokens_details", "cache_write_tokens"
+    )
+    prompt = _prompt_tokens(usage, cached + written)
+    output, reasoning = _output_tokens(usage, prompt)
+    if not prompt and not output:
+        return None
+    counts: dict[str, Any] = {
+        "input_tokens": max(0, prompt - cached - written),
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": cached,
+        "output_tokens": output,
+    }
+    if reasoning is not None:
+        counts["output_tokens_details"] = {"thinking_tokens": min(reasoning, output)}
+    return whole_usage(counts)
+
+
+def whole_usage(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """The usage of a whole message, from the counts of a ``message_delta``."""
+    usage = dict(counts)
+    written = usage["cache_creation_input_tokens"]
+    if written:
+        usage["cache_creation"] = {
+            "ephemeral_5m_input_tokens": written,
+            "ephemeral_1h_input_tokens": 0,
+        }
+    usage["service_tier"] = "standard"
+    return usage
+
+
+def delta_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a message's usage that a ``message_delta`` carries."""
+    return {k: v for k, v in usage.items() if k not in ("cache_creation", "service_tier")}
+
+
+def no_usage(input_tokens: int = 0) -> dict[str, Any]:
+    """Usage before anything was reported."""
+    return {
+        "input_tokens": input_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens": 0,
+    }
+
+
+def count_in(usage: Mapping[str, Any], *path: str) -> int:
+    """The count at ``path``, 0 where none is reported."""
+    return _reported(usage, *path) or 0
+
+
+def _reported(usage: Mapping[str, Any], *path: str) -> int | None:
+    value: object = usage
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= MAX_COUNT else None
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value <= MAX_COUNT
+
+
+def _prompt_tokens(usage: Mapping[str, Any], cached_or_written: int) -> int:
+    prompt = _reported(usage, "prompt_tokens")
+    if prompt is not None:
+        return prompt
+    tokens = _reported(usage, "input_tokens")
+    if tokens is not None:
+        # In the Messages API's own spelling the cached tokens are not part of input_tokens.
+        disjoint = "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage
+        return tokens + cached_or_written if disjoint else tokens
+    return max(0, count_in(usage, "total_tokens") - count_in(usage, "completion_tokens"))
+
+
+def _output_tokens(usage: Mapping[str, Any], prompt: int) -> tuple[int, int | None]:
+    """Output tokens including reasoning, and the reasoning tokens where they are reported."""
+    output = count_in(usage, "completion_tokens") or count_in(usage, "output_tokens")
+    reasoning = _reported(usage, "completion_tokens_details", "reasoning_tokens")
+    if reasoning and count_in(usage, "total_tokens") == prompt + output + reasoning:
+        # These upstreams count reasoning beside the completion instead of within it.
+        output += reasoning
+    return output, reasoning
+
+
+class ReplyUsage:
+    """The usage of one reply: what the upstream reported, estimates where it did not.
+
+    The last complete report wins; a report of some counts only replaces those. ``add`` every piece
+    of output, so that it can be counted when no report comes.
+    """
+
+    __slots__ = ("_estimate", "_kept", "_report", "_room", "_total", "estimated")
+
+    def __init__(self, estimate: UsageEstimate | None) -> None:
+        self._estimate = estimate
+        self._report: dict[str, Any] = {}
+        self._kept: list[str] = []
+        self._room = SAMPLE_CHARS if estimate else 0
+        self._total = 0
+        self.estimated = False
+        """True once ``result`` had to estimate a count."""
+
+    def add(self, text: str) -> None:
+        """Note ``text`` as output."""
+        length = len(text)
+        self._total += length
+        if self._room >= length:
+            self._room -= length
+            self._kept.append(text)
+        elif self._room:
+            self._kept.append(text[: self._room])
+            self._room = 0
+
+    def note(self, report: object) -> None:
+        """Note a usage report of the upstream; anything that holds no count is ignored."""
+        if not isinstance(report, dict):
+            return
+        # Servers that report with every chunk report both counts; the rest is rare.
+        if _is_count(report.get("prompt_tokens")) and _is_count(report.get("completion_tokens")):
+            self._report = report
+        elif usage_from_chat(report) is not None:
+            told = {k: v for k, v in report.items() if isinstance(v, dict) or count_in(report, k)}
+            self._report = {**self._report, **told}
+
+    def reported(self) -> dict[str, Any]:
+        """Usage as far as the upstream reported it."""
+        return usage_from_chat(self._report) or whole_usage(no_usage())
+
+    def result(self) -> dict[str, Any]:
+        """The usage of the whole reply, with estimates for counts that are missing or zero."""
+        usage = self.reported()
+        if self._estimate is None:
+            return usage
+        if not any(usage[count] for count in INPUT_COUNTS):
+            usage["input_tokens"] = self._estimate.count_input()
+            self.estimated = True
+        if not usage["output_tokens"] and self._total:
+            usage["output_tokens"] = self._estimated_output(self._estimate)
+            self.estimated = True
+        return usage
+
+    def _estimated_output(self, estimate: UsageEstimate) -> int:
+        kept = "".join(self._kept)
+        return round(estimate.count_output(kept) * self._total / len(kept))

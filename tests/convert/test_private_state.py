@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from proxy.convert.private_state import pack_tool_state, unpack_tool_state
+
+STATE = {"google": {"thought_signature": "Cq4B/+=="}}
+
+
+def test_10_3_state_comes_back_as_it_went() -> None:
+    data = pack_tool_state("call_1", STATE)
+    assert data.startswith("cp1.")
+    assert unpack_tool_state(data) == ("call_1", STATE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("EroBCkYIBxgC", id="another provider's"),
+        pytest.param("cp1.", id="nothing in it"),
+        pytest.param("cp1.!!", id="not base64"),
+        pytest.param("cp1.YQ==", id="not JSON"),
+        pytest.param("cp1.W10=", id="not an object"),
+        pytest.param("cp1.e30=", id="members missing"),
+        pytest.param("cp1.\u00e9", id="not ASCII"),
+    ],
+)
+def test_10_3_what_is_not_ours_is_left_alone(data: str) -> None:
+    assert unpack_tool_state(data) is None
