@@ -1,0 +1,101 @@
+"""Reading a request's body: bounded in size and time.
+
+Rule: nothing is cut in silence. Flask's own limit returns the first bytes of a chunked body as if
+they were all, and nothing below limits how long a body may take.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import gevent
+from flask import request
+from gunicorn.http.errors import ParseException
+
+from proxy.api.context import runtime
+from proxy.errors import (
+    BodyTimeout,
+    ClientGone,
+    InvalidRequest,
+    RequestTooLarge,
+    UnsupportedMediaType,
+)
+
+_READ_SIZE = 65536
+_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+
+
+def json_body() -> bytes:
+    """The request's body, decompressed.
+
+    Raises ``UnsupportedMediaType`` (415), ``RequestTooLarge`` (413), ``BodyTimeout`` (408) or
+    ``InvalidRequest`` for a body that is not what its headers say.
+    """
+    settings = runtime().settings
+    _check_content_type(request.headers.get("content-type", ""))
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", *_WINDOW_BITS):
+        raise UnsupportedMediaType(f"content-encoding: {encoding!r} is not supported")
+    timeout = gevent.Timeout(settings.body_timeout)
+    with timeout:
+        try:
+            body = _read(request.environ["wsgi.input"], settings.max_body_bytes)
+        except gevent.Timeout as expired:
+            if expired is not timeout:
+                raise
+            raise BodyTimeout(
+                f"the request body did not arrive within {settings.body_timeout:g} s"
+            ) from None
+    if encoding in _WINDOW_BITS:
+        return _decompressed(body, encoding, settings.max_body_bytes)
+    return body
+
+
+def _check_content_type(value: str) -> None:
+    kind = value.partition(";")[0].strip().lower()
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise UnsupportedMediaType(f"content-type: must be application/json, not {kind!r}")
+
+
+def _read(stream: Any, limit: int) -> bytes:
+    declared = request.content_length
+    if declared is not None and declared > limit:
+        raise _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    while size <= limit:
+        try:
+            piece = stream.read(min(_READ_SIZE, limit + 1 - size))
+        except OSError as error:
+            raise ClientGone("the client closed the connection") from error
+        except ParseException as error:
+            raise InvalidRequest(
+                f"The request body is badly framed: {type(error).__name__}"
+            ) from error
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    if size > limit:
+        raise _too_large(limit)
+    if declared is not None and size < declared:
+        raise InvalidRequest("The request body is shorter than its content-length")
+    return b"".join(pieces)
+
+
+def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
+    decompressor = zlib.decompressobj(_WINDOW_BITS[encoding])
+    try:
+        plain = decompressor.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise InvalidRequest(f"content-encoding: the body is not valid {encoding}") from error
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not decompressor.eof:
+        raise InvalidRequest(f"content-encoding: the {encoding} body is cut short")
+    return plain
+
+
+def _too_large(limit: int) -> RequestTooLarge:
+    return RequestTooLarge(f"Request exceeds the maximum allowed number of bytes: {limit}")

@@ -1,0 +1,77 @@
+"""GET /test-connection: one real minimal call to the upstream."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from proxy.api.answers import begin_call, json_response, watched
+from proxy.api.context import runtime
+from proxy.errors import ProxyError
+from proxy.relay import relay_message
+
+bp = Blueprint("connection", __name__)
+
+PROBE_TOKENS = 5
+HINTS = {
+    401: "check the key: OPENAI_API_KEY, or the one you sent in passthrough mode",
+    402: "check the account's balance and quota at the provider",
+    403: "check what this key may do at the provider",
+    404: "check the model names (BIG_MODEL, MIDDLE_MODEL, SMALL_MODEL) and OPENAI_BASE_URL",
+    429: "wait, or raise the rate limit at the provider",
+    502: "check OPENAI_BASE_URL, DNS, the certificate and the way to the upstream",
+    504: "check the way to the upstream, and FIRST_BYTE_TIMEOUT for a slow model",
+    529: "the upstream is overloaded: try again later",
+}
+
+
+@bp.get("/test-connection")
+def test_connection() -> Response:
+    """``?model=ID`` probes one model, ``?all=1`` every configured one, else the small one."""
+    results = [_probe(model) for model in _models()]
+    failed = any(result["status"] == "failed" for result in results)
+    if len(results) == 1:
+        body = results[0]
+    else:
+        body = {"status": "failed" if failed else "success", "models": results}
+    body["timestamp"] = datetime.now(UTC).isoformat()
+    return json_response(body, 503 if failed else 200)
+
+
+def _models() -> list[str]:
+    tiers = runtime().router.tiers
+    if request.args.get("all", "") not in ("", "0", "false"):
+        return list(dict.fromkeys((tiers.big, tiers.middle, tiers.small)))
+    return [request.args.get("model") or tiers.small]
+
+
+def _probe(model: str) -> dict[str, Any]:
+    started = monotonic()
+    probe = {
+        "model": model,
+        "max_tokens": PROBE_TOKENS,
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    try:
+        call = begin_call(probe, runtime().router.resolve(model))
+        with watched(call.exchange):
+            message = relay_message(call)
+    except ProxyError as error:
+        return {
+            "status": "failed",
+            "model": model,
+            "error_type": error.type,
+            "message": error.message,
+            "suggestion": HINTS.get(error.status, "see the message"),
+        }
+    return {
+        "status": "success",
+        "model": model,
+        "model_used": call.route.model,
+        "provider": call.route.provider.name,
+        "latency_ms": round((monotonic() - started) * 1000, 1),
+        "usage": message["usage"],
+    }

@@ -1,0 +1,56 @@
+"""Every failure leaves as Anthropic-shaped JSON.
+
+Rule: the one ``except Exception`` of the application is here; what it catches is a bug, logged with
+its traceback and told to the client as a 500 with the request id.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from proxy.api.answers import json_response
+from proxy.api.context import record
+from proxy.errors import MethodNotAllowed, NotFound, ProxyError
+from proxy.logs import error_words
+
+log = logging.getLogger(__name__)
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer ``ProxyError``, routing failures and bugs alike."""
+    app.register_error_handler(ProxyError, error_response)
+    app.register_error_handler(HTTPException, routing_failure)
+    app.register_error_handler(Exception, bug)
+
+
+def error_response(error: ProxyError) -> Response:
+    """The answer for ``error``: its status, headers and body (docs/protocol.md section 5)."""
+    record().error = error_words(error)
+    response = json_response(error.to_body(record().request_id), error.status)
+    response.headers.update(error.headers)
+    return response
+
+
+def routing_failure(error: HTTPException) -> Response:
+    """404 and 405 of the URL map, and whatever else werkzeug refuses."""
+    access = record()
+    if error.code == 405:
+        allowed = error.get_response().headers.get("allow", "")
+        refused = MethodNotAllowed(
+            f"{access.method} is not allowed on {access.path}", headers={"allow": allowed}
+        )
+        return error_response(refused)
+    if error.code == 404:
+        return error_response(NotFound(f"Not found: {access.method} {access.path}"))
+    failure = ProxyError(error.description or error.name)
+    failure.status = error.code or 500
+    return error_response(failure)
+
+
+def bug(error: Exception) -> Response:
+    """The last resort: a bug of ours, told without details."""
+    log.error("unhandled error, request_id=%s", record().request_id, exc_info=error)
+    return error_response(ProxyError("Internal server error"))

@@ -1,0 +1,37 @@
+"""Health probes: they ask nobody and need no key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response
+
+from proxy import __version__
+from proxy.api.answers import json_response
+from proxy.api.context import runtime
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/health")
+@bp.get("/healthz")
+@bp.get("/livez")
+def health() -> Response:
+    """Liveness: the worker answers."""
+    shared = runtime()
+    return json_response(
+        {
+            "status": "healthy",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "version": __version__,
+            "mode": shared.mode,
+            "openai_api_configured": shared.provider.api_key is not None,
+            "client_api_key_validation": bool(shared.auth_keys),
+        }
+    )
+
+
+@bp.get("/readyz")
+def readyz() -> Response:
+    """Readiness: the worker takes requests."""
+    return json_response({"status": "ready"})

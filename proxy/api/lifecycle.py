@@ -1,0 +1,90 @@
+"""What happens around every view: ids, authentication, CORS, the access line.
+
+Rule: authentication comes before anything of the body is read, and an endpoint needs the key unless
+it is named as open here (docs/features.md "Endpoints").
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, request
+
+from proxy.api.context import credential_headers, record, runtime
+from proxy.auth import check_client
+from proxy.logs import AccessRecord, log_access
+from proxy.request_ids import correlation_id, new_request_id
+
+OPEN_ENDPOINTS = frozenset(
+    {
+        "health.health",
+        "health.readyz",
+        "service.index",
+        "service.favicon",
+        "service.event_logging",
+    }
+)
+"""Answered without a key."""
+QUIET_ENDPOINTS = frozenset({"health.health", "health.readyz", "service.favicon"})
+"""Probes, which would fill the log."""
+
+
+def register_lifecycle(app: Flask) -> None:
+    """Attach the hooks to ``app``."""
+    app.before_request(begin)
+    app.after_request(finish)
+
+
+def begin() -> Response | None:
+    """Give the request its ids and let nobody in without the key."""
+    request_id = new_request_id()
+    g.record = AccessRecord(
+        request_id=request_id,
+        correlation_id=correlation_id(request.headers.get("x-request-id"), request_id),
+        method=request.method,
+        path=request.path,
+        quiet=request.endpoint in QUIET_ENDPOINTS,
+    )
+    if request.method == "OPTIONS":
+        return _preflight()
+    if request.endpoint is not None and request.endpoint not in OPEN_ENDPOINTS:
+        check_client(credential_headers(), runtime().auth_keys)
+    return None
+
+
+def finish(response: Response) -> Response:
+    """Name the request in the answer and, unless a stream goes on, in the log."""
+    access = record()
+    access.status = response.status_code
+    headers = response.headers
+    headers["request-id"] = access.request_id
+    headers["x-request-id"] = access.correlation_id
+    _allow_origin(response)
+    if not response.is_streamed:
+        log_access(access)
+    return response
+
+
+def _preflight() -> Response:
+    """A CORS preflight: 204, and what may be sent where the origin is allowed."""
+    response = Response(status=204)
+    if _origin_allowed():
+        response.headers["access-control-allow-methods"] = "GET, POST, OPTIONS"
+        response.headers["access-control-allow-headers"] = request.headers.get(
+            "access-control-request-headers", "*"
+        )
+        response.headers["access-control-max-age"] = "600"
+    return response
+
+
+def _allow_origin(response: Response) -> None:
+    if runtime().settings.allowed_origins:
+        response.vary.add("origin")
+    if _origin_allowed():
+        response.headers["access-control-allow-origin"] = request.headers["origin"]
+        response.headers["access-control-expose-headers"] = (
+            "request-id, x-request-id, retry-after, x-claude-proxy-dropped"
+        )
+
+
+def _origin_allowed() -> bool:
+    allowed, origin = runtime().settings.allowed_origins, request.headers.get("origin")
+    return origin is not None and ("*" in allowed or origin in allowed)

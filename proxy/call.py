@@ -1,0 +1,210 @@
+"""One Messages request on its way to the upstream: what is sent, and one repetition when healed.
+
+Rule: everything that a call needs is gathered here before the first byte leaves; the two relays
+(whole and streamed) only differ in how they read the answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import orjson
+
+from config.registry import Provider
+from config.settings import Settings
+from proxy import __version__
+from proxy.convert.output_limit import OutputLimits, resolve_max_tokens
+from proxy.convert.request import ChatRequest, message_request_to_chat
+from proxy.errors import InvalidRequest, UpstreamError
+from proxy.exchange import Exchange
+from proxy.failures import failure_from_answer
+from proxy.healing import LearnedFlags, as_yaml, heal
+from proxy.logs import AccessRecord
+from proxy.profiles import credential_header, overridden
+from proxy.profiles.base import Profile
+from proxy.routing import Route
+from proxy.tokens import RequestEstimate
+from proxy.upstream.decode import load_json
+from proxy.upstream.session import UpstreamClient, UpstreamResponse
+
+log = logging.getLogger(__name__)
+
+MAX_HEALINGS = 3
+"""Different refusals healed in one request; each is remembered, so later requests need none."""
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""Longest whole answer that is read from an upstream."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Call:
+    """A validated Messages request with its route, credential and limits."""
+
+    request: Mapping[str, Any]
+    route: Route
+    key: str | None
+    settings: Settings
+    client: UpstreamClient
+    learned: LearnedFlags
+    exchange: Exchange
+    record: AccessRecord
+    answer_headers: dict[str, str]
+    """Headers for the client that come from the upstream's answer or from the conversion."""
+
+    @property
+    def first_byte_seconds(self) -> float:
+        return self.route.profile.first_byte_timeout or self.settings.first_byte_timeout
+
+    def profile(self) -> Profile:
+        """The route's profile with what was learned of this upstream and model."""
+        flags = self.learned.flags_for(self.route.chat_url, self.route.model)
+        return overridden(self.route.profile, flags) if flags else self.route.profile
+
+    def max_tokens(self, profile: Profile) -> int:
+        """Tokens to ask for; 0 is a cache pre-warm, to be answered without a call."""
+        limits = OutputLimits(
+            default=self.settings.default_max_tokens,
+            minimum=self.settings.min_tokens_limit,
+            maximum=self.settings.max_tokens_limit,
+        )
+        return resolve_max_tokens(self.request.get("max_tokens"), limits, profile.max_output)
+
+    def convert(self, profile: Profile) -> ChatRequest:
+        """The Chat Completions request for ``profile``; raises ``InvalidRequest``."""
+        chat = message_request_to_chat(
+            self.request, profile, model=self.route.model, max_tokens=self.max_tokens(profile)
+        )
+        self._note_dropped(chat)
+        return chat
+
+    def estimate(self, chat: ChatRequest) -> RequestEstimate | None:
+        """What stands in for usage that the upstream does not report; None when switched off."""
+        if not self.settings.enable_token_estimation:
+            return None
+        return RequestEstimate(chat.body, self.route.encoding)
+
+    def post(self, chat: ChatRequest) -> UpstreamResponse:
+        """Send ``chat``; the head of a 2xx answer has been read when this returns.
+
+        Raises ``UpstreamError`` for any other answer, ``UpstreamTimeout``, ``ClientGone``.
+        """
+        seconds = self.first_byte_seconds
+        self.exchange.limit(seconds, f"the upstream did not answer within {seconds:g} s")
+        body = encoded(chat.body)
+        headers = upstream_headers(
+            self.route.provider,
+            self.key,
+            self.record.correlation_id,
+            stream=chat.body.get("stream") is True,
+        )
+        response = self.exchange.run(self.client.post, self.route.chat_url, headers, body)
+        raise_for_refusal(response, self.exchange, key=self.key, model=self.route.model)
+        return response
+
+    def _note_dropped(self, chat: ChatRequest) -> None:
+        self.record.dropped = chat.drops.header()
+        if self.record.dropped:
+            self.answer_headers["x-claude-proxy-dropped"] = self.record.dropped
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """``body`` as JSON; raises ``InvalidRequest`` where it nests deeper than any parser likes."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise InvalidRequest("The request body is nested too deeply") from error
+
+
+def raise_for_refusal(
+    response: UpstreamResponse, exchange: Exchange, *, key: str | None, model: str = ""
+) -> None:
+    """Raise the ``UpstreamError`` that an answer other than 2xx stands for.
+
+    ``key`` is the credential that was sent: some upstreams quote it in their refusal.
+    """
+    if 200 <= response.status < 300:
+        return
+    try:
+        body = exchange.run(response.read_all, MAX_ANSWER_BYTES)
+    finally:
+        response.close()
+    raise failure_from_answer(
+        response.status,
+        decoded(body),
+        headers=response.headers,
+        model=model,
+        now=time.time(),
+        secrets=() if key is None else (key,),
+    )
+
+
+def decoded(body: bytes) -> object:
+    """JSON where ``body`` is JSON, else its text."""
+    try:
+        return load_json(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
+def upstream_headers(
+    provider: Provider, key: str | None, correlation_id: str, *, stream: bool = False
+) -> dict[str, str]:
+    """Headers of an upstream call: one credential at most, and nothing of the client's own."""
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if stream else "application/json",
+        # A compressed stream is held back by whoever compresses it.
+        "accept-encoding": "identity" if stream else "gzip, deflate",
+        "user-agent": f"claude-proxy/{__version__}",
+        "x-request-id": correlation_id,
+    }
+    if key is not None:
+        base = urlsplit(provider.base_url)
+        name, value = credential_header(base.netloc, key, path=base.path)
+        # Lower case like all others, so that a header of the operator's own replaces it.
+        headers[name.lower()] = value
+    headers.update(provider.extra_headers)
+    return headers
+
+
+def with_healing(call: Call, attempt: Callable[[ChatRequest], T]) -> T:
+    """``attempt`` the converted request; where its refusal can be healed, repeat it healed.
+
+    What was learned is remembered for this upstream and model once a repetition went through
+    (docs/protocol.md 1.5).
+    """
+    profile = call.profile()
+    chat = call.convert(profile)
+    learned: dict[str, object] = {}
+    for last_try in (*[False] * MAX_HEALINGS, True):
+        try:
+            result = attempt(chat)
+        except UpstreamError as error:
+            flags = {} if last_try else heal(profile, chat.body, error, healed=learned)
+            if not flags:
+                raise
+            learned |= flags
+            profile = overridden(profile, flags)
+            chat = call.convert(profile)
+        else:
+            break
+    if learned:
+        _remember(call, learned)
+    return result
+
+
+def _remember(call: Call, learned: Mapping[str, object]) -> None:
+    route = call.route
+    call.learned.learn(route.chat_url, route.model, learned)
+    log.warning(
+        "%s refused part of a request for %s; remembered as this profile override:\n%s",
+        route.provider.name,
+        route.model,
+        as_yaml(learned),
+    )

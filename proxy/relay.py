@@ -1,0 +1,96 @@
+"""A whole answer: sent, read, converted.
+
+Rule: a non-stream answer is as good as a stream; clients repeat a broken stream this way
+(docs/protocol.md 10.9).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.call import MAX_ANSWER_BYTES, Call, decoded, with_healing
+from proxy.convert.events_to_message import chunks_to_message
+from proxy.convert.request import ChatRequest
+from proxy.convert.response import chat_to_message, empty_message
+from proxy.errors import UpstreamError
+from proxy.failures import OUTPUT_LIMIT_REACHED, client_headers
+from proxy.logs import AccessRecord
+from proxy.upstream.session import UpstreamResponse
+from proxy.upstream.sse import ChunkDecoder, sniff
+
+
+def relay_message(call: Call) -> dict[str, Any]:
+    """The Anthropic message that answers ``call``.
+
+    Raises ``InvalidRequest`` before anything is sent, ``UpstreamError``, ``UpstreamTimeout`` or
+    ``ClientGone`` afterwards.
+    """
+    message = local_answer(call)
+    if message is None:
+        try:
+            message = with_healing(call, lambda chat: _send(call, chat))
+        except UpstreamError as error:
+            message = answer_for_refusal(call, error)
+    note_message(call.record, message)
+    return message
+
+
+def local_answer(call: Call) -> dict[str, Any] | None:
+    """The answer to a cache pre-warm (``max_tokens: 0``): nobody is called. Else None."""
+    profile = call.profile()
+    if call.max_tokens(profile) != 0:
+        return None
+    estimate = call.estimate(call.convert(profile))
+    tokens = estimate.count_input() if estimate else 0
+    return empty_message(call.request["model"], stop_reason="max_tokens", input_tokens=tokens)
+
+
+def answer_for_refusal(call: Call, error: UpstreamError) -> dict[str, Any]:
+    """An empty message where a reasoning model refused because its output limit was too small.
+
+    Raises ``error`` itself for every other refusal (docs/edge-cases.md 35).
+    """
+    if error.code != OUTPUT_LIMIT_REACHED:
+        raise error
+    return empty_message(call.request["model"], stop_reason="max_tokens")
+
+
+def note_message(record: AccessRecord, message: Mapping[str, Any]) -> None:
+    """What the log tells of a whole message."""
+    record.stop_reason = message["stop_reason"]
+    record.usage = message["usage"]
+
+
+def _send(call: Call, chat: ChatRequest) -> dict[str, Any]:
+    response = call.post(chat)
+    try:
+        body = call.exchange.run(response.read_all, MAX_ANSWER_BYTES)
+    finally:
+        response.close()
+    call.answer_headers |= client_headers(response.headers, now=time.time())
+    return read_answer(call, chat, response, body)
+
+
+def read_answer(
+    call: Call, chat: ChatRequest, response: UpstreamResponse, body: bytes
+) -> dict[str, Any]:
+    """The message in a whole 2xx body, whether JSON or an event stream nobody asked for."""
+    estimate = call.estimate(chat)
+    if sniff(body, response.headers.get("content-type", "")) == "sse":
+        decoder = ChunkDecoder()
+        chunks = [*decoder.feed(body), *decoder.finish()]
+        message = chunks_to_message(chunks, chat.reply, estimate=estimate)
+    else:
+        message = chat_to_message(_completion(response, body), chat.reply, estimate=estimate)
+    call.record.estimated = estimate is not None and estimate.used
+    return message
+
+
+def _completion(response: UpstreamResponse, body: bytes) -> object:
+    completion = decoded(body)
+    if not isinstance(completion, str):
+        return completion
+    kind = response.headers.get("content-type") or "no content type"
+    raise UpstreamError(f"the upstream's answer is not JSON ({kind})")

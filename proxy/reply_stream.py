@@ -1,0 +1,250 @@
+"""A streamed answer: opened upstream, then pumped to the client event by event.
+
+Rule: what arrived in one read leaves in one write. The upstream's status is known before the
+client's 200 goes out; after that every ending is an event (docs/protocol.md section 4).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from time import monotonic
+from typing import Any
+
+from proxy.call import MAX_ANSWER_BYTES, Call, with_healing
+from proxy.convert.request import ChatRequest
+from proxy.convert.response import message_to_events
+from proxy.convert.stream import StreamTranslator
+from proxy.errors import ClientGone, ProxyError, UpstreamError
+from proxy.exchange import Wake
+from proxy.failures import client_headers
+from proxy.logs import StreamPreview, error_words, log_body
+from proxy.relay import answer_for_refusal, local_answer, note_message, read_answer
+from proxy.sse import PING, encode_events
+from proxy.tokens import cheap_estimate
+from proxy.upstream.session import UpstreamResponse
+from proxy.upstream.sse import ChunkDecoder, sniff
+
+Event = dict[str, Any]
+
+PEEK_SECONDS = 5.0
+"""How long the first chunk is awaited before the client gets its 200."""
+SETTLE_SECONDS = 5.0
+"""How long after a finish reason more is awaited (usage, ``[DONE]``)."""
+LINGER_SECONDS = 0.5
+"""How long the end of the transfer is awaited, so that the connection can be used again."""
+
+
+def open_reply(call: Call, done: Callable[[], None]) -> Iterator[bytes]:
+    """The streamed answer to ``call`` as a WSGI body; the upstream has accepted it.
+
+    ``done`` is called once when the answer is over. Raises what ``relay_message`` raises; nothing
+    has been sent to the client then.
+    """
+    message = local_answer(call)
+    if message is None:
+        try:
+            return with_healing(call, lambda chat: _open(call, chat, done))
+        except UpstreamError as error:
+            message = answer_for_refusal(call, error)
+    return WholeReply(call, message, done)
+
+
+def _open(call: Call, chat: ChatRequest, done: Callable[[], None]) -> Iterator[bytes]:
+    response = call.post(chat)
+    with ExitStack() as unless_streaming:
+        unless_streaming.callback(response.close)
+        call.answer_headers |= client_headers(response.headers, now=time.time())
+        reply = ReplyStream(call, chat, response, done)
+        message = reply.open()
+        if message is not None:
+            return WholeReply(call, message, done)
+        unless_streaming.pop_all()
+    return reply
+
+
+class WholeReply:
+    """The body of a streamed answer whose message is already whole."""
+
+    def __init__(self, call: Call, message: dict[str, Any], done: Callable[[], None]) -> None:
+        self._pieces = iter([encode_events(message_to_events(message))])
+        self._done = done
+        note_message(call.record, message)
+        call.record.saw_event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Tell that the answer is over."""
+        self._done()
+
+
+class ReplyStream:
+    """The body of a streamed answer: an iterator of bytes with ``close``, as WSGI wants it.
+
+    ``close`` frees the upstream connection, also when no byte was ever asked for.
+    """
+
+    def __init__(
+        self, call: Call, chat: ChatRequest, response: UpstreamResponse, done: Callable[[], None]
+    ) -> None:
+        estimating = call.settings.enable_token_estimation
+        self._call = call
+        self._chat = chat
+        self._done = done
+        self._exchange = call.exchange
+        self._response = response
+        self._decoder = ChunkDecoder()
+        self._translator = StreamTranslator(
+            chat.reply,
+            request_id=call.record.request_id,
+            input_estimate=cheap_estimate(chat.body) if estimating else 0,
+            estimate=call.estimate(chat),
+        )
+        shown = call.settings.log_stream_text_preview_chars
+        self._preview = StreamPreview(shown) if shown else None
+        self._first: list[Event] = []
+        self._pieces = self._pump()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def open(self) -> dict[str, Any] | None:
+        """Read until the first chunk, at most PEEK seconds.
+
+        Returns the whole message where the upstream sent one JSON body instead of a stream. Raises
+        ``UpstreamError`` when it answers with an error or with nothing: the client has got no byte
+        yet, so that becomes a real HTTP status.
+        """
+        call, translator = self._call, self._translator
+        started = monotonic()
+        self._exchange.limit(min(PEEK_SECONDS, call.first_byte_seconds))
+        unread = True
+        while not (translator.started or translator.ended):
+            wake = self._await_bytes()
+            if wake is Wake.LIMIT:
+                break
+            if wake is not Wake.READABLE:
+                raise self._exchange.timed_out(wake)
+            data = self._read()
+            if unread and data:
+                unread = False
+                if not self._is_stream(data):
+                    return self._whole_message(data)
+            self._first += self._events_of(data)
+        if not translator.started:
+            if translator.error is not None:
+                raise translator.error
+            self._first += translator.start()
+        if not translator.content_seen:
+            self._exchange.limit(started + call.first_byte_seconds - monotonic())
+        return None
+
+    def close(self) -> None:
+        """Give the upstream connection back, or drop it when it was not read to its end."""
+        self._response.close()
+        self._record()
+        self._done()
+
+    def _pump(self) -> Iterator[bytes]:
+        yield self._written(self._first)
+        self._exchange.pings = True
+        while not self._translator.ended:
+            wake = self._await_bytes()
+            if wake is Wake.PING:
+                self._exchange.last_event = monotonic()
+                yield PING
+                continue
+            if wake is Wake.GONE:
+                return
+            events = self._events_after(wake)
+            if events:
+                yield self._written(events)
+        if self._translator.error is None:
+            self._settle()
+
+    def _await_bytes(self) -> Wake:
+        if not self._response.would_block():
+            return Wake.READABLE
+        return self._exchange.wait(self._response.fileno())
+
+    def _events_after(self, wake: Wake) -> list[Event]:
+        if wake is Wake.LIMIT and self._translator.finishing:
+            return self._translator.finish()
+        if wake is not Wake.READABLE:
+            return self._translator.fail(self._exchange.timed_out(wake))
+        try:
+            data = self._read()
+        except ProxyError as error:
+            return self._translator.fail(error)
+        return self._events_of(data)
+
+    def _read(self) -> bytes:
+        return self._exchange.run(self._response.read_available)
+
+    def _events_of(self, data: bytes) -> list[Event]:
+        """The events of one read; sets the limit for the next one."""
+        translator = self._translator
+        events: list[Event] = []
+        for chunk in self._decoder.feed(data) if data else self._decoder.finish():
+            events += translator.feed(chunk)
+            if translator.ended:
+                return events
+        if not data:
+            events += translator.finish()
+        elif translator.finishing:
+            self._exchange.limit(SETTLE_SECONDS)
+        elif translator.content_seen:
+            seconds = self._call.settings.request_timeout
+            self._exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
+        return events
+
+    def _is_stream(self, data: bytes) -> bool:
+        return sniff(data, self._response.headers.get("content-type", "")) == "sse"
+
+    def _whole_message(self, data: bytes) -> dict[str, Any]:
+        body = data + self._exchange.run(self._response.read_all, MAX_ANSWER_BYTES)
+        return read_answer(self._call, self._chat, self._response, body)
+
+    def _written(self, events: list[Event]) -> bytes:
+        self._exchange.last_event = monotonic()
+        self._call.record.saw_event()
+        if self._preview is not None:
+            self._preview.add(events)
+        return encode_events(events)
+
+    def _settle(self) -> None:
+        """Read the end of the transfer, so that the connection goes back to the pool."""
+        self._exchange.pings = False
+        self._exchange.limit(LINGER_SECONDS)
+        while self._await_bytes() is Wake.READABLE:
+            try:
+                if not self._read():
+                    return
+            except ProxyError:
+                return
+
+    def _record(self) -> None:
+        record, translator = self._call.record, self._translator
+        if self._preview is not None:
+            shown = self._call.settings.log_stream_text_preview_chars
+            log_body("streamed text", record.request_id, self._preview.text, shown)
+        record.oddities = ", ".join(f"{word}={n}" for word, n in translator.warnings.items())
+        if translator.ended or translator.usage["output_tokens"]:
+            record.usage = translator.usage
+        record.estimated = translator.estimated
+        record.stop_reason = translator.stop_reason
+        if translator.ended and translator.error is None:
+            return
+        if self._exchange.gone or translator.error is None:
+            record.status = ClientGone.status
+        else:
+            record.error = error_words(translator.error)

@@ -1,0 +1,29 @@
+"""Anthropic stream events -> the bytes of a server-sent event stream.
+
+Rule: each event is an ``event:`` line, one ``data:`` line and a blank line; official SDKs skip
+events without a name and lose a last one without its blank line (docs/protocol.md section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+HEADERS: Mapping[str, str] = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+}
+"""Headers of a streamed answer: nothing on the way may hold events back."""
+
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+def encode_events(events: Iterable[Mapping[str, Any]]) -> bytes:
+    """All ``events`` as one piece of bytes, ready for one write."""
+    dumps = orjson.dumps
+    return b"".join(
+        [b"event: %b\ndata: %b\n\n" % (event["type"].encode(), dumps(event)) for event in events]
+    )

@@ -1,0 +1,38 @@
+"""POST /v1/messages/count_tokens."""
+
+from __future__ import annotations
+
+from flask.testing import FlaskClient
+
+from tests.api.conftest import message_request
+from tests.upstream_stub import UpstreamStub
+
+PATH = "/v1/messages/count_tokens"
+SCIENTIST = {
+    "model": "claude-opus-4-8",
+    "system": "You are a scientist",
+    "messages": [{"role": "user", "content": "Hello, Claude"}],
+}
+
+
+def test_6_the_documented_example(client: FlaskClient, upstream: UpstreamStub) -> None:
+    response = client.post(PATH, json=SCIENTIST)
+    assert response.status_code == 200
+    assert response.json == {"input_tokens": 14}
+    assert response.headers["x-token-counting"] == "tiktoken"
+    assert upstream.requests == []
+
+
+def test_6_max_tokens_and_stream_do_not_count(client: FlaskClient) -> None:
+    response = client.post(PATH + "?beta=true", json=SCIENTIST | {"max_tokens": 9, "stream": True})
+    assert response.json == {"input_tokens": 14}
+
+
+def test_6_the_same_validation_as_for_messages(client: FlaskClient) -> None:
+    response = client.post(PATH, json=message_request(messages=[{"role": "robot", "content": "x"}]))
+    assert response.status_code == 400
+    assert response.json is not None
+    assert (
+        response.json["error"]["message"]
+        == "messages.0.role: Input should be 'user', 'assistant' or 'system'"
+    )

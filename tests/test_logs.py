@@ -1,0 +1,200 @@
+"""The lines in the log: what they hold and what they never hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import logging.config
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from config.settings import Settings
+from proxy.errors import InvalidRequest, ProxyError, UpstreamError
+from proxy.logs import AccessRecord, body_preview, error_words, log_access, logging_config
+
+SECRET = "front-door-secret"
+
+
+@pytest.fixture
+def record() -> AccessRecord:
+    return AccessRecord(
+        request_id="req_1",
+        correlation_id="nginx-123",
+        method="POST",
+        path="/v1/messages",
+        status=200,
+        client_model="claude-x",
+        upstream_model="gpt-4o",
+        provider="openai",
+        stop_reason="end_turn",
+        stream=True,
+        first_event=0.25,
+        usage={"input_tokens": 5, "cache_read_input_tokens": 3, "output_tokens": 2},
+    )
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    for name in ("proxy", "config", "gunicorn.error", "gunicorn.access", "urllib3", "sseclient"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def written(settings: Settings, log: Any) -> list[str]:
+    """The lines that ``log()`` leaves under the shipped logging configuration."""
+    stream = io.StringIO()
+    config = logging_config(settings)
+    config["handlers"]["main"]["stream"] = stream
+    logging.config.dictConfig(config)
+    log()
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.usefixtures("restored")
+def test_two_lines_a_request(record: AccessRecord) -> None:
+    access, tokens = written(Settings(), lambda: log_access(record))
+    assert " INFO [" in access
+    for word in (
+        "POST /v1/messages 200 claude-x -> gpt-4o",
+        "provider=openai",
+        "stop_reason=end_turn",
+        "stream=True",
+        "first_event_ms=250.0",
+        "request_id=req_1",
+        "x_request_id=nginx-123",
+    ):
+        assert word in access
+    assert tokens.endswith(
+        "Token Usage [Stream] | Model: claude-x → gpt-4o | Input: 8 | Output: 2 | Total: 10"
+    )
+
+
+@pytest.mark.usefixtures("restored")
+def test_an_estimate_is_marked(record: AccessRecord) -> None:
+    estimated = replace(record, estimated=True, stream=False)
+    tokens = written(Settings(), lambda: log_access(estimated))[1]
+    assert "Token Usage | Model" in tokens
+    assert tokens.endswith("| Total: 10 | estimated")
+
+
+@pytest.mark.usefixtures("restored")
+def test_json_is_one_object_with_both(record: AccessRecord) -> None:
+    (line,) = written(Settings(log_format="json"), lambda: log_access(record))
+    fields = json.loads(line)
+    assert fields["levelname"] == "INFO"
+    assert (
+        fields.items()
+        >= {
+            "request_id": "req_1",
+            "x_request_id": "nginx-123",
+            "client_model": "claude-x",
+            "upstream_model": "gpt-4o",
+            "status": 200,
+            "input_tokens": 8,
+            "output_tokens": 2,
+            "estimated": False,
+            "stream": True,
+        }.items()
+    )
+
+
+@pytest.mark.usefixtures("restored")
+def test_probes_are_quiet(record: AccessRecord) -> None:
+    probe = replace(record, quiet=True, usage=None)
+    assert written(Settings(), lambda: log_access(probe)) == []
+    assert len(written(Settings(log_level="DEBUG"), lambda: log_access(probe))) == 1
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_line_cannot_be_forged(record: AccessRecord) -> None:
+    forged = replace(record, client_model="x\n2026-01-01 INFO all is well", usage=None)
+    (line,) = written(Settings(), lambda: log_access(forged))
+    assert "x\\n2026-01-01" in line
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_key_at_any_level(log_format: str) -> None:
+    settings = Settings(
+        log_format=log_format,
+        log_level="DEBUG",
+        openai_api_key="upstream-secret-key",
+        auth_keys=(SECRET,),
+    )
+
+    def leak() -> None:
+        log = logging.getLogger("proxy.test")
+        log.debug("with %s", SECRET)
+        log.info("Authorization: Bearer abcdefgh12345678")
+        log.warning("key upstream-secret-key")
+        try:
+            raise RuntimeError(f"sk-proj-1234567890abcdef and {SECRET}")
+        except RuntimeError:
+            log.exception("failed")
+
+    text = "\n".join(written(settings, leak))
+    for secret in (SECRET, "abcdefgh12345678", "upstream-secret-key", "1234567890abcdef"):
+        assert secret not in text
+    assert "Traceback" in text
+
+
+@pytest.mark.parametrize(
+    ("body", "limit", "shown"),
+    [
+        pytest.param(b"short", 10, "short", id="whole"),
+        pytest.param(b"0123456789abc", 10, "0123456789... [13 in all]", id="cut"),
+        pytest.param("a\nb", 10, "a\\nb", id="one line"),
+        pytest.param(
+            '{"data": "' + "A" * 40 + '"}', 60, '{"data": "..."}', id="image data is replaced"
+        ),
+        pytest.param(
+            "data:image/png;base64," + "A" * 40, 60, "data:image/png;base64,...", id="data URL"
+        ),
+    ],
+)
+def test_body_previews(body: bytes | str, limit: int, shown: str) -> None:
+    assert body_preview(body, limit) == shown
+
+
+def test_a_log_file(tmp_path: Any) -> None:
+    settings = Settings(log_file=str(tmp_path / "log"))
+    handler = logging_config(settings)["handlers"]["main"]
+    assert handler["filename"] == str(tmp_path / "log")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        pytest.param(
+            InvalidRequest("model: Field required"),
+            "invalid_request_error: model: Field required",
+            id="our own words are told",
+        ),
+        pytest.param(
+            UpstreamError("upstream closed the stream before it finished"),
+            "api_error: upstream closed the stream before it finished",
+            id="also about the upstream",
+        ),
+        pytest.param(
+            UpstreamError(
+                "no: PROMPT", status=429, upstream_status=429, code="slow", text="PROMPT"
+            ),
+            "rate_limit_error: the upstream answered 429, code slow",
+            id="the upstream's words are not",
+        ),
+        pytest.param(
+            UpstreamError("PROMPT", code="a b", text="PROMPT"),
+            "api_error: the upstream reported an error",
+            id="nor a code that is no word",
+        ),
+    ],
+)
+def test_an_upstreams_words_may_hold_the_prompt(error: ProxyError, words: str) -> None:
+    assert error_words(error) == words
