@@ -1,0 +1,15 @@
+"""gunicorn -c deploy/gunicorn.conf.py wsgi:app
+
+The same options as ``claude-proxy`` has. They come from the environment and from ``.env`` in the
+working directory; SIGHUP reads both again.
+"""
+
+from gevent import monkey
+
+# Before anything that imports ssl: else calls to https upstreams fail in forked workers.
+monkey.patch_all()
+
+from proxy.cli.serve import shipped_options
+
+wsgi_app = "wsgi:app"
+globals().update(shipped_options())

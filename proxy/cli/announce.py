@@ -1,0 +1,71 @@
+"""What an operator is told at the start: one line, and what looks like a mistake.
+
+Rule: text from values; the callers decide where it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from config.registry import environment_provider, mode
+from config.settings import Settings
+from config.urls import without_query
+
+FILES_OF_ITS_OWN = 100
+"""Open files of a worker besides two for each request."""
+
+
+def ready_line(settings: Settings, addresses: Iterable[str]) -> str:
+    """``Listening on URL | mode: fixed | upstream: URL | models: BIG, SMALL``."""
+    return f"Listening on {', '.join(addresses)} | {summary(settings)}"
+
+
+def summary(settings: Settings) -> str:
+    """``mode: fixed | upstream: URL | models: BIG, SMALL``."""
+    provider = environment_provider(settings)
+    tiers = (settings.big_model, settings.middle_model, settings.small_model)
+    return " | ".join(
+        (
+            f"mode: {mode((provider,))}",
+            f"upstream: {without_query(provider.base_url)}",
+            f"models: {', '.join(dict.fromkeys(tiers))}",
+        )
+    )
+
+
+def start_warnings(settings: Settings, *, open_files: int | None = None) -> tuple[str, ...]:
+    """What works but is hardly meant (docs/features.md "Modes and authentication").
+
+    ``open_files`` is how many files the process may open.
+    """
+    warnings = list(settings.warnings)
+    has_key = settings.openai_api_key is not None
+    if settings.auth_keys and not has_key:
+        warnings.append(
+            "CLAUDE_PROXY_AUTH_KEY is ignored: without OPENAI_API_KEY "
+            "each client's own key goes upstream"
+        )
+    if has_key and not settings.auth_keys and not is_loopback(settings.host):
+        warnings.append(
+            f"whoever reaches {settings.host}:{settings.port} can spend OPENAI_API_KEY: "
+            "set CLAUDE_PROXY_AUTH_KEY, or listen on 127.0.0.1"
+        )
+    needed = 2 * settings.worker_connections + FILES_OF_ITS_OWN
+    if open_files is not None and open_files < needed:
+        warnings.append(
+            f"{settings.worker_connections} connections a worker need {needed} open files, "
+            f"and only {open_files} are allowed: raise the limit (ulimit -n) "
+            "or lower CLAUDE_PROXY_WORKER_CONNECTIONS"
+        )
+    return tuple(warnings)
+
+
+def is_loopback(host: str) -> bool:
+    """True when only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,145 @@
+"""``claude-proxy claude-code``: the settings that point Claude Code at this proxy.
+
+Rule: what stands in the user's file already stays there, the old file is kept, and a file that is
+not understood is not touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from proxy.cli.server_urls import client_url
+
+ANY_KEY = "any"
+"""Without a token Claude Code asks its user to log in; a proxy that checks no key takes any."""
+YOUR_KEY = "YOUR-UPSTREAM-KEY"
+
+
+class ClientSettingsError(Exception):
+    """The user's settings file cannot be merged into; it was not changed."""
+
+
+def show_or_write(
+    settings: Settings, *, url: str | None, key: str | None, write: bool, home: Path | None = None
+) -> None:
+    """Print the client's settings, or merge them into its file below ``home``.
+
+    ``url`` and ``key`` replace what follows from ``settings``. Raises ``ClientSettingsError``.
+    """
+    wanted = client_settings(settings, url=url, key=key)
+    if not write:
+        print(_text(wanted), end="")
+        return
+    if wanted["env"]["ANTHROPIC_AUTH_TOKEN"] == YOUR_KEY:
+        raise ClientSettingsError(
+            "Claude Code needs the key that goes upstream: add --key KEY, "
+            "or run without --write and fill it in"
+        )
+    path = (home or Path.home()) / ".claude" / "settings.json"
+    print(write_settings(path, wanted))
+
+
+def client_settings(
+    settings: Settings, *, url: str | None = None, key: str | None = None
+) -> dict[str, dict[str, str]]:
+    """Members of Claude Code's settings.json: where the proxy is and which key opens it."""
+    return {
+        "env": {
+            "ANTHROPIC_BASE_URL": (url or client_url(settings.host, settings.port)).rstrip("/"),
+            "ANTHROPIC_AUTH_TOKEN": key or _key(settings),
+            # Lists the upstream's models in /model.
+            "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
+        }
+    }
+
+
+def _key(settings: Settings) -> str:
+    if settings.openai_api_key is None:
+        return YOUR_KEY
+    return settings.auth_keys[0] if settings.auth_keys else ANY_KEY
+
+
+def write_settings(path: Path, wanted: Mapping[str, Mapping[str, str]]) -> str:
+    """Merge ``wanted`` into the file and say in a line what was done.
+
+    A link is followed. Raises ``ClientSettingsError``, the file unchanged.
+    """
+    path = path.resolve()
+    try:
+        before = _read(path)
+        after = merged(before, wanted, path)
+        if after == before:
+            return f"{path} already says so"
+        backup = _back_up(path)
+        _replace(path, _text(after))
+    except OSError as error:
+        raise ClientSettingsError(f"{error.filename or path}: {error.strerror}") from error
+    return f"{path} written" + (f"; the old file is {backup}" if backup else "")
+
+
+def merged(
+    before: Mapping[str, Any], wanted: Mapping[str, Mapping[str, str]], path: Path
+) -> dict[str, Any]:
+    """``before`` with the members of ``wanted`` added to its own objects of the same name."""
+    after = dict(before)
+    for name, members in wanted.items():
+        present = after.get(name, {})
+        if not isinstance(present, dict):
+            raise ClientSettingsError(f"{path}: {name!r} is not an object")
+        after[name] = present | dict(members)
+    return after
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError as error:
+        raise ClientSettingsError(f"{path} is not UTF-8 text") from error
+    if not text.strip():
+        return {}
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ClientSettingsError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ClientSettingsError(f"{path} does not hold an object")
+    return content
+
+
+def _back_up(path: Path) -> Path | None:
+    if not path.exists():
+        return None
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    backup = path.with_name(f"{path.name}.backup-{now}")
+    shutil.copy2(path, backup)
+    return backup
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside and rename, so that a reader or a full disk never leaves half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(beside, mode)
+        os.replace(beside, path)
+    except OSError:
+        os.unlink(beside)
+        raise
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,87 @@
+"""``claude-proxy demo``: the whole service with a stand-in upstream, for somebody without a key.
+
+Rule: nothing that the operator has configured for a real upstream takes part: neither keys nor
+models nor proxies. Only where it listens and how it logs may be chosen.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+from config.settings import Settings, load_settings
+from proxy.cli.demo_upstream import MODEL, TOOL
+from proxy.cli.environment import operator_variables
+from proxy.cli.process import ensure_free
+from proxy.cli.serve import serve
+from proxy.cli.server_urls import client_url
+
+KEPT = frozenset(
+    {"host", "port", "workers", "log_level", "log_format", "log_file", "graceful_timeout"}
+)
+DEMO_DEFAULTS: Mapping[str, str] = {"HOST": "127.0.0.1", "CLAUDE_PROXY_WORKERS": "1"}
+"""Instead of the service's own: a demonstration is not for the neighbours."""
+
+QUESTION = {
+    "model": "claude-sonnet-5",
+    "max_tokens": 1000,
+    "stream": True,
+    "tools": [
+        {
+            "name": TOOL,
+            "description": "The weather in a city",
+            "input_schema": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+            },
+        }
+    ],
+    "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
+}
+
+
+def demo(arguments: Mapping[str, object]) -> None:
+    """Run until a signal ends it; raises what ``serve`` raises."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        read_settings = partial(demo_settings, arguments, listener.getsockname()[1])
+        settings = read_settings()
+        ensure_free(settings.host, settings.port)
+        # It ends by itself when this process is gone, so that no way of ending leaves it behind.
+        subprocess.Popen(
+            [sys.executable, "-m", "proxy.cli.demo_upstream", str(listener.fileno())],
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.DEVNULL,
+            # Ctrl-C is for the service: its last requests still want their answers.
+            start_new_session=True,
+        )
+    print(f"Paste this into another terminal:\n\n{curl_line(settings)}\n", flush=True)
+    serve(read_settings)
+
+
+def demo_settings(arguments: Mapping[str, object], upstream_port: int) -> Settings:
+    """Settings for the stand-in on ``upstream_port``; of the operator's own only those KEPT."""
+    environ, dotenv = operator_variables(KEPT)
+    stand_in = {
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{upstream_port}/v1",
+        "OPENAI_API_KEY": "demo",
+        "CLAUDE_PROXY_BIG_MODEL": MODEL,
+        "CLAUDE_PROXY_SMALL_MODEL": MODEL,
+    }
+    return load_settings(
+        environ | stand_in, dotenv={**DEMO_DEFAULTS, **dotenv}, arguments=arguments
+    )
+
+
+def curl_line(settings: Settings) -> str:
+    """A request to paste into a terminal."""
+    url = client_url(settings.host, settings.port)
+    return (
+        f"curl -N {url}/v1/messages -H 'content-type: application/json' -d '{json.dumps(QUESTION)}'"
+    )

@@ -1,0 +1,100 @@
+"""Settings from the environment, the ``.env`` file and the command line.
+
+Rule: the one reader of ``os.environ``. What the master has validated is what its workers run with:
+a worker that is replaced later must not fail over a file edited in the meantime.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from config.errors import ConfigError
+from config.explain import Explained, explain_settings
+from config.settings import Settings, load_settings
+from config.sources import Checks
+from config.variables import VARIABLES
+from proxy.tokens.encodings import ENCODING_NAMES, encoding_for
+
+DOTENV = Path(".env")
+"""In the working directory."""
+
+
+def known_encoding(name: str) -> None:
+    """Raise ValueError unless tokens can be counted by ``name``, an encoding or a model."""
+    try:
+        encoding_for("", name)
+    except ValueError as error:
+        known = ", ".join(ENCODING_NAMES)
+        phrase = f"is neither an encoding ({known}) nor a known OpenAI model"
+        raise ValueError(phrase) from error
+
+
+CHECKS: Checks = {"tiktoken_model": known_encoding}
+
+
+@dataclass(slots=True)
+class _InForce:
+    settings: Settings | None = None
+
+
+_IN_FORCE = _InForce()
+
+
+def current_settings(arguments: Mapping[str, object] | None = None) -> Settings:
+    """The settings as the environment, ``.env`` and ``arguments`` say now.
+
+    Raises ``ConfigError``.
+    """
+    environ, dotenv = operator_variables()
+    return load_settings(environ, dotenv=dotenv, arguments=arguments, checks=CHECKS)
+
+
+def put_in_force(settings: Settings) -> None:
+    """Make ``settings`` those of this process and of its workers."""
+    _IN_FORCE.settings = settings
+
+
+def settings_in_force() -> Settings:
+    """What this process or its master has put in force, else the current settings."""
+    return _IN_FORCE.settings or current_settings()
+
+
+def explained_settings(arguments: Mapping[str, object]) -> tuple[Explained, ...]:
+    """What ``--print-config`` shows."""
+    environ, dotenv = operator_variables()
+    return explain_settings(environ, dotenv=dotenv, arguments=arguments)
+
+
+def operator_variables(
+    fields: Collection[str] | None = None,
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The environment and the ``.env`` file, empty ones left out; of ``fields`` alone if given."""
+    sources = dict(os.environ), read_dotenv(DOTENV)
+    if fields is None:
+        return sources
+    names = {name for v in VARIABLES if v.field in fields for name in v.names}
+    environ, dotenv = ({n: s[n] for n in names & s.keys() if s[n].strip()} for s in sources)
+    return environ, dotenv
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """The variables of a ``.env`` file; none when there is no such file.
+
+    A directory of that name (a virtual environment) is no such file. Raises ``ConfigError`` for a
+    file that cannot be read.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        # Editors on Windows begin a file with a byte order mark.
+        variables = dotenv_values(path, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: not UTF-8 text"]) from error
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}"]) from error
+    return {name: value for name, value in variables.items() if value is not None}

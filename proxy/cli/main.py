@@ -1,0 +1,146 @@
+"""The command ``claude-proxy`` (docs/features.md "Command line").
+
+Rule: whatever goes wrong is one readable message and an exit code: 2 for what the operator wrote,
+1 for what the machine refuses. Never a stack trace.
+"""
+
+from gevent import monkey
+
+# Before anything that imports ssl: else calls to https upstreams fail in forked workers.
+monkey.patch_all()
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from config.errors import ConfigError
+from proxy import __version__
+from proxy.app import create_app
+from proxy.cli.announce import start_warnings, summary
+from proxy.cli.claude_code import ClientSettingsError, show_or_write
+from proxy.cli.demo import demo
+from proxy.cli.environment import current_settings, explained_settings
+from proxy.cli.process import CannotStart
+from proxy.cli.serve import serve
+
+BAD_USAGE = 2
+REFUSED = 1
+
+_EPILOG = """\
+Settings come from the command line, the environment and a .env file in the working directory.
+OPENAI_BASE_URL is the upstream; with OPENAI_API_KEY that key goes there, without it each
+client's own key does. --print-config shows all of them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code where nothing exits by itself."""
+    options = _parser().parse_args(arguments)
+    chosen = {name: getattr(options, name, None) for name in ("host", "port", "workers")}
+    command: Callable[[argparse.Namespace, Mapping[str, object]], None] = options.command
+    try:
+        command(options, chosen)
+        sys.stdout.flush()
+    except ConfigError as error:
+        return _complain(str(error), BAD_USAGE)
+    except (CannotStart, ClientSettingsError) as error:
+        return _complain(str(error), REFUSED)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has seen enough (`--print-config | head`); the rest is flushed to nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"claude-proxy: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="claude-proxy",
+        description="Anthropic Messages API in front of an OpenAI-compatible upstream.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=_serve)
+    _add_address(parser)
+    parser.add_argument("--check", action="store_true", help="validate the settings and exit")
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="show every setting and where it comes from, and exit",
+    )
+    parser.add_argument("--version", action="version", version=f"claude-proxy {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name")
+    _add_demo(commands)
+    _add_claude_code(commands)
+    return parser
+
+
+def _add_address(parser: argparse.ArgumentParser) -> None:
+    # Suppressed, so that a command without the option keeps what stood before the command.
+    add = partial(parser.add_argument, default=argparse.SUPPRESS)
+    add("--host", help="address to listen on (default: 0.0.0.0)")
+    add("--port", help="port to listen on (default: 8085)")
+    add("--workers", metavar="N", help="worker processes (default: 4, or fewer cores)")
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "demo", help="serve a built-in stand-in upstream: no key needed", allow_abbrev=False
+    )
+    parser.set_defaults(command=lambda _, chosen: demo(chosen))
+    _add_address(parser)
+
+
+def _add_claude_code(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "claude-code",
+        help="print the settings that point Claude Code at this proxy",
+        description="Print what belongs into Claude Code's settings.json, or write it there.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=_claude_code)
+    _add_address(parser)
+    parser.add_argument("--url", help="address of the proxy, where it is not this machine")
+    parser.add_argument("--key", help="key that Claude Code sends")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="merge them into ~/.claude/settings.json; the old file is kept as a backup",
+    )
+
+
+def _serve(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
+    if options.print_config:
+        _print_config(chosen)
+    elif options.check:
+        _check(chosen)
+    else:
+        serve(partial(current_settings, chosen))
+
+
+def _print_config(chosen: Mapping[str, object]) -> None:
+    lines = explained_settings(chosen)
+    name_width = max(len(line.name) for line in lines)
+    value_width = min(max(len(line.value) for line in lines), 40)
+    for line in lines:
+        print(f"{line.name:{name_width}}  {line.value:{value_width}}  {line.source}")
+
+
+def _check(chosen: Mapping[str, object]) -> None:
+    settings = current_settings(chosen)
+    create_app(settings)
+    for warning in start_warnings(settings):
+        print(f"WARNING: {warning}", file=sys.stderr)
+    print(f"The configuration is valid | {summary(settings)}")
+
+
+def _claude_code(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
+    show_or_write(current_settings(chosen), url=options.url, key=options.key, write=options.write)

@@ -1,0 +1,82 @@
+"""What the process itself needs before it serves: open files, a free port, somewhere to log.
+
+Rule: each function does one thing to this process and says in words why it could not.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import logging.config
+import os
+import resource
+import socket
+
+from config.server import bind_address
+from config.settings import Settings
+from proxy.logs import logging_config
+
+# macOS refuses its own "unlimited" and takes this.
+_FALLBACK_FILES = 10240
+
+log = logging.getLogger(__name__)
+
+
+class CannotStart(Exception):
+    """The machine does not give what the service needs; the message says what to do."""
+
+
+def raise_file_limit() -> int:
+    """Allow as many open files as the hard limit does, and return how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (hard, _FALLBACK_FILES):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            continue
+        return wanted
+    return soft
+
+
+def ensure_free(host: str, port: int) -> None:
+    """Raise ``CannotStart`` when nobody can listen there; gunicorn would try for five seconds.
+
+    A socket handed over by systemd is not looked at.
+    """
+    if "LISTEN_FDS" in os.environ:
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotStart(_why_not(error, host, port)) from error
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    address = bind_address(host, port)
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{address} is in use: stop the program that listens there, "
+            "or choose another port with --port or CLAUDE_PROXY_PORT"
+        )
+    if error.errno == errno.EACCES:
+        return f"may not listen on {address}: choose a port from 1024 up with --port"
+    return f"cannot listen on {address} ({error.strerror}): choose another address with --host"
+
+
+def settle_in_foreign_server(settings: Settings, *, patched_by_server: bool) -> None:
+    """Make good for what the shipped gunicorn configuration would have done before.
+
+    ``patched_by_server``: whether the standard library was patched before ``wsgi.py`` did it, as
+    gevent's worker does.
+    """
+    raise_file_limit()
+    if not logging.getLogger().handlers:
+        logging.config.dictConfig(logging_config(settings))
+    if not patched_by_server:
+        log.warning(
+            "this server's worker is not gevent's: streams will block each other; "
+            "start with: gunicorn -c deploy/gunicorn.conf.py wsgi:app"
+        )

@@ -1,0 +1,23 @@
+"""The proxy's own address as a URL."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from config.server import bind_address
+
+
+def server_url(host: str, port: int) -> str:
+    """Where the proxy listens."""
+    return f"http://{bind_address(host, port)}"
+
+
+def client_url(host: str, port: int) -> str:
+    """Where a client on this machine reaches it: nobody can connect to 0.0.0.0 or ``::``."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return server_url(host, port)
+    if address.is_unspecified:
+        host = "127.0.0.1" if address.version == 4 else "::1"
+    return server_url(host, port)

@@ -1,0 +1,200 @@
+"""gunicorn around the application, started as operators start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import run, started
+from tests.live import LiveProxy, NotStarted, free_port, live_proxy
+
+SECONDS = 15.0
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def big_model(proxy: LiveProxy) -> str:
+    return str(proxy.get("/")[1]["configuration"]["big_model"])
+
+
+def write_dotenv(proxy: LiveProxy, text: str) -> None:
+    (proxy.log_path.parent / ".env").write_text(text)
+
+
+def hang_up(proxy: LiveProxy) -> None:
+    proxy.process.send_signal(signal.SIGHUP)
+
+
+def test_the_start_is_one_line(tmp_path: Path) -> None:
+    port = free_port()
+    environ = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "sk-secret"}
+    options = ("--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+    with started(tmp_path, *options, environ=environ) as service:
+        service.wait_for("Listening on")
+        time.sleep(0.5)
+        assert service.output == (
+            f"Listening on http://127.0.0.1:{port} | mode: fixed | "
+            "upstream: http://127.0.0.1:9/v1 | models: gpt-4o, gpt-4o-mini\n"
+        )
+    assert service.process.returncode == 0
+    assert "sk-secret" not in service.output
+
+
+def test_the_start_as_json_with_its_warnings(tmp_path: Path) -> None:
+    environ = {
+        "OPENAI_API_KEY": "sk-secret",
+        "CLAUDE_PROXY_LOG_FORMAT": "json",
+        "CLAUDE_PROXY_PORT": "0",
+        "HOST": "x86_64-conda-linux-gnu",
+    }
+    with started(tmp_path, environ=environ) as service:
+        service.wait_for("Listening on")
+    lines: list[dict[str, Any]] = [json.loads(line) for line in service.output.splitlines()]
+    messages = [line["message"] for line in lines]
+    assert messages[0].startswith("HOST='x86_64-conda-linux-gnu' in the environment is ignored")
+    assert messages[1].startswith("whoever reaches 0.0.0.0:0 can spend OPENAI_API_KEY")
+    assert messages[2].startswith("Listening on http://0.0.0.0:")
+    assert not messages[2].startswith("Listening on http://0.0.0.0:0 ")
+
+
+def test_no_key_is_logged_at_any_level(tmp_path: Path) -> None:
+    environ = {
+        "OPENAI_API_KEY": "sk-secret-1",
+        "CLAUDE_PROXY_AUTH_KEY": "secret-2",
+        "CUSTOM_HEADER_X_A": "secret-3",
+        "HTTP_PROXY": "http://user:secret-4@127.0.0.1:9",
+        "CLAUDE_PROXY_LOG_LEVEL": "debug",
+        "CLAUDE_PROXY_PORT": "0",
+    }
+    with started(tmp_path, "--workers", "1", environ=environ) as service:
+        service.wait_for("Listening on")
+        service.wait_for("Booting worker")
+    assert "Current configuration" in service.output
+    assert "secret" not in service.output.replace("'secrets'", "")
+
+
+def test_sighup_reads_the_file_again() -> None:
+    with live_proxy({}, workers=2) as proxy:
+        old = proxy.worker_pids()
+        assert big_model(proxy) == "gpt-4o"
+        write_dotenv(proxy, "BIG_MODEL=next\n")
+        hang_up(proxy)
+        until(lambda: not set(old) & set(proxy.worker_pids()), "the workers were not replaced")
+        until(lambda: big_model(proxy) == "next", "the new model is not in force")
+        assert proxy.log().count("Listening on") == 2
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "reason"),
+    [
+        pytest.param(
+            "CLAUDE_PROXY_STRICT=perhaps\nTIKTOKEN_MODEL=nobody\n",
+            "CLAUDE_PROXY_STRICT='perhaps' (.env) must be true or false",
+            id="a bad value",
+        ),
+        pytest.param(
+            "TIKTOKEN_MODEL=nobody\n", "TIKTOKEN_MODEL='nobody' (.env) is neither", id="encoding"
+        ),
+    ],
+)
+def test_sighup_with_a_bad_file_leaves_everything_as_it_is(dotenv: str, reason: str) -> None:
+    with live_proxy({}) as proxy:
+        old = proxy.worker_pids()
+        write_dotenv(proxy, f"BIG_MODEL=next\n{dotenv}")
+        hang_up(proxy)
+        until(lambda: "not reloaded" in proxy.log(), "the reload was not refused")
+        assert reason in proxy.log()
+        # A worker that dies now must come back with the old configuration too.
+        os.kill(old[0], signal.SIGKILL)
+        until(lambda: bool(set(proxy.worker_pids()) - set(old)), "the worker did not come back")
+        until(lambda: big_model(proxy) == "gpt-4o", "the old configuration is gone")
+        assert proxy.process.poll() is None
+
+
+def test_sighup_cannot_move_the_service(tmp_path: Path) -> None:
+    port = free_port()
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"HOST=127.0.0.1\nPORT={port}\n")
+    with started(tmp_path) as service:
+        service.wait_for("Listening on")
+        dotenv.write_text(f"HOST=127.0.0.1\nPORT={free_port()}\n")
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for("HOST and PORT cannot change while it runs")
+        assert service.process.poll() is None
+
+
+def test_sighup_through_the_command_keeps_its_options(tmp_path: Path) -> None:
+    options = ("--host", "127.0.0.1", "--port", str(free_port()), "--workers", "1")
+    with started(tmp_path, *options) as service:
+        service.wait_for("Listening on")
+        (tmp_path / ".env").write_text("BIG_MODEL=next\nPORT=1\n")
+        service.process.send_signal(signal.SIGHUP)
+        assert service.wait_for("models: next").startswith(
+            f"Listening on http://127.0.0.1:{options[3]}"
+        )
+
+
+def test_the_shipped_configuration_refuses_bad_values_in_words() -> None:
+    with pytest.raises(NotStarted) as caught, live_proxy({"CLAUDE_PROXY_STRICT": "perhaps"}):
+        pass
+    message = str(caught.value)
+    assert "claude-proxy: bad configuration: CLAUDE_PROXY_STRICT='perhaps' must be" in message
+    assert "the proxy ended with 2" in message
+    assert "Traceback" not in message
+
+
+def test_another_worker_class_is_warned_about() -> None:
+    with live_proxy({}, options=("--worker-class", "sync")) as proxy:
+        assert "the worker is not gevent's" in proxy.log()
+
+
+def test_a_foreign_server_gets_one_warning_and_our_log(tmp_path: Path) -> None:
+    port = free_port()
+    options = ("--bind", f"127.0.0.1:{port}", "--worker-class", "sync", "wsgi:app")
+    with started(tmp_path, *options, module="gunicorn") as service:
+        line = service.wait_for("gunicorn -c deploy/gunicorn.conf.py wsgi:app")
+        assert "WARNING" in line
+        service.wait_for("Booting worker")
+    assert service.output.count("is not gevent's") == 1
+
+
+def test_gevents_own_worker_needs_no_warning(tmp_path: Path) -> None:
+    port = free_port()
+    options = ("--bind", f"127.0.0.1:{port}", "--worker-class", "gevent", "wsgi:app")
+    with started(tmp_path, *options, module="gunicorn") as service:
+        service.wait_for("Booting worker")
+        time.sleep(1.5)
+        assert "is not gevent's" not in service.output
+        assert service.process.poll() is None
+
+
+def test_the_master_loads_the_tokenizer_tables_for_all_workers() -> None:
+    with live_proxy({}, workers=2) as proxy:
+        grown = [_private_kilobytes(pid) for pid in proxy.worker_pids()]
+        # Their own copies would be 117 MB.
+        assert max(grown) < 60_000
+        assert _private_kilobytes(proxy.process.pid, shared=True) > 100_000
+
+
+def _private_kilobytes(pid: int, *, shared: bool = False) -> int:
+    rows = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()[1:]
+    sizes = {row.split(":")[0]: int(row.split()[1]) for row in rows}
+    return sizes["Rss"] if shared else sizes["Private_Dirty"] + sizes["Private_Clean"]
+
+
+def test_a_bad_start_does_not_fork(tmp_path: Path) -> None:
+    done = run(tmp_path, "--workers", "none")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
