@@ -9,6 +9,7 @@ from tests.profiles.differences import differences
 
 HOST = "generativelanguage.googleapis.com"
 EVERY_MODEL = {
+    "extra_content": True,
     "schema_drop": (
         "$schema",
         "$id",
@@ -19,7 +20,7 @@ EVERY_MODEL = {
         "propertyNames",
         "exclusiveMinimum",
         "exclusiveMaximum",
-    )
+    ),
 }
 
 

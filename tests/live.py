@@ -1,0 +1,145 @@
+"""The real program, started the way an operator starts it.
+
+Rule: tests that go through here see nothing but a process, its port and its log. The child gets a
+bare environment and an empty working directory, so neither a developer's variables nor a ``.env``
+file reach it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class NotStarted(AssertionError):
+    """The program ended or stayed silent; the message holds its log."""
+
+
+@dataclass(slots=True)
+class LiveProxy:
+    """A running claude-proxy."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log_path: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self) -> str:
+        """Everything that the program has written so far, master and workers."""
+        return self.log_path.read_text("utf-8", "replace")
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers, as the kernel knows them."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+        return [int(child) for child in children.split()]
+
+    def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+        """Status and JSON body of a plain GET; an error status is an answer too."""
+        request = urllib.request.Request(self.url + path, headers=dict(headers or {}))
+        try:
+            with _DIRECT.open(request, timeout=5) as response:
+                return response.status, json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
+
+
+def free_port() -> int:
+    """A port on the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def live_proxy(
+    environ: Mapping[str, str], *, options: Sequence[str] = (), workers: int = 1
+) -> Iterator[LiveProxy]:
+    """Run gunicorn with the shipped configuration until the block is left.
+
+    ``environ`` is added to a bare environment; ``options`` are gunicorn's own, such as
+    ``--preload``. Raises ``NotStarted`` when ``/health`` does not answer in time.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
+    with tempfile.TemporaryDirectory(prefix="live-proxy-") as directory:
+        log_path = Path(directory) / "log"
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                [*command, *options, "wsgi:app"],
+                cwd=directory,
+                env=_environment(port, workers, directory) | dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        proxy = LiveProxy(process, port, log_path)
+        try:
+            _wait_until_healthy(proxy)
+            yield proxy
+        finally:
+            _stop(process)
+
+
+def _environment(port: int, workers: int, home: str) -> dict[str, str]:
+    environ = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": home,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "CLAUDE_PROXY_HOST": "127.0.0.1",
+        "CLAUDE_PROXY_PORT": str(port),
+        "CLAUDE_PROXY_WORKERS": str(workers),
+        "CLAUDE_PROXY_GRACEFUL_TIMEOUT": "4",
+    }
+    # So that a coverage run of the tests measures the program as well.
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return environ | measured
+
+
+def _wait_until_healthy(proxy: LiveProxy) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if proxy.process.poll() is not None:
+            raise NotStarted(f"the proxy ended with {proxy.process.returncode}:\n{proxy.log()}")
+        try:
+            if proxy.get("/health")[0] == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise NotStarted(f"no answer from /health within {START_SECONDS:g} s:\n{proxy.log()}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        # gunicorn's quick stop: open streams of a failed test are not waited for.
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,292 @@
+"""The rules of the house that a machine can check (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from config.settings import Settings
+from config.variables import CUSTOM_HEADER_PREFIX, PREFIX, VARIABLES
+from proxy.app import create_app
+from proxy.convert.request import message_request_to_chat
+from proxy.profiles.base import Profile
+from proxy.schemas.blocks import RESULT_BLOCKS
+from proxy.schemas.content import BLOCKS
+from tests.claude_code.client import VERSION as CLAUDE_CODE_VERSION
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted(
+    [*(ROOT / "config").rglob("*.py"), *(ROOT / "proxy").rglob("*.py"), ROOT / "wsgi.py"]
+)
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 60
+NAMELESS_MODULES = {"base_utils", "common", "constants", "helper", "helpers", "misc", "utils"}
+
+OPEN_PATHS = {
+    "/",
+    "/status",
+    "/health",
+    "/healthz",
+    "/livez",
+    "/readyz",
+    "/favicon.ico",
+    "/api/event_logging/batch",
+}
+"""docs/features.md "Endpoints": open to all."""
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_modules_are_short() -> None:
+    lengths = {name(path): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    assert {module: n for module, n in lengths.items() if n > LONGEST_MODULE} == {}
+
+
+def test_functions_are_short() -> None:
+    too_long = [
+        f"{name(path)}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert too_long == []
+
+
+def test_modules_are_named_after_a_subject_and_say_their_rule() -> None:
+    assert [name(path) for path in SOURCES if path.stem in NAMELESS_MODULES] == []
+    assert [name(path) for path in SOURCES if not ast.get_docstring(tree(path))] == []
+
+
+def test_one_handler_catches_everything() -> None:
+    catching = [
+        name(path) for path in SOURCES for node in ast.walk(tree(path)) if _catches_everything(node)
+    ]
+    assert catching == ["proxy/api/errors.py"]
+
+
+def _catches_everything(node: ast.AST) -> bool:
+    """``except Exception``, a bare ``except``, and Flask's registration of the same."""
+    if isinstance(node, ast.ExceptHandler):
+        return node.type is None or "Exception" in _names(node.type)
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("register_error_handler", "errorhandler")
+        and any("Exception" in _names(argument) for argument in node.args)
+    )
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def test_only_the_command_line_reads_the_environment() -> None:
+    reading = {
+        name(path)
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+        if isinstance(node.value, ast.Name) and node.value.id == "os"
+    }
+    assert {path for path in reading if not path.startswith("proxy/cli/")} == set()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    sorted(
+        {name.upper().removeprefix(PREFIX) for v in VARIABLES for name in v.names}
+        | {CUSTOM_HEADER_PREFIX}
+    ),
+)
+def test_every_variable_is_in_the_readmes_table(variable: str) -> None:
+    rows = [
+        row for row in (ROOT / "README.md").read_text("utf-8").splitlines() if row.startswith("|")
+    ]
+    whole_name = re.compile(
+        rf"(?<![A-Z_]){variable}{'' if variable.endswith('_') else '(?![A-Z_])'}"
+    )
+    assert any(whole_name.search(row) for row in rows)
+
+
+def test_every_route_needs_the_key_unless_it_is_open() -> None:
+    settings = Settings(
+        openai_base_url="http://127.0.0.1:9/v1", openai_api_key="k", auth_keys=("secret",)
+    )
+    app = create_app(settings)
+    client = app.test_client()
+    open_paths = set()
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<[^>]+>", "x", rule.rule)
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            if client.open(path, method=method).status_code != 401:
+                open_paths.add(path)
+    assert open_paths == OPEN_PATHS
+
+
+def _documented_block_types() -> set[str]:
+    text = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+    table = text.partition("### 1.2 ")[2].partition("### 1.3 ")[0]
+    first_cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    return {word for cell in first_cells for word in re.findall(r"`([a-z_*]+)`", cell)}
+
+
+def test_every_documented_block_type_has_a_schema() -> None:
+    # The row of images says "`file` source", which is no block.
+    documented = _documented_block_types() - {"file"}
+    server_results = {tag for tag in BLOCKS if tag.endswith("_tool_result")}
+    known = (BLOCKS.keys() | RESULT_BLOCKS.keys()) - server_results
+    assert documented == known | {"*_tool_result", "mcp_tool_result"}
+
+
+TEXT = {"type": "text", "text": "t"}
+CALL = {"id": "toolu_1", "name": "f", "input": {}}
+RESULT = {"tool_use_id": "toolu_1", "content": [TEXT]}
+FAILED = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+SAMPLES: dict[str, dict[str, Any]] = {
+    "text": {"text": "t"},
+    "image": {"source": {"type": "url", "url": "https://x.test/a.png"}},
+    "document": {"source": {"type": "text", "media_type": "text/plain", "data": "d"}},
+    "search_result": {"source": "s", "title": "t", "content": [TEXT]},
+    "tool_use": CALL,
+    "tool_result": RESULT,
+    "thinking": {"thinking": "t", "signature": "s"},
+    "redacted_thinking": {"data": "d"},
+    "server_tool_use": CALL,
+    "mcp_tool_use": CALL,
+    "mcp_tool_result": RESULT,
+    "mid_conv_system": {"text": "t"},
+    "compaction": {"content": "c"},
+}
+ASSISTANTS = {"tool_use", "thinking", "redacted_thinking", "server_tool_use", "mcp_tool_use"}
+
+
+@pytest.mark.parametrize("block_type", sorted(BLOCKS))
+def test_every_block_type_has_a_converter(block_type: str) -> None:
+    sample = SAMPLES.get(block_type, {})
+    if block_type.endswith("_tool_result") and not sample:
+        sample = {"tool_use_id": "toolu_1", "content": FAILED}
+    block = {"type": block_type, **sample}
+    question = {"role": "user", "content": [TEXT]}
+    turns: list[dict[str, Any]] = [question, {"role": "assistant", "content": [block, TEXT]}]
+    if block_type == "tool_use":
+        turns.append({"role": "user", "content": [{"type": "tool_result", **RESULT}]})
+    elif block_type == "tool_result":
+        calls = {"role": "assistant", "content": [{"type": "tool_use", **CALL}]}
+        turns = [question, calls, {"role": "user", "content": [block]}]
+    elif block_type not in ASSISTANTS and not block_type.endswith("_tool_result"):
+        turns = [{"role": "user", "content": [block, TEXT]}]
+    request = {"model": "m", "max_tokens": 9, "messages": turns}
+    chat = message_request_to_chat(request, Profile(), model="m", max_tokens=9)
+    assert chat.body["messages"]
+
+
+def test_imports_point_one_way() -> None:
+    lint = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    assert lint is not None, "import-linter is not installed: make setup"
+    done = subprocess.run(
+        [lint, "--no-cache", "--config", "setup.cfg"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def _setup() -> configparser.ConfigParser:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    return setup
+
+
+def test_every_imported_package_is_a_declared_dependency() -> None:
+    setup = _setup()
+    lines = setup["options"]["install_requires"] + setup["options.extras_require"]["pdf"]
+    declared = {Requirement(line).name.lower() for line in lines.split("\n") if line.strip()}
+    providers = packages_distributions()
+    imported = {
+        module.split(".")[0]
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        for module in _imported(node)
+    }
+    ours = {"config", "proxy"}
+    foreign = imported - set(sys.stdlib_module_names) - ours
+    undeclared = {
+        module
+        for module in foreign
+        if not {provider.lower() for provider in providers[module]} & declared
+    }
+    # Flask is Werkzeug; whoever installs one has the other.
+    assert undeclared - {"werkzeug"} == set()
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [node.module]
+    return []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_hold_hashes_and_no_addresses(lock: str) -> None:
+    text = (ROOT / "deploy" / lock).read_text("utf-8")
+    assert "://" not in text
+    pins = re.findall(r"^([a-z0-9.-]+)==\S+.*\n(?:.*\\\n)*.*--hash=sha256:", text, re.M)
+    assert len(pins) == len(re.findall(r"^[a-z0-9]", text, re.M)) > 20
+    setup = _setup()
+    wanted = setup["options"]["install_requires"]
+    if lock == "requirements-dev.lock":
+        wanted += setup["options.extras_require"]["dev"]
+    named = {Requirement(line).name for line in wanted.split("\n") if line.strip()}
+    assert {n.lower() for n in named} <= set(pins)
+
+
+def test_the_makefile_installs_the_client_that_the_tests_know() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert f"CLAUDE_CODE := {CLAUDE_CODE_VERSION}\n" in makefile
+
+
+def _tracked_files() -> list[Path]:
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git clone: which files belong to it is not known")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    paths = [ROOT / path for path in listed.decode().split("\0") if path]
+    return [path for path in paths if path.is_file()]
+
+
+def test_no_file_tells_of_the_machine_that_wrote_it() -> None:
+    hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", ""))]
+    paths = [str(ROOT), str(Path.home()) + "/", "/".join(("", "root", ""))]
+    # A clone into / or a home at / says nothing.
+    foreign = [text for text in (*hosts, *paths) if len(text) > 3]
+    found = [
+        f"{name(path)}: {text}"
+        for path in _tracked_files()
+        for text in foreign
+        if text.encode() in path.read_bytes()
+    ]
+    assert found == []
