@@ -1,0 +1,104 @@
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PACKAGES = setup.cfg proxy/__init__.py
+
+CLAUDE_CODE := 2.1.197
+CLIENT := $(VENV)/claude-code
+
+COVERAGE = $(BIN)/coverage run --parallel-mode -m pytest
+SOURCES := config proxy tests wsgi.py deploy/gunicorn.conf.py
+
+.PHONY: help
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
+	  printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+.PHONY: setup
+setup: $(VENV)/.installed ## install what the service needs into .venv
+
+.PHONY: run
+run: $(VENV)/.installed ## start the service; OPENAI_BASE_URL and OPENAI_API_KEY say where it sends
+	@exec $(BIN)/claude-proxy
+
+.PHONY: dev
+dev: $(VENV)/.installed ## start it with one worker that reloads when a source file changes
+	@CLAUDE_PROXY_WORKERS=1 exec $(BIN)/gunicorn -c deploy/gunicorn.conf.py --reload wsgi:app
+
+.PHONY: demo
+demo: $(VENV)/.installed ## start it with a built-in stand-in upstream: no key needed
+	@exec $(BIN)/claude-proxy demo
+
+.PHONY: test
+test: $(VENV)/.installed-dev $(CLIENT)/.installed ## run all tests, with the real clients that can be installed
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: $(VENV)/.installed-dev $(CLIENT)/.installed ## run every gate: format, lint, types, imports, tests, coverage
+	@$(BIN)/ruff format --check --quiet $(SOURCES)
+	@$(MAKE) --no-print-directory lint types
+	@rm -f .coverage .coverage.*
+	@$(COVERAGE)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --show-missing
+
+.PHONY: lint
+lint: $(VENV)/.installed-dev ## look for mistakes, misspellings and imports that point upwards
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/codespell config proxy wsgi.py README.md CHANGELOG.md docs Makefile setup.cfg
+	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
+
+.PHONY: format
+format: $(VENV)/.installed-dev ## format the sources
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --quiet --fix $(SOURCES)
+
+.PHONY: types
+types: $(VENV)/.installed-dev ## check the types
+	@$(BIN)/mypy
+
+.PHONY: lock
+lock: $(VENV)/.installed-dev ## choose the newest versions of all dependencies
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv
+	@$(LOCK) --output-file deploy/requirements.lock
+	@$(LOCK) --extra dev --constraint deploy/requirements.lock --output-file deploy/requirements-dev.lock
+
+LOCK = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --universal --python-version 3.11 \
+  --generate-hashes --no-header --annotation-style line --extra pdf --extra build
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed, and no python3 is there' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'Python 3.11 or newer is needed; choose one with: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@echo 'Creating $(VENV)'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: deploy/requirements.lock $(PACKAGES) | $(BIN)/python
+	@echo 'Installing the service into $(VENV)'
+	@$(call install,deploy/requirements.lock)
+	@touch $@
+
+$(VENV)/.installed-dev: deploy/requirements-dev.lock $(PACKAGES) | $(BIN)/python
+	@echo 'Installing the service and its tools into $(VENV)'
+	@$(call install,deploy/requirements-dev.lock)
+	@touch $@ $(VENV)/.installed
+
+install = $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
+  --requirement $(1) && $(BIN)/python -m pip install -qq --disable-pip-version-check \
+  --no-deps --no-build-isolation --editable .
+
+# The tests with the real client say that they were skipped where it cannot be installed.
+$(CLIENT)/.installed: | $(BIN)/python
+	@mkdir -p $(CLIENT)
+	@if ! command -v npm >/dev/null; then \
+	  echo 'npm is not there: the tests with Claude Code will be skipped'; \
+	elif npm install --prefix $(CLIENT) --silent --no-audit --no-fund --no-save --ignore-scripts \
+	    @anthropic-ai/claude-code@$(CLAUDE_CODE) || \
+	  npm install --prefix $(CLIENT) --silent --no-audit --no-fund --no-save --ignore-scripts \
+	    @anthropic-ai/claude-code; then touch $@; \
+	else echo 'Claude Code cannot be installed: the tests with it will be skipped'; fi
