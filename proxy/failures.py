@@ -27,6 +27,7 @@ OUTPUT_LIMIT_REACHED = "output_limit_reached"
 
 FINAL = frozenset({401, 402, 403})
 """Client statuses that a repetition cannot change."""
+SHORTEST_SECRET = 8
 LONGEST_WAIT = 86400.0
 """Seconds; longer waits that an upstream asks for are cut to this."""
 
@@ -108,9 +109,13 @@ def failure_from_chunk(
 
 
 def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` with everything that is or looks like a credential replaced by ``***``."""
+    """``text`` with everything that is or looks like a credential replaced by ``***``.
+
+    A secret of fewer than 8 characters (``ollama``, ``none``) guards nothing and would blot out
+    words of the text.
+    """
     for secret in sorted(secrets, key=len, reverse=True):
-        if secret:
+        if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, "***")
     lower = text.lower()
     for words, pattern, replacement in _SECRETS:

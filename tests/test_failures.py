@@ -806,7 +806,12 @@ def test_mask_secrets(text: str, masked: str) -> None:
 
 
 def test_edge_109_of_two_secrets_the_longer_goes_first() -> None:
-    assert mask_secrets("abc.def abc", ["abc", "abc.def"]) == "*** ***"
+    text = "abcdefgh.ijkl abcdefgh"
+    assert mask_secrets(text, ["abcdefgh", "abcdefgh.ijkl"]) == "*** ***"
+
+
+def test_edge_109_a_word_too_short_to_be_a_secret_stays() -> None:
+    assert mask_secrets("model: demo", ["demo"]) == "model: demo"
 
 
 def test_edge_109_no_key_in_an_error() -> None:

@@ -179,7 +179,7 @@ REQUESTS = st.fixed_dictionaries(
         "mcp_servers": st.just([]),
     },
 )
-"""Requests that docs/protocol.md section 9 allows."""
+"""Requests of the right shape, with empty turns and blocks that a converter has to stand too."""
 FLAGS = st.fixed_dictionaries(
     {},
     optional={

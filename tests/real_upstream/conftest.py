@@ -20,6 +20,7 @@ MODEL = ROOT / ".venv" / "tiny-random.gguf"
 @pytest.fixture(scope="session")
 def model() -> Path:
     if not MODEL.exists():
+        MODEL.parent.mkdir(exist_ok=True)
         unfinished = MODEL.with_suffix(".part")
         subprocess.run(
             [sys.executable, str(HERE / "make_model.py"), str(unfinished)], check=True, timeout=60
