@@ -92,13 +92,15 @@ install = $(BIN)/python -m pip install -qq --disable-pip-version-check --require
   --requirement $(1) && $(BIN)/python -m pip install -qq --disable-pip-version-check \
   --no-deps --no-build-isolation --editable .
 
-# The tests with the real client say that they were skipped where it cannot be installed.
+# The tests with the real client say that they were skipped where it cannot be installed. npm would
+# otherwise try for minutes where there is no network.
+NPM = npm install --prefix $(CLIENT) --silent --no-audit --no-fund --no-save --ignore-scripts \
+  --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 --fetch-timeout=60000
+
 $(CLIENT)/.installed: | $(BIN)/python
 	@mkdir -p $(CLIENT)
 	@if ! command -v npm >/dev/null; then \
 	  echo 'npm is not there: the tests with Claude Code will be skipped'; \
-	elif npm install --prefix $(CLIENT) --silent --no-audit --no-fund --no-save --ignore-scripts \
-	    @anthropic-ai/claude-code@$(CLAUDE_CODE) || \
-	  npm install --prefix $(CLIENT) --silent --no-audit --no-fund --no-save --ignore-scripts \
-	    @anthropic-ai/claude-code; then touch $@; \
+	elif $(NPM) @anthropic-ai/claude-code@$(CLAUDE_CODE) || $(NPM) @anthropic-ai/claude-code; \
+	then touch $@; \
 	else echo 'Claude Code cannot be installed: the tests with it will be skipped'; fi
