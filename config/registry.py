@@ -6,6 +6,7 @@ Rule: a provider is a value; whether it has a key of its own decides its mode (d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 
 # Second-level labels that many registrants share, as in example.co.uk.
+_CREDENTIAL_HEADER = re.compile("auth|cookie|key|secret|token")
 _SHARED_LABELS = frozenset({"ac", "co", "com", "edu", "gov", "net", "org"})
 
 
@@ -29,6 +31,16 @@ class Provider:
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Lower-case names, so that one given here replaces ours instead of standing beside it."""
     azure_api_version: str = "2024-10-21"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Its key and the credentials among its headers: nobody but the provider may see them."""
+        held = [
+            value.rpartition(" ")[2]
+            for name, value in self.extra_headers.items()
+            if _CREDENTIAL_HEADER.search(name)
+        ]
+        return tuple(held) if self.api_key is None else (self.api_key, *held)
 
 
 def environment_provider(settings: Settings) -> Provider:

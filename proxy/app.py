@@ -19,6 +19,7 @@ def create_app(settings: Settings) -> Flask:
     # A client that gets a redirect for a trailing slash loses its body.
     app.url_map.strict_slashes = False
     app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = build_runtime(settings, environment_provider(settings))
     register_lifecycle(app)
     register_error_handlers(app)

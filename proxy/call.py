@@ -19,12 +19,14 @@ from config.registry import Provider
 from config.settings import Settings
 from proxy import __version__
 from proxy.convert.output_limit import OutputLimits, resolve_max_tokens
+from proxy.convert.pdf_text import pdf_to_text
 from proxy.convert.request import ChatRequest, message_request_to_chat
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.exchange import Exchange
 from proxy.failures import failure_from_answer
 from proxy.healing import LearnedFlags, as_yaml, heal
 from proxy.logs import AccessRecord
+from proxy.offload import run_off_loop
 from proxy.profiles import credential_header, overridden
 from proxy.profiles.base import Profile
 from proxy.routing import Route
@@ -58,13 +60,16 @@ class Call:
     """Headers for the client that come from the upstream's answer or from the conversion."""
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        return sent_secrets(self.route.provider, self.key)
+
+    @property
     def first_byte_seconds(self) -> float:
         return self.route.profile.first_byte_timeout or self.settings.first_byte_timeout
 
     def profile(self) -> Profile:
         """The route's profile with what was learned of this upstream and model."""
-        flags = self.learned.flags_for(self.route.chat_url, self.route.model)
-        return overridden(self.route.profile, flags) if flags else self.route.profile
+        return learned_profile(self.route, self.learned)
 
     def max_tokens(self, profile: Profile) -> int:
         """Tokens to ask for; 0 is a cache pre-warm, to be answered without a call."""
@@ -78,7 +83,12 @@ class Call:
     def convert(self, profile: Profile) -> ChatRequest:
         """The Chat Completions request for ``profile``; raises ``InvalidRequest``."""
         chat = message_request_to_chat(
-            self.request, profile, model=self.route.model, max_tokens=self.max_tokens(profile)
+            self.request,
+            profile,
+            model=self.route.model,
+            max_tokens=self.max_tokens(profile),
+            secrets=self.secrets,
+            read_pdf=read_pdf,
         )
         self._note_dropped(chat)
         return chat
@@ -104,13 +114,24 @@ class Call:
             stream=chat.body.get("stream") is True,
         )
         response = self.exchange.run(self.client.post, self.route.chat_url, headers, body)
-        raise_for_refusal(response, self.exchange, key=self.key, model=self.route.model)
+        raise_for_refusal(response, self.exchange, secrets=self.secrets, model=self.route.model)
         return response
 
     def _note_dropped(self, chat: ChatRequest) -> None:
         self.record.dropped = chat.drops.header()
         if self.record.dropped:
             self.answer_headers["x-claude-proxy-dropped"] = self.record.dropped
+
+
+def learned_profile(route: Route, learned: LearnedFlags) -> Profile:
+    """The profile of ``route`` with what was learned of its upstream and model."""
+    flags = learned.flags_for(route.chat_url, route.model)
+    return overridden(route.profile, flags) if flags else route.profile
+
+
+def read_pdf(file: bytes) -> str | None:
+    """The text of a PDF; extraction takes seconds for a long one."""
+    return run_off_loop(pdf_to_text, file)
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -122,11 +143,11 @@ def encoded(body: Mapping[str, Any]) -> bytes:
 
 
 def raise_for_refusal(
-    response: UpstreamResponse, exchange: Exchange, *, key: str | None, model: str = ""
+    response: UpstreamResponse, exchange: Exchange, *, secrets: tuple[str, ...], model: str = ""
 ) -> None:
     """Raise the ``UpstreamError`` that an answer other than 2xx stands for.
 
-    ``key`` is the credential that was sent: some upstreams quote it in their refusal.
+    ``secrets`` are the credentials that were sent: some upstreams quote them in their refusal.
     """
     if 200 <= response.status < 300:
         return
@@ -140,7 +161,7 @@ def raise_for_refusal(
         headers=response.headers,
         model=model,
         now=time.time(),
-        secrets=() if key is None else (key,),
+        secrets=secrets,
     )
 
 
@@ -150,6 +171,11 @@ def decoded(body: bytes) -> object:
         return load_json(body)
     except ValueError:
         return body.decode("utf-8", "replace")
+
+
+def sent_secrets(provider: Provider, key: str | None) -> tuple[str, ...]:
+    """The credentials that go to ``provider`` with ``key``."""
+    return provider.secrets if key is None else (key, *provider.secrets)
 
 
 def upstream_headers(

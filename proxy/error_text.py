@@ -68,8 +68,8 @@ def _facts(payload: object, depth: int) -> ErrorFacts:
         payload = payload.decode("utf-8", "replace")
     if isinstance(payload, str):
         return _text_facts(payload, depth)
-    if isinstance(payload, list):
-        return _list_facts(payload, depth)
+    if isinstance(payload, list) and depth:
+        return _list_facts(payload, depth - 1)
     if isinstance(payload, Mapping) and depth:
         return _object_facts(payload, depth - 1)
     return ErrorFacts()
@@ -104,7 +104,8 @@ def _field_error(item: Mapping[str, Any]) -> str:
     where, text = item.get("loc"), item.get("msg")
     if not isinstance(where, list) or not isinstance(text, str):
         return ""
-    return f"{'.'.join(str(part) for part in where)}: {text}"
+    path = ".".join(str(part) for part in where if isinstance(part, str | int))
+    return f"{path}: {text}"
 
 
 def _object_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:

@@ -34,6 +34,8 @@ class Wake(Enum):
 
     READABLE = "readable"
     PING = "ping"
+    ENOUGH = "enough"
+    """The caller did not want to wait for longer."""
     GONE = "client gone"
     LIMIT = "limit"
     """The limit of the present phase is over."""
@@ -65,6 +67,7 @@ class Exchange:
         "_read_watcher",
         "_total",
         "_total_seconds",
+        "_until",
         "_waiter",
         "gone",
         "last_event",
@@ -80,6 +83,7 @@ class Exchange:
         self._read_watcher: Any = None
         self._total = None if total_seconds is None else monotonic() + total_seconds
         self._total_seconds = total_seconds
+        self._until: float | None = None
         self._waiter: Waiter[Wake] | None = None
         self.gone = False
         self.last_event = monotonic()
@@ -101,8 +105,11 @@ class Exchange:
             return UpstreamTimeout(f"the request took longer than {self._total_seconds:g} s")
         return UpstreamTimeout(self._limit_text)
 
-    def wait(self, fileno: int) -> Wake:
-        """Wait until ``fileno`` is readable or the watch has something to say."""
+    def wait(self, fileno: int, until: float | None = None) -> Wake:
+        """Wait until ``fileno`` is readable or the watch has something to say.
+
+        ``until``: the moment from which ``ENOUGH`` ends the wait.
+        """
         if self.gone:
             return Wake.GONE
         if fileno != self._read_fileno:
@@ -113,12 +120,13 @@ class Exchange:
         # A fresh waiter each time: a wake-up that comes too late finds nobody.
         waiter: Waiter[Wake] = Waiter(self._hub)
         self._waiter = waiter
+        self._until = until
         watcher.start(waiter.switch, Wake.READABLE)
         try:
             wake: Wake = waiter.get()
         finally:
             watcher.stop()
-            self._waiter = None
+            self._waiter = self._until = None
         return wake
 
     def run(self, function: Callable[..., T], *args: Any) -> T:
@@ -163,6 +171,8 @@ class Exchange:
             return Wake.TOTAL
         if self._limit is not None and now >= self._limit:
             return Wake.LIMIT
+        if self._until is not None and now >= self._until:
+            return Wake.ENOUGH
         if self.pings and now - self.last_event >= PING_SECONDS:
             return Wake.PING
         return None

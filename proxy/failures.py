@@ -50,6 +50,8 @@ _NO_MODEL = re.compile(
     r"|not found the model|模型不存在",
     re.IGNORECASE,
 )
+_WRITTEN = "failed_generation"
+"""Groq rejects a tool call that its model wrote badly, and tells here what it wrote."""
 _OUTPUT_ENDED = re.compile(r"could not finish the message because max_tokens", re.IGNORECASE)
 _HINTS: Mapping[str, str] = {
     "--enable-auto-tool-choice": "tools need a vLLM server that was started with these options"
@@ -135,7 +137,12 @@ def client_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
 
 
 def _masked(facts: ErrorFacts, secrets: Iterable[str]) -> ErrorFacts:
-    return replace(facts, message=mask_secrets(facts.message, secrets))
+    secrets = tuple(secrets)
+    details, written = facts.details, facts.details.get(_WRITTEN)
+    if isinstance(written, str):
+        details = {**details, _WRITTEN: mask_secrets(one_line(written), secrets)}
+    code = facts.code and mask_secrets(facts.code, secrets)
+    return replace(facts, message=mask_secrets(facts.message, secrets), code=code, details=details)
 
 
 def _classified(
@@ -171,10 +178,9 @@ def _message(facts: ErrorFacts, upstream_status: int | None) -> str:
         return f"the upstream {answered} with a web page: {facts.message or 'without a title'}"
     if not facts.message:
         return f"the upstream {answered} without a reason"
-    # Groq rejects a tool call that its model wrote badly, and tells what it wrote.
-    written = facts.details.get("failed_generation")
-    if isinstance(written, str) and written.strip():
-        return f"{facts.message} The model wrote: {mask_secrets(one_line(written))[:1000]}"
+    written = facts.details.get(_WRITTEN)
+    if isinstance(written, str) and written:
+        return f"{facts.message} The model wrote: {written[:1000]}"
     for word, hint in _HINTS.items():
         if word in facts.message:
             return f"{facts.message} ({hint})"

@@ -15,6 +15,7 @@ from typing import Any
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
+from config.registry import environment_provider
 from config.settings import Settings
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures import mask_secrets
@@ -239,9 +240,7 @@ class _NoTokenLine(logging.Filter):
 
 def logging_config(settings: Settings) -> dict[str, Any]:
     """A ``logging.config.dictConfig`` for gunicorn's master and workers alike."""
-    secrets = tuple(
-        secret for secret in (settings.openai_api_key, *settings.auth_keys) if secret is not None
-    )
+    secrets = (*environment_provider(settings).secrets, *settings.auth_keys)
     json_lines = settings.log_format == "json"
     handler: dict[str, Any] = {
         "class": "logging.StreamHandler",
@@ -264,6 +263,8 @@ def logging_config(settings: Settings) -> dict[str, Any]:
             name: {"level": "ERROR", "propagate": True, "handlers": []}
             for name in ("urllib3", "sseclient")
         }
+        # Its warnings quote the document.
+        | {"pypdf": {"level": "CRITICAL", "propagate": True, "handlers": []}}
         | {
             name: {"level": settings.log_level, "propagate": True, "handlers": []}
             for name in ("gunicorn.error", "gunicorn.access", "proxy", "config")

@@ -47,7 +47,7 @@ def fetch_entries(
     headers: Mapping[str, str],
     exchange: Exchange,
     *,
-    key: str | None,
+    secrets: tuple[str, ...],
 ) -> list[dict[str, Any]]:
     """The upstream's models as Anthropic entries (docs/protocol.md section 7).
 
@@ -55,7 +55,7 @@ def fetch_entries(
     """
     exchange.limit(LIST_SECONDS, f"the upstream did not list its models within {LIST_SECONDS:g} s")
     response = exchange.run(client.get, url, headers)
-    raise_for_refusal(response, exchange, key=key)
+    raise_for_refusal(response, exchange, secrets=secrets)
     try:
         body = exchange.run(response.read_all, MAX_ANSWER_BYTES)
     finally:

@@ -118,19 +118,19 @@ class ReplyStream:
         return next(self._pieces)
 
     def open(self) -> dict[str, Any] | None:
-        """Read until the first chunk, at most PEEK seconds.
+        """Read until the first chunk, or for PEEK seconds while there is nothing to read.
 
         Returns the whole message where the upstream sent one JSON body instead of a stream. Raises
         ``UpstreamError`` when it answers with an error or with nothing: the client has got no byte
         yet, so that becomes a real HTTP status.
         """
-        call, translator = self._call, self._translator
-        started = monotonic()
-        self._exchange.limit(min(PEEK_SECONDS, call.first_byte_seconds))
+        translator = self._translator
+        # The limit is still that of the call, which also bounds an answer that is no stream.
+        until = monotonic() + PEEK_SECONDS
         unread = True
         while not (translator.started or translator.ended):
-            wake = self._await_bytes()
-            if wake is Wake.LIMIT:
+            wake = self._await_bytes(until)
+            if wake is Wake.ENOUGH:
                 break
             if wake is not Wake.READABLE:
                 raise self._exchange.timed_out(wake)
@@ -144,8 +144,6 @@ class ReplyStream:
             if translator.error is not None:
                 raise translator.error
             self._first += translator.start()
-        if not translator.content_seen:
-            self._exchange.limit(started + call.first_byte_seconds - monotonic())
         return None
 
     def close(self) -> None:
@@ -171,10 +169,10 @@ class ReplyStream:
         if self._translator.error is None:
             self._settle()
 
-    def _await_bytes(self) -> Wake:
+    def _await_bytes(self, until: float | None = None) -> Wake:
         if not self._response.would_block():
             return Wake.READABLE
-        return self._exchange.wait(self._response.fileno())
+        return self._exchange.wait(self._response.fileno(), until)
 
     def _events_after(self, wake: Wake) -> list[Event]:
         if wake is Wake.LIMIT and self._translator.finishing:

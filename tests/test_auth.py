@@ -116,3 +116,15 @@ def test_request_ids_are_fresh_and_of_the_documented_form() -> None:
 )
 def test_correlation_id(inbound: str | None, believed: bool) -> None:
     assert correlation_id(inbound, "req_1") == (inbound if believed else "req_1")
+
+
+def test_edge_110_keys_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def compare(first: bytes, second: bytes) -> bool:
+        compared.append((first, second))
+        return first == second
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    check_client({"x-api-key": "a", "authorization": "Bearer c"}, ("a", "b"))
+    assert compared == [(b"a", b"a"), (b"a", b"b"), (b"c", b"a"), (b"c", b"b")]

@@ -37,16 +37,12 @@ def json_body() -> bytes:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity", *_WINDOW_BITS):
         raise UnsupportedMediaType(f"content-encoding: {encoding!r} is not supported")
-    timeout = gevent.Timeout(settings.body_timeout)
-    with timeout:
-        try:
-            body = _read(request.environ["wsgi.input"], settings.max_body_bytes)
-        except gevent.Timeout as expired:
-            if expired is not timeout:
-                raise
-            raise BodyTimeout(
-                f"the request body did not arrive within {settings.body_timeout:g} s"
-            ) from None
+    seconds = settings.body_timeout
+    late = BodyTimeout(f"the request body did not arrive within {seconds:g} s")
+    # Raised inside gunicorn's reader, as an Exception: so it knows that its place in the stream is
+    # lost and closes the connection, instead of taking the rest of the body for the next request.
+    with gevent.Timeout(seconds, late):
+        body = _read(request.environ["wsgi.input"], settings.max_body_bytes)
     if encoding in _WINDOW_BITS:
         return _decompressed(body, encoding, settings.max_body_bytes)
     return body
@@ -94,6 +90,8 @@ def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
         raise _too_large(limit)
     if not decompressor.eof:
         raise InvalidRequest(f"content-encoding: the {encoding} body is cut short")
+    if decompressor.unused_data:
+        raise InvalidRequest(f"content-encoding: more follows the end of the {encoding} body")
     return plain
 
 

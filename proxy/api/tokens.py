@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from proxy.api.answers import json_response
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
+from proxy.call import learned_profile, read_pdf
 from proxy.convert.request import message_request_to_chat
 from proxy.schemas import check_chat_support, load_count_request
 from proxy.tokens import count_chat_tokens
@@ -16,20 +17,22 @@ bp = Blueprint("tokens", __name__)
 
 @bp.post("/v1/messages/count_tokens")
 def count_tokens() -> Response:
-    settings = runtime().settings
+    shared = runtime()
+    settings = shared.settings
     message_request = load_count_request(
         json_body(),
         strict=settings.strict,
         api_version=request.headers.get("anthropic-version"),
         image_max_chars=settings.image_block_data_max_size,
     )
-    route = runtime().router.resolve(message_request["model"])
+    route = shared.router.resolve(message_request["model"])
     check_chat_support(message_request)
     access = record()
     access.client_model, access.upstream_model = message_request["model"], route.model
     access.provider = route.provider.name
+    profile = learned_profile(route, shared.learned)
     chat = message_request_to_chat(
-        message_request, route.profile, model=route.model, max_tokens=None
+        message_request, profile, model=route.model, max_tokens=None, read_pdf=read_pdf
     )
     count = count_chat_tokens(chat.body, route.encoding)
     response = json_response({"input_tokens": count.tokens})

@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.api.answers import credential, watched
 from proxy.api.context import record, runtime
-from proxy.call import upstream_headers
+from proxy.call import sent_secrets, upstream_headers
 from proxy.exchange import Exchange
 from proxy.model_list import fetch_entries
 
@@ -15,11 +15,14 @@ def upstream_entries() -> list[dict[str, Any]]:
     """Every model of the upstream as an Anthropic entry; remembered for a while."""
     shared = runtime()
     key = credential(shared.provider)
+    secrets = sent_secrets(shared.provider, key)
     headers = upstream_headers(shared.provider, key, record().correlation_id)
     exchange = Exchange(shared.settings.total_timeout)
 
     def fetch() -> list[dict[str, Any]]:
-        return fetch_entries(shared.client, shared.router.models_url, headers, exchange, key=key)
+        return fetch_entries(
+            shared.client, shared.router.models_url, headers, exchange, secrets=secrets
+        )
 
     with watched(exchange):
         return shared.models.entries(key, fetch)

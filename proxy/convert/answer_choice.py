@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from proxy.convert.reply import ReplyContext
 from proxy.convert.stop_reasons import FAILED
 from proxy.errors import UpstreamError
 from proxy.failures import failure_from_chunk
@@ -21,26 +22,32 @@ def answer_object(payload: object) -> dict[str, Any] | None:
     return payload if isinstance(payload, dict) else None
 
 
-def failure_in(payload: Mapping[str, Any], model: str) -> UpstreamError | None:
+def failure_in(payload: Mapping[str, Any], reply: ReplyContext) -> UpstreamError | None:
     """The failure that ``payload`` reports by an ``error`` member or by being an error object."""
     error = payload.get("error")
     if error or (isinstance(error, dict | list) and "choices" not in payload):
-        return failure_from_chunk(payload, model=model)
+        return _failure(payload, reply)
     if payload.get("object") == "error":
-        return failure_from_chunk({"error": payload}, model=model)
+        return _failure({"error": payload}, reply)
     return None
 
 
-def failure_in_finish(word: str, choice: Mapping[str, Any], model: str) -> UpstreamError | None:
+def failure_in_finish(
+    word: str, choice: Mapping[str, Any], reply: ReplyContext
+) -> UpstreamError | None:
     """The failure that a ``finish_word`` stands for, with the choice's own error where it has one."""
     if word not in FAILED:
         return None
     error = choice.get("error")
     if error and isinstance(error, dict):
-        return failure_from_chunk({"error": error}, model=model)
+        return _failure({"error": error}, reply)
     return UpstreamError(
         f"the upstream ended its answer with finish_reason {word!r}", status=FAILED[word]
     )
+
+
+def _failure(chunk: Mapping[str, Any], reply: ReplyContext) -> UpstreamError:
+    return failure_from_chunk(chunk, model=reply.model, secrets=reply.secrets)
 
 
 def matched_stop(choice: Mapping[str, Any]) -> object:

@@ -17,6 +17,7 @@ _NAMED_SCHEMAS = frozenset(
 """Keywords whose value maps names to schemas."""
 _VALUES = frozenset({"enum", "const", "default", "example", "examples", "required"})
 """Keywords whose value is no schema."""
+_CONTAINERS = (dict, list)
 
 
 def rewritten(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
@@ -26,24 +27,21 @@ def rewritten(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     """
     differing = {}
     for key, value in schema.items():
-        new = _member(key, value, change)
-        if new is not value:
-            differing[key] = new
+        if isinstance(value, _CONTAINERS) and key not in _VALUES:
+            new = _member(key, value, change)
+            if new is not value:
+                differing[key] = new
     return change({**schema, **differing} if differing else schema)
 
 
 def _member(key: str, value: Any, change: Callable[[Schema], Schema]) -> Any:
-    if key in _VALUES:
-        return value
     if isinstance(value, list):
-        items = [rewritten(item, change) if isinstance(item, Mapping) else item for item in value]
+        items = [rewritten(item, change) if isinstance(item, dict) else item for item in value]
         return items if _differ(items, value) else value
-    if not isinstance(value, Mapping):
-        return value
     if key not in _NAMED_SCHEMAS:
         return rewritten(value, change)
     named = {
-        name: rewritten(schema, change) if isinstance(schema, Mapping) else schema
+        name: rewritten(schema, change) if isinstance(schema, dict) else schema
         for name, schema in value.items()
     }
     return named if _differ(named.values(), value.values()) else value
@@ -85,7 +83,7 @@ def _closed(schema: Schema) -> Schema:
         return schema
     properties = schema.get("properties") or {}
     additional = schema.get("additionalProperties")
-    if not isinstance(properties, Mapping) or additional not in (None, False):
+    if not isinstance(properties, dict) or additional not in (None, False):
         raise OpenSchema
     if additional is None and not properties:
         raise OpenSchema

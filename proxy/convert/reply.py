@@ -44,5 +44,7 @@ class ReplyContext:
     """omit: blocks with empty text and their signature; discard: no blocks at all (1.4)."""
     think_tags: bool = False
     tool_args: Literal["stream", "buffer"] = "stream"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Credentials that the upstream got: masked where it reports a failure in their words."""
     new_tool_id: Callable[[], str] = new_tool_id
     new_message_id: Callable[[], str] = new_message_id

@@ -52,13 +52,14 @@ def message_request_to_chat(
     model: str,
     max_tokens: int | None,
     read_pdf: PdfReader = pdf_to_text,
+    secrets: tuple[str, ...] = (),
 ) -> ChatRequest:
     """Convert a validated Messages request for the upstream that ``profile`` describes.
 
     ``model`` is the upstream's name for it, ``max_tokens`` what ``resolve_max_tokens`` found (None
     sends no limit, as for counting). ``request`` is not changed; the body shares schemas and long
     texts with it and must not be changed either. ``read_pdf`` is only called for PDFs that the
-    upstream does not take; it is slow.
+    upstream does not take; it is slow. ``secrets`` are masked in failures that the answer reports.
 
     Raises InvalidRequest where the request cannot be carried, naming the place.
     """
@@ -84,7 +85,7 @@ def message_request_to_chat(
     if structured.response_format:
         body["response_format"] = structured.response_format
     _remove_unsupported(body, profile, drops)
-    return ChatRequest(body, _reply_context(request, model, context), drops)
+    return ChatRequest(body, _reply_context(request, model, context, secrets), drops)
 
 
 def _messages(
@@ -112,7 +113,9 @@ def _remove_unsupported(body: dict[str, Any], profile: Profile, drops: Drops) ->
             body.pop(dependent, None)
 
 
-def _reply_context(request: Mapping[str, Any], model: str, context: TurnContext) -> ReplyContext:
+def _reply_context(
+    request: Mapping[str, Any], model: str, context: TurnContext, secrets: tuple[str, ...]
+) -> ReplyContext:
     return ReplyContext(
         model=request.get("model") or model,
         tool_names=context.names.client_names(),
@@ -121,4 +124,5 @@ def _reply_context(request: Mapping[str, Any], model: str, context: TurnContext)
         thinking=thinking_delivery(request),
         think_tags=context.profile.think_tags,
         tool_args=context.profile.tool_args,
+        secrets=secrets,
     )

@@ -45,7 +45,7 @@ def chat_to_message(
     payload = answer_object(completion)
     if payload is None:
         raise UpstreamError("the upstream's answer is not a JSON object")
-    choice, word = _choice_in(payload, reply.model)
+    choice, word = _choice_in(payload, reply)
     warnings = Counter() if warnings is None else warnings
     usage = ReplyUsage(estimate)
     usage.note(usage_report(payload, choice))
@@ -128,9 +128,9 @@ PARTS_OF_BLOCK = {
 """For each block type: the block as it starts, and the deltas that fill it."""
 
 
-def _choice_in(payload: Mapping[str, Any], model: str) -> tuple[dict[str, Any], str]:
+def _choice_in(payload: Mapping[str, Any], reply: ReplyContext) -> tuple[dict[str, Any], str]:
     """The first choice and its finish word."""
-    failure = failure_in(payload, model)
+    failure = failure_in(payload, reply)
     if failure is not None:
         raise failure
     choices = payload.get("choices")
@@ -138,7 +138,7 @@ def _choice_in(payload: Mapping[str, Any], model: str) -> tuple[dict[str, Any], 
     if not isinstance(choice, dict):
         raise UpstreamError("the upstream's answer has no choices")
     word = finish_word(choice.get("finish_reason"))
-    failure = failure_in_finish(word, choice, model)
+    failure = failure_in_finish(word, choice, reply)
     if failure is not None:
         raise failure
     return choice, word

@@ -138,13 +138,13 @@ class StreamTranslator:
             self._take_bad_line()
             return
         self._bad_lines = 0
-        failure = failure_in(payload, self._reply.model)
+        failure = failure_in(payload, self._reply)
         if failure is not None:
             raise failure
         choice = _first_choice(payload)
         word = finish_word(choice.get("finish_reason")) if choice else ""
         if choice and word:
-            failure = failure_in_finish(word, choice, self._reply.model)
+            failure = failure_in_finish(word, choice, self._reply)
             if failure is not None:
                 raise failure
         if not self.started:

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from tiktoken import Encoding
 
+from proxy.offload import run_off_loop
 from proxy.tokens.documents import pdf_tokens
 from proxy.tokens.estimate import estimate_tokens
-from proxy.tokens.offload import run_off_loop
 from proxy.tokens.pieces import Pieces, chat_pieces
 from proxy.tokens.tables import load_tables, tables_loaded
 

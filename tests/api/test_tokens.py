@@ -36,3 +36,18 @@ def test_6_the_same_validation_as_for_messages(client: FlaskClient) -> None:
         response.json["error"]["message"]
         == "messages.0.role: Input should be 'user', 'assistant' or 'system'"
     )
+
+
+def test_6_the_converted_request_is_what_is_counted(client: FlaskClient) -> None:
+    plain = client.post(PATH, json=message_request("a")).json
+    question = message_request("a")["messages"]
+    thought = {"type": "thinking", "thinking": "a long thought " * 9, "signature": "s"}
+    answered = [*question, {"role": "assistant", "content": [thought]}]
+    assert client.post(PATH, json=message_request(messages=answered)).json == plain
+
+
+def test_6_what_the_real_service_refuses_is_counted_as_converted(client: FlaskClient) -> None:
+    image = {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    request = message_request(messages=[{"role": "user", "content": [image]}], tools=[search])
+    assert client.post(PATH, json=request).json == {"input_tokens": 3 + 4 + 1600}

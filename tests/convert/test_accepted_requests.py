@@ -18,7 +18,7 @@ from tests.convert.requests import FLAGS
 from tests.convert.test_golden_requests import CASES, NAMES
 
 REQUESTS = [orjson.loads((CASES / f"{name}.in.json").read_bytes())["request"] for name in NAMES]
-ODD = [
+ODD: list[Any] = [
     *(None, 0, 1, -1, 1.5, "", "x", "data:", True, False, [], {}, [1], [None], [[]], ["a"]),
     *({"type": "x"}, {"type": None}, {"type": []}, {"a": 1}, {"type": "file", "file_id": "f"}),
     *([{"type": "text", "text": "y"}], [{"type": "text"}], "direct"),

@@ -92,10 +92,12 @@ def test_json_text_writes_what_orjson_refuses() -> None:
 )
 def test_completeness(text: str, complete: bool) -> None:
     for size in (1, 2, 7, 1000):
-        scan = ArgumentScan()
+        batched, looked = ArgumentScan(), ArgumentScan()
         for start in range(0, len(text), size):
-            scan.add(text[start : start + size])
-        assert scan.complete is complete
+            batched.add(text[start : start + size])
+            looked.add(text[start : start + size])
+            assert looked.complete in (complete, False)
+        assert batched.complete is looked.complete is complete
 
 
 JSON = st.recursive(
@@ -152,6 +154,8 @@ def test_a_copy_of_very_long_arguments_is_not_looked_for() -> None:
         pytest.param('{"', '{":1', False, id="edge 87 a key that is a brace"),
         pytest.param('{"a', 'b":1}', False, id="edge 87 a plain continuation"),
         pytest.param("[", "[1]", False, id="edge 87 only objects"),
+        pytest.param('"a', '"a"', False, id="edge 87 no strings"),
+        pytest.param('{"', '{" :1', False, id="edge 87 a key that is a brace, and a blank"),
         pytest.param('{"a', '{"b', False, id="edge 87 another text"),
     ],
 )

@@ -169,3 +169,8 @@ def test_dropped_markers_are_routine() -> None:
     chat = convert(user(text("a", **CACHE)), system=[text("S", **CACHE)])
     assert noted(chat) == {"cache_control": "routine"}
     assert chat.drops.header() == ""
+
+
+def test_a_marked_call_is_routine() -> None:
+    chat = convert(user("q"), assistant({**call(), **CACHE}), user(result()), flags=ANTHROPIC)
+    assert noted(chat) == {"cache_control": "routine"}

@@ -39,7 +39,9 @@ def sent(call: CallArguments, *fragments: str) -> list[str]:
             ['{"a"', ":1}", '{"a":1}'], ['{"a"', ":1}", "", ""], id="edge 87 a whole copy at the end"
         ),
         pytest.param(
-            ["{", '{"a"', ":1}"], ["{", '"a"', ":1}", ""], id="edge 87 repeats, then pieces"
+            ["{", '{"a"', ":1", '{"a":1}'],
+            ["{", '"a"', ":1", "}", ""],
+            id="edge 87 repeats, then a piece",
         ),
         pytest.param(
             ['{"a":1}', '{"b":2}'], ['{"a":1}', "", ""], id="edge 77 nothing follows an end"
@@ -108,6 +110,11 @@ def test_edge_88_blanks_within_a_string_are_text() -> None:
     call.add('{"a":"')
     for _ in range(MAX_BLANKS + 9):
         assert call.add(" ") == " "
+
+
+def test_edge_88_blanks_in_free_text_are_text() -> None:
+    call = arguments(custom=True)
+    assert call.add(" " * (MAX_BLANKS + 1)) == ""
 
 
 def test_edge_88_blanks_are_counted_in_a_row() -> None:

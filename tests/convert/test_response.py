@@ -283,6 +283,9 @@ def test_edge_33_matched_stop_sequence(member: str) -> None:
         pytest.param({"choices": [{"index": 0}]}, 502, "no message", id="3 no message"),
         pytest.param(completion("hi"), 502, "no message", id="3 message a string"),
         pytest.param(
+            completion("hi", "content_filter"), 502, "no message", id="3 a filtered string"
+        ),
+        pytest.param(
             {"error": {"message": "broke", "code": 402}}, 402, "broke", id="edge 37 error in a 200"
         ),
         pytest.param([{"error": {"message": "broke"}}], 500, "broke", id="edge 37 error in a list"),
@@ -354,7 +357,9 @@ FULL: dict[str, Any] = {
     ids=["edge 38 every block", "edge 38 nothing", "edge 38 refusal"],
 )
 def test_a_whole_message_can_be_told_as_events(message: dict[str, Any]) -> None:
-    whole = converted(message)
+    answer = completion(message)
+    answer["usage"] = {**USAGE, "completion_tokens_details": {"reasoning_tokens": 2}}
+    whole = chat_to_message(answer, reply())
     events = message_to_events(orjson.loads(orjson.dumps(whole)))
     assert shape(events)[:2] == ["message_start", "ping"]
     assert shape(events)[-1] == "message_stop"

@@ -216,7 +216,9 @@ def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]
             ["error api_error: the upstream sent 3 undecodable lines in a row"],
             id="4 three undecodable lines in a row",
         ),
-        pytest.param((*TX, BAD, BAD, text("x"), BAD), BAD, [], id="4 not in a row"),
+        pytest.param(
+            (*TX, BAD, BAD, text("x"), BAD, BAD), text("y"), ["text_delta y"], id="4 not in a row"
+        ),
         pytest.param((*TX, None, "x"), 3, ["error api_error: the upstream sent 3 undecodable lines in a row"], id="4 JSON that is no object"),
         pytest.param(
             TX, {"choices": [{"index": 1, "delta": {"content": "x"}}]}, [], id="4 index other than 0"
@@ -230,6 +232,8 @@ def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]
         pytest.param(TX, end(""), [], id="edge 57 empty finish_reason"),
         pytest.param((*FIN, DONE), text("x"), [], id="edge 58 nothing after the end"),
         pytest.param((*TX, {"error": "x"}), DONE, [], id="4 END nothing after an error"),
+        pytest.param((*TX, {"error": "x"}), text("x"), [], id="4 END no text after an error"),
+        pytest.param(TO_WHOLE, text("\n"), ["0 stop", "1 text", "text_delta \n"], id="4 TO blanks after a whole call"),
     ],
 )  # fmt: skip
 def test_step(before: Sequence[object], item: object, expected: list[str]) -> None:
@@ -481,6 +485,12 @@ def test_state_is_told() -> None:
              "1 redacted_thinking XX", "1 stop", "end tool_use"],
             id="3 encrypted reasoning amid a call waits for its end",
         ),
+        pytest.param(
+            [details({"type": "reasoning.encrypted", "data": "XX"}), tool(0, "a", "f", "{}"), end()],
+            ["0 redacted_thinking XX", "0 stop", "1 tool_use a f", "input_json_delta {}", "1 stop",
+             "end tool_use"],
+            id="3 encrypted reasoning goes before the call that follows it",
+        ),
     ],
 )  # fmt: skip
 def test_whole_streams(chunks: list[object], expected: list[str]) -> None:
@@ -507,11 +517,62 @@ ALL = chunk(
             [chunk({"reasoning": "r"}), details({"type": "reasoning.text", "text": "r"})],
             id="3 never two forms, details second",
         ),
+        pytest.param(
+            [chunk({"reasoning": "r", "reasoning_content": ""}), reasoning("r"), ALL],
+            id="3 never two forms, all of them later",
+        ),
     ],
 )
 def test_reasoning_is_told_once(chunks: list[object]) -> None:
     expected = ["0 thinking", "thinking_delta r", SIGNED, "0 stop", "end end_turn"]
     assert body(translated([*chunks, end()])) == expected
+
+
+@pytest.mark.parametrize(
+    ("chunks", "thinking"),
+    [
+        pytest.param(
+            [reasoning("a"), reasoning("b"), reasoning("c"), chunk({"reasoning": "abc"})],
+            "abc",
+            id="3 a copy of all of it at the end",
+        ),
+        pytest.param([BOTH, chunk({"reasoning": "r"})], "rr", id="3 one form goes on alone"),
+        pytest.param(
+            [chunk({"reasoning": "in short", "reasoning_content": "at length"}), reasoning("!")],
+            "at length!",
+            id="3 two forms in other words",
+        ),
+    ],
+)
+def test_reasoning_in_several_forms(chunks: list[object], thinking: str) -> None:
+    events = translated([*chunks, end()])
+    told = [
+        event["delta"].get("thinking", "")
+        for event in events
+        if "index" in event and "delta" in event
+    ]
+    assert "".join(told) == thinking
+
+
+@pytest.mark.parametrize(
+    ("delta", "seen"),
+    [
+        pytest.param({"role": "assistant", "content": ""}, False, id="role only"),
+        pytest.param({"content": "a"}, True, id="text"),
+        pytest.param({"content": "<thi"}, True, id="text that is held back"),
+        pytest.param(
+            {"content": [{"type": "thinking", "thinking": "a"}]}, True, id="thinking part"
+        ),
+        pytest.param({"refusal": "a"}, True, id="refusal"),
+        pytest.param({"reasoning": "a"}, True, id="reasoning"),
+        pytest.param({"tool_calls": [{"index": 0}]}, True, id="tool call"),
+        pytest.param({"tool_calls": ["x"]}, False, id="odd tool call"),
+    ],
+)
+def test_content_seen(delta: dict[str, Any], seen: bool) -> None:
+    stream = translator(reply(think_tags=True, thinking="discard"))
+    stream.feed(chunk(delta))
+    assert stream.content_seen is seen
 
 
 @pytest.mark.parametrize(
@@ -556,6 +617,11 @@ def test_1_4_discarded_thinking_does_not_cut_text_or_calls() -> None:
             ["0 text", "text_delta <thi", "0 stop", "1 tool_use a f", "input_json_delta {}",
              "1 stop"],
             id="4 held text is not lost before a call",
+        ),
+        pytest.param(
+            [text("<thi"), chunk({"refusal": "no"})],
+            ["0 text", "text_delta <thi", "text_delta no", "0 stop"],
+            id="4 held text is not lost before a refusal",
         ),
         pytest.param([text("<")], ["0 text", "text_delta <", "0 stop"], id="4 held text at the end"),
         pytest.param(
@@ -692,6 +758,15 @@ def test_without_an_estimate_usage_is_zero() -> None:
             [text("a"), details({"type": "reasoning.text", "signature": "S"}), end()],
             ["late_signature"],
             id="3 late signature",
+        ),
+        pytest.param(
+            [
+                details({"type": "reasoning.encrypted", "data": "X"}),
+                details({"type": "reasoning.text", "signature": "S"}),
+                end(),
+            ],
+            ["late_signature"],
+            id="3 late signature after a closed block",
         ),
         pytest.param([text("a"), end(), DONE], [], id="4 nothing odd"),
     ],

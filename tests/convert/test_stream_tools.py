@@ -152,6 +152,52 @@ B1 = ("b", "g", '{"y":2}')
             id="edge 87 a repeated call without its id",
         ),
         pytest.param(
+            [tool(0, "a", "f", '{"x":1}'), tool(0, "a", "f", '{ "x": 1 }')],
+            [A1],
+            id="edge 87 a repeated call in other spacing",
+        ),
+        pytest.param(
+            [tool(0, None, "f", '{"x":1}'), tool(0, None, "f", ""), tool(0, None, "f", " ")],
+            [("toolu_1", "f", '{"x":1} ')],
+            id="edge 83 a repeated name after whole arguments",
+        ),
+        pytest.param(
+            [tool(None, "a", "f", '{"x"'), tool(None, "a", "f", ":1}")],
+            [A1],
+            id="edge 83 a repeated name without an index",
+        ),
+        pytest.param(
+            [tool(None, None, "f", '{"x"'), tool(None, None, "f", ":1}")],
+            [("toolu_1", "f", '{"x":1}')],
+            id="edge 83 a repeated name without index and id",
+        ),
+        pytest.param(
+            [tool(None, "a", None, '{"x"'), tool(None, "a", "f", ":1}")],
+            [A1],
+            id="edge 81 a late name without an index",
+        ),
+        pytest.param(
+            [tool(0, None, "f", '{"x"'), tool(0, "a", "f", ":1}")],
+            [("toolu_1", "f", '{"x":1}')],
+            id="edge 81 a late id with the name again",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x"'), tool(0, "b", None, ":1}"), tool(0, "b", "g", '{"y":2}')],
+            [A1, B1],
+            id="4 key only the first id of a call counts",
+        ),
+        pytest.param(
+            [tool(None, "a", "f", '{"x":1}'), tool(None, "b", None, '{"y"'),
+             tool(None, "b", "g", ":2}")],
+            [A1, B1],
+            id="4 key without an index a new id is a new call",
+        ),
+        pytest.param(
+            [tool(None, None, "f", '{"x":1}'), tool(None, "b", "f", '{"x":1}')],
+            [("toolu_1", "f", '{"x":1}'), ("b", "f", '{"x":1}')],
+            id="edge 78 the same call with a new id",
+        ),
+        pytest.param(
             [tool(0, "a", "f", "{"), tool(0, None, None, '{"x"'), tool(0, None, None, '{"x":1}')],
             [A1],
             id="edge 87 cumulative arguments",
@@ -247,6 +293,21 @@ def test_4_buffered_arguments_are_one_delta() -> None:
         "0 tool_use a f",
         'input_json_delta {"x": 1}',
         "0 stop",
+    ]
+
+
+def test_4_buffered_calls_that_were_queued_are_sent_whole() -> None:
+    chunks = [
+        tool(0, "a", "f", '{"x"'),
+        tool(1, "b", "g", "[1]"),
+        tool(2, "c", "h", "{"),
+        text("t"),
+    ]
+    events = translated([*chunks, end()], reply(tool_args="buffer"))
+    assert calls(events) == [
+        ("a", "f", r'{"_raw":"{\"x\""}'),
+        ("b", "g", '{"value":[1]}'),
+        ("c", "h", '{"_raw":"{"}'),
     ]
 
 

@@ -14,7 +14,7 @@ from gevent import get_hub
 from gevent.monkey import get_original
 
 from proxy.tokens import count_chat_tokens, count_text, load_tables
-from proxy.tokens.offload import SLOTS, run_off_loop
+from proxy.offload import SLOTS, run_off_loop
 from tests.tokens.bodies import large_body
 
 REPO = Path(__file__).parents[2]
@@ -96,7 +96,7 @@ def test_a_killed_greenlet_gives_its_slot_back() -> None:
 UNPATCHED = """
 import threading
 from proxy.tokens import count_text
-from proxy.tokens.offload import run_off_loop
+from proxy.offload import run_off_loop
 assert run_off_loop(threading.get_ident) == threading.get_ident()
 assert count_text("a" * 100_000, "cl100k_base").method == "tiktoken"
 from gevent._hub_local import get_hub_if_exists

@@ -1,7 +1,7 @@
 """Where a long computation runs.
 
-Rule: this module alone knows gevent; the modules around it are plain functions. tiktoken releases
-the GIL while it encodes, so a native thread keeps the event loop free.
+Rule: what takes longer than a few milliseconds runs in a native thread, so that the event loop goes
+on; tokenizers release the GIL, and what is pure Python shares it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SLOTS = 2
-"""Counts at a time: the hub's pool has ten threads and also resolves host names, and Claude Code
+"""Computations at a time: the hub's pool has ten threads and also resolves host names, and Claude Code
 asks for ten counts at once."""
 
 _SLOTS = BoundedSemaphore(SLOTS)

@@ -1,0 +1,61 @@
+"""What a stream's start tells, and what its end frees (docs/protocol.md section 4)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.api.conftest import message_request
+from tests.upstream_stub import Sleep, UpstreamStub, chunk, sse, text_stream
+
+PATH = "/v1/messages"
+
+
+def events_of(body: bytes) -> list[dict[str, Any]]:
+    lines = body.decode().splitlines()
+    return [json.loads(line[len("data: ") :]) for line in lines if line.startswith("data: ")]
+
+
+def test_4_message_start_carries_the_cheap_estimate(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(text_stream("ok"))
+    request = message_request("é" * 40, stream=True, system="s" * 20)
+    first = events_of(client.post(PATH, json=request).data)[0]
+    assert first["message"]["usage"]["input_tokens"] == (2 * 40 + 20) / 4
+
+
+@pytest.mark.parametrize(
+    ("usage", "estimated"),
+    [
+        pytest.param({"usage": {"prompt_tokens": 9, "completion_tokens": 1}}, False, id="reported"),
+        pytest.param({}, True, id="not reported"),
+    ],
+)
+def test_4_the_count_of_section_6_runs_only_without_usage(
+    client: FlaskClient,
+    upstream: UpstreamStub,
+    caplog: pytest.LogCaptureFixture,
+    usage: dict[str, Any],
+    estimated: bool,
+) -> None:
+    caplog.set_level("INFO")
+    upstream.answer(sse(chunk(content="ok"), chunk("stop", **usage)))
+    response = client.post(PATH, json=message_request(stream=True))
+    assert response.data
+    response.close()
+    assert caplog.text.rstrip().endswith("| estimated") is estimated
+
+
+def test_edge_60_an_error_chunk_closes_the_upstream(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    broken = {"error": {"message": "broke", "code": 500}}
+    upstream.answer(sse(chunk(content="so far"), broken, Sleep(20)))
+    response = client.post(PATH, json=message_request(stream=True))
+    assert events_of(response.data)[-1]["error"] == {"type": "api_error", "message": "broke"}
+    response.close()
+    assert upstream.closed.wait(2)
