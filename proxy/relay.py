@@ -15,7 +15,7 @@ from proxy.convert.events_to_message import chunks_to_message
 from proxy.convert.request import ChatRequest
 from proxy.convert.response import chat_to_message, empty_message
 from proxy.errors import UpstreamError
-from proxy.failures import OUTPUT_LIMIT_REACHED, client_headers
+from proxy.failures import OUTPUT_LIMIT_REACHED, client_headers, mask_secrets
 from proxy.logs import AccessRecord
 from proxy.upstream.session import UpstreamResponse
 from proxy.upstream.sse import ChunkDecoder, sniff
@@ -83,14 +83,15 @@ def read_answer(
         chunks = [*decoder.feed(body), *decoder.finish()]
         message = chunks_to_message(chunks, chat.reply, estimate=estimate)
     else:
-        message = chat_to_message(_completion(response, body), chat.reply, estimate=estimate)
+        message = chat_to_message(_completion(call, response, body), chat.reply, estimate=estimate)
     call.record.estimated = estimate is not None and estimate.used
     return message
 
 
-def _completion(response: UpstreamResponse, body: bytes) -> object:
+def _completion(call: Call, response: UpstreamResponse, body: bytes) -> object:
     completion = decoded(body)
     if not isinstance(completion, str):
         return completion
     kind = response.headers.get("content-type") or "no content type"
+    kind = mask_secrets(kind[:100], call.secrets)
     raise UpstreamError(f"the upstream's answer is not JSON ({kind})")

@@ -13,11 +13,11 @@ import pytest
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from proxy.tokens import count_chat_tokens, count_text, load_tables
 from proxy.offload import SLOTS, run_off_loop
+from proxy.tokens import count_chat_tokens, count_text, load_tables
 from tests.tokens.bodies import large_body
 
-REPO = Path(__file__).parents[2]
+REPO = Path(__file__).parents[1]
 
 native_sleep = get_original("time", "sleep")
 

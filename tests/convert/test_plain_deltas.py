@@ -70,6 +70,7 @@ def test_plain_reasoning(item: object, expected: str | None) -> None:
         pytest.param(tools(entry(2, arguments="a"), entry(2, arguments="b")), None, id="two"),
         pytest.param(chunk({"content": "x", "tool_calls": [entry(2, arguments="a")]}), None, id="text too"),
         pytest.param(tools({"index": 2, "custom": {"input": "a"}}), None, id="custom"),
+        pytest.param(tools({**entry(2, arguments="a"), "custom": {}}), None, id="custom too"),
         pytest.param(tools({**entry(2, arguments="a"), "extra_content": {"x": 1}}), None, id="state"),
         pytest.param(chunk({"tool_calls": [None]}), None, id="null"),
         pytest.param(end(), None, id="finish"),

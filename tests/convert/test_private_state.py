@@ -23,6 +23,8 @@ def test_10_3_state_comes_back_as_it_went() -> None:
         pytest.param("cp1.YQ==", id="not JSON"),
         pytest.param("cp1.W10=", id="not an object"),
         pytest.param("cp1.e30=", id="members missing"),
+        pytest.param("cp1.eyJ0b29sX2NhbGwiOjEsImV4dHJhX2NvbnRlbnQiOnt9fQ==", id="id a number"),
+        pytest.param("cp1.eyJ0b29sX2NhbGwiOiJhIiwiZXh0cmFfY29udGVudCI6MX0=", id="state a number"),
         pytest.param("cp1.\u00e9", id="not ASCII"),
     ],
 )

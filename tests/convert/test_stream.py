@@ -468,6 +468,29 @@ def test_state_is_told() -> None:
             id="3 a signature completes a block",
         ),
         pytest.param(
+            [details({"type": "reasoning.text", "text": "r", "signature": "S"}),
+             details({"type": "reasoning.text", "text": "s", "signature": "S"}), end()],
+            ["0 thinking", "thinking_delta r", "thinking_delta s", "signature_delta S", "0 stop",
+             "end end_turn"],
+            id="3 a signature that comes with every piece",
+        ),
+        pytest.param(
+            [details({"type": "reasoning.text", "text": "r", "signature": "S"}), text("a"),
+             details({"type": "reasoning.text", "text": "s"}), end()],
+            ["0 thinking", "thinking_delta r", "signature_delta S", "0 stop", "1 text",
+             "text_delta a", "1 stop", "2 thinking", "thinking_delta s", signed("s"), "2 stop",
+             "end end_turn"],
+            id="3 a signature is for its own block",
+        ),
+        pytest.param(
+            [details({"type": "reasoning.text", "text": "r"}),
+             details({"type": "reasoning.text", "text": "s", "index": 0}),
+             details({"type": "reasoning.text", "text": "t"}), end()],
+            ["0 thinking", "thinking_delta r", "thinking_delta s", "thinking_delta t",
+             signed("rst"), "0 stop", "end end_turn"],
+            id="3 an item without a number goes on",
+        ),
+        pytest.param(
             [details({"type": "reasoning.text", "signature": "S"}), text("a"), end()],
             ["0 thinking", "signature_delta S", "0 stop", "1 text", "text_delta a", "1 stop",
              "end end_turn"],
@@ -622,6 +645,12 @@ def test_1_4_discarded_thinking_does_not_cut_text_or_calls() -> None:
             [text("<thi"), chunk({"refusal": "no"})],
             ["0 text", "text_delta <thi", "text_delta no", "0 stop"],
             id="4 held text is not lost before a refusal",
+        ),
+        pytest.param(
+            [text("<thi"), tool(0, "a", "f", "{}"), text("<think>")],
+            ["0 text", "text_delta <thi", "0 stop", "1 tool_use a f", "input_json_delta {}",
+             "1 stop", "2 text", "text_delta <think>", "2 stop"],
+            id="3 only the very start counts",
         ),
         pytest.param([text("<")], ["0 text", "text_delta <", "0 stop"], id="4 held text at the end"),
         pytest.param(
