@@ -27,6 +27,11 @@ def said(text: str, *, param: str | None = None, body: dict[str, Any] | None = N
             id="1.5 at most N completion tokens (OpenAI, Azure)",
         ),
         pytest.param(
+            "This model supports at most 4096 completion tokens.",
+            4096,
+            id="1.5 at most N completion tokens, without the field's name",
+        ),
+        pytest.param(
             "Invalid 'max_tokens': integer above maximum value. Expected a value <= 16,384, but "
             "got 32000 instead.",
             16384,

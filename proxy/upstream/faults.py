@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from proxy.errors import NO_RETRY, UpstreamError, UpstreamTimeout
 
 CUT = "upstream closed the stream before it finished"
 """docs/protocol.md section 4: the words for a transfer that broke."""
+
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: \d{3}")
+"""http.client's words for a proxy's refusal; the proxy's own words follow."""
 
 FAULTS = (
     requests.RequestException,
@@ -124,10 +128,8 @@ def _url(_: BaseException, host: str) -> UpstreamError:
 def _socket(error: BaseException, host: str) -> UpstreamError:
     number = getattr(error, "errno", None)
     if number is None:
-        # http.client's words for a proxy's refusal: "Tunnel connection failed: 407 ...".
-        words = str(error)
-        known = words.startswith("Tunnel connection failed")
-        return _unreachable(words if known else "the connection failed", host)
+        refusal = _TUNNEL_REFUSED.match(str(error))
+        return _unreachable(refusal[0] if refusal else "the connection failed", host)
     return _unreachable(os.strerror(number).lower(), host)
 
 
