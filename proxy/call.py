@@ -36,8 +36,9 @@ from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
 log = logging.getLogger(__name__)
 
-MAX_HEALINGS = 3
-"""Different refusals healed in one request; each is remembered, so later requests need none."""
+MAX_HEALINGS = 8
+"""Refusals healed in one request: strict upstreams name one item at a time, and what they taught is
+remembered only once they accept."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Longest whole answer that is read from an upstream."""
 

@@ -8,7 +8,10 @@ read cost a quarter of it (docs/decisions.md).
 
 from __future__ import annotations
 
+import contextlib
+import os
 import select
+import socket
 from collections.abc import Callable
 from enum import Enum
 from time import monotonic
@@ -25,6 +28,8 @@ PING_SECONDS = 15.0
 """Longest silence towards a streaming client (docs/protocol.md section 4)."""
 
 _HANGUP = getattr(select, "POLLRDHUP", 0)
+
+_plain_socket = get_original("socket", "socket")
 
 T = TypeVar("T")
 
@@ -69,6 +74,7 @@ class Exchange:
         "_total_seconds",
         "_until",
         "_waiter",
+        "client",
         "gone",
         "last_event",
         "pings",
@@ -85,6 +91,8 @@ class Exchange:
         self._total_seconds = total_seconds
         self._until: float | None = None
         self._waiter: Waiter[Wake] | None = None
+        self.client: Any = None
+        """The client's socket, while it is watched and where it is known."""
         self.gone = False
         self.last_event = monotonic()
         """When the client last got an event; moves the next ping."""
@@ -156,6 +164,8 @@ class Exchange:
             self._hub.loop.run_callback(self._waiter.switch, wake)
         elif self._greenlet is not None and wake is not Wake.PING:
             self._hub.loop.run_callback(self._interrupt, wake)
+        elif self.pings and wake in (Wake.GONE, Wake.TOTAL):
+            self._hang_up()
 
     def close(self) -> None:
         """Free the loop's watcher; the exchange waits no more."""
@@ -176,6 +186,17 @@ class Exchange:
         if self.pings and now - self.last_event >= PING_SECONDS:
             return Wake.PING
         return None
+
+    def _hang_up(self) -> None:
+        # It neither waits nor reads: it writes what its client does not take. That fails now, as
+        # with any client that is gone; gevent's own shutdown would make it a bad descriptor.
+        if self.client is None:
+            return
+        with (
+            contextlib.suppress(OSError),
+            _plain_socket(fileno=os.dup(self.client.fileno())) as sock,
+        ):
+            sock.shutdown(socket.SHUT_RDWR)
 
     def _interrupt(self, wake: Wake) -> None:
         # Runs in the hub, so the greenlet is parked; it may have left the block since the sweep.
@@ -203,6 +224,7 @@ class Watch:
         if fileno is not None and fileno >= 0:
             self._clients[fileno] = exchange
             self._poll.register(fileno, _HANGUP)
+            exchange.client = client_socket
         self._exchanges[exchange] = fileno
         if not self._running:
             self._running = True
@@ -213,6 +235,7 @@ class Watch:
         fileno = self._exchanges.pop(exchange, None)
         if fileno is not None and self._clients.get(fileno) is exchange:
             self._forget_client(fileno)
+        exchange.client = None
         exchange.close()
 
     def _forget_client(self, fileno: int) -> None:

@@ -247,7 +247,12 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "stream": "ext://sys.stderr",
     }
     if settings.log_file:
-        handler = {"class": "logging.handlers.WatchedFileHandler", "filename": settings.log_file}
+        handler = {
+            "class": "logging.handlers.WatchedFileHandler",
+            "filename": settings.log_file,
+            # Whatever the locale says: the token line holds an arrow.
+            "encoding": "utf-8",
+        }
     handler |= {"formatter": "line", "filters": ["one"] if json_lines else []}
     return {
         "version": 1,

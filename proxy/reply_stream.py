@@ -7,7 +7,7 @@ client's 200 goes out; after that every ending is an event (docs/protocol.md sec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from time import monotonic
 from typing import Any
@@ -148,11 +148,14 @@ class ReplyStream:
 
     def close(self) -> None:
         """Give the upstream connection back, or drop it when it was not read to its end."""
+        # It holds this object and so the whole request; left half-way, both would wait for the
+        # garbage collection.
+        self._pieces.close()
         self._response.close()
         self._record()
         self._done()
 
-    def _pump(self) -> Iterator[bytes]:
+    def _pump(self) -> Generator[bytes]:
         yield self._written(self._first)
         self._exchange.pings = True
         while not self._translator.ended:

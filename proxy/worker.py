@@ -51,6 +51,7 @@ class ProxyWorker(GeventWorker):
             "Connection: close\r\n"
             "Content-Type: application/json\r\n"
             f"request-id: {request_id}\r\n"
+            f"x-request-id: {request_id}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         try:

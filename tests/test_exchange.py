@@ -76,6 +76,17 @@ def test_wait_ends_at_the_limit_of_the_phase(watch: Watch, pair: Pair) -> None:
     watch.leave(exchange)
 
 
+def test_wait_ends_when_its_caller_has_waited_enough(watch: Watch, pair: Pair) -> None:
+    near, far = pair
+    exchange = Exchange()
+    watch.enter(exchange)
+    exchange.limit(60, "never")
+    assert exchange.wait(near.fileno(), until=monotonic() + 0.1) is Wake.ENOUGH
+    far.send(b"x")
+    assert exchange.wait(near.fileno()) is Wake.READABLE
+    watch.leave(exchange)
+
+
 def test_wait_ends_at_the_limit_of_the_whole_request(watch: Watch, pair: Pair) -> None:
     exchange = Exchange(total_seconds=0.1)
     watch.enter(exchange)
@@ -140,6 +151,23 @@ def test_a_client_on_a_unix_socket_that_leaves_is_noticed(watch: Watch, pair: Pa
     assert exchange.wait(pair[0].fileno()) is Wake.GONE
     watch.leave(exchange)
     ours.close()
+
+
+@pytest.mark.parametrize("why", ["it left", "the request takes too long"])
+def test_a_write_that_a_client_does_not_take_is_given_up(
+    watch: Watch, client: Pair, why: str
+) -> None:
+    ours, theirs = client
+    exchange = Exchange(total_seconds=0.5 if why == "the request takes too long" else None)
+    exchange.pings = True
+    watch.enter(exchange, ours)
+    if why == "it left":
+        gevent.spawn_later(0.05, theirs.shutdown, socket.SHUT_WR)
+    started = monotonic()
+    with pytest.raises(OSError, match="Broken pipe"):
+        ours.sendall(b"x" * 50_000_000)
+    assert monotonic() - started < 2
+    watch.leave(exchange)
 
 
 def test_bytes_that_a_client_pipelined_do_not_hide_that_it_left(

@@ -853,6 +853,26 @@ def test_5_whatever_an_upstream_says_is_an_error(status: int, payload: object, m
         assert well_formed(failure_from_chunk(payload, model=model))
 
 
+def lists(depth: int) -> list[Any]:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    return nested
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ({"error": {"message": lists(1000)}}, "the upstream answered 400 without a reason"),
+        (lists(1000), "the upstream answered 400 without a reason"),
+        ({"detail": [{"loc": ["body", lists(1000)], "msg": "no"}]}, "body: no"),
+    ],
+    ids=["5 a message of lists", "5 lists", "5 a place of lists"],
+)
+def test_nesting_is_followed_only_so_far(payload: object, message: str) -> None:
+    assert failure_from_answer(400, payload).message == message
+
+
 names = st.sampled_from(
     [
         "retry-after",

@@ -167,6 +167,7 @@ def test_a_log_file(tmp_path: Any) -> None:
     settings = Settings(log_file=str(tmp_path / "log"))
     handler = logging_config(settings)["handlers"]["main"]
     assert handler["filename"] == str(tmp_path / "log")
+    assert handler["encoding"] == "utf-8"
 
 
 @pytest.mark.parametrize(

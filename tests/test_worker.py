@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from tests.live import LiveProxy, live_proxy
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[LiveProxy]:
-    with live_proxy({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}) as running:
+    environ = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "CLAUDE_PROXY_BODY_TIMEOUT": "0.5"}
+    with live_proxy(environ) as running:
         yield running
 
 
@@ -75,6 +77,7 @@ def test_malformed_http_is_refused_in_the_apis_form(
         },
         "request_id": headers["request-id"],
     }
+    assert headers["x-request-id"] == headers["request-id"]
 
 
 def test_bad_chunks_of_a_body_are_the_clients_fault(proxy: LiveProxy) -> None:
@@ -86,6 +89,30 @@ def test_bad_chunks_of_a_body_are_the_clients_fault(proxy: LiveProxy) -> None:
     assert status == 400
     assert headers["content-type"] == "application/json"
     assert json.loads(body)["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Transfer-Encoding: chunked\r\n\r\n64\r\nab", b"Content-Length: 100\r\n\r\nab"]
+)
+def test_what_follows_a_body_that_came_too_late_is_no_request(
+    proxy: LiveProxy, framing: bytes
+) -> None:
+    late = b"POST /v1/messages HTTP/1.1\r\nHost: a\r\nx-api-key: k\r\n" + framing
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as sock:
+        sock.sendall(late)
+        answer = sock.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        sock.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"HTTP/1.1" not in received(sock)
+
+
+def received(sock: socket.socket) -> bytes:
+    """What still comes until the end of the connection, however it ends."""
+    data = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := sock.recv(65536):
+            data += piece
+    return data
 
 
 def test_http_1_0_is_served(proxy: LiveProxy) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from proxy.api.answers import begin_call, json_response, watched
-from proxy.api.context import runtime
+from proxy.api.context import record, runtime
 from proxy.errors import ProxyError
+from proxy.logs import error_words
 from proxy.relay import relay_message
 
 bp = Blueprint("connection", __name__)
@@ -60,6 +61,7 @@ def _probe(model: str) -> dict[str, Any]:
         with watched(call.exchange):
             message = relay_message(call)
     except ProxyError as error:
+        record().error = error_words(error)
         return {
             "status": "failed",
             "model": model,

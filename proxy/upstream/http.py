@@ -110,23 +110,33 @@ class PromptResponse(HTTPResponse):
 
     def _held_chunks(self, limit: int) -> bytes:
         """Data of all chunks in the reader's buffer, at most ``limit`` bytes; closes at the end."""
-        reader = self.reader
         pieces: list[bytes] = []
-        left: int | None = self.chunk_left
-        room = limit if limit > 0 else len(reader.held)
-        while room:
-            if left is None:
-                room -= self._whole_chunks(pieces, room)
-            if not left and not (left := self._next_chunk(left)):
-                break
-            piece = reader.take(min(left, room))
-            if not piece:
-                break
-            pieces.append(piece)
-            room -= len(piece)
-            left = self._skip_line_end(left - len(piece))
-        self.chunk_left = left
+        try:
+            self._take_chunks(pieces, limit if limit > 0 else len(self.reader.held))
+        except HTTPException:
+            # What stands before bad framing is good; the next call meets the bad again.
+            if not pieces:
+                raise
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take_chunks(self, pieces: list[bytes], room: int) -> None:
+        """Move the data of chunks in the buffer to ``pieces``, at most ``room`` bytes."""
+        left: int | None = self.chunk_left
+        try:
+            while room:
+                if left is None:
+                    room -= self._whole_chunks(pieces, room)
+                if not left and not (left := self._next_chunk(left)):
+                    break
+                piece = self.reader.take(min(left, room))
+                if not piece:
+                    break
+                pieces.append(piece)
+                room -= len(piece)
+                left -= len(piece)
+                left = self._skip_line_end(left)
+        finally:
+            self.chunk_left = left
 
     def _whole_chunks(self, pieces: list[bytes], room: int) -> int:
         """Move plain chunks that lie in the buffer from end to end to ``pieces``; their bytes.

@@ -58,6 +58,13 @@ PLAIN = json.dumps(message_request()).encode()
             id="half a gzip",
         ),
         pytest.param(
+            gzip.compress(PLAIN) + gzip.compress(PLAIN),
+            {"content-encoding": "gzip"},
+            400,
+            "content-encoding: more follows the end of the gzip body",
+            id="edge 25 two gzips",
+        ),
+        pytest.param(
             gzip.compress(b" " * 4_000_000),
             {"content-encoding": "gzip"},
             413,

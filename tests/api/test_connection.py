@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.api.conftest import KEY, Connect
@@ -20,9 +21,13 @@ def test_one_small_call(client: FlaskClient, upstream: UpstreamStub) -> None:
     assert upstream.requests[0].json["max_tokens"] == 5
 
 
-def test_a_failure_says_what_to_check(client: FlaskClient, upstream: UpstreamStub) -> None:
+def test_a_failure_says_what_to_check(
+    client: FlaskClient, upstream: UpstreamStub, caplog: pytest.LogCaptureFixture
+) -> None:
     upstream.answer(json_answer({"error": {"message": "Incorrect key sk-abcdefghijklmnop"}}, 401))
-    response = client.get("/test-connection?model=claude-opus-4-8")
+    with caplog.at_level("INFO", "proxy.access"):
+        response = client.get("/test-connection?model=claude-opus-4-8")
+    assert "error=authentication_error: the upstream answered 401" in caplog.text
     assert response.status_code == 503
     body = response.json
     assert body is not None

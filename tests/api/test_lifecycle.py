@@ -101,6 +101,7 @@ def test_passthrough_never_sends_the_auth_key(connect: Connect, upstream: Upstre
     ("method", "path", "status", "kind"),
     [
         ("GET", "/nowhere", 404, "not_found_error"),
+        ("GET", "/v1//models", 404, "not_found_error"),
         ("POST", "/v1/messages/batches", 404, "not_found_error"),
         ("GET", "/v1/files", 404, "not_found_error"),
         ("GET", "/v1/messages", 405, "invalid_request_error"),

@@ -10,10 +10,13 @@ import gevent
 import pytest
 from flask.testing import FlaskClient
 
+from proxy.call import MAX_HEALINGS
 from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import (
     Close,
+    Recorded,
     Reset,
+    Script,
     Sleep,
     UpstreamStub,
     Wait,
@@ -179,6 +182,36 @@ def test_an_upstream_error_is_a_real_status(
     assert response.headers["x-upstream-request-id"] == "u1"
 
 
+KEY_ECHO = {"error": {"message": "no: plain-server-key", "failed_generation": "plain-server-key"}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(json_answer(KEY_ECHO, 400), id="5 in a refusal"),
+        pytest.param(json_answer(KEY_ECHO), id="5 with status 200"),
+        pytest.param(sse(KEY_ECHO), id="5 first in a stream"),
+        pytest.param(sse(chunk(content="some"), KEY_ECHO), id="5 inside a stream"),
+        pytest.param(
+            sse({"choices": [{"index": 0, "finish_reason": "error", **KEY_ECHO}]}),
+            id="5 beside a failed finish",
+        ),
+        pytest.param(
+            answer(b"plain", content_type="text/plain-server-key"), id="5 in a content type"
+        ),
+    ],
+)
+def test_edge_109_the_servers_key_never_reaches_a_client(
+    connect: Connect, upstream: UpstreamStub, script: Script, stream: bool
+) -> None:
+    upstream.answer(script)
+    client = connect(openai_api_key="plain-server-key")
+    response = client.post(PATH, json=message_request(stream=stream))
+    assert b"***" in response.data
+    assert b"plain-server-key" not in response.data
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_error_object_with_status_200(
     client: FlaskClient, upstream: UpstreamStub, stream: bool
@@ -255,6 +288,48 @@ def test_a_json_answer_to_a_stream_request_is_streamed(
     assert text_of(events) == "all at once"
 
 
+def test_4_a_json_answer_to_a_stream_request_may_take_its_time(
+    client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.reply_stream.PEEK_SECONDS", 0.2)
+    body = json.dumps(completion("slowly")).encode()
+    upstream.answer(answer(body[:20], Sleep(0.8), body[20:]))
+    response = client.post(PATH, json=message_request(stream=True))
+    assert text_of(events_of(response.data)) == "slowly"
+
+
+@pytest.mark.parametrize("pause", [(), (Sleep(0.1),)], ids=["at once", "later"])
+def test_4_an_answer_with_its_finish_is_whole_whatever_follows(
+    client: FlaskClient, upstream: UpstreamStub, pause: tuple[Sleep, ...]
+) -> None:
+    whole = text_stream("whole")[:-2]
+    head, chunks = whole[0], b"".join(piece for piece in whole[1:] if isinstance(piece, bytes))
+    upstream.answer((head, chunks, *pause, b"no chunk size\r\n"))
+    events = events_of(client.post(PATH, json=message_request(stream=True)).data)
+    assert shape(events) == WHOLE_STREAM
+
+
+def test_4_half_a_chunk_size_is_no_reason_to_give_up(
+    client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.reply_stream.PEEK_SECONDS", 0.2)
+    head, first, *rest = text_stream("whole")
+    assert isinstance(first, bytes)
+    upstream.answer((head, first[:1], Sleep(0.8), first[1:], *rest))
+    response = client.post(PATH, json=message_request(stream=True))
+    assert text_of(events_of(response.data)) == "whole"
+
+
+def test_a_stream_without_a_chunk_in_time_is_a_real_status(
+    connect: Connect, upstream: UpstreamStub
+) -> None:
+    upstream.answer(sse(Sleep(20)))
+    response = connect(first_byte_timeout=0.5).post(PATH, json=message_request(stream=True))
+    assert response.status_code == 504
+    assert response.json is not None
+    assert response.json["error"]["message"] == "the upstream did not answer within 0.5 s"
+
+
 def test_a_stream_in_answer_to_a_whole_request_is_aggregated(
     client: FlaskClient, upstream: UpstreamStub
 ) -> None:
@@ -312,6 +387,43 @@ def test_1_5_two_refusals_in_one_request_are_both_healed(
     assert client.post(PATH, json=request).status_code == 200
     assert "temperature" not in upstream.requests[2].json
     assert "top_p" not in upstream.requests[2].json
+
+
+def test_1_5_an_upstream_that_refuses_one_item_after_the_other_is_satisfied(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    items = ("stream_options", "parallel_tool_calls", "temperature", "top_p", "max_tokens")
+
+    def strict(sent: Recorded) -> Script:
+        for name in items:
+            if name in sent.json:
+                words = f"Unsupported parameter: '{name}' is not supported"
+                return json_answer({"error": {"message": words, "param": name}}, 400)
+        return text_stream("ok")
+
+    upstream.default = strict
+    request = message_request(
+        stream=True,
+        temperature=0.5,
+        top_p=0.5,
+        tools=[{"name": "t", "input_schema": {"type": "object"}}],
+        tool_choice={"type": "auto", "disable_parallel_tool_use": True},
+    )
+    for asked in (len(items) + 1, len(items) + 2):
+        assert text_of(events_of(client.post(PATH, json=request).data)) == "ok"
+        assert len(upstream.requests) == asked
+
+
+def test_1_5_an_upstream_that_is_never_satisfied_is_not_asked_for_ever(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    def smaller(sent: Recorded) -> Script:
+        words = f"max_tokens is too large: at most {sent.json['max_tokens'] - 1} completion tokens"
+        return json_answer({"error": {"message": words}}, 400)
+
+    upstream.default = smaller
+    assert client.post(PATH, json=message_request()).status_code == 400
+    assert len(upstream.requests) == MAX_HEALINGS + 1
 
 
 def test_1_5_what_a_failed_repetition_taught_is_not_kept(

@@ -39,11 +39,14 @@ def test_6_the_same_validation_as_for_messages(client: FlaskClient) -> None:
 
 
 def test_6_the_converted_request_is_what_is_counted(client: FlaskClient) -> None:
-    plain = client.post(PATH, json=message_request("a")).json
-    question = message_request("a")["messages"]
-    thought = {"type": "thinking", "thinking": "a long thought " * 9, "signature": "s"}
-    answered = [*question, {"role": "assistant", "content": [thought]}]
-    assert client.post(PATH, json=message_request(messages=answered)).json == plain
+    answered = [{"type": "text", "text": "b"}]
+    thought = [{"type": "thinking", "thinking": "long thoughts " * 9, "signature": "s"}, *answered]
+
+    def counted(answer: list[dict[str, str]]) -> object:
+        turns = [*message_request("a")["messages"], {"role": "assistant", "content": answer}]
+        return client.post(PATH, json=message_request(messages=turns)).json
+
+    assert counted(thought) == counted(answered) == {"input_tokens": 3 + 4 + 1 + 4 + 1}
 
 
 def test_6_what_the_real_service_refuses_is_counted_as_converted(client: FlaskClient) -> None:

@@ -46,6 +46,14 @@ def test_environment_provider() -> None:
     )
 
 
+def test_secrets_are_the_key_and_the_headers_that_look_like_one() -> None:
+    headers = {"x-team": "a", "authorization": "Basic b", "x-api-token": "c"}
+    with_headers = Provider("a", "https://a.test/v1", extra_headers=headers)
+    assert with_headers.secrets == ("b", "c")
+    assert FIXED.secrets == ("k",)
+    assert PASSTHROUGH.secrets == ()
+
+
 @pytest.mark.parametrize(
     ("providers", "expected"),
     [

@@ -91,6 +91,11 @@ MISSING_AND_MISTYPED = [
         request(model=""), "model: String should have at least 1 character", id="9 model is empty"
     ),
     pytest.param(
+        request(model="m" * 257),
+        "model: String should have at most 256 characters",
+        id="9 model is too long",
+    ),
+    pytest.param(
         request(messages="hi"),
         "messages: Input should be a valid list",
         id="9 wrong type: messages a string",

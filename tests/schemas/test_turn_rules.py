@@ -115,6 +115,16 @@ def test_pairs(turns: list[Json]) -> None:
             id="9 unanswered: a result that comes a turn late is none",
         ),
         pytest.param(
+            [HI, assistant(tool_use("a")), HI, system("x")],
+            unanswered(1, "a"),
+            id="9 unanswered: a system turn at the end does not leave it open",
+        ),
+        pytest.param(
+            [HI, assistant(tool_use("a")), HI, system("x"), assistant(), user(tool_result("a"))],
+            unanswered(1, "a"),
+            id="9 unanswered: a system turn behind the user does not keep it open",
+        ),
+        pytest.param(
             [user(text(), tool_result("a"))], orphan(0, 1, "a"), id="9 orphan: in the first turn"
         ),
         pytest.param(

@@ -139,6 +139,21 @@ def test_bad_framing_is_an_error(body: bytes, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "bad", [pytest.param(b"zz\r\n", id="a bad size"), pytest.param(b"", id="a bad line end")]
+)
+@pytest.mark.parametrize("cut", [1, 100])
+def test_what_stands_before_bad_framing_is_read_first(bad: bytes, cut: int) -> None:
+    body = b"5\r\nHello\r\n5\r\nWorld" + (b"\r\n" + bad if bad else b"XX")
+    _, response = opened(CHUNKED, *[body[i : i + cut] for i in range(0, len(body), cut)])
+    read = b""
+    while len(read) < 10:
+        read += response.read1(100)
+    assert read == b"HelloWorld"
+    with pytest.raises(HTTPException, match="bad chunk"):
+        response.read1(100)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         pytest.param(b"", id="no chunk"),
