@@ -156,8 +156,8 @@ class ReplyStream:
         self._done()
 
     def _pump(self) -> Generator[bytes]:
-        yield self._written(self._first)
         self._exchange.pings = True
+        yield self._written(self._first)
         while not self._translator.ended:
             wake = self._await_bytes()
             if wake is Wake.PING:
