@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from config.settings import Settings, load_settings
-from config.sources import Resolution, resolve
+from config.settings import Settings, load_settings, read_sources
+from config.sources import Resolution
 from config.urls import without_query
 from config.variables import VARIABLES, Variable
 
@@ -37,7 +37,7 @@ def explain_settings(
     Takes what ``load_settings`` takes, but for checks, and raises the same ``ConfigError``.
     """
     settings = load_settings(environ, dotenv=dotenv, arguments=arguments)
-    found = resolve(environ, dotenv or {}, arguments or {}, {})
+    found, _ = read_sources(environ, dotenv or {}, arguments or {}, {})
     lines = [_explained(variable, settings, found) for variable in VARIABLES]
     lines += [
         Explained(given.name, HIDDEN, f"{given.origin}, sent as {name}")

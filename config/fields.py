@@ -18,11 +18,16 @@ from urllib.parse import SplitResult, urlsplit
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
+from config.hosts import host_entry
+
 TRUTHS: Mapping[str, bool] = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
+_TOKENS = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?([km]?)", re.IGNORECASE)
+TOKEN_FACTORS = {"": 1, "k": 1_000, "m": 1_000_000}
+MOST_TOKENS = 2**31 - 1
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -155,6 +160,19 @@ class Origins(Field[tuple[str, ...]]):
         return origins
 
 
+class Hosts(Field[tuple[str, ...]]):
+    """Hosts that dynamic routes may reach, comma-separated (docs/features.md)."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
+        hosts = []
+        for text in _listed(value):
+            try:
+                hosts.append(host_entry(text))
+            except ValueError as error:
+                raise ValidationError(f"{text!r} {error}") from error
+        return tuple(dict.fromkeys(hosts))
+
+
 class CaBundle(Field[str]):
     """Certificates of authorities: a PEM file, or a directory of them."""
 
@@ -171,6 +189,33 @@ class CaBundle(Field[str]):
         return path
 
 
+class ReadableFile(Field[str]):
+    """A file that is there and may be read; its absolute path."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        path = os.path.abspath(_printable(str(value)))
+        if not os.path.isfile(path):
+            raise ValidationError("is no file" if os.path.exists(path) else "does not exist")
+        if not os.access(path, os.R_OK):
+            raise ValidationError("cannot be read")
+        return path
+
+
+class TokenCount(Field[int | None]):
+    """A number of tokens: ``8192``, ``8k``, ``1.5k``, ``1m``, k being 1000; 0 is no limit (None)."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_none=True)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | None:
+        number = token_number(value)
+        if number is None:
+            raise ValidationError(
+                "must be a whole number of tokens such as 8192, 8k, 1.5k or 1m, or 0 for no limit"
+            )
+        return number or None
+
+
 class LogFile(Field[str]):
     """A file that can be appended to; it need not exist yet."""
 
@@ -182,6 +227,18 @@ class LogFile(Field[str]):
         if not os.access(target, os.W_OK):
             raise ValidationError("cannot be written")
         return path
+
+
+def token_number(value: object) -> int | None:
+    """The tokens that ``value`` stands for; None where it stands for no number of tokens."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    match = _TOKENS.fullmatch(str(value).strip())
+    if match is None:
+        return None
+    number = float(match[1]) * TOKEN_FACTORS[match[2].lower()]
+    whole = round(number)
+    return whole if abs(number - whole) < 1e-6 and whole <= MOST_TOKENS else None
 
 
 def is_address(host: str) -> bool:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from config.errors import ConfigError
-from config.sources import Checks, resolve
+from config.registry import DEFAULT_BASE_URL, LONG_CONTEXT_THRESHOLD, Registry
+from config.registry_entries import RegistryFile, load_registry_file
+from config.registry_file import file_registry
+from config.sources import Checks, Resolution, chosen_file, resolve
 
 
 def _default_workers() -> int:
@@ -22,8 +26,11 @@ class Settings:
     """Every setting with its default (docs/features.md "Configuration"); times are in seconds."""
 
     openai_api_key: str | None = field(default=None, repr=False)
-    openai_base_url: str = "https://api.openai.com/v1"
+    openai_base_url: str = DEFAULT_BASE_URL
     auth_keys: tuple[str, ...] = field(default=(), repr=False)
+    config: str | None = None
+    """The registry file; what it says stands in ``registry``, and in the fields that it sets."""
+    registry: Registry | None = field(default=None, repr=False)
 
     big_model: str = "gpt-4o"
     middle_model: str = "gpt-4o"
@@ -46,6 +53,9 @@ class Settings:
     request_timeout: float = 90.0
     """Between bytes, once a stream's deltas flow."""
     total_timeout: float | None = None
+    max_retries: int = 0
+    failover_deadline: float = 60.0
+    """From the beginning of a request; afterwards nothing more is tried for it."""
 
     max_body_bytes: int = 33_554_432
     body_timeout: float = 30.0
@@ -56,12 +66,24 @@ class Settings:
     min_tokens_limit: int | None = None
     default_max_tokens: int | None = None
     enable_token_estimation: bool = True
+    token_counting: str | None = None
+    """``local`` or ``upstream``; None is what ``local_token_counting`` says."""
+    local_token_counting: bool = True
     tiktoken_model: str | None = None
     """Whether it is known is checked where the tokenizers are, at the start."""
 
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts that clients may name in their paths, normalised; empty: dynamic routing is off."""
     allowed_origins: tuple[str, ...] = ()
     strict: bool = False
     strict_models: bool = False
+    public_metrics: bool = False
+    """Statistics for callers from elsewhere too, where no key is in force."""
+    router_default: str | None = None
+    router_think: str | None = None
+    router_background: str | None = None
+    router_long_context: str | None = None
+    long_context_threshold: int | None = LONG_CONTEXT_THRESHOLD
     azure_api_version: str = "2024-10-21"
     custom_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Name and value of each header that is added to upstream requests."""
@@ -74,6 +96,13 @@ class Settings:
 
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """What was ignored while loading, for the log."""
+
+    @property
+    def counts_upstream(self) -> bool:
+        """True where the upstream is asked how many tokens a request has."""
+        if self.token_counting is None:
+            return not self.local_token_counting
+        return self.token_counting == "upstream"
 
     @property
     def proxies(self) -> dict[str, str]:
@@ -93,14 +122,40 @@ def load_settings(
 
     ``dotenv`` is the content of a ``.env`` file; ``arguments`` are values from the command line by
     field, None where absent; ``checks`` are what only other packages can judge. Nothing outside
-    the arguments is read but the files that CA_BUNDLE and LOG_FILE name. Raises ``ConfigError``
+    the arguments is read but the files that CONFIG, CA_BUNDLE and LOG_FILE name. Raises ``ConfigError``
     naming every bad variable.
     """
-    found = resolve(environ, dotenv or {}, arguments or {}, checks or {})
+    found, file = read_sources(environ, dotenv or {}, arguments or {}, checks or {})
     if found.problems:
         raise ConfigError(found.problems)
-    return Settings(
+    settings = Settings(
         **found.values,
         custom_headers=tuple((name, given.text) for name, given in found.headers.items()),
         warnings=tuple(found.warnings),
     )
+    return settings if file is None else replace(settings, registry=file_registry(file, settings))
+
+
+def read_sources(
+    environ: Mapping[str, str],
+    dotenv: Mapping[str, str],
+    arguments: Mapping[str, object],
+    checks: Checks,
+) -> tuple[Resolution, RegistryFile | None]:
+    """What all sources say, the registry file among them, and what else is in that file.
+
+    What is wrong with any of them is listed in the resolution's problems, not raised.
+    """
+    path = chosen_file(environ, dotenv, arguments)
+    if path is None:
+        # That a file is not there is among the resolution's problems.
+        return resolve(environ, dotenv, arguments, checks), None
+    try:
+        file = load_registry_file(Path(path), {**dotenv, **environ})
+    except ConfigError as error:
+        found = resolve(environ, dotenv, arguments, checks)
+        found.problems += error.problems
+        return found, None
+    found = resolve(environ, dotenv, arguments, checks, file.settings)
+    found.problems += file.problems
+    return found, file

@@ -14,28 +14,18 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 
 from config.fields import is_address
-from config.variables import CUSTOM_HEADER_PREFIX, PREFIX, VARIABLES, Variable
+from config.headers import FRAMING_HEADERS, is_header_name, is_header_value
+from config.variables import (
+    CUSTOM_HEADER_PREFIX,
+    PREFIX,
+    REGISTRY_FIELD,
+    VARIABLES,
+    Variable,
+)
 
 SCHEMA: Schema = Schema.from_dict({v.field: v.form for v in VARIABLES})()
 
 _COMMENT = re.compile(r"(?:^|\s)#.*")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
-FRAMING_HEADERS = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "content-type",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Headers that the upstream connection has to choose itself."""
-
-
 Checks = Mapping[str, Callable[[Any], object]]
 """What a value must pass besides its form, by field; raises ValueError with the phrase."""
 
@@ -48,7 +38,9 @@ class Given:
     name: str
     """The variable's or the option's name."""
     origin: str
-    """``command line``, ``environment`` or ``.env``."""
+    """``command line``, ``environment``, ``.env`` or ``registry file``."""
+    place: str = ""
+    """File and line, where it stands in a registry file."""
 
 
 @dataclass(slots=True)
@@ -72,11 +64,17 @@ def resolve(
     dotenv: Mapping[str, str],
     arguments: Mapping[str, object],
     checks: Checks,
+    registry: Mapping[str, Given] | None = None,
 ) -> Resolution:
-    """Choose and parse every value; what is wrong is listed, not raised."""
+    """Choose and parse every value; what is wrong is listed, not raised.
+
+    ``registry`` are texts by field from the registry file, weaker than everything else.
+    """
     found = Resolution()
     for variable in VARIABLES:
-        for given in _candidates(variable, environ, dotenv, arguments):
+        candidates = _candidates(variable, environ, dotenv, arguments)
+        weakest = [registry[variable.field]] if registry and variable.field in registry else []
+        for given in (*candidates, *weakest):
             if variable.bare_may_be_foreign and _is_bare(given) and not _fits(variable, given):
                 found.warnings.append(
                     f"{given.name}={given.text!r} in the environment is ignored: "
@@ -91,6 +89,18 @@ def resolve(
     _derive(found)
     _add_headers(found, environ, dotenv)
     return found
+
+
+def chosen_file(
+    environ: Mapping[str, str], dotenv: Mapping[str, str], arguments: Mapping[str, object]
+) -> str | None:
+    """The registry file that the sources name; None where they name none that can be read."""
+    variable = next(variable for variable in VARIABLES if variable.field == REGISTRY_FIELD)
+    first = next(_candidates(variable, environ, dotenv, arguments), None)
+    try:
+        return variable.form.deserialize(first.text) if first else None
+    except ValidationError:
+        return None
 
 
 def _candidates(
@@ -162,7 +172,7 @@ def _check(found: Resolution, checks: Checks) -> None:
 
 
 def _problem(given: Given, phrase: str, *, secret: bool) -> str:
-    where = " (.env)" if given.origin == ".env" else ""
+    where = {".env": " (.env)", "registry file": f" ({given.place})"}.get(given.origin, "")
     text = given.text if len(given.text) <= 200 else f"{given.text[:200]}..."
     # Passwords and keys in a URL: the refusal must not spread them.
     hidden = secret or ("://" in text and ("@" in text or "?" in text))
@@ -190,13 +200,9 @@ def _add_headers(found: Resolution, environ: Mapping[str, str], dotenv: Mapping[
                 continue
             if name.lower() in FRAMING_HEADERS:
                 found.warnings.append(f"{variable} is ignored: the connection sets {name} itself")
-            elif not _HEADER_NAME.fullmatch(name):
+            elif not is_header_name(name):
                 found.problems.append(f"{variable} does not name a header")
-            elif not _is_header_value(text):
+            elif not is_header_value(text):
                 found.problems.append(f"{variable} holds what a header cannot carry")
             else:
                 found.headers[name] = Given(text, variable, origin)
-
-
-def _is_header_value(text: str) -> bool:
-    return all(c == "\t" or " " <= c <= "~" or "\xa0" <= c <= "\xff" for c in text)

@@ -11,8 +11,10 @@ from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 CHAT = "/chat/completions"
+MESSAGES = "/messages"
 DEFAULT_PATH = "/v1"
 _DEPLOYMENT = "/deployments/"
+_COMPLETE = re.compile(r"/(?:v[0-9]+[a-z0-9]*|openai|compat|inference|chat/completions)$")
 _REPEATED_VERSION = re.compile(r"(?:/v1){2,}$")
 
 
@@ -45,6 +47,27 @@ def models_url(provider: Located, base_path: str | None = None) -> str:
     if _DEPLOYMENT in f"{path}/":
         path = path.partition(_DEPLOYMENT)[0]
     return _address(provider, f"{path}/models")
+
+
+def messages_url(provider: Located) -> str:
+    """The Messages endpoint of a native upstream: base + ``/v1/messages``, no second ``/v1``."""
+    path = urlsplit(provider.base_url).path.rstrip("/")
+    if not path.endswith(MESSAGES):
+        path = (path if path.endswith(DEFAULT_PATH) else path + DEFAULT_PATH) + MESSAGES
+    return _address(provider, path)
+
+
+def registered_base_url(base_url: str) -> str:
+    """``base_url`` of a registry with the ``/v1`` that it may leave out.
+
+    It stands as it is where its path says which API it has: a version, ``/openai``, ``/compat``,
+    ``/inference``, an Azure deployment, or the endpoint itself.
+    """
+    parts = urlsplit(base_url)
+    path = parts.path.rstrip("/")
+    if not _COMPLETE.search(path) and not is_azure_deployment(base_url):
+        path += DEFAULT_PATH
+    return urlunsplit(parts._replace(path=path))
 
 
 def is_azure_deployment(base_url: str) -> bool:

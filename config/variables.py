@@ -15,14 +15,17 @@ from config.fields import (
     BaseUrl,
     CaBundle,
     Choice,
+    Hosts,
     Key,
     Keys,
     ListenHost,
     LogFile,
     Origins,
     ProxyUrl,
+    ReadableFile,
     Seconds,
     Text,
+    TokenCount,
     Truth,
     Whole,
 )
@@ -40,6 +43,8 @@ LOG_LEVELS = {
     "critical": "CRITICAL",
 }
 MOST = 2**31 - 1
+REGISTRY_FIELD = "config"
+"""The setting that names the registry file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,12 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         "auth_keys", _own("AUTH_KEY"), Keys(), "keys of clients, comma-separated", secret=True
+    ),
+    Variable(
+        REGISTRY_FIELD,
+        (*_own("CONFIG"), "CONFIG_PATH", "CUSTOM_MODELS_FILE"),
+        ReadableFile(),
+        "registry file with providers, models and routes",
     ),
     Variable("big_model", _also_bare("BIG_MODEL"), Text(), "model for opus and others", "gpt-4o"),
     Variable("middle_model", _also_bare("MIDDLE_MODEL"), Text(), "model for sonnet", "= BIG_MODEL"),
@@ -166,6 +177,20 @@ VARIABLES: tuple[Variable, ...] = (
         "off",
     ),
     Variable(
+        "max_retries",
+        _also_bare("MAX_RETRIES"),
+        Whole(0, 10),
+        "repetitions on the same upstream after 408, 409, 5xx or a 429 with a short retry-after",
+        "0",
+    ),
+    Variable(
+        "failover_deadline",
+        _own("FAILOVER_DEADLINE"),
+        Seconds(),
+        "seconds after which nothing more is tried: no repetition, other key or fallback",
+        "60",
+    ),
+    Variable(
         "max_body_bytes",
         _own("MAX_BODY_BYTES"),
         Whole(1, 2**40),
@@ -219,10 +244,30 @@ VARIABLES: tuple[Variable, ...] = (
         "true",
     ),
     Variable(
+        "token_counting",
+        _own("TOKEN_COUNTING"),
+        Choice({"local": "local", "upstream": "upstream"}),
+        "who answers count_tokens: `local` or `upstream` (a call of one token for each count)",
+        "local",
+    ),
+    Variable(
+        "local_token_counting",
+        _also_bare("LOCAL_TOKEN_COUNTING"),
+        Truth(),
+        "false: as TOKEN_COUNTING=upstream, unless that is set",
+        "true",
+    ),
+    Variable(
         "tiktoken_model",
         _also_bare("TIKTOKEN_MODEL"),
         Text(),
         "encoding, or model whose encoding counts tokens, for every model",
+    ),
+    Variable(
+        "allowed_hosts",
+        _also_bare("ALLOWED_HOSTS"),
+        Hosts(),
+        "hosts that clients may name in the path, comma-separated; `.name` is its subdomains",
     ),
     Variable(
         "allowed_origins",
@@ -232,6 +277,38 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("strict", _own("STRICT"), Truth(), "refuse what the newest API refuses", "false"),
     Variable("strict_models", _own("STRICT_MODELS"), Truth(), "unknown models are 404", "false"),
+    Variable(
+        "public_metrics",
+        _own("PUBLIC_METRICS"),
+        Truth(),
+        "statistics for callers from elsewhere too, where no key is in force",
+        "false",
+    ),
+    Variable(
+        "router_default",
+        _also_bare("ROUTER_DEFAULT"),
+        Text(),
+        "model for Claude's names where no other route applies",
+    ),
+    Variable(
+        "router_think", _also_bare("ROUTER_THINK"), Text(), "model for requests with thinking"
+    ),
+    Variable(
+        "router_background", _also_bare("ROUTER_BACKGROUND"), Text(), "model for haiku's names"
+    ),
+    Variable(
+        "router_long_context",
+        _also_bare("ROUTER_LONG_CONTEXT"),
+        Text(),
+        "model for requests above the threshold or above the chosen model's limit",
+    ),
+    Variable(
+        "long_context_threshold",
+        _also_bare("LONG_CONTEXT_THRESHOLD"),
+        TokenCount(),
+        "estimated input tokens above which a request is long; 0 = the model's own limit alone",
+        "128k",
+    ),
     Variable(
         "azure_api_version",
         _also_bare("AZURE_API_VERSION"),

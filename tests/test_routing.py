@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from config.registry import environment_provider
+from config.registry import environment_registry
 from config.settings import Settings
 from proxy.errors import NotFound
 from proxy.routing import Router
@@ -21,7 +21,7 @@ SETTINGS = Settings(
 
 def router(**changes: object) -> Router:
     settings = replace(SETTINGS, **changes)  # type: ignore[arg-type]
-    return Router(settings, environment_provider(settings))
+    return Router(settings, environment_registry(settings))
 
 
 @pytest.mark.parametrize(

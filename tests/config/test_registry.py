@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from config.registry import Provider, environment_provider, mode, provider_name
+from config.registry import (
+    Model,
+    Provider,
+    Registry,
+    environment_provider,
+    is_anthropic,
+    mode,
+    provider_name,
+)
 from config.settings import Settings
 
-FIXED = Provider(name="a", base_url="https://a.test/v1", api_key="k")
+FIXED = Provider(name="a", base_url="https://a.test/v1", api_keys=("k",))
 PASSTHROUGH = Provider(name="b", base_url="https://b.test/v1")
 
 
@@ -39,7 +47,7 @@ def test_environment_provider() -> None:
     assert environment_provider(settings) == Provider(
         name="deepseek",
         base_url="https://api.deepseek.com",
-        api_key="k",
+        api_keys=("k",),
         # Lower case: they replace headers of ours, so that never two credentials go upstream.
         extra_headers={"x-team": "a", "authorization": "Basic b"},
         azure_api_version="v",
@@ -67,5 +75,47 @@ def test_mode(providers: list[Provider], expected: str) -> None:
 
 
 def test_a_provider_does_not_show_its_secrets() -> None:
-    shown = repr(Provider(name="p", base_url="u", api_key="secret", extra_headers={"a": "secret"}))
+    shown = repr(
+        Provider(name="p", base_url="u", api_keys=("secret",), extra_headers={"a": "secret"})
+    )
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("base_url", "native"),
+    [
+        ("https://api.anthropic.com", True),
+        ("https://API.ANTHROPIC.com./v1", True),
+        ("https://anthropic.com.evil.test", False),
+        ("https://notanthropic.com", False),
+        ("https://h.test/anthropic.com", False),
+    ],
+)
+def test_is_anthropic(base_url: str, native: bool) -> None:
+    assert is_anthropic(base_url) is native
+
+
+ONE = Model("one", "remote/one", FIXED, aliases=("uno", "b/one"))
+TWO = Model("two", "two", PASSTHROUGH)
+REGISTRY = Registry((FIXED, PASSTHROUGH), FIXED, models=(ONE, TWO))
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "is_address"),
+    [
+        pytest.param("one", ONE, False, id="id"),
+        pytest.param("uno", ONE, False, id="alias"),
+        pytest.param("anthropic/one", ONE, False, id="as Claude Code lists it"),
+        pytest.param("a/one", ONE, True, id="provider/id"),
+        pytest.param("a,uno", ONE, True, id="provider,alias"),
+        pytest.param("a/remote/one", ONE, True, id="provider/its own name"),
+        pytest.param("anthropic/b,two", TWO, True, id="an address as Claude Code lists it"),
+        pytest.param("b/one", ONE, False, id="an alias that looks like an address"),
+        pytest.param("remote/one", None, True, id="its own name alone"),
+        pytest.param("b/uno", None, True, id="another provider"),
+        pytest.param("One", None, True, id="case matters"),
+    ],
+)
+def test_find(name: str, model: Model | None, is_address: bool) -> None:
+    assert REGISTRY.find(name) is model
+    assert REGISTRY.is_address(name) is is_address

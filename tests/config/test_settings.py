@@ -35,7 +35,7 @@ def test_nothing_given_is_the_defaults_of_the_class() -> None:
 
 
 def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
-    of_their_own = {"custom_headers", "warnings"}
+    of_their_own = {"custom_headers", "registry", "warnings"}
     fields = {field.name for field in dataclasses.fields(Settings)}
     assert {variable.field for variable in VARIABLES} == fields - of_their_own
 
@@ -104,6 +104,11 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "9"}, "total_timeout", 9.0, id="TOTAL"),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "off"}, "total_timeout", None, id="TOTAL off"),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "0"}, "total_timeout", None, id="TOTAL 0"),
+        pytest.param({"MAX_RETRIES": "3"}, "max_retries", 3, id="MAX_RETRIES"),
+        pytest.param({"CLAUDE_PROXY_MAX_RETRIES": "0"}, "max_retries", 0, id="MAX_RETRIES 0"),
+        pytest.param(
+            {"CLAUDE_PROXY_FAILOVER_DEADLINE": "2.5"}, "failover_deadline", 2.5, id="FAILOVER"
+        ),
         pytest.param({"CLAUDE_PROXY_MAX_BODY_BYTES": "9"}, "max_body_bytes", 9, id="MAX_BODY"),
         pytest.param({"CLAUDE_PROXY_BODY_TIMEOUT": "9"}, "body_timeout", 9.0, id="BODY_TIMEOUT"),
         pytest.param(
@@ -116,6 +121,19 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
         pytest.param(
             {"ENABLE_TOKEN_ESTIMATION": "no"}, "enable_token_estimation", False, id="ESTIMATION"
         ),
+        pytest.param(
+            {"CLAUDE_PROXY_TOKEN_COUNTING": "Upstream"}, "counts_upstream", True, id="COUNTING"
+        ),
+        pytest.param(
+            {"LOCAL_TOKEN_COUNTING": "false"}, "counts_upstream", True, id="LOCAL_TOKEN_COUNTING"
+        ),
+        pytest.param(
+            {"LOCAL_TOKEN_COUNTING": "false", "CLAUDE_PROXY_TOKEN_COUNTING": "local"},
+            "counts_upstream",
+            False,
+            id="TOKEN_COUNTING wins",
+        ),
+        pytest.param({}, "counts_upstream", False, id="counting is local"),
         pytest.param({"TIKTOKEN_MODEL": "gpt-4"}, "tiktoken_model", "gpt-4", id="TIKTOKEN_MODEL"),
         pytest.param(
             {"ALLOWED_ORIGINS": "https://a.test/, http://b.test:1"},
@@ -123,10 +141,35 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
             ("https://a.test", "http://b.test:1"),
             id="ALLOWED_ORIGINS",
         ),
+        pytest.param(
+            {"ALLOWED_HOSTS": "Qiniu.com, *.qiniu.com,127.0.0.1:80,,qiniu.com"},
+            "allowed_hosts",
+            ("qiniu.com", ".qiniu.com", "127.0.0.1:80"),
+            id="ALLOWED_HOSTS",
+        ),
         pytest.param({"ALLOWED_ORIGINS": "*"}, "allowed_origins", ("*",), id="ALLOWED_ORIGINS *"),
         pytest.param({"CLAUDE_PROXY_STRICT": "TRUE"}, "strict", True, id="STRICT"),
         pytest.param(
             {"CLAUDE_PROXY_STRICT_MODELS": "1"}, "strict_models", True, id="STRICT_MODELS"
+        ),
+        pytest.param(
+            {"CLAUDE_PROXY_PUBLIC_METRICS": "yes"}, "public_metrics", True, id="PUBLIC_METRICS"
+        ),
+        pytest.param({"ROUTER_DEFAULT": "m"}, "router_default", "m", id="ROUTER_DEFAULT"),
+        pytest.param({"ROUTER_THINK": "m"}, "router_think", "m", id="ROUTER_THINK"),
+        pytest.param({"ROUTER_BACKGROUND": "m"}, "router_background", "m", id="ROUTER_BACKGROUND"),
+        pytest.param({"ROUTER_LONG_CONTEXT": "m"}, "router_long_context", "m", id="LONG_CONTEXT"),
+        pytest.param(
+            {"LONG_CONTEXT_THRESHOLD": "1.5k"},
+            "long_context_threshold",
+            1500,
+            id="LONG_CONTEXT_THRESHOLD",
+        ),
+        pytest.param(
+            {"LONG_CONTEXT_THRESHOLD": "0"},
+            "long_context_threshold",
+            None,
+            id="LONG_CONTEXT_THRESHOLD 0",
         ),
         pytest.param(
             {"AZURE_API_VERSION": "2025-01-01-preview"},
@@ -293,8 +336,15 @@ def test_every_bad_variable_is_named_at_once() -> None:
         pytest.param("REQUEST_TIMEOUT", "inf", "seconds above 0", id="for ever"),
         pytest.param("REQUEST_TIMEOUT", "90s", "seconds above 0", id="a unit"),
         pytest.param("CLAUDE_PROXY_TOTAL_TIMEOUT", "never", "or off", id="another word for off"),
+        pytest.param("MAX_RETRIES", "11", "a whole number from 0 to 10", id="too many retries"),
+        pytest.param("CLAUDE_PROXY_FAILOVER_DEADLINE", "0", "above 0", id="no time for failover"),
         pytest.param("CLAUDE_PROXY_LOG_LEVEL", "loud", "must be one of debug,", id="log level"),
         pytest.param("CLAUDE_PROXY_LOG_FORMAT", "xml", "one of text, json", id="log format"),
+        pytest.param(
+            "LONG_CONTEXT_THRESHOLD", "many", "must be a whole number of tokens", id="tokens"
+        ),
+        pytest.param("CONFIG_PATH", "/nowhere.yaml", "does not exist", id="no registry file"),
+        pytest.param("CONFIG_PATH", "/", "is no file", id="a folder for a registry file"),
         pytest.param("CLAUDE_PROXY_STRICT", "2", "must be true or false", id="neither true nor so"),
         pytest.param("CLAUDE_PROXY_HOST", "a b", "address or a host name", id="host with a blank"),
         pytest.param("CLAUDE_PROXY_HOST", "http://h", "address or a host name", id="a URL as host"),
@@ -311,6 +361,9 @@ def test_every_bad_variable_is_named_at_once() -> None:
         pytest.param("OPENAI_BASE_URL", "https://h\\e/", "a backslash", id="a backslash"),
         pytest.param("CLAUDE_PROXY_LOG_FILE", "a\0b/c", "control character", id="NUL in a path"),
         pytest.param("CLAUDE_PROXY_CA_BUNDLE", "a\0b", "control character", id="NUL in CA path"),
+        pytest.param("ALLOWED_HOSTS", "a.test,*", "is no host name", id="all hosts"),
+        pytest.param("ALLOWED_HOSTS", "https://a.test", "has no valid port", id="a URL, no host"),
+        pytest.param("ALLOWED_HOSTS", "127.1", "a notation that is not taken", id="short address"),
         pytest.param("ALLOWED_ORIGINS", "a.test", "must begin with https://", id="bare origin"),
         pytest.param("ALLOWED_ORIGINS", "https://a/p", "must be origins", id="origin with a path"),
         pytest.param("CLAUDE_PROXY_CA_BUNDLE", "/nowhere", "cannot be read: No such", id="no CA"),

@@ -1,0 +1,95 @@
+"""How a host may be written, in ALLOWED_HOSTS and in the path of a dynamic route.
+
+Rule: one notation for every host. A name is ASCII labels; an address is in the one canonical
+notation of its family; whatever a resolver might read as an address in another notation is no host
+(docs/features.md "Dynamic routing").
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+
+LONGEST_NAME = 253
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_ADDRESS_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""A last label by which resolvers take the whole for an IPv4 address: ``127.1``, ``0x7f000001``."""
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_BRACKETED = re.compile(r"(\[[^\[\]]*\])(.*)", re.DOTALL)
+
+
+def host_and_port(text: str) -> tuple[str, int | None]:
+    """``(host, port)`` of ``HOST`` or ``HOST:PORT``; the host in lower case, IPv6 in brackets.
+
+    Raises ``ValueError``, whose text is a phrase such as "has no valid port".
+    """
+    bracketed = _BRACKETED.fullmatch(text)
+    host, rest = bracketed.groups() if bracketed else _before_port(text)
+    if rest and not rest.startswith(":"):
+        raise ValueError("is no host name")
+    return _checked_host(host.lower()), _checked_port(rest[1:]) if rest else None
+
+
+def is_address(host: str) -> bool:
+    """Whether a host of ``host_and_port`` is an IP address."""
+    return host.startswith("[") or _looks_like_ipv4(host)
+
+
+def host_entry(text: str) -> str:
+    """One entry of ALLOWED_HOSTS, normalised: ``name``, ``.name`` (subdomains), with ``:port``.
+
+    ``*.name`` is ``.name``. Raises ``ValueError`` with a phrase as ``host_and_port``.
+    """
+    bare = text.removeprefix("*") if text.startswith("*.") else text
+    of_subdomains = bare.startswith(".")
+    host, port = host_and_port(bare.removeprefix("."))
+    if of_subdomains and is_address(host):
+        raise ValueError("is an address, which has no subdomains")
+    return f"{'.' if of_subdomains else ''}{host}{'' if port is None else f':{port}'}"
+
+
+def _before_port(text: str) -> tuple[str, str]:
+    host, colon, port = text.partition(":")
+    return host, colon + port
+
+
+def _checked_port(text: str) -> int:
+    if not _PORT.fullmatch(text) or int(text) > 65535:
+        raise ValueError("has no valid port")
+    return int(text)
+
+
+def _checked_host(host: str) -> str:
+    if host.startswith("["):
+        return _checked_ipv6(host)
+    if not host:
+        raise ValueError("has no host name")
+    if not host.isascii():
+        raise ValueError("is not ASCII: write the name in its xn-- form")
+    if _looks_like_ipv4(host):
+        return _checked_ipv4(host)
+    if len(host) > LONGEST_NAME or not all(map(_LABEL.fullmatch, host.split("."))):
+        raise ValueError("is no host name")
+    return host
+
+
+def _looks_like_ipv4(host: str) -> bool:
+    return _ADDRESS_LABEL.fullmatch(host.rpartition(".")[2]) is not None
+
+
+def _checked_ipv4(host: str) -> str:
+    # The standard library takes four decimal numbers without leading zeros and nothing else.
+    try:
+        return str(IPv4Address(host))
+    except ValueError as error:
+        raise ValueError("is an address in a notation that is not taken") from error
+
+
+def _checked_ipv6(host: str) -> str:
+    try:
+        address = IPv6Address(host[1:-1])
+    except ValueError as error:
+        raise ValueError("is no IPv6 address") from error
+    if address.scope_id or address.ipv4_mapped or f"[{address}]" != host:
+        raise ValueError("is an address in a notation that is not taken")
+    return host

@@ -1,0 +1,141 @@
+"""The text of a registry file, YAML or JSON, as plain values that know their lines.
+
+Rule: what stands where is kept beside the values, by path, so that a problem found later can name
+the line. Nothing of YAML but plain data is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from config.errors import ConfigError
+
+Place = tuple[str | int, ...]
+"""Keys and positions from the top of the file to a value."""
+PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+MOST_NODES = 100_000
+"""Values of one file, repetitions by YAML's aliases counted: a short text may stand for billions."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryText:
+    """The content of one file."""
+
+    path: Path
+    content: Any
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def line(self, place: Place) -> int:
+        """The line of the nearest thing above ``place`` that has one."""
+        return next(
+            (
+                self.lines[place[:end]]
+                for end in range(len(place), -1, -1)
+                if place[:end] in self.lines
+            ),
+            1,
+        )
+
+    def problem(self, place: Place, phrase: str) -> str:
+        """``FILE:LINE: KEY: PHRASE``."""
+        key = ".".join(map(str, place))
+        where = f"{self.path}:{self.line(place)}"
+        return f"{where}: {key}: {phrase}" if key else f"{where}: {phrase}"
+
+
+def read_registry_text(path: Path) -> RegistryText:
+    """Read and parse ``path``; raises ``ConfigError`` naming it and, where there is one, the line."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: not UTF-8 text"]) from error
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    return parse_registry_text(path, text)
+
+
+def parse_registry_text(path: Path, text: str) -> RegistryText:
+    """As ``read_registry_text``, of a text at hand."""
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        return _Reader(path).read(text)
+    # JSON's strings hold no tabs, and YAML takes none for blanks.
+    lines = _Reader(path).read(text.replace("\t", " ")).lines
+    return RegistryText(path, parsed, lines)
+
+
+class _Reader:
+    """Walks YAML's nodes once, for values and for lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: dict[Place, int] = {}
+        self._problems: list[str] = []
+        self._seen = 0
+        self._open: list[yaml.Node] = []
+
+    def read(self, text: str) -> RegistryText:
+        """Raises ``ConfigError`` for what is no YAML, and for every key that stands there twice."""
+        # Safe: its constructors make plain data only.
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            content = None if node is None else self._value(loader, node, ())
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            line = f":{mark.line + 1}" if mark else ""
+            raise ConfigError([f"{self._path}{line}: not valid YAML: {error.problem}"]) from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError([f"{self._path}: not valid YAML or JSON"]) from error
+        finally:
+            loader.dispose()
+        if self._problems:
+            raise ConfigError(self._problems)
+        return RegistryText(self._path, content, self._lines)
+
+    def _value(self, loader: yaml.SafeLoader, node: yaml.Node, place: Place) -> Any:
+        self._seen += 1
+        if self._seen > MOST_NODES or node in self._open:
+            raise ConfigError([f"{self._path}:{node.start_mark.line + 1}: repeats without end"])
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
+            raise ConfigError(
+                [f"{self._path}:{node.start_mark.line + 1}: {node.tag} is no plain data"]
+            )
+        self._lines.setdefault(place, node.start_mark.line + 1)
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(loader, node, place)
+            if isinstance(node, yaml.SequenceNode):
+                return [self._value(loader, n, (*place, i)) for i, n in enumerate(node.value)]
+            return loader.construct_object(node)
+        finally:
+            self._open.pop()
+
+    def _mapping(self, loader: yaml.SafeLoader, node: yaml.MappingNode, place: Place) -> Any:
+        self._note_repeated(node, place)
+        loader.flatten_mapping(node)
+        values = {}
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "?"
+            self._lines[*place, key] = key_node.start_mark.line + 1
+            values[key] = self._value(loader, value_node, (*place, key))
+        return values
+
+    def _note_repeated(self, node: yaml.MappingNode, place: Place) -> None:
+        keys: set[str] = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
+            if key_node.value in keys:
+                key = ".".join(map(str, (*place, key_node.value)))
+                line = key_node.start_mark.line + 1
+                self._problems.append(f"{self._path}:{line}: {key}: stands there twice")
+            keys.add(key_node.value)
