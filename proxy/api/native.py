@@ -1,0 +1,29 @@
+"""Every other path of a native default upstream, such as ``/v1/files`` (docs/protocol.md 10.12).
+
+Rule: registered only where the default upstream is native; a path with a rule of its own never
+comes here.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import Blueprint, Response, request
+
+from proxy.api.body import any_body
+from proxy.api.context import record
+from proxy.api.native_answers import native_answer
+from proxy.errors import NotFound
+
+bp = Blueprint("native", __name__)
+
+_KEPT = "/:@!$&'()*+,;=~"
+
+
+@bp.route("/v1/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+def relay(path: str) -> Response:
+    """The upstream's answer to the same request."""
+    if not {"", ".", ".."}.isdisjoint(path.removesuffix("/").split("/")):
+        raise NotFound(f"Not found: {request.method} {record().path}")
+    body = any_body() if request.method in ("POST", "PUT", "PATCH") else None
+    return native_answer("/" + quote(path, safe=_KEPT), body)

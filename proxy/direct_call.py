@@ -1,0 +1,131 @@
+"""A request on its way to a native upstream: where it goes and what is sent.
+
+Rule: what the client sent, but for the places that docs/protocol.md section 8 names: the model's
+name, thinking that this proxy signed, the credential, headers that concern this connection alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from config.registry import Provider
+from config.urls import MESSAGES
+from proxy.call import Call, encoded
+from proxy.convert.drops import Drops
+from proxy.direct.headers import credential, request_headers
+from proxy.direct.model_name import with_model
+from proxy.direct.own_thinking import may_hold_own_thinking, without_own_thinking
+from proxy.exchange import Exchange
+from proxy.logs import AccessRecord
+from proxy.upstream.session import UpstreamClient
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a client sent for a native upstream."""
+
+    method: str
+    headers: Sequence[tuple[str, str]]
+    """All of them as they came, repeated ones too."""
+    query: str
+    """Undecoded; empty without one."""
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectCall:
+    """One call of a native upstream."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    client: UpstreamClient
+    exchange: Exchange
+    record: AccessRecord
+    first_byte_seconds: float
+    silence_seconds: float
+    secret: str | None = None
+    """The server's own key where it was sent: it must not come back in an answer."""
+    client_model: str | None = None
+    """The name that the client reads in the answer, where the upstream knows another."""
+    preview_chars: int = 0
+    """Characters of streamed text for the log; 0 is none."""
+
+
+def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> DirectCall:
+    """The call for a Messages request, or for a count of its tokens, whose route is native.
+
+    ``endpoint`` is the path behind the upstream's ``/v1``. Notes what was taken out of the request in the call's answer headers.
+    """
+    body, asked = sent.body or b"", call.request.get("model")
+    renamed = asked != call.route.model
+    kept = _without_own_thinking(call, body)
+    if kept is not None:
+        body = encoded({**kept, "model": call.route.model})
+    elif renamed:
+        body = with_model(body, call.route.model)
+    provider = call.route.provider
+    return DirectCall(
+        method=sent.method,
+        url=beside_messages(call.route.messages_url, endpoint, sent.query),
+        headers=direct_headers(
+            provider,
+            call.key,
+            sent,
+            call.record.correlation_id,
+            stream=call.request.get("stream") is True,
+        ),
+        body=body,
+        client=call.client,
+        exchange=call.exchange,
+        record=call.record,
+        first_byte_seconds=call.first_byte_seconds,
+        silence_seconds=call.silence_seconds,
+        secret=call.key if provider.api_keys else None,
+        client_model=asked if renamed else None,
+        preview_chars=call.settings.log_stream_text_preview_chars,
+    )
+
+
+def direct_headers(
+    provider: Provider, key: str | None, sent: Sent, correlation_id: str, *, stream: bool
+) -> dict[str, str]:
+    """Headers of a call to a native upstream, under lower-case names."""
+    headers = request_headers(sent.headers, deny_betas=provider.deny_betas)
+    if sent.body is not None:
+        headers.setdefault("content-type", JSON)
+    # A compressed stream is held back by whoever compresses it.
+    headers["accept-encoding"] = "identity" if stream else "gzip, deflate"
+    headers["x-request-id"] = correlation_id
+    shown = {name.lower(): value for name, value in reversed(sent.headers)}
+    headers |= credential(key, shown, own=bool(provider.api_keys))
+    headers |= provider.extra_headers
+    return headers
+
+
+def beside_messages(messages_url: str, endpoint: str, query: str) -> str:
+    """The URL of an endpoint of a native upstream, such as ``/models``.
+
+    ``query`` is added to the one that the operator gave the upstream, if any.
+    """
+    parts = urlsplit(messages_url)
+    base = parts.path.removesuffix(MESSAGES)
+    joined = "&".join(filter(None, (parts.query, query)))
+    return urlunsplit((parts.scheme, parts.netloc, f"{base}{endpoint}", joined, ""))
+
+
+def _without_own_thinking(call: Call, body: bytes) -> dict[str, Any] | None:
+    if not may_hold_own_thinking(body):
+        return None
+    drops = Drops()
+    kept = without_own_thinking(call.request, drops)
+    if kept is not None:
+        call.record.dropped = drops.header()
+        call.answer_headers["x-claude-proxy-dropped"] = call.record.dropped
+    return kept

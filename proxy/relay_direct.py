@@ -1,0 +1,283 @@
+"""The answer of a native upstream, passed on.
+
+Rule: status, body and events are the upstream's; nothing is added but an ``error`` event where its
+stream broke off, because a cut stream must not look finished (docs/protocol.md section 8).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from proxy.call import MAX_ANSWER_BYTES, decoded
+from proxy.direct.event_scan import EventScan, token_counts
+from proxy.direct.headers import response_headers
+from proxy.direct.model_name import with_model
+from proxy.direct_call import DirectCall
+from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError
+from proxy.exchange import Wake
+from proxy.failures import failure_from_answer
+from proxy.logs import StreamPreview, error_words, log_body
+from proxy.sse import encode_events
+from proxy.upstream.faults import CUT
+from proxy.upstream.session import UpstreamResponse
+
+PEEK_SECONDS = 5.0
+"""How long the first bytes of a stream are awaited before the client gets its 200."""
+LINGER_SECONDS = 0.5
+"""How long more is awaited after the last event of a message."""
+EVENTS = "text/event-stream"
+UNHELD = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+"""Headers of a streamed answer: nothing on the way may hold events back."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectAnswer:
+    """What the client gets."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = b""
+    stream: Iterator[bytes] | None = field(default=None)
+    """The body where it is passed on as it comes; with ``close``, as WSGI wants it."""
+
+
+def open_direct(call: DirectCall, done: Callable[[], None]) -> DirectAnswer:
+    """Send ``call``; the answer, whole or its stream at hand.
+
+    ``done`` is called once a stream is over, and not otherwise. Raises ``NativeRefusal`` for the
+    upstream's own error object, ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone``: nothing
+    has been sent to the client then.
+    """
+    seconds, started = call.first_byte_seconds, monotonic()
+    call.exchange.limit(seconds, f"the upstream did not answer within {seconds:g} s")
+    response = call.exchange.run(call.client.send, call.method, call.url, call.headers, call.body)
+    with ExitStack() as unless_streaming:
+        unless_streaming.callback(response.close)
+        headers = response_headers(response.headers)
+        kind = headers.get("content-type", "").lower()
+        if 200 <= response.status < 300 and not is_json(kind):
+            stream: DirectReply | FileReply = FileReply(call, response, done)
+            if kind.startswith(EVENTS):
+                stream = DirectReply(call, response, done)
+                stream.open(started + seconds)
+                headers |= UNHELD
+            unless_streaming.pop_all()
+            return DirectAnswer(response.status, headers, stream=stream)
+        body = call.exchange.run(response.read_all, MAX_ANSWER_BYTES)
+    if not 200 <= response.status < 300:
+        raise _refusal(call, response, headers, body)
+    return DirectAnswer(response.status, headers, _whole(call, body))
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a body of that type is JSON; one without a type is taken for it."""
+    kind = content_type.partition(";")[0].strip()
+    return not kind or kind == "application/json" or kind.endswith("+json")
+
+
+def _whole(call: DirectCall, body: bytes) -> bytes:
+    """A whole 2xx body with the client's name for the model."""
+    message = decoded(body)
+    if not isinstance(message, dict):
+        return body
+    usage = token_counts(message.get("usage"))
+    if usage:
+        call.record.usage = usage
+    reason = message.get("stop_reason")
+    call.record.stop_reason = reason if isinstance(reason, str) else None
+    if call.client_model is None or not isinstance(message.get("model"), str):
+        return body
+    return with_model(body, call.client_model)
+
+
+def _refusal(
+    call: DirectCall, response: UpstreamResponse, headers: dict[str, str], body: bytes
+) -> UpstreamError:
+    """The upstream's own error object, or ours around whatever else it said."""
+    told = decoded(body)
+    secrets = () if call.secret is None else (call.secret,)
+    error = failure_from_answer(
+        response.status, told, headers=response.headers, now=time.time(), secrets=secrets
+    )
+    if not isinstance(told, dict):
+        named = headers.pop("request-id", None)
+        headers.pop("content-type", None)
+        error.headers = {**error.headers, **headers}
+        if named is not None:
+            error.headers["x-upstream-request-id"] = named
+        return error
+    refusal = NativeRefusal(
+        error.message,
+        status=response.status,
+        upstream_status=response.status,
+        code=error.code,
+        param=error.param,
+        text=error.text,
+        headers=error.headers,
+    )
+    refusal.body = body if call.secret is None else body.replace(call.secret.encode(), b"***")
+    refusal.answer_headers = headers
+    return refusal
+
+
+class FileReply:
+    """The body of an answer that is neither JSON nor events, of any length, as it comes.
+
+    Raises out of the middle of it where it broke off, so that the server breaks off too: a cut file
+    must not look whole.
+    """
+
+    def __init__(
+        self, call: DirectCall, response: UpstreamResponse, done: Callable[[], None]
+    ) -> None:
+        self._call = call
+        self._response = response
+        self._done = done
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        seconds = self._call.silence_seconds
+        self._call.exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
+        try:
+            data = self._call.exchange.run(self._response.read_available)
+        except ProxyError as error:
+            self._call.record.error = error_words(error)
+            raise
+        if not data:
+            raise StopIteration
+        return data
+
+    def close(self) -> None:
+        """Give the upstream connection back, or drop it when it was not read to its end."""
+        self._response.close()
+        self._done()
+
+
+class DirectReply:
+    """The body of a streamed answer: an iterator of bytes with ``close``, as WSGI wants it.
+
+    ``close`` frees the upstream connection, also when no byte was ever asked for.
+    """
+
+    def __init__(
+        self, call: DirectCall, response: UpstreamResponse, done: Callable[[], None]
+    ) -> None:
+        self._call = call
+        self._exchange = call.exchange
+        self._response = response
+        self._done = done
+        self._preview = StreamPreview(call.preview_chars) if call.preview_chars else None
+        self._scan = EventScan(
+            call.client_model, on_event=None if self._preview is None else self._show
+        )
+        self._failure: ProxyError | None = None
+        self._first = b""
+        self._pieces = self._pump()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def open(self, deadline: float) -> None:
+        """Await the first bytes, at most PEEK seconds, so that an upstream which breaks off before
+        them is an HTTP status and not a stream. Raises ``UpstreamError`` or ``ClientGone``.
+
+        ``deadline``: the moment of the monotonic clock until which content may be awaited.
+        """
+        left = deadline - monotonic()
+        self._exchange.limit(min(PEEK_SECONDS, left))
+        blocked = self._response.would_block()
+        wake = self._exchange.wait(self._response.fileno()) if blocked else Wake.READABLE
+        if wake is Wake.READABLE:
+            self._first = self._exchange.run(self._response.read_available)
+            if not self._first:
+                raise UpstreamError(CUT)
+        elif wake is not Wake.LIMIT or left <= PEEK_SECONDS:
+            raise self._exchange.timed_out(wake)
+        self._exchange.limit(deadline - monotonic())
+
+    def close(self) -> None:
+        """Give the upstream connection back, or drop it when it was not read to its end."""
+        self._response.close()
+        self._note()
+        self._done()
+
+    def _pump(self) -> Iterator[bytes]:
+        scan = self._scan
+        while True:
+            data = self._first or self._next_read()
+            self._first = b""
+            if not data:
+                break
+            passed = scan.feed(data)
+            self._limit()
+            if passed:
+                self._call.record.saw_event()
+                yield passed
+        if self._exchange.gone:
+            return
+        rest = scan.finish()
+        if not scan.ended:
+            rest += self._broken()
+        if rest:
+            yield rest
+
+    def _next_read(self) -> bytes:
+        """What came next; nothing at the end, however it came about."""
+        if self._response.would_block():
+            wake = self._exchange.wait(self._response.fileno())
+            if wake is not Wake.READABLE:
+                self._failure = self._exchange.timed_out(wake)
+                return b""
+        try:
+            return self._exchange.run(self._response.read_available)
+        except ProxyError as error:
+            self._failure = error
+            return b""
+
+    def _limit(self) -> None:
+        if self._scan.ended:
+            self._exchange.limit(LINGER_SECONDS)
+        elif self._scan.content_seen:
+            seconds = self._call.silence_seconds
+            self._exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
+
+    def _broken(self) -> bytes:
+        """The event that tells of the end before the end, apart from an event that was cut."""
+        if self._failure is None:
+            self._failure = UpstreamError(CUT)
+        event = self._failure.to_body(self._call.record.request_id)
+        return (b"\n\n" if self._scan.inside_event else b"") + encode_events([event])
+
+    def _show(self, event: Mapping[str, Any]) -> None:
+        delta = event.get("delta")
+        text = delta.get("text") if isinstance(delta, dict) else None
+        if self._preview is not None and isinstance(text, str):
+            self._preview.add([event])
+
+    def _note(self) -> None:
+        record, scan = self._call.record, self._scan
+        if self._preview is not None:
+            log_body(
+                "streamed text", record.request_id, self._preview.text, self._call.preview_chars
+            )
+        record.stop_reason = scan.stop_reason
+        if scan.usage:
+            record.usage = scan.usage
+        if scan.error is not None:
+            record.error = f"{scan.error}: reported by the upstream in its stream"
+        elif scan.ended:
+            return
+        elif self._exchange.gone or self._failure is None:
+            record.status = ClientGone.status
+        else:
+            record.error = error_words(self._failure)

@@ -1,0 +1,199 @@
+"""A native event stream comes out as it went in, but for the model's name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.direct import event_scan
+from proxy.direct.event_scan import EventScan, token_counts
+
+USAGE = {"input_tokens": 12, "cache_read_input_tokens": 3, "output_tokens": 1}
+
+
+def event(kind: str, line_end: str = "\n", **members: Any) -> bytes:
+    data = json.dumps({"type": kind, **members}, ensure_ascii=False)
+    return f"event: {kind}{line_end}data: {data}{2 * line_end}".encode()
+
+
+def start(model: str = "up-model", line_end: str = "\n") -> bytes:
+    message = {"id": "m1", "model": model, "content": [], "usage": {**USAGE, "tier": "s"}}
+    return event("message_start", line_end, message=message)
+
+
+def rest(line_end: str = "\n") -> bytes:
+    delta = {"type": "text_delta", "text": 'say "model":"up-model" message_start \u00e9'}
+    return b"".join(
+        [
+            event("ping", line_end),
+            event("content_block_start", line_end, index=0, content_block={"type": "text"}),
+            event("content_block_delta", line_end, index=0, delta=delta),
+            event("content_block_stop", line_end, index=0),
+            event(
+                "message_delta",
+                line_end,
+                delta={"stop_reason": "end_turn"},
+                usage={"output_tokens": 7},
+            ),
+            event("message_stop", line_end),
+        ]
+    )
+
+
+def relayed(scan: EventScan, reads: Iterable[bytes]) -> bytes:
+    return b"".join([*(scan.feed(read) for read in reads), scan.finish()])
+
+
+def cut_at(data: bytes, places: Iterable[int]) -> list[bytes]:
+    edges = [0, *sorted({place % (len(data) + 1) for place in places}), len(data)]
+    return [data[a:b] for a, b in pairwise(edges)]
+
+
+@given(
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from([b"", b": hello\n\n", b"\n\n", event("ping")]),
+    st.lists(st.integers(0, 2000), max_size=12),
+    st.sampled_from(["client-model", 'q"\u00e9', None]),
+)
+def test_any_cut_of_the_bytes(
+    line_end: str, before: bytes, places: list[int], model: str | None
+) -> None:
+    data = before + start("up-model", line_end) + rest(line_end)
+    written = json.dumps(model, ensure_ascii=False).encode() if model else b'"up-model"'
+    expected = data.replace(b'"model": "up-model"', b'"model": ' + written)
+    scan = EventScan(model)
+    assert relayed(scan, cut_at(data, places)) == expected
+    assert (scan.ended, scan.error, scan.content_seen) == (True, None, True)
+    assert scan.stop_reason == "end_turn"
+    assert scan.usage == {**USAGE, "output_tokens": 7}
+    assert not scan.inside_event
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=6))
+def test_any_bytes_pass(data: bytes, places: list[int]) -> None:
+    assert relayed(EventScan(None), cut_at(data, places)) == data
+    assert relayed(EventScan("client-model"), cut_at(data, places)) == data
+
+
+def test_one_piece_goes_on_for_each_read() -> None:
+    scan = EventScan("c")
+    first = start()
+    assert scan.feed(first[:40]) == b""
+    assert scan.feed(first[40:]) == first.replace(b"up-model", b"c")
+    tail = rest()
+    for at in range(0, len(tail), 7):
+        assert scan.feed(tail[at : at + 7]) == tail[at : at + 7]
+
+
+def test_nothing_is_held_where_the_name_is_right() -> None:
+    scan = EventScan(None)
+    data = start() + rest()
+    for at in range(0, len(data), 7):
+        assert scan.feed(data[at : at + 7]) == data[at : at + 7]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(
+            b'data: {"type":"message_start",\ndata: "message":\ndata: {"model":"u"}}\n\n',
+            b'data: {"type":"message_start",\ndata: "message":\ndata: {"model":"c"}}\n\n',
+            id="8 data in several lines",
+        ),
+        pytest.param(
+            b'data:{"message":{"model":"u"},"model":"u","type":"message_start"}\n\n',
+            b'data:{"message":{"model":"c"},"model":"u","type":"message_start"}\n\n',
+            id="8 only message.model",
+        ),
+        pytest.param(
+            b'data: {"type":"ping","message":{"model":"u"}}\n\n',
+            b'data: {"type":"ping","message":{"model":"u"}}\n\n',
+            id="8 only message_start",
+        ),
+        pytest.param(
+            2 * b'data: {"type":"message_start","message":{"model":"u"}}\n\n',
+            b'data: {"type":"message_start","message":{"model":"c"}}\n\n'
+            b'data: {"type":"message_start","message":{"model":"u"}}\n\n',
+            id="8 the first only",
+        ),
+        pytest.param(
+            b'data: {"type":"message_start","message":{"model":"u"}}',
+            b'data: {"type":"message_start","message":{"model":"c"}}',
+            id="8 without its blank line",
+        ),
+        pytest.param(
+            b'data: {"type":"message_start","message":[]}\n\n',
+            b'data: {"type":"message_start","message":[]}\n\n',
+            id="8 without a model",
+        ),
+    ],
+)
+def test_where_the_name_is(data: bytes, expected: bytes) -> None:
+    assert relayed(EventScan("c"), [data]) == expected
+
+
+def test_a_stream_that_names_no_model_is_not_held() -> None:
+    scan = EventScan("c")
+    block = event("content_block_start", index=0, content_block={"type": "text"})
+    assert scan.feed(block + b"data: {") == block + b"data: {"
+    assert scan.feed(b'"typ') == b'"typ'
+
+
+def test_an_endless_event_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_scan, "HELD_BYTES", 100)
+    scan = EventScan("c")
+    assert scan.feed(b"data: " + b"x" * 90) == b""
+    assert scan.feed(b"y" * 90) == b"data: " + b"x" * 90 + b"y" * 90
+    assert scan.inside_event
+    assert scan.feed(b"z\n") == b"z\n"
+    assert scan.feed(b"\n" + event("message_stop")) == b"\n" + event("message_stop")
+    assert scan.ended
+
+
+def test_an_error_event_ends_the_stream() -> None:
+    scan = EventScan(None)
+    scan.feed(event("error", error={"type": "overloaded_error", "message": "m"}))
+    assert (scan.ended, scan.error) == (True, "overloaded_error")
+
+
+@pytest.mark.parametrize("told", [None, "overloaded", {}, {"type": 7}])
+def test_an_odd_error_event_is_one(told: object) -> None:
+    scan = EventScan(None)
+    scan.feed(event("error", error=told))
+    assert (scan.ended, scan.error) == (True, "api_error")
+
+
+@pytest.mark.parametrize(
+    "data", [b"data: {message_\n\n", b'data: [1, "message_"]\n\n', b'data: {"type":["error"]}\n\n']
+)
+def test_what_cannot_be_read_tells_nothing(data: bytes) -> None:
+    scan = EventScan(None)
+    assert relayed(scan, [data]) == data
+    assert (scan.ended, scan.usage, scan.stop_reason) == (False, {}, None)
+
+
+def test_every_event_is_shown_where_somebody_looks() -> None:
+    seen: list[Mapping[str, Any]] = []
+    EventScan(None, on_event=seen.append).feed(start() + rest())
+    assert [value["type"] for value in seen] == [
+        "message_start",
+        "ping",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+
+
+def test_token_counts() -> None:
+    assert token_counts({"input_tokens": 1, "x": True, "y": None, "z": {"a": 1}}) == {
+        "input_tokens": 1
+    }
+    assert token_counts([1]) == {}
