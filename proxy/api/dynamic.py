@@ -1,0 +1,106 @@
+"""``/https/HOST/PREFIX/v1/messages``: the usual views behind a route that the client names.
+
+Rule: decided on the raw request target before the URL map, which only sees a decoded path, has a
+say; nothing is looked up, read or connected to before the client and the host are allowed
+(docs/features.md "Dynamic routing").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask, Response, request
+
+from proxy.api.body import json_body
+from proxy.api.candidates import credential
+from proxy.api.context import credential_headers, record, runtime
+from proxy.api.messages import answer_message
+from proxy.api.models import models_page
+from proxy.api.tokens import answer_count
+from proxy.api.upstream_models import provider_entries
+from proxy.auth import check_client
+from proxy.call import encoded
+from proxy.dynamic_path import DynamicTarget, Endpoint, is_dynamic
+from proxy.dynamic_route import (
+    allowed_target,
+    dynamic_models_url,
+    dynamic_provider,
+    dynamic_route,
+)
+from proxy.errors import MethodNotAllowed
+from proxy.routing import Route
+from proxy.schemas import parse_json_object
+
+METHODS: Mapping[Endpoint, tuple[str, ...]] = {
+    "messages": ("POST",),
+    "count_tokens": ("POST",),
+    "models": ("GET", "HEAD"),
+}
+
+
+def register_dynamic(app: Flask) -> None:
+    """Attach the decision to ``app``, behind the hooks of the lifecycle."""
+    app.before_request(answer_dynamic)
+
+
+def answer_dynamic() -> Response | None:
+    """The answer to a dynamic route; None where the request is none.
+
+    A server that hands over no raw target has no dynamic routes.
+    """
+    raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or "")
+    if not is_dynamic(raw):
+        return None
+    record().path = raw.partition("?")[0]
+    check_client(_shown_to_the_proxy(), runtime().auth_keys)
+    target = allowed_target(raw, runtime().clients.allowed_hosts)
+    methods = METHODS[target.endpoint]
+    if request.method not in methods:
+        raise MethodNotAllowed(
+            f"{request.method} is not allowed on {record().path}",
+            headers={"allow": ", ".join((*methods, "OPTIONS"))},
+        )
+    return VIEWS[target.endpoint](target)
+
+
+def _shown_to_the_proxy() -> dict[str, str]:
+    """The headers that may open this proxy: ``authorization`` is the upstream's."""
+    headers = credential_headers()
+    headers.pop("authorization", None)
+    return headers
+
+
+def _messages(target: DynamicTarget) -> Response:
+    return answer_message(_body(target), _route_to(target))
+
+
+def _count_tokens(target: DynamicTarget) -> Response:
+    return answer_count(_body(target), _route_to(target))
+
+
+def _models(target: DynamicTarget) -> Response:
+    provider = dynamic_provider(target)
+    entries = provider_entries(provider, dynamic_models_url(target), credential(provider))
+    # Names pass unchanged on the way back, so none is listed under an alias.
+    return models_page(entries, aliases=False)
+
+
+VIEWS: Mapping[Endpoint, Callable[[DynamicTarget], Response]] = {
+    "messages": _messages,
+    "count_tokens": _count_tokens,
+    "models": _models,
+}
+
+
+def _body(target: DynamicTarget) -> bytes:
+    """The request's body with the model of the path, which wins."""
+    body = json_body()
+    if target.model is None:
+        return body
+    return encoded(parse_json_object(body) | {"model": target.model})
+
+
+def _route_to(target: DynamicTarget) -> Callable[[Mapping[str, Any]], Route]:
+    encoding = runtime().settings.tiktoken_model
+    return lambda message_request: dynamic_route(target, message_request["model"], encoding)

@@ -1,0 +1,103 @@
+"""Connections to hosts that clients name: the address that was checked is the one connected to.
+
+Rule: a name is resolved once for a connection, every address of the answer is checked, and the
+socket is opened to one of them as a number, so that a second answer cannot matter. Without a
+forward proxy, which would resolve the name anew (docs/features.md "Dynamic routing").
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError
+
+from config.settings import Settings
+from proxy.errors import PermissionDenied
+from proxy.host_rules import HostRules
+from proxy.upstream.http import (
+    PromptHTTPConnection,
+    PromptHTTPPool,
+    PromptHTTPSConnection,
+    PromptHTTPSPool,
+)
+from proxy.upstream.session import UpstreamClient
+
+
+def pinned_client(settings: Settings, rules: HostRules) -> UpstreamClient:
+    """A client that reaches nothing but what ``rules`` allow.
+
+    Its calls also raise ``PermissionDenied``, before anything is sent.
+    """
+    return UpstreamClient(
+        connect_timeout=settings.connect_timeout,
+        pool_size=settings.worker_connections,
+        proxies=None,
+        no_proxy=None,
+        ca_bundle=settings.ca_bundle,
+        pools=pinned_pools(rules),
+    )
+
+
+def checked_addresses(rules: HostRules, host: str, port: int) -> list[str]:
+    """The IP addresses of ``host``, all of which may be connected to; asks the name service once.
+
+    Raises ``PermissionDenied`` where the host is not allowed or one of its addresses is not, and
+    ``OSError`` where it has none.
+    """
+    name = f"[{host}]" if ":" in host else host
+    if not rules.allows(name, port):
+        raise PermissionDenied(f"the host {name} is not allowed here")
+    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    if not all(rules.may_connect(name, address, port) for address in addresses):
+        raise PermissionDenied(f"the host {name} has an address that is not allowed here")
+    return addresses
+
+
+class _Pinned(HTTPConnection):
+    """The check between a name and its socket; ``allowed`` is set by ``pinned_pools``."""
+
+    allowed = HostRules()
+
+    # The one place below which urllib3 resolves names; its own SOCKS support replaces it too.
+    def _new_conn(self) -> socket.socket:
+        name = self._dns_host
+        try:
+            addresses = checked_addresses(self.allowed, name, self.port)
+        except socket.gaierror as error:
+            raise NameResolutionError(name, self, error) from error
+        try:
+            return self._first_that_answers(addresses)
+        finally:
+            self.host = name
+
+    def _first_that_answers(self, addresses: list[str]) -> socket.socket:
+        for address in addresses[:-1]:
+            self.host = address
+            try:
+                return super()._new_conn()
+            except ConnectTimeoutError:
+                continue
+        self.host = addresses[-1]
+        return super()._new_conn()
+
+
+def pinned_pools(rules: HostRules) -> Mapping[str, type[HTTPConnectionPool]]:
+    """Pool classes by scheme whose connections obey ``rules``."""
+
+    class PinnedHTTPConnection(_Pinned, PromptHTTPConnection):  # type: ignore[misc]
+        allowed = rules
+
+    class PinnedHTTPSConnection(_Pinned, PromptHTTPSConnection):  # type: ignore[misc]
+        allowed = rules
+
+    class PinnedHTTPPool(PromptHTTPPool):
+        ConnectionCls = PinnedHTTPConnection
+
+    class PinnedHTTPSPool(PromptHTTPSPool):
+        ConnectionCls = PinnedHTTPSConnection
+
+    return {"http": PinnedHTTPPool, "https": PinnedHTTPSPool}
