@@ -1,0 +1,64 @@
+"""Who may answer a request, and with which credential each of them is asked.
+
+Rule: the chosen route first, then the fallbacks of its model, each provider with its own keys; a
+client's key goes to the provider that the client asked for and to no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from config.registry import Provider
+from proxy.api.context import credential_headers, runtime
+from proxy.auth import upstream_key
+from proxy.errors import NotFound
+from proxy.failover import Candidate
+from proxy.key_ring import KeyRing
+from proxy.routing import Route
+
+FALLBACK = "fallback"
+"""The reason of a route that answers in the place of another."""
+
+
+def candidates_for(route: Route) -> tuple[Candidate[Route], ...]:
+    """``route`` and its fallbacks; raises ``AuthenticationFailed`` where ``route`` lacks a key."""
+    found = [_candidate(route, _keys(route.provider))]
+    seen = {(route.provider.name, route.model)}
+    for name in route.fallbacks:
+        try:
+            fallback = runtime().router.resolve(name)
+        except NotFound:
+            continue
+        if (fallback.provider.name, fallback.model) in seen:
+            continue
+        seen.add((fallback.provider.name, fallback.model))
+        keys = _fallback_keys(fallback.provider, route.provider)
+        found.append(_candidate(replace(fallback, reason=FALLBACK), keys))
+    return tuple(found)
+
+
+def credential(provider: Provider) -> str | None:
+    """The key that goes to ``provider`` (docs/features.md "Modes and authentication")."""
+    return upstream_key(
+        credential_headers(),
+        provider_key=provider.api_key,
+        auth_keys=runtime().settings.auth_keys,
+        dynamic=provider.dynamic,
+    )
+
+
+def _candidate(route: Route, keys: KeyRing) -> Candidate[Route]:
+    return Candidate(route, runtime().states.breaker(route.provider), keys)
+
+
+def _keys(provider: Provider) -> KeyRing:
+    if provider.api_keys:
+        return runtime().states.keys(provider)
+    return KeyRing((credential(provider),))
+
+
+def _fallback_keys(provider: Provider, asked: Provider) -> KeyRing:
+    if not provider.api_keys and provider.base_url != asked.base_url:
+        # A server of one's own, such as Ollama, wants none.
+        return KeyRing((None,))
+    return _keys(provider)

@@ -1,0 +1,39 @@
+"""What a worker remembers of its providers: whether each one rests, and which of its keys.
+
+Rule: one breaker and one key ring for each provider, shared by all of its models and by all
+requests of the worker; kept in memory only.
+"""
+
+from __future__ import annotations
+
+from config.registry import Provider
+from proxy.breaker import Breaker, BreakerRule
+from proxy.key_ring import KeyRing
+
+
+class ProviderStates:
+    """Breakers and key rings, made when they are first asked for.
+
+    A host that the client named stands for itself alone, so nothing of it is remembered.
+    """
+
+    def __init__(self, rule: BreakerRule | None = None) -> None:
+        self._rule = rule
+        self._states: dict[tuple[str, str], tuple[Breaker, KeyRing]] = {}
+
+    def breaker(self, provider: Provider) -> Breaker:
+        """The provider's breaker."""
+        return self._of(provider)[0]
+
+    def keys(self, provider: Provider) -> KeyRing:
+        """The server's own keys for the provider."""
+        return self._of(provider)[1]
+
+    def _of(self, provider: Provider) -> tuple[Breaker, KeyRing]:
+        name = (provider.name, provider.base_url)
+        state = self._states.get(name)
+        if state is None:
+            state = (Breaker(self._rule), KeyRing(provider.api_keys))
+            if not provider.dynamic:
+                self._states[name] = state
+        return state
