@@ -22,7 +22,7 @@ from proxy.convert.parts import (
     compact_json,
     text_part,
 )
-from proxy.convert.private_state import unpack_tool_state
+from proxy.convert.private_state import unpack_detail, unpack_message_state, unpack_tool_state
 from proxy.convert.reasoning import SIGNATURE_PREFIX
 from proxy.convert.user_blocks import drop_block, server_block_text, user_block_to_parts
 
@@ -32,11 +32,13 @@ class AssistantDraft:
 
     __slots__ = (
         "_after_aside",
+        "_call_of",
         "_calls",
         "_context",
         "_details",
         "_extra_content",
         "_marked",
+        "_message_state",
         "_reasoning",
         "_server_calls",
         "_texts",
@@ -46,10 +48,13 @@ class AssistantDraft:
         self._context = context
         self._texts: list[str] = []
         self._calls: list[dict[str, Any]] = []
+        self._call_of: dict[str, dict[str, Any]] = {}
+        """Calls by the ids that the client knows them by."""
         self._reasoning: list[str] = []
         self._details: list[dict[str, Any]] = []
         self._server_calls: dict[str, str] = {}
         self._extra_content: dict[str, dict[str, Any]] = {}
+        self._message_state: dict[str, Any] | None = None
         self._marked = text_part("")
         self._after_aside = False
 
@@ -88,6 +93,8 @@ class AssistantDraft:
             message["reasoning_content"] = ""
         if self._details:
             message["reasoning_details"] = self._details
+        if self._message_state:
+            message["extra_content"] = self._message_state
         return message
 
     def _content(self) -> str | list[dict[str, Any]] | None:
@@ -130,36 +137,62 @@ class AssistantDraft:
             call["extra_content"] = extra
         if block.get("cache_control"):
             context.drops.routine("cache_control")
+        for member in ("caller", "toolset_name"):
+            if block.get(member):
+                context.drops.routine(f"tool_use.{member}")
         self._calls.append(call)
+        self._call_of[block["id"]] = call
 
     def _add_thinking(self, block: Block) -> None:
-        profile = self._context.profile
+        history = self._context.profile.reasoning_history
         thinking: str = block["thinking"]
         signature: str = block.get("signature") or ""
-        if profile.reasoning_history == "details":
-            detail = {"type": "reasoning.text", "text": thinking}
-            if signature and not signature.startswith(SIGNATURE_PREFIX):
-                detail["signature"] = signature
-            if thinking or "signature" in detail:
+        packed = unpack_detail(signature) if signature.startswith(SIGNATURE_PREFIX) else None
+        if history == "details":
+            detail = packed or _signed(signature)
+            readable = "summary" if detail.get("type") == "reasoning.summary" else "text"
+            # A client that was not shown the text has it in the signature alone.
+            detail[readable] = thinking or detail.pop("text", "")
+            if detail[readable] or "signature" in detail:
                 self._details.append(detail)
-        elif profile.reasoning_history == "reasoning_content":
+        elif history == "reasoning_content":
+            thinking = thinking or (packed or {}).get("text") or ""
             if thinking:
                 self._reasoning.append(thinking)
         else:
             self._context.drops.routine("thinking")
 
     def _add_redacted_thinking(self, block: Block) -> None:
-        profile = self._context.profile
         data: str = block["data"]
-        if data.startswith(SIGNATURE_PREFIX):
-            state = unpack_tool_state(data) if profile.extra_content else None
-            if state:
-                self._extra_content[state[0]] = state[1]
-            return
-        if profile.reasoning_history == "details":
-            self._details.append({"type": "reasoning.encrypted", "data": data})
+        if not data.startswith(SIGNATURE_PREFIX):
+            carried = self._add_detail({"type": "reasoning.encrypted", "data": data})
         else:
+            detail = unpack_detail(data)
+            carried = self._add_detail(detail) if detail else self._add_state(data)
+        if not carried:
             self._context.drops.routine("redacted_thinking")
+
+    def _add_detail(self, detail: dict[str, Any]) -> bool:
+        if self._context.profile.reasoning_history != "details":
+            return False
+        self._details.append(detail)
+        return True
+
+    def _add_state(self, data: str) -> bool:
+        """Give a call, or the message, its private state back, before or behind the call."""
+        if not self._context.profile.extra_content:
+            return False
+        of_call = unpack_tool_state(data)
+        if of_call is None:
+            of_message = unpack_message_state(data)
+            self._message_state = of_message or self._message_state
+            return of_message is not None
+        tool_id, extra_content = of_call
+        if tool_id in self._call_of:
+            self._call_of[tool_id]["extra_content"] = extra_content
+        else:
+            self._extra_content[tool_id] = extra_content
+        return True
 
     def _add_server_call(self, block: Block) -> None:
         self._server_calls[block.get("id", "")] = block["name"]
@@ -182,6 +215,14 @@ class AssistantDraft:
         blind = replace(self._context.profile, vision=False, pdf="none")
         parts = user_block_to_parts(block, replace(self._context, profile=blind))
         return "\n\n".join([part["text"] for part in parts])
+
+
+def _signed(signature: str) -> dict[str, Any]:
+    """A detail so far without text; a signature of ours says nothing to the upstream."""
+    detail = {"type": "reasoning.text"}
+    if signature and not signature.startswith(SIGNATURE_PREFIX):
+        detail["signature"] = signature
+    return detail
 
 
 _DOCUMENT_TYPES = frozenset({"document", "search_result", "image"})

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from proxy.convert.arguments import is_writable
 from proxy.convert.content_parts import content_pieces
 from proxy.convert.plain_deltas import plain_arguments, plain_reasoning, plain_text
+from proxy.convert.private_state import pack_detail, pack_message_state
 from proxy.convert.reasoning import (
     Form,
     ReasoningForms,
@@ -26,6 +28,8 @@ from proxy.convert.think_tags import ThinkTags
 from proxy.convert.tool_fragments import ToolFragment, legacy_fragment, tool_fragment
 from proxy.convert.usage import ReplyUsage
 
+SIGNATURE = "thought_signature"
+"""Gemini's state of a call or a message, under ``google`` or ``vertex``."""
 MAX_EXPLANATION = 64 * 1024
 """Longest refusal, in characters, that is repeated as ``stop_details.explanation``."""
 
@@ -49,6 +53,7 @@ class DeltaReader:
         self._forms = ReasoningForms()
         self._tags = ThinkTags() if reply.think_tags else None
         self._encrypted: list[str] = []
+        self._state: dict[str, Any] = {}
 
     def read_plain(self, chunk: object) -> bool:
         """Read a chunk that only goes on with the open block; False (nothing read) if it may not.
@@ -79,6 +84,8 @@ class DeltaReader:
         if not self.blocks.index:
             self.blocks.start_text()
             self.blocks.close()
+        if self._state and not self.tools.adopt(self._state):
+            self.blocks.redacted(pack_message_state(self._state))
 
     def _read_plain_text(self, chunk: object) -> bool:
         if self._tags is not None and not self._tags.done:
@@ -126,12 +133,24 @@ class DeltaReader:
             self._read_calls(map(tool_fragment, entries), feed)
         elif source.get("function_call"):
             self._read_calls([legacy_fragment(source["function_call"])], feed)
+        state = source.get("extra_content")
+        if state:
+            self._keep_state(state)
+
+    def _keep_state(self, state: object) -> None:
+        """Keep the signatures in Gemini's state; marks of what a delta is are no state."""
+        for vendor, members in state.items() if isinstance(state, dict) else ():
+            signature = members.get(SIGNATURE) if isinstance(members, dict) else None
+            if signature and is_writable(signature):
+                self._state[vendor] = {SIGNATURE: signature}
 
     def _read_reasoning(self, source: Mapping[str, Any], forms: Sequence[Form]) -> None:
         for piece in reasoning_pieces(source):
             self.content_seen = True
             if piece.data:
-                self._read_encrypted(piece.data)
+                detail = piece.detail
+                packed = pack_detail({**detail, "data": piece.data}) if detail else piece.data
+                self._read_encrypted(packed)
             else:
                 self._read_reasoning_text(piece)
         self._forms.cover(forms)
@@ -139,18 +158,18 @@ class DeltaReader:
     def _read_reasoning_text(self, piece: ReasoningPiece) -> None:
         text = self._forms.fresh(piece.form, piece.text) if piece.text else ""
         if text:
-            self._think(text, piece.signature, piece.part)
-        elif piece.signature:
+            self._think(text, piece)
+        elif piece.signature or piece.detail:
             self._read_signature(piece)
 
     def _read_signature(self, piece: ReasoningPiece) -> None:
-        """A signature without text is for the open thinking block, or for one without text."""
+        """What comes without text is for the open thinking block; a signature may have its own."""
         if self._discards_thinking:
             return
         kind, index = self.blocks.kind, self.blocks.index
-        if kind is THINKING or (kind is None and index == 0):
-            self.blocks.thinking("", piece.signature, piece.part)
-        else:
+        if kind is THINKING or (kind is None and index == 0 and piece.signature):
+            self.blocks.thinking("", piece.signature, piece.part, piece.detail)
+        elif piece.signature:
             self._warnings["late_signature"] += 1
 
     def _read_encrypted(self, data: str) -> None:
@@ -189,7 +208,7 @@ class DeltaReader:
             self._flush_tags()
             feed(fragment)
 
-    def _think(self, text: str, signature: str = "", part: int | None = None) -> None:
+    def _think(self, text: str, piece: ReasoningPiece | None = None) -> None:
         self._usage.add(text)
         if self._discards_thinking:
             return
@@ -197,7 +216,10 @@ class DeltaReader:
             if self._is_blank_in_call(text):
                 return
             self._make_room()
-        self.blocks.thinking(text, signature, part)
+        if piece is None:
+            self.blocks.thinking(text)
+        else:
+            self.blocks.thinking(text, piece.signature, piece.part, piece.detail)
 
     def _say(self, text: str) -> None:
         self.content_seen = True

@@ -50,9 +50,7 @@ def document_to_parts(block: Block, context: TurnContext) -> list[Part]:
 
     Raises RefusedBlock for a ``file`` source.
     """
-    citations = block.get("citations")
-    if citations and citations.get("enabled"):
-        context.drops.drop("document.citations")
+    _note_citations(block, context)
     source = block["source"]
     convert = _PARTS_FOR_SOURCE.get(source["type"])
     if convert is None:
@@ -115,11 +113,20 @@ def _document_text(block: Block, data: str) -> str:
     return "\n".join([*lines, "</document>"])
 
 
-def search_result_text(block: Block) -> str:
+def search_result_to_part(block: Block, context: TurnContext) -> Part:
     """A search result with its source and title as attributes, its texts joined by blank lines."""
+    _note_citations(block, context)
     source, title = _escaped(block["source"]), _escaped(block["title"])
     text = joined_text(block["content"])
-    return f'<search_result source="{source}" title="{title}">\n{text}\n</search_result>'
+    tag = f'<search_result source="{source}" title="{title}">'
+    return text_part(f"{tag}\n{text}\n</search_result>")
+
+
+def _note_citations(block: Block, context: TurnContext) -> None:
+    """No Chat Completions upstream cites what it was given."""
+    citations = block.get("citations")
+    if citations and citations.get("enabled"):
+        context.drops.drop(f"{block['type']}.citations")
 
 
 def joined_text(blocks: Iterable[Block]) -> str:

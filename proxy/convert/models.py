@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from config.registry import Model
 from proxy.errors import InvalidRequest, NotFound, UpstreamError
 
 DEFAULT_LIMIT = 20
@@ -83,7 +84,7 @@ def models_to_entries(listing: object) -> list[Entry]:
             items = ()  # Ollama says null when it has no model
     if not isinstance(items, Sequence) or isinstance(items, str | bytes):
         raise UpstreamError("the upstream's list of models could not be read")
-    return _unique(entry for item in items if (entry := model_to_entry(item)))
+    return unique(entry for item in items if (entry := model_to_entry(item)))
 
 
 def model_to_entry(model: object) -> Entry | None:
@@ -115,6 +116,26 @@ def model_to_entry(model: object) -> Entry | None:
     }
 
 
+def registered_entries(models: Iterable[Model]) -> list[Entry]:
+    """An entry for each registered model and, behind it, for each of its aliases."""
+    return [
+        entry
+        for model in models
+        for name in (model.id, *model.aliases)
+        if (
+            entry := model_to_entry(
+                {
+                    "id": name,
+                    "display_name": model.display_name,
+                    "max_input_tokens": model.max_input_tokens,
+                    "max_tokens": model.max_tokens,
+                    "owned_by": model.provider.name,
+                }
+            )
+        )
+    ]
+
+
 def is_claude_code(user_agent: str) -> bool:
     """Whether the list is for Claude Code's model picker, which hides other vendors' ids."""
     return user_agent.startswith(CLAUDE_CODE_AGENT)
@@ -137,7 +158,7 @@ def entries_to_page(
     listed = [entry for entry in entries if entry["lifecycle"] in wanted]
     if claude_code:
         listed = [_shown_to_claude_code(entry) for entry in listed]
-    page, has_more = _page(_unique(listed), query, versioned)
+    page, has_more = _page(unique(listed), query, versioned)
     return {
         "object": "list",
         "data": page,
@@ -198,7 +219,7 @@ def _shown_to_claude_code(entry: Entry) -> Entry:
     return {**entry, "id": ALIAS_PREFIX + entry["id"]}
 
 
-def _unique(entries: Iterable[Entry]) -> list[Entry]:
+def unique(entries: Iterable[Entry]) -> list[Entry]:
     """The first entry of each id, in order."""
     first: dict[str, Entry] = {}
     for entry in entries:

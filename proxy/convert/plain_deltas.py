@@ -17,10 +17,11 @@ _BESIDE_TEXT = (
     "refusal",
     "tool_calls",
     "function_call",
+    "extra_content",
 )
 _BESIDE_REASONING_CONTENT = ("reasoning", "reasoning_details", "content", *_BESIDE_TEXT[3:])
 _BESIDE_REASONING = ("reasoning_content", "reasoning_details", "content", *_BESIDE_TEXT[3:])
-_BESIDE_CALLS = ("content", *_BESIDE_TEXT[:4])
+_BESIDE_CALLS = ("content", "extra_content", *_BESIDE_TEXT[:4])
 
 
 def plain_text(chunk: object) -> str | None:

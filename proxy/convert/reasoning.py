@@ -11,6 +11,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from proxy.convert.arguments import is_writable
 from proxy.convert.content_parts import string_in, text_of
 
 Form = Literal["reasoning_details", "reasoning_content", "reasoning"]
@@ -23,6 +24,9 @@ SIGNATURE_CHARS = 22
 
 KEPT_CHARS = 256 * 1024
 """Reasoning kept to compare spellings with; beyond it a second spelling counts as a copy."""
+_IN_BLOCKS = frozenset({"text", "summary", "signature", "data"})
+_PLAIN_TYPES = ("reasoning.text", "reasoning.encrypted", None)
+
 BATCH = 64
 """Fragments that are hashed together."""
 
@@ -36,6 +40,8 @@ class ReasoningPiece(NamedTuple):
     part: int | None = None
     """Number of the item this stretch belongs to; None where the spelling has no items."""
     data: str = ""
+    detail: Mapping[str, Any] | None = None
+    """What the item says beside all that, and must say again when it goes back."""
 
 
 def reasoning_pieces(source: Mapping[str, Any]) -> list[ReasoningPiece]:
@@ -61,15 +67,32 @@ def _detail_pieces(details: object) -> list[ReasoningPiece]:
 
 
 def _detail_piece(item: Mapping[str, Any]) -> ReasoningPiece:
+    detail = _detail_of(item)
     if item.get("type") == "reasoning.encrypted":
-        return ReasoningPiece("reasoning_details", "", data=string_in(item, "data"))
+        return ReasoningPiece("reasoning_details", "", data=string_in(item, "data"), detail=detail)
     number = item.get("index")
     return ReasoningPiece(
         "reasoning_details",
         string_in(item, "text") or string_in(item, "summary"),
         signature=string_in(item, "signature"),
         part=number if isinstance(number, int) else None,
+        detail=detail,
     )
+
+
+def _detail_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The members of ``item`` that no block has a place for; None where there are none.
+
+    The number is one of them only beside others: it tells the items of one answer apart.
+    """
+    detail = {
+        name: value
+        for name, value in item.items()
+        if name not in _IN_BLOCKS and value is not None and is_writable(value)
+    }
+    if detail.keys() <= {"type", "index"} and detail.get("type") in _PLAIN_TYPES:
+        return None
+    return detail
 
 
 class ReasoningForms:

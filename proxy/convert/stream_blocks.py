@@ -6,10 +6,12 @@ Rule: one block is open at a time, indexes are 0, 1, 2 and so on, a block's delt
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from proxy.convert import events
 from proxy.convert.events import Event
+from proxy.convert.private_state import pack_detail
 from proxy.convert.reasoning import ThinkingDigest
 
 Kind = Literal["text", "thinking", "tool_use"]
@@ -17,14 +19,28 @@ TEXT: Kind = "text"
 THINKING: Kind = "thinking"
 TOOL: Kind = "tool_use"
 
+_IDENTITY = frozenset({"id", "type"})
+"""Members by which an item of the upstream's reasoning differs from the one before it."""
+
 
 class BlockWriter:
     """The blocks of one reply. Events collect in ``out`` until somebody takes them.
 
-    With ``show_thinking=False`` thinking blocks have their signature but no text.
+    With ``show_thinking=False`` thinking blocks have no text; their signature carries it, so that
+    the upstream gets it back all the same.
     """
 
-    __slots__ = ("_digest", "_part", "_signature", "index", "kind", "out", "show_thinking")
+    __slots__ = (
+        "_detail",
+        "_digest",
+        "_hidden",
+        "_part",
+        "_signature",
+        "index",
+        "kind",
+        "out",
+        "show_thinking",
+    )
 
     def __init__(self, *, show_thinking: bool = True) -> None:
         self.out: list[Event] = []
@@ -36,6 +52,9 @@ class BlockWriter:
         self._digest = ThinkingDigest()
         self._signature = ""
         self._part: int | None = None
+        self._detail: Mapping[str, Any] | None = None
+        self._hidden: list[str] = []
+        """Text of the open thinking block that is not shown."""
 
     def take(self) -> list[Event]:
         """The events since the last call."""
@@ -54,12 +73,19 @@ class BlockWriter:
         self.out.append(events.block_start(self.index, events.text_block()))
         self.kind = TEXT
 
-    def thinking(self, text: str, signature: str = "", part: int | None = None) -> None:
+    def thinking(
+        self,
+        text: str,
+        signature: str = "",
+        part: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
         """Thinking, in the open thinking block or a new one.
 
         A signature completes a block; so does the next ``part`` (item) of the upstream's reasoning.
+        ``detail`` is what the upstream wants to hear again of this item.
         """
-        if self.kind is not THINKING or self._is_past(signature, part):
+        if self.kind is not THINKING or self._is_past(signature, part, detail):
             self.close()
             self.out.append(events.block_start(self.index, events.thinking_block()))
             self.kind = THINKING
@@ -68,6 +94,8 @@ class BlockWriter:
             self._part = part
         if signature:
             self._signature = signature
+        if detail:
+            self._detail = {**(self._detail or {}), **detail}
         if text:
             self.more_thinking(text)
 
@@ -76,6 +104,8 @@ class BlockWriter:
         self._digest.add(text)
         if self.show_thinking:
             self.out.append(events.thinking_delta(self.index, text))
+        else:
+            self._hidden.append(text)
 
     @property
     def unsigned(self) -> bool:
@@ -103,15 +133,33 @@ class BlockWriter:
         if self.kind is None:
             return
         if self.kind is THINKING:
-            signature = self._signature or self._digest.signature()
-            self.out.append(events.signature_delta(self.index, signature))
+            self.out.append(events.signature_delta(self.index, self._block_signature()))
             self._signature = ""
-            self._part = None
+            self._part = self._detail = None
+            self._hidden.clear()
         self._stop()
 
-    def _is_past(self, signature: str, part: int | None) -> bool:
+    def _block_signature(self) -> str:
+        """The upstream's own signature, ours, or one that carries what the block cannot show."""
+        if self._detail is None and not self._hidden:
+            return self._signature or self._digest.signature()
+        detail = dict(self._detail or {"type": "reasoning.text"})
+        if self._hidden:
+            detail["text"] = "".join(self._hidden)
+        if self._signature:
+            detail["signature"] = self._signature
+        return pack_detail(detail)
+
+    def _is_past(self, signature: str, part: int | None, detail: Mapping[str, Any] | None) -> bool:
         """True when the open thinking block is complete and this belongs to the next one."""
         if self._signature and signature != self._signature:
+            return True
+        held = self._detail
+        if (
+            held
+            and detail
+            and any(held.get(k, detail[k]) != detail[k] for k in _IDENTITY & detail.keys())
+        ):
             return True
         return part is not None and self._part is not None and part != self._part
 

@@ -70,6 +70,10 @@ class ToolCalls:
         self._nameless: set[ToolCall] = set()
         self._queue: deque[ToolCall] = deque()
         self._open: ToolCall | None = None
+        self._first: ToolCall | None = None
+        self._stateful = False
+        self._late: list[ToolCall] = []
+        """Closed calls whose private state came afterwards."""
         self.used = False
         """True once a ``tool_use`` block was opened."""
 
@@ -115,8 +119,22 @@ class ToolCalls:
     def end(self) -> None:
         """Settle; what never got a name is dropped with a warning."""
         self.settle()
+        for call in self._late:
+            self._write_state(call)
         if self._nameless:
             self._warnings["nameless_tool_call"] += len(self._nameless)
+
+    def adopt(self, state: Mapping[str, Any]) -> bool:
+        """Take private state that came beside the calls for that of the first one.
+
+        False where there is no call, or where the upstream itself said which state is whose. For
+        after the end.
+        """
+        if self._first is None or self._stateful:
+            return False
+        self._first.state = state
+        self._write_state(self._first)
+        return True
 
     def _call_of(self, fragment: ToolFragment) -> ToolCall | None:
         if fragment.place is not None:
@@ -203,6 +221,7 @@ class ToolCalls:
         name = self._reply.tool_names.get(call.name, call.name)
         self._blocks.start_tool(call.block_id, name)
         self._open = call
+        self._first = self._first or call
         self.used = True
         if call.unsent:
             self._blocks.arguments("".join(call.unsent))
@@ -222,13 +241,13 @@ class ToolCalls:
     def _keep_state(self, call: ToolCall, state: Mapping[str, Any]) -> None:
         if state == call.written_state:
             return
+        call.state = state
         if call.closed:
-            self._warnings["state_for_closed_call"] += 1
-        else:
-            call.state = state
+            self._late.append(call)
 
     def _write_state(self, call: ToolCall) -> None:
-        """Private state goes before its call, or after it when it came too late for that."""
+        """Private state goes before its call, or behind it when it came too late for that."""
         if call.state is not None:
             self._blocks.redacted(pack_tool_state(call.block_id, call.state))
             call.written_state, call.state = call.state, None
+            self._stateful = True

@@ -136,6 +136,8 @@ def _qwen_fields(wish: Wish, profile: Profile, drops: Drops) -> dict[str, Any]:
 
 def _toggle_fields(wish: Wish, profile: Profile, drops: Drops) -> dict[str, Any]:
     _note_effort(wish, drops)
+    if wish.budget is not None:
+        drops.drop("thinking.budget_tokens")
     if wish.kind == "absent":
         return {}
     return {"thinking": {"type": "disabled" if wish.kind == "off" else "enabled"}}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from proxy.convert.caching import carry_marker, single_text_content
-from proxy.convert.documents import document_to_parts, image_to_part, search_result_text
+from proxy.convert.documents import document_to_parts, image_to_part, search_result_to_part
 from proxy.convert.history import NO_OUTPUT
 from proxy.convert.parts import (
     Block,
@@ -92,7 +92,7 @@ def _image_to_parts(item: Block, context: TurnContext) -> list[Part]:
 
 
 def _search_result_to_parts(item: Block, context: TurnContext) -> list[Part]:
-    return [text_part(search_result_text(item))]
+    return [search_result_to_part(item, context)]
 
 
 def _reference_to_parts(item: Block, context: TurnContext) -> list[Part]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from proxy.convert.caching import carry_marker
-from proxy.convert.documents import document_to_parts, image_to_part, search_result_text
+from proxy.convert.documents import document_to_parts, image_to_part, search_result_to_part
 from proxy.convert.history import (
     CALLS,
     is_server_result,
@@ -90,7 +90,7 @@ def _image_to_parts(block: Block, context: TurnContext) -> list[Part]:
 
 
 def _search_result_to_parts(block: Block, context: TurnContext) -> list[Part]:
-    return [text_part(search_result_text(block))]
+    return [search_result_to_part(block, context)]
 
 
 def _compaction_to_parts(block: Block, context: TurnContext) -> list[Part]:

@@ -74,6 +74,11 @@ class Profile:
     forced_choice_stops_thinking: bool = False
     think_tags: bool = False
 
+    # Counting
+    count_endpoint: Literal["vllm", "moonshot"] | None = None
+    """Whose endpoint counts the tokens of messages: ``/tokenize`` or
+    ``/tokenizers/estimate-token-count``."""
+
     # Answers
     tool_args: Literal["stream", "buffer"] = "stream"
     stream_only: bool = False

@@ -11,7 +11,11 @@ MOONSHOT = Provider(
         "api.moonshot.ai": "/v1",
         "api.kimi.com": "/coding/v1",
     },
-    flags={"reasoning_history": "reasoning_content", "forced_choice_stops_thinking": True},
+    flags={
+        "reasoning_history": "reasoning_content",
+        "forced_choice_stops_thinking": True,
+        "count_endpoint": "moonshot",
+    },
     models=(
         # These answer 400 to any temperature or top_p but their own.
         rule(r"kimi-k2\.[5-9].*|kimi-k[3-9].*", no_sampling=True),

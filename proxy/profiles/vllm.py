@@ -10,5 +10,5 @@ from proxy.profiles.base import Provider
 VLLM = Provider(
     name="vllm",
     hosts={":8000": "/v1", ":30000": "/v1", "vllm": "/v1", "sglang": "/v1"},
-    flags={"prefill": "vllm", "top_k": True, "think_tags": True},
+    flags={"prefill": "vllm", "top_k": True, "think_tags": True, "count_endpoint": "vllm"},
 )

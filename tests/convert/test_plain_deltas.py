@@ -16,6 +16,7 @@ CALLS = [{"index": 0}]
         pytest.param(text("a"), "a", id="text"),
         pytest.param(chunk({"role": "assistant", "content": "a", "tool_calls": None}), "a", id="nulls"),
         pytest.param(chunk({"content": "a", "reasoning_details": []}), "a", id="empty list"),
+        pytest.param(chunk({"content": "a", "extra_content": {"x": 1}}), None, id="state"),
         pytest.param(chunk({"content": "a"}, usage=None), "a", id="no usage"),
         pytest.param(text(""), None, id="empty"),
         pytest.param(text(["a"]), None, id="parts"),

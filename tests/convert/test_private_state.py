@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.convert.private_state import pack_tool_state, unpack_tool_state
+from proxy.convert.private_state import (
+    pack_detail,
+    pack_message_state,
+    pack_tool_state,
+    unpack_detail,
+    unpack_message_state,
+    unpack_tool_state,
+)
 
 STATE = {"google": {"thought_signature": "Cq4B/+=="}}
 
@@ -30,3 +37,19 @@ def test_10_3_state_comes_back_as_it_went() -> None:
 )
 def test_10_3_what_is_not_ours_is_left_alone(data: str) -> None:
     assert unpack_tool_state(data) is None
+    assert unpack_message_state(data) is None
+    assert unpack_detail(data) is None
+
+
+def test_10_3_one_kind_of_state_is_not_taken_for_another() -> None:
+    detail = {"type": "reasoning.encrypted", "data": "X", "id": "rs_1"}
+    packed = [pack_tool_state("call_1", STATE), pack_message_state(STATE), pack_detail(detail)]
+    read = [
+        (unpack_tool_state(data), unpack_message_state(data), unpack_detail(data))
+        for data in packed
+    ]
+    assert read == [
+        (("call_1", STATE), None, None),
+        (None, STATE, None),
+        (None, None, detail),
+    ]

@@ -36,8 +36,30 @@ R: Form = "reasoning"
         ),
         pytest.param(
             {D: [{"type": "reasoning.summary", "summary": "s", "index": 2}]},
-            [ReasoningPiece(D, "s", part=2)],
+            [ReasoningPiece(D, "s", part=2, detail={"type": "reasoning.summary", "index": 2})],
             id="3 summary",
+        ),
+        pytest.param(
+            {
+                D: [
+                    {
+                        "type": "reasoning.encrypted",
+                        "data": "X",
+                        "id": "r",
+                        "format": "f",
+                        "n": None,
+                    }
+                ]
+            },
+            [
+                ReasoningPiece(
+                    D,
+                    "",
+                    data="X",
+                    detail={"type": "reasoning.encrypted", "id": "r", "format": "f"},
+                )
+            ],
+            id="10.3 what no block has a place for",
         ),
         pytest.param(
             {D: [{"type": "reasoning.text", "text": "t", "signature": "S"}]},

@@ -10,6 +10,7 @@ import pytest
 from anthropic.types import Message
 
 from proxy.convert.events_to_message import EventCollector
+from proxy.convert.private_state import pack_detail
 from proxy.convert.response import chat_to_message, empty_message, message_to_events
 from proxy.errors import UpstreamError
 from tests.convert.upstream_chunks import body, entry, reply, shape
@@ -206,7 +207,11 @@ def test_3_think_tags_in_a_whole_answer() -> None:
 @pytest.mark.parametrize(
     ("display", "content"),
     [
-        pytest.param("omit", [{**thinking("r"), "thinking": ""}, text("a")], id="1.4 omitted"),
+        pytest.param(
+            "omit",
+            [thinking("", pack_detail({"type": "reasoning.text", "text": "r"})), text("a")],
+            id="1.4 omitted, and carried by the signature",
+        ),
         pytest.param("discard", [text("a")], id="1.4 discarded"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from proxy.chunks import Signal
 from proxy.convert.events import Event
+from proxy.convert.private_state import pack_detail
 from proxy.convert.reply import ReplyContext
 from proxy.errors import Overloaded, UpstreamError, UpstreamTimeout
 from tests.convert.upstream_chunks import (
@@ -43,6 +44,11 @@ FIN = (text("t"), end())
 
 SIGNED = "signature_delta cp1.RUNJ5CLwUpcZHq0T4h09tS"
 """Of the thinking ``r``."""
+
+
+def summary(index: int) -> str:
+    """The signature of a summary: it is not to come back as the thoughts themselves."""
+    return f"signature_delta {pack_detail({'type': 'reasoning.summary', 'index': index})}"
 
 
 def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]:
@@ -456,8 +462,8 @@ def test_state_is_told() -> None:
         pytest.param(
             [details({"type": "reasoning.summary", "summary": "r", "index": 0}),
              details({"type": "reasoning.summary", "summary": "s", "index": 1}), end()],
-            ["0 thinking", "thinking_delta r", SIGNED, "0 stop", "1 thinking", "thinking_delta s",
-             signed("s"), "1 stop", "end end_turn"],
+            ["0 thinking", "thinking_delta r", summary(0), "0 stop", "1 thinking",
+             "thinking_delta s", summary(1), "1 stop", "end end_turn"],
             id="3 each item of reasoning_details is a block",
         ),
         pytest.param(
@@ -520,6 +526,7 @@ def test_whole_streams(chunks: list[object], expected: list[str]) -> None:
     assert body(translated(chunks)) == expected
 
 
+HIDDEN = {"type": "reasoning.text", "text": "r"}
 BOTH = chunk({"reasoning": "r", "reasoning_content": "r"})
 ALL = chunk(
     {
@@ -608,7 +615,7 @@ def test_content_seen(delta: dict[str, Any], seen: bool) -> None:
         ),
         pytest.param(
             {"thinking": "omit"},
-            ["0 thinking", SIGNED, "0 stop", "1 text"],
+            ["0 thinking", f"signature_delta {pack_detail(HIDDEN)}", "0 stop", "1 text"],
             id="1.4 display omitted keeps the signature",
         ),
         pytest.param({"thinking": "discard"}, ["0 text"], id="1.4 disabled discards it"),

@@ -368,9 +368,15 @@ def test_10_3_late_private_state_goes_after_its_call() -> None:
     ]
 
 
-def test_10_3_state_for_a_closed_call_is_noted() -> None:
+def test_10_3_state_for_a_closed_call_goes_to_the_end() -> None:
     late = {**entry(0), "extra_content": STATE}
-    stream = translator()
-    for item in (tool(0, "a", "f", "{}"), text("t"), tools(late), end()):
-        stream.feed(item)
-    assert dict(stream.warnings) == {"state_for_closed_call": 1}
+    chunks = [tool(0, "a", "f", "{}"), text("t"), tools(late), text("u"), end()]
+    assert body(translated(chunks))[3:] == [
+        "1 text",
+        "text_delta t",
+        "text_delta u",
+        "1 stop",
+        f"2 redacted_thinking {pack_tool_state('a', STATE)}",
+        "2 stop",
+        "end tool_use",
+    ]

@@ -176,19 +176,25 @@ STOPS = {"thinking_style": "toggle", "forced_choice_stops_thinking": True}
             FORCED, STOPS, {"type": "disabled"}, {}, id="10.4 also where it is on by default"
         ),
         pytest.param(FORCED | DISABLED, STOPS, {"type": "disabled"}, {}, id="10.4 it was off"),
-        pytest.param(FREE | ENABLED, STOPS, {"type": "enabled"}, {}, id="10.4 a free choice"),
+        pytest.param(
+            FREE | ENABLED,
+            STOPS,
+            {"type": "enabled"},
+            {"thinking.budget_tokens": "noted"},
+            id="10.4 a free choice",
+        ),
         pytest.param(
             FORCED | ENABLED,
             {"thinking_style": "toggle"},
             {"type": "enabled"},
-            {},
+            {"thinking.budget_tokens": "noted"},
             id="10.4 only where the upstream refuses both",
         ),
         pytest.param(
             FORCED | ENABLED,
             STOPS | {"tool_choice": "auto_only"},
             {"type": "enabled"},
-            {"tool_choice": "noted"},
+            {"tool_choice": "noted", "thinking.budget_tokens": "noted"},
             id="10.4 a choice that is not sent forces nothing",
         ),
     ],

@@ -11,6 +11,7 @@ HOST = "api.moonshot.cn"
 EVERY_MODEL = {
     "reasoning_history": "reasoning_content",
     "forced_choice_stops_thinking": True,
+    "count_endpoint": "moonshot",
 }
 
 

@@ -7,7 +7,12 @@ import pytest
 from proxy.profiles import base_path_for, profile_for
 from tests.profiles.differences import differences
 
-EVERY_MODEL = {"prefill": "vllm", "top_k": True, "think_tags": True}
+EVERY_MODEL = {
+    "prefill": "vllm",
+    "top_k": True,
+    "think_tags": True,
+    "count_endpoint": "vllm",
+}
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "10.0.0.5:30000", "vllm", "sglang:9000"])
