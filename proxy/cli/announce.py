@@ -5,13 +5,14 @@ Rule: text from values; the callers decide where it goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
-from config.registry import environment_provider, mode
+from config.registry import mode, registry_in_force
 from config.settings import Settings
 from config.urls import without_query
 
+MODELS_SHOWN = 5
 FILES_OF_ITS_OWN = 100
 """Open files of a worker besides two for each request."""
 
@@ -22,16 +23,23 @@ def ready_line(settings: Settings, addresses: Iterable[str]) -> str:
 
 
 def summary(settings: Settings) -> str:
-    """``mode: fixed | upstream: URL | models: BIG, SMALL``."""
-    provider = environment_provider(settings)
-    tiers = (settings.big_model, settings.middle_model, settings.small_model)
-    return " | ".join(
-        (
-            f"mode: {mode((provider,))}",
-            f"upstream: {without_query(provider.base_url)}",
-            f"models: {', '.join(dict.fromkeys(tiers))}",
-        )
-    )
+    """``mode: fixed | upstream: URL | models: BIG, SMALL``; of a registry file its providers and
+    its first models."""
+    registry = registry_in_force(settings)
+    if registry.from_file:
+        upstream = f"upstreams: {', '.join(provider.name for provider in registry.providers)}"
+        models = _first_few([model.id for model in registry.models])
+    else:
+        upstream = f"upstream: {without_query(settings.openai_base_url)}"
+        tiers = (settings.big_model, settings.middle_model, settings.small_model)
+        models = ", ".join(dict.fromkeys(tiers))
+    return f"mode: {mode(registry.providers)} | {upstream} | models: {models}"
+
+
+def _first_few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MODELS_SHOWN])
+    more = len(names) - MODELS_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown or "those of the upstream"
 
 
 def start_warnings(settings: Settings, *, open_files: int | None = None) -> tuple[str, ...]:
@@ -40,15 +48,16 @@ def start_warnings(settings: Settings, *, open_files: int | None = None) -> tupl
     ``open_files`` is how many files the process may open.
     """
     warnings = list(settings.warnings)
-    has_key = settings.openai_api_key is not None
+    registry = registry_in_force(settings)
+    has_key = any(provider.api_keys for provider in registry.providers)
+    key = "the registry's keys" if registry.from_file else "OPENAI_API_KEY"
     if settings.auth_keys and not has_key:
         warnings.append(
-            "CLAUDE_PROXY_AUTH_KEY is ignored: without OPENAI_API_KEY "
-            "each client's own key goes upstream"
+            f"CLAUDE_PROXY_AUTH_KEY is ignored: without {key} each client's own key goes upstream"
         )
     if has_key and not settings.auth_keys and not is_loopback(settings.host):
         warnings.append(
-            f"whoever reaches {settings.host}:{settings.port} can spend OPENAI_API_KEY: "
+            f"whoever reaches {settings.host}:{settings.port} can spend {key}: "
             "set CLAUDE_PROXY_AUTH_KEY, or listen on 127.0.0.1"
         )
     needed = 2 * settings.worker_connections + FILES_OF_ITS_OWN

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from config.registry import registry_in_force
 from config.settings import Settings
 from proxy.cli.server_urls import client_url
 
@@ -63,7 +64,7 @@ def client_settings(
 
 
 def _key(settings: Settings) -> str:
-    if settings.openai_api_key is None:
+    if not any(provider.api_keys for provider in registry_in_force(settings).providers):
         return YOUR_KEY
     return settings.auth_keys[0] if settings.auth_keys else ANY_KEY
 

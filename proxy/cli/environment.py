@@ -15,9 +15,11 @@ from dotenv import dotenv_values
 
 from config.errors import ConfigError
 from config.explain import Explained, explain_settings
+from config.registry import registry_in_force
 from config.settings import Settings, load_settings
 from config.sources import Checks
 from config.variables import VARIABLES
+from proxy.routing import Router
 from proxy.tokens.encodings import ENCODING_NAMES, encoding_for
 
 DOTENV = Path(".env")
@@ -51,7 +53,10 @@ def current_settings(arguments: Mapping[str, object] | None = None) -> Settings:
     Raises ``ConfigError``.
     """
     environ, dotenv = operator_variables()
-    return load_settings(environ, dotenv=dotenv, arguments=arguments, checks=CHECKS)
+    settings = load_settings(environ, dotenv=dotenv, arguments=arguments, checks=CHECKS)
+    # A registry's profile flags, encodings and routes: refused here, before any worker starts.
+    Router(settings, registry_in_force(settings))
+    return settings
 
 
 def put_in_force(settings: Settings) -> None:

@@ -21,10 +21,13 @@ from proxy.app import create_app
 from proxy.cli.announce import start_warnings, summary
 from proxy.cli.claude_code import ClientSettingsError, show_or_write
 from proxy.cli.demo import demo
+from proxy.cli.doctor import NoAnswer, doctor
 from proxy.cli.environment import current_settings, explained_settings
 from proxy.cli.process import CannotStart
 from proxy.cli.serve import serve
 
+CHOICES = ("host", "port", "workers", "config")
+"""Settings that are options too."""
 BAD_USAGE = 2
 REFUSED = 1
 
@@ -37,14 +40,14 @@ client's own key does. --print-config shows all of them."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code where nothing exits by itself."""
     options = _parser().parse_args(arguments)
-    chosen = {name: getattr(options, name, None) for name in ("host", "port", "workers")}
+    chosen = {name: getattr(options, name, None) for name in CHOICES}
     command: Callable[[argparse.Namespace, Mapping[str, object]], None] = options.command
     try:
         command(options, chosen)
         sys.stdout.flush()
     except ConfigError as error:
         return _complain(str(error), BAD_USAGE)
-    except (CannotStart, ClientSettingsError) as error:
+    except (CannotStart, ClientSettingsError, NoAnswer) as error:
         return _complain(str(error), REFUSED)
     except KeyboardInterrupt:
         return 130
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(command=_serve)
     _add_address(parser)
+    _add_config(parser)
     parser.add_argument("--check", action="store_true", help="validate the settings and exit")
     parser.add_argument(
         "--print-config",
@@ -80,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name")
     _add_demo(commands)
     _add_claude_code(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -89,6 +94,12 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
     add("--host", help="address to listen on (default: 0.0.0.0)")
     add("--port", help="port to listen on (default: 8085)")
     add("--workers", metavar="N", help="worker processes (default: 4, or fewer cores)")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE", default=argparse.SUPPRESS, help="registry file (YAML or JSON)"
+    )
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -115,6 +126,23 @@ def _add_claude_code(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         action="store_true",
         help="merge them into ~/.claude/settings.json; the old file is kept as a backup",
     )
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="find out what the upstream can do, and the profile flags that follow",
+        description="Ask the upstream some short questions; costs a few thousand tokens a model.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=_doctor)
+    _add_config(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model", metavar="ID", help="model as clients name it (default: BIG_MODEL)"
+    )
+    which.add_argument("--all", action="store_true", help="every model that is configured")
+    parser.add_argument("--key", help="key to send where the provider has none of its own")
 
 
 def _serve(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
@@ -144,3 +172,8 @@ def _check(chosen: Mapping[str, object]) -> None:
 
 def _claude_code(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
     show_or_write(current_settings(chosen), url=options.url, key=options.key, write=options.write)
+
+
+def _doctor(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
+    model = None if options.all else options.model or ""
+    doctor(current_settings(chosen), model=model, key=options.key)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from config.registry import Model, Provider, Registry
 from config.settings import Settings
-from proxy.cli.announce import is_loopback, ready_line, start_warnings
+from proxy.cli.announce import is_loopback, ready_line, start_warnings, summary
 
 
 def test_ready_line() -> None:
@@ -24,6 +27,40 @@ def test_ready_line() -> None:
 def test_ready_line_in_passthrough_on_two_addresses() -> None:
     line = ready_line(Settings(), ["http://a:1", "http://b:2"])
     assert line.startswith("Listening on http://a:1, http://b:2 | mode: passthrough | ")
+
+
+ONE = Provider("one", "https://one.test/v1", ("secret",))
+TWO = Provider("two", "https://two.test/v1")
+
+
+def with_registry(*providers: Provider, models: int = 0, **changes: Any) -> Settings:
+    listed = tuple(Model(f"m{n}", f"m{n}", providers[0]) for n in range(models))
+    registry = Registry(providers, providers[0], models=listed, from_file=True)
+    return Settings(registry=registry, **changes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param(
+            with_registry(ONE, TWO, models=2),
+            "mode: mixed | upstreams: one, two | models: m0, m1",
+            id="providers and models",
+        ),
+        pytest.param(
+            with_registry(ONE, models=8),
+            "mode: fixed | upstreams: one | models: m0, m1, m2, m3, m4 and 3 more",
+            id="many models",
+        ),
+        pytest.param(
+            with_registry(TWO),
+            "mode: passthrough | upstreams: two | models: those of the upstream",
+            id="no models",
+        ),
+    ],
+)
+def test_summary_of_a_registry(settings: Settings, expected: str) -> None:
+    assert summary(settings) == expected
 
 
 @pytest.mark.parametrize(
@@ -52,6 +89,18 @@ def test_ready_line_in_passthrough_on_two_addresses() -> None:
             119,
             ["10 connections a worker need 120 open files, and only 119 are allowed"],
             id="too few files",
+        ),
+        pytest.param(
+            with_registry(TWO, ONE),
+            None,
+            ["whoever reaches 0.0.0.0:8085 can spend the registry's keys"],
+            id="keys of a registry",
+        ),
+        pytest.param(
+            with_registry(TWO, auth_keys=("a",)),
+            None,
+            ["CLAUDE_PROXY_AUTH_KEY is ignored: without the registry's keys"],
+            id="an auth key beside a registry without keys",
         ),
         pytest.param(Settings(warnings=("PORT",)), None, ["PORT"], id="those of the settings"),
     ],

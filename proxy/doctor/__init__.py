@@ -1,0 +1,1 @@
+"""What an upstream can do, found out by asking it (``claude-proxy doctor``)."""
