@@ -55,17 +55,24 @@ def check_client(headers: Mapping[str, str], auth_keys: Sequence[str]) -> None:
 
 
 def upstream_key(
-    headers: Mapping[str, str], *, provider_key: str | None, auth_keys: Sequence[str]
+    headers: Mapping[str, str],
+    *,
+    provider_key: str | None,
+    auth_keys: Sequence[str],
+    dynamic: bool = False,
 ) -> str | None:
     """The one key that goes upstream; None where the upstream gets no credential.
 
     ``provider_key`` is the server's own (fixed-key mode). Without it the client's own key is passed
     through, ``x-api-key`` before ``Authorization``; a client that shows only this proxy's auth key
-    has none to pass. Raises ``AuthenticationFailed`` when a passthrough client sent no key at all.
+    has none to pass. On ``dynamic`` routes it is ``Authorization`` that wins. Raises
+    ``AuthenticationFailed`` when a passthrough client sent no key at all.
     """
     if provider_key is not None:
         return provider_key
     keys = client_keys(headers)
+    if dynamic:
+        keys = keys[::-1]
     own = [key for key in keys if not holds_auth_key((key,), auth_keys)]
     if own:
         return own[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,19 +18,23 @@ import orjson
 from config.registry import Provider
 from config.settings import Settings
 from proxy import __version__
+from proxy.breaker import Outcome
 from proxy.convert.output_limit import OutputLimits, resolve_max_tokens
 from proxy.convert.pdf_text import pdf_to_text
 from proxy.convert.request import ChatRequest, message_request_to_chat
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.exchange import Exchange
+from proxy.failover import Candidate
 from proxy.failures import failure_from_answer
 from proxy.healing import LearnedFlags, as_yaml, heal
 from proxy.logs import AccessRecord
 from proxy.offload import run_off_loop
 from proxy.profiles import credential_header, overridden
 from proxy.profiles.base import Profile
+from proxy.registered import check_input, with_registered, with_temperature
 from proxy.routing import Route
-from proxy.tokens import RequestEstimate
+from proxy.tokens import RequestEstimate, cheap_estimate
+from proxy.tokens.estimate import BYTES_PER_TOKEN
 from proxy.upstream.decode import load_json
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
@@ -59,6 +63,24 @@ class Call:
     record: AccessRecord
     answer_headers: dict[str, str]
     """Headers for the client that come from the upstream's answer or from the conversion."""
+    candidates: Sequence[Candidate[Route]]
+    """The route and those that may answer in its place, in this order."""
+    client_for: Callable[[Provider], UpstreamClient]
+    deadline: float
+    """Moment of the monotonic clock after which nothing more is tried."""
+
+    outcome: Outcome | None = None
+    """Told how the present attempt ended."""
+
+    def take(self, route: Route, key: str | None, outcome: Outcome) -> None:
+        """Go on by ``route`` with ``key``; nothing of an earlier attempt reaches the client."""
+        if route is not self.route:
+            self.route = route
+            self.client = self.client_for(route.provider)
+            note_route(self.record, route)
+        self.key, self.outcome = key, outcome
+        self.answer_headers.clear()
+        self.record.dropped = ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -66,7 +88,18 @@ class Call:
 
     @property
     def first_byte_seconds(self) -> float:
-        return self.route.profile.first_byte_timeout or self.settings.first_byte_timeout
+        """Longest wait for the answer: the operator's word on this provider, then its profile's."""
+        route = self.route
+        return (
+            route.provider.timeout_seconds
+            or route.profile.first_byte_timeout
+            or self.settings.first_byte_timeout
+        )
+
+    @property
+    def silence_seconds(self) -> float:
+        """Longest silence between two reads of a stream."""
+        return self.route.provider.timeout_seconds or self.settings.request_timeout
 
     def profile(self) -> Profile:
         """The route's profile with what was learned of this upstream and model."""
@@ -79,18 +112,26 @@ class Call:
             minimum=self.settings.min_tokens_limit,
             maximum=self.settings.max_tokens_limit,
         )
-        return resolve_max_tokens(self.request.get("max_tokens"), limits, profile.max_output)
+        model = self.route.registered
+        return resolve_max_tokens(
+            self.request.get("max_tokens"),
+            limits,
+            model.max_tokens if model else None,
+            profile.max_output,
+        )
 
     def convert(self, profile: Profile) -> ChatRequest:
         """The Chat Completions request for ``profile``; raises ``InvalidRequest``."""
+        route = self.route
         chat = message_request_to_chat(
-            self.request,
+            with_temperature(self.request, route.registered),
             profile,
-            model=self.route.model,
+            model=route.model,
             max_tokens=self.max_tokens(profile),
             secrets=self.secrets,
             read_pdf=read_pdf,
         )
+        chat = with_registered(chat, self.request, route.registered, profile)
         self._note_dropped(chat)
         return chat
 
@@ -103,8 +144,10 @@ class Call:
     def post(self, chat: ChatRequest) -> UpstreamResponse:
         """Send ``chat``; the head of a 2xx answer has been read when this returns.
 
-        Raises ``UpstreamError`` for any other answer, ``UpstreamTimeout``, ``ClientGone``.
+        Raises ``InvalidRequest`` for a prompt above the model's registered limit, ``UpstreamError``
+        for any other answer, ``UpstreamTimeout``, ``ClientGone``.
         """
+        check_input(chat.body, self.route.encoding, self.route.registered)
         seconds = self.first_byte_seconds
         self.exchange.limit(seconds, f"the upstream did not answer within {seconds:g} s")
         body = encoded(chat.body)
@@ -124,6 +167,13 @@ class Call:
             self.answer_headers["x-claude-proxy-dropped"] = self.record.dropped
 
 
+def note_route(record: AccessRecord, route: Route) -> None:
+    """What log and statistics tell of where a request goes."""
+    record.upstream_model = route.model
+    record.provider = route.provider.name
+    record.price = None if route.registered is None else route.registered.price
+
+
 def learned_profile(route: Route, learned: LearnedFlags) -> Profile:
     """The profile of ``route`` with what was learned of its upstream and model."""
     flags = learned.flags_for(route.chat_url, route.model)
@@ -133,6 +183,16 @@ def learned_profile(route: Route, learned: LearnedFlags) -> Profile:
 def read_pdf(file: bytes) -> str | None:
     """The text of a PDF; extraction takes seconds for a long one."""
     return run_off_loop(pdf_to_text, file)
+
+
+def request_estimate(request: Mapping[str, Any]) -> int:
+    """Input tokens of a Messages request before its upstream is known, cheaply."""
+    try:
+        chat = message_request_to_chat(request, Profile(), model="", max_tokens=None)
+    except InvalidRequest:
+        # Only a native upstream takes it.
+        return len(encoded(request)) // BYTES_PER_TOKEN
+    return cheap_estimate(chat.body)
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -213,6 +273,7 @@ def with_healing(call: Call, attempt: Callable[[ChatRequest], T]) -> T:
         try:
             result = attempt(chat)
         except UpstreamError as error:
+            last_try = last_try or time.monotonic() >= call.deadline
             flags = {} if last_try else heal(profile, chat.body, error, healed=learned)
             if not flags:
                 raise

@@ -117,8 +117,11 @@ class UpstreamError(ProxyError):
     ``status`` is the status for the client. ``upstream_status`` is what the upstream answered (None
     without an HTTP answer), ``code`` and ``param`` come from its error object, ``text`` is its own
     message before any rewording: healing reads these. ``quoted`` tells that the words are the
-    upstream's, which may repeat what it was sent; without ``text`` they are ours.
+    upstream's, which may repeat what it was sent; without ``text`` they are ours. ``unanswered``
+    tells that no byte of an answer came.
     """
+
+    unanswered = False
 
     def __init__(
         self,
@@ -145,6 +148,21 @@ class UpstreamTimeout(UpstreamError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, status=504)
+
+
+class RequestTimeout(UpstreamTimeout):
+    """The limit of the whole request is over: nothing more may be tried for it."""
+
+
+class NativeRefusal(UpstreamError):
+    """A native upstream's own error object, which the client gets as it is.
+
+    ``body`` is its bytes, ``answer_headers`` go with them; ``status`` is the upstream's
+    (docs/protocol.md section 8).
+    """
+
+    body: bytes = b""
+    answer_headers: Mapping[str, str] = {}
 
 
 class ClientGone(ProxyError):

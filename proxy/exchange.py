@@ -21,7 +21,7 @@ import gevent
 from gevent.hub import Waiter
 from gevent.monkey import get_original
 
-from proxy.errors import ClientGone, ProxyError, UpstreamTimeout
+from proxy.errors import ClientGone, ProxyError, RequestTimeout, UpstreamTimeout
 
 SWEEP_SECONDS = 0.25
 PING_SECONDS = 15.0
@@ -110,7 +110,7 @@ class Exchange:
         if wake is Wake.GONE:
             return ClientGone("the client closed the connection")
         if wake is Wake.TOTAL:
-            return UpstreamTimeout(f"the request took longer than {self._total_seconds:g} s")
+            return RequestTimeout(f"the request took longer than {self._total_seconds:g} s")
         return UpstreamTimeout(self._limit_text)
 
     def wait(self, fileno: int, until: float | None = None) -> Wake:
@@ -152,6 +152,20 @@ class Exchange:
             raise self.timed_out(interruption.wake) from None
         finally:
             self._greenlet = None
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next attempt; raises ``ClientGone`` or ``UpstreamTimeout``."""
+        self.limit(None)
+        self.run(gevent.sleep, seconds)
+
+    def raise_if_gone(self) -> None:
+        """Raise ``ClientGone`` where the client closed its side, without waiting for the sweep."""
+        if not self.gone and self.client is not None:
+            poll = get_original("select", "poll")()
+            poll.register(self.client.fileno(), _HANGUP)
+            self.gone = bool(poll.poll(0))
+        if self.gone:
+            raise self.timed_out(Wake.GONE)
 
     def check(self, now: float, gone: bool) -> None:
         """Called by the watch: wake or interrupt the request when something is due."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
-from config.registry import environment_provider
+from config.registry import Price, environment_provider, registry_in_force
 from config.settings import Settings
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures import mask_secrets
@@ -49,6 +49,8 @@ class AccessRecord:
     usage: Mapping[str, Any] | None = None
     estimated: bool = False
     dropped: str = ""
+    price: Price | None = None
+    """What the model's tokens cost, where that is registered."""
     oddities: str = ""
     """What was odd in the upstream's stream, such as ``undecodable=2``."""
     quiet: bool = False
@@ -240,7 +242,8 @@ class _NoTokenLine(logging.Filter):
 
 def logging_config(settings: Settings) -> dict[str, Any]:
     """A ``logging.config.dictConfig`` for gunicorn's master and workers alike."""
-    secrets = (*environment_provider(settings).secrets, *settings.auth_keys)
+    providers = (environment_provider(settings), *registry_in_force(settings).providers)
+    secrets = (*(key for provider in providers for key in provider.secrets), *settings.auth_keys)
     json_lines = settings.log_format == "json"
     handler: dict[str, Any] = {
         "class": "logging.StreamHandler",

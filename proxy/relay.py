@@ -42,6 +42,8 @@ def local_answer(call: Call) -> dict[str, Any] | None:
     profile = call.profile()
     if call.max_tokens(profile) != 0:
         return None
+    if call.outcome is not None:
+        call.outcome.tell(None, time.monotonic())
     estimate = call.estimate(call.convert(profile))
     tokens = estimate.count_input() if estimate else 0
     return empty_message(call.request["model"], stop_reason="max_tokens", input_tokens=tokens)

@@ -16,7 +16,7 @@ from proxy.call import MAX_ANSWER_BYTES, Call, with_healing
 from proxy.convert.request import ChatRequest
 from proxy.convert.response import message_to_events
 from proxy.convert.stream import StreamTranslator
-from proxy.errors import ClientGone, ProxyError, UpstreamError
+from proxy.errors import ClientGone, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.exchange import Wake
 from proxy.failures import client_headers
 from proxy.logs import StreamPreview, error_words, log_body
@@ -144,6 +144,8 @@ class ReplyStream:
             if translator.error is not None:
                 raise translator.error
             self._first += translator.start()
+            if self._call.outcome is not None:
+                self._call.outcome.open_ended = True
         return None
 
     def close(self) -> None:
@@ -152,8 +154,17 @@ class ReplyStream:
         # garbage collection.
         self._pieces.close()
         self._response.close()
+        self._tell_outcome()
         self._record()
         self._done()
+
+    def _tell_outcome(self) -> None:
+        """Whether a provider from which nothing had come when the stream began is alive."""
+        if self._call.outcome is None:
+            return
+        silent = type(self._translator.error) is UpstreamTimeout
+        failed = False if self._translator.content_seen else True if silent else None
+        self._call.outcome.tell(failed, monotonic())
 
     def _pump(self) -> Generator[bytes]:
         self._exchange.pings = True
@@ -204,7 +215,7 @@ class ReplyStream:
         elif translator.finishing:
             self._exchange.limit(SETTLE_SECONDS)
         elif translator.content_seen:
-            seconds = self._call.settings.request_timeout
+            seconds = self._call.silence_seconds
             self._exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
         return events
 

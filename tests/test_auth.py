@@ -89,6 +89,21 @@ def test_upstream_key(
     assert upstream_key(headers, provider_key=provider_key, auth_keys=auth_keys) == sent
 
 
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        pytest.param({"x-api-key": "a", "authorization": "Bearer b"}, "b", id="both"),
+        pytest.param({"x-api-key": "a"}, "a", id="else x-api-key"),
+        pytest.param({"x-api-key": "auth", "authorization": "Bearer b"}, "b", id="auth key"),
+        pytest.param({"x-api-key": "a", "authorization": "Bearer auth"}, "a", id="as a bearer"),
+        pytest.param({"x-api-key": "auth"}, None, id="only the auth key: none"),
+    ],
+)
+def test_on_dynamic_routes_authorization_wins(headers: dict[str, str], sent: str | None) -> None:
+    key = upstream_key(headers, provider_key=None, auth_keys=("auth",), dynamic=True)
+    assert key == sent
+
+
 def test_passthrough_without_any_key_is_refused() -> None:
     with pytest.raises(AuthenticationFailed, match="sent on to the upstream"):
         upstream_key({}, provider_key=None, auth_keys=())

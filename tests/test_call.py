@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from config.registry import environment_provider
+from config.registry import environment_registry
 from config.settings import Settings
 from proxy.call import Call
 from proxy.exchange import Exchange
@@ -21,7 +21,7 @@ SETTINGS = Settings(openai_base_url="https://x.test/v1", openai_api_key="k", fir
 
 def route(**flags: Any) -> Route:
     """A route to an upstream whose profile has ``flags``."""
-    found = Router(SETTINGS, environment_provider(SETTINGS)).resolve("some-model")
+    found = Router(SETTINGS, environment_registry(SETTINGS)).resolve("some-model")
     return replace(found, profile=Profile(**flags))
 
 
@@ -36,6 +36,9 @@ def call(route: Route, learned: LearnedFlags | None = None) -> Call:
         exchange=Exchange(),
         record=AccessRecord("req_1", "req_1", "POST", "/v1/messages"),
         answer_headers={},
+        candidates=(),
+        client_for=cast(Any, None),
+        deadline=0.0,
     )
 
 

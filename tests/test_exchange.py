@@ -207,6 +207,31 @@ def test_run_is_broken_off_at_its_limit(watch: Watch) -> None:
     watch.leave(exchange)
 
 
+def test_edge_70_a_pause_ends_when_the_client_leaves(watch: Watch, client: Pair) -> None:
+    ours, theirs = client
+    exchange = Exchange()
+    watch.enter(exchange, ours)
+    exchange.limit(0.01, "of the attempt before")
+    exchange.pause(0.4)
+    gevent.spawn_later(0.05, theirs.close)
+    with pytest.raises(ClientGone):
+        exchange.pause(30)
+    watch.leave(exchange)
+
+
+def test_edge_70_a_client_that_left_is_noticed_between_two_sweeps(
+    watch: Watch, client: Pair
+) -> None:
+    ours, theirs = client
+    exchange = Exchange()
+    watch.enter(exchange, ours)
+    exchange.raise_if_gone()
+    theirs.close()
+    with pytest.raises(ClientGone):
+        exchange.raise_if_gone()
+    watch.leave(exchange)
+
+
 def test_nothing_is_thrown_into_a_request_that_is_not_inside_run(watch: Watch) -> None:
     exchange = Exchange()
     watch.enter(exchange)

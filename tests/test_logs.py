@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from config.registry import Provider, Registry
 from config.settings import Settings
 from proxy.errors import InvalidRequest, ProxyError, UpstreamError
 from proxy.logs import AccessRecord, body_preview, error_words, log_access, logging_config
@@ -199,3 +200,16 @@ def test_a_log_file(tmp_path: Any) -> None:
 )
 def test_an_upstreams_words_may_hold_the_prompt(error: ProxyError, words: str) -> None:
     assert error_words(error) == words
+
+
+@pytest.mark.usefixtures("restored")
+def test_no_key_of_a_registered_provider() -> None:
+    provider = Provider(
+        "one", "https://one.test/v1", api_keys=("first-of-two-keys", "second-of-two-keys")
+    )
+    settings = Settings(registry=Registry((provider,), provider))
+    (line,) = written(
+        settings,
+        lambda: logging.getLogger("proxy.test").info("first-of-two-keys second-of-two-keys"),
+    )
+    assert line.endswith(": *** ***")

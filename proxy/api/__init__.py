@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from proxy.api import connection, health, messages, models, service, tokens
+from proxy.api import connection, dry_run, health, messages, models, service, stats, tokens
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     messages.bp,
+    dry_run.bp,
     tokens.bp,
     models.bp,
     health.bp,
     connection.bp,
+    stats.bp,
     service.bp,
 )

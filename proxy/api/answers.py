@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from time import monotonic
 from typing import Any
 
 import orjson
 from flask import Response, request
 
-from config.registry import Provider
 from proxy import sse
-from proxy.api.context import credential_headers, record, runtime
-from proxy.auth import upstream_key
-from proxy.call import Call
+from proxy.api.candidates import candidates_for
+from proxy.api.context import record, runtime
+from proxy.attempts import with_failover
+from proxy.call import Call, note_route
 from proxy.exchange import Exchange
-from proxy.logs import log_access, log_body
+from proxy.logs import log_body
 from proxy.relay import relay_message
 from proxy.reply_stream import open_reply
 from proxy.routing import Route
+
+ROUTE_HEADER = "x-claude-proxy-route"
+"""Names the route of an answer: ``PROVIDER/MODEL;reason=REASON``."""
 
 
 def json_response(body: object, status: int = 200) -> Response:
@@ -30,26 +34,22 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
     """The call for a validated request; raises ``AuthenticationFailed`` without a key to send."""
     shared, access = runtime(), record()
     access.client_model = message_request["model"]
-    access.upstream_model = route.model
-    access.provider = route.provider.name
+    note_route(access, route)
     access.stream = message_request.get("stream") is True
+    candidates = candidates_for(route)
     return Call(
         request=message_request,
         route=route,
-        key=credential(route.provider),
+        key=candidates[0].keys.keys[0],
         settings=shared.settings,
-        client=shared.client,
+        client=shared.clients.for_provider(route.provider),
         learned=shared.learned,
         exchange=Exchange(shared.settings.total_timeout),
         record=access,
         answer_headers={},
-    )
-
-
-def credential(provider: Provider) -> str | None:
-    """The key that goes to ``provider`` (docs/features.md "Modes and authentication")."""
-    return upstream_key(
-        credential_headers(), provider_key=provider.api_key, auth_keys=runtime().settings.auth_keys
+        candidates=candidates,
+        client_for=shared.clients.for_provider,
+        deadline=monotonic() + shared.settings.failover_deadline,
     )
 
 
@@ -64,36 +64,41 @@ def watched(exchange: Exchange) -> Iterator[None]:
         watch.leave(exchange)
 
 
-def message_response(call: Call) -> Response:
-    """The whole message that answers ``call``."""
-    with watched(call.exchange):
-        message = relay_message(call)
-    response = json_response(message)
-    response.headers.update(call.answer_headers)
-    shown = call.settings.log_body_max_chars
-    log_body("answer body", call.record.request_id, response.data, shown)
-    return response
+def answered(call: Call, attempt: Callable[[], Response]) -> Response:
+    """What ``attempt`` returns for the first of the call's routes and keys that is not refused.
 
-
-def stream_response(call: Call) -> Response:
-    """The event stream that answers ``call``, its first events at hand."""
+    A streamed response goes on being watched until it calls what ``end_of`` gave it.
+    """
     watch = runtime().watch
     with ExitStack() as unless_streaming:
         watch.enter(call.exchange, request.environ.get("gunicorn.socket"))
         unless_streaming.callback(watch.leave, call.exchange)
-        body = open_reply(call, _end_of(call))
-        unless_streaming.pop_all()
-    response = Response(body, direct_passthrough=True)
-    response.headers.update(sse.HEADERS)
+        response = with_failover(call, attempt)
+        if response.is_streamed:
+            unless_streaming.pop_all()
     response.headers.update(call.answer_headers)
+    response.headers[ROUTE_HEADER] = call.route.header
+    shown = call.settings.log_body_max_chars
+    if shown and not response.is_streamed:
+        log_body("answer body", call.record.request_id, response.data, shown)
     return response
 
 
-def _end_of(call: Call) -> Callable[[], None]:
-    watch = runtime().watch
+def chat_response(call: Call) -> Response:
+    """The converted answer to ``call``: the whole message, or its first events at hand."""
+    if not call.request.get("stream"):
+        return json_response(relay_message(call))
+    response = Response(open_reply(call, end_of(call)), direct_passthrough=True)
+    response.headers.update(sse.HEADERS)
+    return response
+
+
+def end_of(call: Call) -> Callable[[], None]:
+    """What a streamed answer calls when it is over."""
+    shared = runtime()
 
     def ended() -> None:
-        watch.leave(call.exchange)
-        log_access(call.record)
+        shared.watch.leave(call.exchange)
+        shared.account(call.record)
 
     return ended

@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response, request
 
 from proxy.api.answers import begin_call, json_response, watched
-from proxy.api.context import record, runtime
+from proxy.api.context import credential_headers, record, runtime
+from proxy.call import Call, decoded
+from proxy.direct_call import Sent, message_call
 from proxy.errors import ProxyError
 from proxy.logs import error_words
 from proxy.relay import relay_message
+from proxy.relay_direct import open_direct
 
 bp = Blueprint("connection", __name__)
 
@@ -31,7 +35,7 @@ HINTS = {
 
 @bp.get("/test-connection")
 def test_connection() -> Response:
-    """``?model=ID`` probes one model, ``?all=1`` every configured one, else the small one."""
+    """``?model=ID`` probes one model, ``?all=1`` every registered one, else the small one."""
     results = [_probe(model) for model in _models()]
     failed = any(result["status"] == "failed" for result in results)
     if len(results) == 1:
@@ -43,9 +47,10 @@ def test_connection() -> Response:
 
 
 def _models() -> list[str]:
-    tiers = runtime().router.tiers
+    registered, tiers = runtime().registry.models, runtime().router.tiers
     if request.args.get("all", "") not in ("", "0", "false"):
-        return list(dict.fromkeys((tiers.big, tiers.middle, tiers.small)))
+        names = [model.id for model in registered] or [tiers.big, tiers.middle, tiers.small]
+        return list(dict.fromkeys(names))
     return [request.args.get("model") or tiers.small]
 
 
@@ -59,7 +64,7 @@ def _probe(model: str) -> dict[str, Any]:
     try:
         call = begin_call(probe, runtime().router.resolve(model))
         with watched(call.exchange):
-            message = relay_message(call)
+            usage = _ask(call, probe)
     except ProxyError as error:
         record().error = error_words(error)
         return {
@@ -75,5 +80,16 @@ def _probe(model: str) -> dict[str, Any]:
         "model_used": call.route.model,
         "provider": call.route.provider.name,
         "latency_ms": round((monotonic() - started) * 1000, 1),
-        "usage": message["usage"],
+        "usage": usage,
     }
+
+
+def _ask(call: Call, probe: dict[str, Any]) -> object:
+    """The usage of the answer to ``probe``."""
+    if not call.route.direct:
+        return relay_message(call)["usage"]
+    headers = list(credential_headers().items())
+    sent = Sent(method="POST", headers=headers, query="", body=orjson.dumps(probe))
+    answer = open_direct(message_call(call, sent), lambda: None)
+    message = decoded(answer.body)
+    return message.get("usage") if isinstance(message, dict) else None

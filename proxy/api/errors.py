@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from proxy.api.answers import json_response
 from proxy.api.context import record
-from proxy.errors import MethodNotAllowed, NotFound, ProxyError
+from proxy.errors import MethodNotAllowed, NativeRefusal, NotFound, ProxyError
 from proxy.logs import error_words
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 def register_error_handlers(app: Flask) -> None:
     """Answer ``ProxyError``, routing failures and bugs alike."""
     app.register_error_handler(ProxyError, error_response)
+    app.register_error_handler(NativeRefusal, native_refusal)
     app.register_error_handler(HTTPException, routing_failure)
     app.register_error_handler(Exception, bug)
 
@@ -31,6 +32,14 @@ def error_response(error: ProxyError) -> Response:
     record().error = error_words(error)
     response = json_response(error.to_body(record().request_id), error.status)
     response.headers.update(error.headers)
+    return response
+
+
+def native_refusal(error: NativeRefusal) -> Response:
+    """A native upstream's refusal as it came (docs/protocol.md section 8)."""
+    record().error = error_words(error)
+    response = Response(error.body, error.status, content_type="application/json")
+    response.headers.update(error.answer_headers)
     return response
 
 

@@ -25,7 +25,7 @@ def health() -> Response:
             "timestamp": datetime.now(UTC).isoformat(),
             "version": __version__,
             "mode": shared.mode,
-            "openai_api_configured": shared.provider.api_key is not None,
+            "openai_api_configured": shared.has_server_key,
             "client_api_key_validation": bool(shared.auth_keys),
         }
     )

@@ -10,7 +10,7 @@ from flask import Flask, Response, g, request
 
 from proxy.api.context import credential_headers, record, runtime
 from proxy.auth import check_client
-from proxy.logs import AccessRecord, log_access
+from proxy.logs import AccessRecord
 from proxy.request_ids import correlation_id, new_request_id
 
 OPEN_ENDPOINTS = frozenset(
@@ -55,11 +55,12 @@ def finish(response: Response) -> Response:
     access = record()
     access.status = response.status_code
     headers = response.headers
-    headers["request-id"] = access.request_id
+    # A native upstream's own stays: it is what its support asks for.
+    headers.setdefault("request-id", access.request_id)
     headers["x-request-id"] = access.correlation_id
     _allow_origin(response)
     if not response.is_streamed:
-        log_access(access)
+        runtime().account(access)
     return response
 
 
@@ -81,7 +82,7 @@ def _allow_origin(response: Response) -> None:
     if _origin_allowed():
         response.headers["access-control-allow-origin"] = request.headers["origin"]
         response.headers["access-control-expose-headers"] = (
-            "request-id, x-request-id, retry-after, x-claude-proxy-dropped"
+            "request-id, x-request-id, retry-after, x-claude-proxy-dropped, x-claude-proxy-route"
         )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import quote
+
 from flask import Blueprint, Response, request
 
 from proxy.api.answers import json_response
-from proxy.api.upstream_models import upstream_entries
+from proxy.api.native_answers import lists_itself, native_get
+from proxy.api.upstream_models import listed_entries
 from proxy.convert.models import entries_to_page, entry_for, is_claude_code
 from proxy.schemas import load_models_query
 
@@ -14,16 +18,23 @@ bp = Blueprint("models", __name__)
 
 @bp.get("/v1/models")
 def list_models() -> Response:
+    return native_get("/models") if lists_itself() else models_page(listed_entries())
+
+
+def models_page(entries: list[dict[str, Any]], *, aliases: bool = True) -> Response:
+    """The page of ``entries`` that the request asks for; ``aliases`` for clients that want them."""
     query = load_models_query(request.args.to_dict(flat=False))
     page = entries_to_page(
-        upstream_entries(),
+        entries,
         query,
         versioned="anthropic-version" in request.headers,
-        claude_code=is_claude_code(request.headers.get("user-agent", "")),
+        claude_code=aliases and is_claude_code(request.headers.get("user-agent", "")),
     )
     return json_response(page)
 
 
 @bp.get("/v1/models/<path:model_id>")
 def retrieve_model(model_id: str) -> Response:
-    return json_response(entry_for(upstream_entries(), model_id))
+    if lists_itself():
+        return native_get(f"/models/{quote(model_id, safe='')}")
+    return json_response(entry_for(listed_entries(), model_id))

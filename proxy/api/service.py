@@ -18,10 +18,12 @@ bp = Blueprint("service", __name__)
 ENDPOINTS = {
     "messages": "POST /v1/messages",
     "count_tokens": "POST /v1/messages/count_tokens",
+    "test_conversion": "POST /v1/messages/test_conversion",
     "models": "GET /v1/models",
     "health": "GET /health",
     "readiness": "GET /readyz",
     "test_connection": "GET /test-connection",
+    "stats": "GET /v1/stats",
 }
 FEATURES = [
     "streaming",
@@ -33,6 +35,7 @@ FEATURES = [
     "structured_outputs",
     "token_counting",
     "self_healing",
+    "dry_run",
 ]
 
 
@@ -80,9 +83,11 @@ def _configuration() -> dict[str, Any]:
         "mode": shared.mode,
         "upstream": without_query(shared.provider.base_url),
         "provider": shared.provider.name,
+        "providers": [provider.name for provider in shared.registry.providers],
+        "registered_models": len(shared.registry.models),
         "big_model": tiers.big,
         "middle_model": tiers.middle,
         "small_model": tiers.small,
-        "api_key_configured": shared.provider.api_key is not None,
+        "api_key_configured": shared.has_server_key,
         "client_api_key_validation": bool(shared.auth_keys),
     }

@@ -7,12 +7,14 @@ library in tests) works; only the documented hooks for subclasses are.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest, Response
 from requests.structures import CaseInsensitiveDict
 from requests.utils import select_proxy
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 from urllib3.util.retry import Retry
 
@@ -59,8 +61,15 @@ def connect_retry() -> Retry:
 class PromptAdapter(HTTPAdapter):
     """Pools of prompt connections, one TLS context for all of them."""
 
-    def __init__(self, *, pool_size: int, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        *,
+        pool_size: int,
+        tls: ssl.SSLContext,
+        pools: Mapping[str, type[HTTPConnectionPool]] = POOL_CLASSES,
+    ) -> None:
         self._tls = tls
+        self._pool_classes = pools
         self._pools: dict[tuple[str, str | None], Any] = {}
         super().__init__(
             pool_connections=HOSTS,
@@ -73,13 +82,13 @@ class PromptAdapter(HTTPAdapter):
         self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
     ) -> None:
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOL_CLASSES
+        self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
         manager = super().proxy_manager_for(
             proxy, ssl_context=self._tls, proxy_ssl_context=self._tls, **proxy_kwargs
         )
-        manager.pool_classes_by_scheme = POOL_CLASSES
+        manager.pool_classes_by_scheme = self._pool_classes
         return manager
 
     def build_connection_pool_key_attributes(

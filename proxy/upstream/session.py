@@ -18,12 +18,13 @@ import requests
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, should_bypass_proxies
+from urllib3.connectionpool import HTTPConnectionPool
 
 from proxy import __version__
 from proxy.errors import NO_RETRY, AuthenticationFailed, InvalidRequest, UpstreamError
 from proxy.upstream.adapter import PromptAdapter
 from proxy.upstream.faults import FAULTS, call_fault, has_cause, redirect_fault
-from proxy.upstream.http import PromptTlsSocket, StaleConnection
+from proxy.upstream.http import POOL_CLASSES, PromptTlsSocket, StaleConnection
 from proxy.upstream.response import UpstreamResponse
 
 __all__ = ["UpstreamClient", "UpstreamResponse"]
@@ -50,7 +51,7 @@ class UpstreamClient:
 
     ``connect_timeout`` in seconds; ``pool_size`` connections kept for each host: at least the
     number of concurrent requests. ``proxies`` maps schemes to proxy URLs; ``ca_bundle`` is a file
-    or folder of authorities (None: certifi's). Raises ``OSError`` when that cannot be loaded.
+    or folder of authorities (None: certifi's); ``pools`` are the classes of pools by scheme. Raises ``OSError`` when that cannot be loaded.
     Nothing is read from the environment, no netrc, no cookies kept, no redirects followed.
     """
 
@@ -62,13 +63,14 @@ class UpstreamClient:
         proxies: Mapping[str, str] | None,
         no_proxy: str | None,
         ca_bundle: str | None,
+        pools: Mapping[str, type[HTTPConnectionPool]] = POOL_CLASSES,
     ) -> None:
         # No read timeout: the caller watches reads, a timer for each of them costs too much.
         self._timeout = (connect_timeout, None)
         self._proxies = dict(proxies or {})
         self._no_proxy = no_proxy or ""
         self._targets: dict[str, _Target] = {}
-        self._adapter = PromptAdapter(pool_size=pool_size, tls=_tls_context(ca_bundle))
+        self._adapter = PromptAdapter(pool_size=pool_size, tls=_tls_context(ca_bundle), pools=pools)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.max_redirects = 0
@@ -89,6 +91,12 @@ class UpstreamClient:
         """As ``post``, without a body."""
         return self._call("GET", url, headers, None)
 
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> UpstreamResponse:
+        """As ``post``, by any method."""
+        return self._call(method, url, headers, body)
+
     def close(self) -> None:
         """Close all idle connections."""
         self._session.close()
@@ -107,7 +115,9 @@ class UpstreamClient:
                 # A new connection: the pool is a stack, with the dead one's empty place on top.
                 answer = self._send(request, target)
         except FAULTS as error:
-            raise call_fault(error, target.host) from error
+            fault = call_fault(error, target.host)
+            fault.unanswered = True
+            raise fault from error
         response = UpstreamResponse(answer)
         if 300 <= response.status < 400:
             response.close()

@@ -84,6 +84,7 @@ def test_5_nothing_else_of_the_upstreams_head_reaches_the_client(
         "x-request-id",
         "x-upstream-request-id",
         *streamed,
+        *(() if refused else ("x-claude-proxy-route",)),
     }
     response.close()
 

@@ -1,0 +1,143 @@
+"""POST /v1/messages/test_conversion: what a Messages request would become, and where it would go.
+
+Rule: nobody is called and no secret is shown. The request is checked, routed and converted as a
+real one, so what cannot be sent is refused in the same words (docs/features.md "Endpoints").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from flask import Blueprint, Response, request
+
+from proxy.api.answers import begin_call, json_response
+from proxy.api.body import json_body
+from proxy.api.messages import checked_request, chosen_route
+from proxy.api.native_answers import native_request, sent_request
+from proxy.call import Call, decoded
+from proxy.convert.drops import Drops
+from proxy.direct.own_thinking import without_own_thinking
+from proxy.direct_call import message_call
+from proxy.profiles.base import Profile
+from proxy.registered import check_input
+from proxy.schemas import check_chat_support
+
+bp = Blueprint("dry_run", __name__)
+
+SHOWN_PARAMETERS = frozenset({"api-version", "beta"})
+"""Query parameters that hold no key; the values of all others are hidden."""
+UNSENT_HEADERS = ("anthropic-beta", "anthropic-user-profile-id", "anthropic-workspace-id")
+UNSENT_FAMILY = "x-stainless-"
+SECRET_WORDS = ("key", "token", "secret", "password", "authorization", "credential")
+HIDDEN = "***"
+
+
+@bp.post("/v1/messages/test_conversion")
+def test_conversion() -> Response:
+    body = json_body()
+    native = native_request(body)
+    if native is not None:
+        return _shown_native(begin_call(*native), body)
+    message_request = checked_request(body)
+    call = begin_call(message_request, chosen_route(message_request))
+    check_chat_support(message_request)
+    return _shown_chat(call)
+
+
+def _shown_chat(call: Call) -> Response:
+    route, profile = call.route, call.profile()
+    chat = call.convert(profile)
+    for name in unsent_headers(request.headers.keys()):
+        chat.drops.routine(name)
+    if call.max_tokens(profile) == 0:
+        # A cache pre-warm is answered here.
+        return _report(call, profile, None, None, chat.drops)
+    check_input(chat.body, route.encoding, route.registered)
+    sent = _without_registered_secrets(call, chat.body)
+    return _report(call, profile, sent, route.chat_url, chat.drops)
+
+
+def _shown_native(call: Call, body: bytes) -> Response:
+    drops = Drops()
+    without_own_thinking(call.request, drops)
+    direct = message_call(call, sent_request(body))
+    betas = request.headers.get("anthropic-beta")
+    if betas and call.route.provider.deny_betas and direct.headers.get("anthropic-beta") != betas:
+        drops.routine("anthropic-beta")
+    return _report(call, None, decoded(direct.body or b""), direct.url, drops)
+
+
+def _report(
+    call: Call, profile: Profile | None, sent: object, url: str | None, drops: Drops
+) -> Response:
+    route = call.route
+    shown: dict[str, Any] = {
+        "provider": route.provider.name,
+        "model": route.model,
+        "client_model": call.request["model"],
+        "reason": route.reason,
+        "direct": route.direct,
+        "fallbacks": list(route.fallbacks),
+    }
+    if profile is not None:
+        shown |= {"profile": profile.name, "profile_flags": changed_flags(profile)}
+    return json_response(
+        {
+            "route": shown,
+            "request": sent,
+            "url": None if url is None else shown_url(url),
+            "dropped": drops.report(),
+        }
+    )
+
+
+def changed_flags(profile: Profile) -> dict[str, object]:
+    """The flags of ``profile`` that are not docs/protocol.md's defaults."""
+    plain = Profile()
+    values = {flag.name: getattr(profile, flag.name) for flag in fields(Profile)}
+    return {
+        name: value
+        for name, value in values.items()
+        if name != "name" and value != getattr(plain, name)
+    }
+
+
+def shown_url(url: str) -> str:
+    """``url`` without what may be a key: no user, and of its query only what is known to be none."""
+    parts = urlsplit(url)
+    query = "&".join(
+        f"{name}={value if name in SHOWN_PARAMETERS else HIDDEN}"
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
+
+
+def unsent_headers(names: Iterable[str]) -> list[str]:
+    """Those of a request's headers that a Chat Completions upstream does not get."""
+    sent = {name.lower() for name in names}
+    unsent = [name for name in UNSENT_HEADERS if name in sent]
+    if any(name.startswith(UNSENT_FAMILY) for name in sent):
+        unsent.append(f"{UNSENT_FAMILY}*")
+    return unsent
+
+
+def _without_registered_secrets(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
+    """``body`` with the keys hidden that the registry's ``extra_body`` put into it."""
+    registered = call.route.registered
+    if registered is None:
+        return dict(body)
+    ours = registered.extra_body
+    return {name: hidden(value, name) if name in ours else value for name, value in body.items()}
+
+
+def hidden(value: Any, name: str = "") -> Any:
+    """``value`` of the member ``name`` without texts whose member's name says that they are keys."""
+    if isinstance(value, Mapping):
+        return {member: hidden(inner, member) for member, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [hidden(inner, name) for inner in value]
+    is_secret = isinstance(value, str) and any(word in name.lower() for word in SECRET_WORDS)
+    return HIDDEN if is_secret else value
