@@ -140,8 +140,9 @@ class ProxyUrl(Field[str]):
     """A forward proxy; as everywhere, the scheme may be missing and credentials may be there."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        text = str(value)
-        url = text if "://" in text else f"http://{text}"
+        if not isinstance(value, str):
+            raise ValidationError("must be text (put it in quotes)")
+        url = value if "://" in value else f"http://{value}"
         checked_url(url, userinfo=True)
         return url
 
@@ -177,7 +178,9 @@ class CaBundle(Field[str]):
     """Certificates of authorities: a PEM file, or a directory of them."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        path = _printable(str(value))
+        if not isinstance(value, str):
+            raise ValidationError("must be text (put it in quotes)")
+        path = _printable(value)
         if os.path.isdir(path):
             return path
         try:

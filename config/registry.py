@@ -146,10 +146,14 @@ class Registry:
         for model in self.models:
             for name in (model.id, *model.aliases):
                 self._by_name.setdefault(name, model)
-            for name in (model.id, *model.aliases, model.remote_id):
-                for separator in "/,":
-                    address = f"{model.provider.name}{separator}{name}"
-                    self._by_address.setdefault(address, model)
+                self._add_address(name, model)
+        # A name that clients know means more than the same name at the upstream.
+        for model in self.models:
+            self._add_address(model.remote_id, model)
+
+    def _add_address(self, name: str, model: Model) -> None:
+        for separator in "/,":
+            self._by_address.setdefault(f"{model.provider.name}{separator}{name}", model)
 
     def find(self, name: str) -> Model | None:
         """The model that ``name`` means: its id, an alias, ``provider/model``, ``provider,model``,

@@ -6,6 +6,7 @@ stands there twice or that a variable is not set. What is of the wrong kind is t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from config.registry_schema import KEY_SOURCES, VARIABLE_SOURCES
 from config.registry_text import Place, RegistryText
 
 Found = Iterator[tuple[Place, str]]
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 def cross_problems(text: RegistryText, environ: Mapping[str, str]) -> list[str]:
@@ -90,11 +92,13 @@ def _bad_names(content: object) -> Found:
         name = provider.get("name")
         if not isinstance(name, str):
             continue
-        if name in taken:
-            yield (*place, "name"), f"{name!r} is the name of another provider"
-        if set("/,") & set(name):
+        if name.strip() in taken:
+            yield (*place, "name"), f"{name.strip()!r} is the name of another provider"
+        taken.add(name.strip())
+    for place, entry in (*_entries(content, "providers"), *_flat_entries(content)):
+        name = entry.get("name")
+        if isinstance(name, str) and set("/,") & set(name):
             yield (*place, "name"), "may hold neither a slash nor a comma"
-        taken.add(name)
 
 
 def _key_problems(place: Place, entry: Mapping[str, Any], environ: Mapping[str, str]) -> Found:
@@ -105,9 +109,14 @@ def _key_problems(place: Place, entry: Mapping[str, Any], environ: Mapping[str, 
     for variable in key_variables(entry):
         key = environ.get(variable, "").strip()
         if not key:
-            yield (*place, named[0]), f"the variable {variable} is not set"
+            yield (*place, named[0]), f"the variable {_shown(variable)} is not set"
             continue
         try:
             checked_key(key)
         except ValidationError as error:
             yield (*place, named[0]), f"the variable {variable} {error.messages[0]}"
+
+
+def _shown(variable: str) -> str:
+    """``variable`` unless it may be a key that somebody put in the place of a variable's name."""
+    return variable if _VARIABLE.fullmatch(variable) else "that it names"

@@ -67,6 +67,7 @@ class _Loading:
         self._text = text
         self._environ = environ
         self._names: set[str] = set()
+        self._taken: list[str] = []
         self._key_variables: set[str] = set()
         self._models: list[Model] = []
         self._flat_providers: dict[tuple[str, bool, tuple[str, ...]], Provider] = {}
@@ -76,9 +77,17 @@ class _Loading:
         content, problems = self._checked()
         if problems:
             return RegistryFile(path, settings, problems=tuple(problems))
-        providers = [self._provider_with_models(entry) for entry in content.get("providers") or ()]
-        for model_id, entry in _flat_models(content.get("models") or ()):
-            self._add_flat_model(model_id, entry)
+        flat = list(_flat_models(content.get("models") or ()))
+        listed = content.get("providers") or ()
+        # A name that somebody chose is not given to another provider that has none.
+        chosen = [*listed, *(entry for _, _, entry in flat)]
+        self._names |= {entry["name"] for entry in chosen if entry.get("name")}
+        providers = [self._provider_with_models(entry) for entry in listed]
+        named = {provider.name for provider in providers}
+        for place, model_id, entry in flat:
+            self._add_flat_model(place, model_id, entry, named)
+        if self._taken:
+            return RegistryFile(path, settings, problems=tuple(self._taken))
         providers += self._flat_providers.values()
         return RegistryFile(
             path=path,
@@ -142,10 +151,10 @@ class _Loading:
             self._models.append(_model(model["id"], model.get("remote_id"), provider, model))
         return provider
 
-    def _add_flat_model(self, model_id: str, entry: Entry) -> None:
+    def _add_flat_model(self, place: Place, model_id: str, entry: Entry, named: set[str]) -> None:
         """Models with the same base URL and key have the same provider, whatever else differs.
 
-        A server that speaks both APIs counts as two.
+        A server that speaks both APIs counts as two. ``named`` are the providers before it.
         """
         keys = self._keys(entry)
         # Flags that stand beside a model are that model's.
@@ -154,6 +163,10 @@ class _Loading:
         shared = self._flat_providers.get(upstream)
         if shared is None:
             name = entry.get("name") or free_name(provider_name(own.base_url), self._names)
+            if name in named:
+                phrase = f"{name!r} is the name of another provider"
+                self._taken.append(self._text.problem(self._in_file((*place, "name")), phrase))
+            named.add(name)
             self._names.add(name)
             shared = self._flat_providers[upstream] = replace(own, name=name)
         provider = replace(own, name=shared.name)
@@ -167,11 +180,12 @@ class _Loading:
         return entry.get("api_key") or entry.get("api_keys") or ()
 
 
-def _flat_models(models: Any) -> Iterator[tuple[str, Entry]]:
+def _flat_models(models: Any) -> Iterator[tuple[Place, str, Entry]]:
     if isinstance(models, Mapping):
-        yield from models.items()
+        yield from ((("models", name), name, entry) for name, entry in models.items())
     else:
-        yield from ((entry["model_id"], entry) for entry in models)
+        for number, entry in enumerate(models):
+            yield ("models", number), entry["model_id"], entry
 
 
 def _provider(name: str, base_url: str, entry: Entry, keys: tuple[str, ...]) -> Provider:

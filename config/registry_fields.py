@@ -7,6 +7,7 @@ marshmallow's ``ValidationError`` with a phrase that continues "KEY: ...". No ph
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,10 +41,10 @@ class WordList(Field[tuple[str, ...]]):
 
 
 class Setting(Field[str]):
-    """A value of a setting, whose own form judges it later; several are a list."""
+    """A value of a setting, whose own form judges it later."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        text = scalar_text(value)
+        text = None if isinstance(value, list) else scalar_text(value)
         if text is None:
             raise ValidationError("must be a single value")
         return text
@@ -80,7 +81,9 @@ class Number(Field[float]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
         plain = isinstance(value, int | float) and not isinstance(value, bool)
-        if not plain or not self.least <= value <= self.most or (self.above and value == 0):
+        # A float takes no whole number above its own largest one; infinity costs and waits forever.
+        most = min(self.most, sys.float_info.max)
+        if not plain or not self.least <= value <= most or (self.above and value == 0):
             bound = "above" if self.above else "from"
             end = "" if self.most == math.inf else f" to {self.most:g}"
             raise ValidationError(f"must be a number {bound} {self.least:g}{end}")
@@ -167,7 +170,8 @@ def _mapping(value: object) -> dict[str, Any]:
 def _check_plain(value: object) -> None:
     """Refuse what JSON has no word for, such as YAML's dates."""
     if isinstance(value, dict):
-        for member in value.values():
+        for name, member in value.items():
+            _check_plain(name)
             _check_plain(member)
     elif isinstance(value, list):
         for item in value:
@@ -176,3 +180,15 @@ def _check_plain(value: object) -> None:
         raise ValidationError(f"holds a {type(value).__name__}: put it in quotes")
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValidationError("holds a number that JSON cannot carry")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValidationError("holds a whole number of more than 64 bits: put it in quotes")
+    elif isinstance(value, str) and not _is_unicode(value):
+        raise ValidationError("holds half of a surrogate pair")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

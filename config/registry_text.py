@@ -83,9 +83,10 @@ class _Reader:
 
     def read(self, text: str) -> RegistryText:
         """Raises ``ConfigError`` for what is no YAML, and for every key that stands there twice."""
-        # Safe: its constructors make plain data only.
-        loader = yaml.SafeLoader(text)
+        loader: yaml.SafeLoader | None = None
         try:
+            # Safe: its constructors make plain data only.
+            loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             content = None if node is None else self._value(loader, node, ())
         except yaml.MarkedYAMLError as error:
@@ -95,7 +96,8 @@ class _Reader:
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError([f"{self._path}: not valid YAML or JSON"]) from error
         finally:
-            loader.dispose()
+            if loader is not None:
+                loader.dispose()
         if self._problems:
             raise ConfigError(self._problems)
         return RegistryText(self._path, content, self._lines)
@@ -115,9 +117,17 @@ class _Reader:
                 return self._mapping(loader, node, place)
             if isinstance(node, yaml.SequenceNode):
                 return [self._value(loader, n, (*place, i)) for i, n in enumerate(node.value)]
-            return loader.construct_object(node)
+            return self._scalar(loader, node)
         finally:
             self._open.pop()
+
+    def _scalar(self, loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+        try:
+            return loader.construct_object(node)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # The constructors trust an explicit tag: "!!bool x" is looked up in a dict.
+            line = node.start_mark.line + 1
+            raise ConfigError([f"{self._path}:{line}: not valid YAML: no {node.tag}"]) from error
 
     def _mapping(self, loader: yaml.SafeLoader, node: yaml.MappingNode, place: Place) -> Any:
         self._note_repeated(node, place)

@@ -397,6 +397,64 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
             ["5: providers.0.models.0.extra_body: holds a date: put it in quotes"],
             id="what JSON has no word for",
         ),
+        pytest.param(
+            '{"providers": [{"base_url": "https://h", "models": [\n'
+            '{"id": "a", "extra_body": {"n": 18446744073709551616}},\n'
+            '{"id": "b", "extra_body": {"t": ["\\ud800"]}},\n'
+            '{"id": "c", "extra_body": {"\\udfff": 1}}]}]}',
+            [
+                "2: providers.0.models.0.extra_body: holds a whole number of more than 64 bits:"
+                " put it in quotes",
+                "3: providers.0.models.1.extra_body: holds half of a surrogate pair",
+                "4: providers.0.models.2.extra_body: holds half of a surrogate pair",
+            ],
+            id="what no request could carry",
+        ),
+        pytest.param(
+            f"providers:\n- base_url: https://h\n  models:\n  - id: a\n"
+            f"    price: {{input: 1{'0' * 400}, output: .inf}}",
+            [
+                "5: providers.0.models.0.price.input: must be a number from 0",
+                "5: providers.0.models.0.price.output: must be a number from 0",
+            ],
+            id="a number beyond all numbers",
+        ),
+        pytest.param(
+            "providers:\n- base_url: https://h\n  proxy: true\n  ca_bundle: 5",
+            [
+                "3: providers.0.proxy: must be text (put it in quotes)",
+                "4: providers.0.ca_bundle: must be text (put it in quotes)",
+            ],
+            id="a proxy and certificates are texts",
+        ),
+        pytest.param(
+            "port: [1]\nrouter: {default: [a]}\nproviders: [{base_url: https://h}]",
+            ["1: port: must be a single value", "2: router.default: must be a single value"],
+            id="a list is no setting",
+        ),
+        pytest.param(
+            "providers:\n- base_url: https://h\n  api_key_env: sk-secret",
+            ["3: providers.0.api_key_env: the variable that it names is not set"],
+            id="a key in the place of a variable is not shown",
+        ),
+        pytest.param(
+            "models:\n  a: {name: x, api_base: https://h, api_key: k1}\n"
+            "  b: {name: x, api_base: https://h, api_key: k2}\n"
+            "  c: {name: x, api_base: https://h/v1, api_key: k1}",
+            ["3: models.b.name: 'x' is the name of another provider"],
+            id="a name for two keys",
+        ),
+        pytest.param(
+            "providers: [{name: x, base_url: https://h}]\n"
+            "models:\n- {model_id: a, name: x, api_base: https://g}",
+            ["3: models.0.name: 'x' is the name of another provider"],
+            id="a name in two shapes",
+        ),
+        pytest.param(
+            "- {model_id: a, name: x/y, api_base: https://g}",
+            ["1: 0.name: may hold neither a slash nor a comma"],
+            id="a name that is an address",
+        ),
     ],
 )  # fmt: skip
 def test_problems(tmp_path: Path, text: str, expected: list[str]) -> None:
@@ -535,3 +593,47 @@ def test_nothing_but_plain_data_is_made(tmp_path: Path) -> None:
 def test_an_upstream_that_cannot_stream(tmp_path: Path) -> None:
     text = "models: {m: {api_base: 'https://h.test', can_stream: false}}"
     assert registry(tmp_path, text).models[0].profile == {"unsupported": ["stream"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a: 1\nport: !!bool x", ":2: not valid YAML: no tag:yaml.org,2002:bool"),
+        pytest.param("port: !!int ''", ":1: not valid YAML: no tag:yaml.org,2002:int"),
+        pytest.param("port: !!float ''", ":1: not valid YAML: no tag:yaml.org,2002:float"),
+        pytest.param("at: !!timestamp x", ":1: not valid YAML: no tag:yaml.org,2002:timestamp"),
+        pytest.param("a: \x00", ": not valid YAML or JSON"),
+    ],
+)
+def test_a_text_that_breaks_the_parser_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    assert problems(tmp_path, text) == [f"providers.yaml{expected}"]
+
+
+def test_a_chosen_name_is_not_given_to_another_provider(tmp_path: Path) -> None:
+    found = registry(
+        tmp_path,
+        "providers: [{base_url: https://api.x.com}, {name: x, base_url: https://h}]\n"
+        "models: {a: {api_base: https://api.y.com}, b: {name: y, api_base: https://h}}",
+    )
+    names = [(provider.name, provider.base_url) for provider in found.providers]
+    assert names == [
+        ("x-2", "https://api.x.com/v1"),
+        ("x", "https://h/v1"),
+        ("y-2", "https://api.y.com/v1"),
+        ("y", "https://h/v1"),
+    ]
+
+
+def test_an_id_is_found_before_the_name_that_another_model_has_upstream(tmp_path: Path) -> None:
+    found = registry(
+        tmp_path,
+        "providers: [{name: x, base_url: https://h, models: ["
+        "{id: a, remote_id: b}, {id: b, remote_id: c}]}]",
+    )
+    addressed = {name: found.find(name) for name in ("x/a", "x/b", "x,b", "x/c")}
+    assert {name: model and model.id for name, model in addressed.items()} == {
+        "x/a": "a",
+        "x/b": "b",
+        "x,b": "b",
+        "x/c": "b",
+    }
