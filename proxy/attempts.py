@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TypeVar
 
 from proxy.call import Call
-from proxy.errors import InvalidRequest, UpstreamError
+from proxy.errors import ClientGone, InvalidRequest, UpstreamError
 from proxy.failover import FINAL, PASSED_OVER, Attempt, Plan, Verdict, judge
 from proxy.logs import error_words
 from proxy.routing import Route
@@ -53,16 +53,15 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
             if first is not attempt:
                 call.take(first.candidate.target, first.key, first.outcome)
             raise failure
-        call.exchange.raise_if_gone()
-        call.exchange.close()
+        _go_on(call, following)
         _log_next(call, attempt, following, failures[-1][1])
         attempt = following
 
 
 def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
     outcome = attempt.outcome
-    call.take(attempt.candidate.target, attempt.key, outcome)
     try:
+        call.take(attempt.candidate.target, attempt.key, outcome)
         if attempt.wait:
             call.exchange.pause(attempt.wait)
         result = answer()
@@ -98,6 +97,17 @@ def _following(
         return plan.send(verdict)
     except StopIteration:
         return None
+
+
+def _go_on(call: Call, following: RouteAttempt) -> None:
+    """Make ready for ``following``; raises ``ClientGone``."""
+    try:
+        call.exchange.raise_if_gone()
+    except ClientGone:
+        # It may have been let in as the one probe, which nobody else could then become.
+        following.outcome.tell(None, monotonic())
+        raise
+    call.exchange.close()
 
 
 def _log_next(

@@ -22,7 +22,7 @@ from proxy.breaker import Outcome
 from proxy.convert.output_limit import OutputLimits, resolve_max_tokens
 from proxy.convert.pdf_text import pdf_to_text
 from proxy.convert.request import ChatRequest, message_request_to_chat
-from proxy.errors import InvalidRequest, UpstreamError
+from proxy.errors import InvalidRequest, UpstreamError, UpstreamTimeout
 from proxy.exchange import Exchange
 from proxy.failover import Candidate
 from proxy.failures import failure_from_answer
@@ -31,7 +31,7 @@ from proxy.logs import AccessRecord
 from proxy.offload import run_off_loop
 from proxy.profiles import credential_header, overridden
 from proxy.profiles.base import Profile
-from proxy.registered import check_input, with_registered, with_temperature
+from proxy.registered import check_input, input_limit, with_registered, with_temperature
 from proxy.routing import Route
 from proxy.tokens import RequestEstimate, cheap_estimate
 from proxy.tokens.estimate import BYTES_PER_TOKEN
@@ -147,7 +147,8 @@ class Call:
         Raises ``InvalidRequest`` for a prompt above the model's registered limit, ``UpstreamError``
         for any other answer, ``UpstreamTimeout``, ``ClientGone``.
         """
-        check_input(chat.body, self.route.encoding, self.route.registered)
+        route = self.route
+        check_input(chat.body, route.encoding, input_limit(route.registered, route.profile))
         seconds = self.first_byte_seconds
         self.exchange.limit(seconds, f"the upstream did not answer within {seconds:g} s")
         body = encoded(chat.body)
@@ -213,7 +214,7 @@ def raise_for_refusal(
     if 200 <= response.status < 300:
         return
     try:
-        body = exchange.run(response.read_all, MAX_ANSWER_BYTES)
+        body = refusal_body(response, exchange)
     finally:
         response.close()
     raise failure_from_answer(
@@ -224,6 +225,19 @@ def raise_for_refusal(
         now=time.time(),
         secrets=secrets,
     )
+
+
+def refusal_body(response: UpstreamResponse, exchange: Exchange) -> bytes:
+    """What an answer other than 2xx says; nothing where that broke off: its status came.
+
+    Raises ``UpstreamTimeout`` or ``ClientGone``.
+    """
+    try:
+        return exchange.run(response.read_all, MAX_ANSWER_BYTES)
+    except UpstreamTimeout:
+        raise
+    except UpstreamError:
+        return b""
 
 
 def decoded(body: bytes) -> object:

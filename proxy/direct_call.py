@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from config.registry import Provider
 from config.urls import MESSAGES
+from proxy.breaker import Outcome
 from proxy.call import Call, encoded
 from proxy.convert.drops import Drops
 from proxy.direct.headers import credential, request_headers
@@ -50,12 +51,14 @@ class DirectCall:
     record: AccessRecord
     first_byte_seconds: float
     silence_seconds: float
-    secret: str | None = None
-    """The server's own key where it was sent: it must not come back in an answer."""
+    secrets: tuple[str, ...] = ()
+    """The server's own credentials: they must not come back in an answer."""
     client_model: str | None = None
     """The name that the client reads in the answer, where the upstream knows another."""
     preview_chars: int = 0
     """Characters of streamed text for the log; 0 is none."""
+    outcome: Outcome | None = None
+    """Told how a stream ended that began before anything of it had come."""
 
 
 def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> DirectCall:
@@ -87,9 +90,10 @@ def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> DirectCall
         record=call.record,
         first_byte_seconds=call.first_byte_seconds,
         silence_seconds=call.silence_seconds,
-        secret=call.key if provider.api_keys else None,
+        secrets=provider.secrets,
         client_model=asked if renamed else None,
         preview_chars=call.settings.log_stream_text_preview_chars,
+        outcome=call.outcome,
     )
 
 

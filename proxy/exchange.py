@@ -74,6 +74,7 @@ class Exchange:
         "_total_seconds",
         "_until",
         "_waiter",
+        "begun",
         "client",
         "gone",
         "last_event",
@@ -91,6 +92,8 @@ class Exchange:
         self._total_seconds = total_seconds
         self._until: float | None = None
         self._waiter: Waiter[Wake] | None = None
+        self.begun = False
+        """True once the response has begun: between its waits the request writes."""
         self.client: Any = None
         """The client's socket, while it is watched and where it is known."""
         self.gone = False
@@ -178,7 +181,7 @@ class Exchange:
             self._hub.loop.run_callback(self._waiter.switch, wake)
         elif self._greenlet is not None and wake is not Wake.PING:
             self._hub.loop.run_callback(self._interrupt, wake)
-        elif self.pings and wake in (Wake.GONE, Wake.TOTAL):
+        elif (self.begun or self.pings) and wake in (Wake.GONE, Wake.TOTAL):
             self._hang_up()
 
     def close(self) -> None:

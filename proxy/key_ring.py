@@ -34,6 +34,10 @@ class KeyRing:
         """The key whose rest is over first."""
         return min(self.keys, key=lambda key: self._rests_until.get(key, 0.0))
 
+    def best(self, now: float) -> str | None:
+        """The first key that does not rest, or else the one whose rest is over first."""
+        return next(iter(self.ready(now)), self.soonest())
+
     def ready_at(self, now: float) -> float:
         """The moment from which a key serves; ``now`` where one does already."""
         return max(now, self._rests_until.get(self.soonest(), now))

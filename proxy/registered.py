@@ -46,12 +46,16 @@ def with_registered(
     return replace(chat, body=body)
 
 
-def check_input(chat_body: Mapping[str, Any], encoding: str, model: Model | None) -> None:
-    """Raise ``InvalidRequest`` where the prompt is longer than the model's registered limit.
+def input_limit(model: Model | None, profile: Profile) -> int | None:
+    """Input tokens that a model takes: as registered, else as its profile says."""
+    return (model.max_input_tokens if model else None) or profile.max_input
+
+
+def check_input(chat_body: Mapping[str, Any], encoding: str, most: int | None) -> None:
+    """Raise ``InvalidRequest`` where the prompt is longer than ``most`` tokens, if that is known.
 
     The words are those that clients read and then compact (docs/protocol.md 10.6 and 10.7).
     """
-    most = model.max_input_tokens if model else None
     if most is None or cheap_estimate(chat_body) <= most * _SURELY_BELOW:
         return
     tokens = count_chat_tokens(chat_body, encoding).tokens

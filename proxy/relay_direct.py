@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from proxy.call import MAX_ANSWER_BYTES, decoded
+from proxy.call import MAX_ANSWER_BYTES, decoded, refusal_body
 from proxy.direct.event_scan import EventScan, token_counts
 from proxy.direct.headers import response_headers
 from proxy.direct.model_name import with_model
 from proxy.direct_call import DirectCall
-from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError
+from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.exchange import Wake
-from proxy.failures import failure_from_answer
+from proxy.failures import SHORTEST_SECRET, failure_from_answer
 from proxy.logs import StreamPreview, error_words, log_body
 from proxy.sse import encode_events
 from proxy.upstream.faults import CUT
@@ -68,9 +68,10 @@ def open_direct(call: DirectCall, done: Callable[[], None]) -> DirectAnswer:
                 headers |= UNHELD
             unless_streaming.pop_all()
             return DirectAnswer(response.status, headers, stream=stream)
+        if not 200 <= response.status < 300:
+            body = refusal_body(response, call.exchange)
+            raise _refusal(call, response, headers, body)
         body = call.exchange.run(response.read_all, MAX_ANSWER_BYTES)
-    if not 200 <= response.status < 300:
-        raise _refusal(call, response, headers, body)
     return DirectAnswer(response.status, headers, _whole(call, body))
 
 
@@ -100,9 +101,8 @@ def _refusal(
 ) -> UpstreamError:
     """The upstream's own error object, or ours around whatever else it said."""
     told = decoded(body)
-    secrets = () if call.secret is None else (call.secret,)
     error = failure_from_answer(
-        response.status, told, headers=response.headers, now=time.time(), secrets=secrets
+        response.status, told, headers=response.headers, now=time.time(), secrets=call.secrets
     )
     if not isinstance(told, dict):
         named = headers.pop("request-id", None)
@@ -120,9 +120,17 @@ def _refusal(
         text=error.text,
         headers=error.headers,
     )
-    refusal.body = body if call.secret is None else body.replace(call.secret.encode(), b"***")
+    refusal.body = _without_secrets(body, call.secrets)
     refusal.answer_headers = headers
     return refusal
+
+
+def _without_secrets(body: bytes, secrets: tuple[str, ...]) -> bytes:
+    for secret in sorted(secrets, key=len, reverse=True):
+        # A shorter one guards nothing, and may be a word of the JSON around it.
+        if len(secret) >= SHORTEST_SECRET:
+            body = body.replace(secret.encode(), b"***")
+    return body
 
 
 class FileReply:
@@ -138,25 +146,33 @@ class FileReply:
         self._call = call
         self._response = response
         self._done = done
+        self._asked = self._over = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        seconds = self._call.silence_seconds
+        seconds, self._asked = self._call.silence_seconds, True
+        self._call.exchange.begun = True
         self._call.exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
         try:
             data = self._call.exchange.run(self._response.read_available)
+        except ClientGone:
+            raise
         except ProxyError as error:
+            self._over = True
             self._call.record.error = error_words(error)
             raise
         if not data:
+            self._over = True
             raise StopIteration
         return data
 
     def close(self) -> None:
         """Give the upstream connection back, or drop it when it was not read to its end."""
         self._response.close()
+        if not self._over and self._asked:
+            self._call.record.status = ClientGone.status
         self._done()
 
 
@@ -203,16 +219,20 @@ class DirectReply:
                 raise UpstreamError(CUT)
         elif wake is not Wake.LIMIT or left <= PEEK_SECONDS:
             raise self._exchange.timed_out(wake)
+        elif self._call.outcome is not None:
+            self._call.outcome.open_ended = True
         self._exchange.limit(deadline - monotonic())
 
     def close(self) -> None:
         """Give the upstream connection back, or drop it when it was not read to its end."""
         self._response.close()
+        self._tell_outcome(True if type(self._failure) is UpstreamTimeout else None)
         self._note()
         self._done()
 
     def _pump(self) -> Iterator[bytes]:
         scan = self._scan
+        self._exchange.begun = True
         while True:
             data = self._first or self._next_read()
             self._first = b""
@@ -248,8 +268,14 @@ class DirectReply:
         if self._scan.ended:
             self._exchange.limit(LINGER_SECONDS)
         elif self._scan.content_seen:
+            self._tell_outcome(False)
             seconds = self._call.silence_seconds
             self._exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
+
+    def _tell_outcome(self, failed: bool | None) -> None:
+        """Whether a provider is dead from which nothing had come when the stream began."""
+        if self._call.outcome is not None:
+            self._call.outcome.tell(failed, monotonic())
 
     def _broken(self) -> bytes:
         """The event that tells of the end before the end, apart from an event that was cut."""

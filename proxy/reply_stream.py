@@ -215,6 +215,9 @@ class ReplyStream:
         elif translator.finishing:
             self._exchange.limit(SETTLE_SECONDS)
         elif translator.content_seen:
+            if self._call.outcome is not None and self._call.outcome.open_ended:
+                # Not only at the end of the stream: until then nobody else may ask a probed one.
+                self._call.outcome.tell(False, monotonic())
             seconds = self._call.silence_seconds
             self._exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
         return events

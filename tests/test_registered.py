@@ -10,7 +10,7 @@ from config.registry import Model, Provider
 from proxy.convert.request import message_request_to_chat
 from proxy.errors import InvalidRequest
 from proxy.profiles.base import Profile
-from proxy.registered import check_input, with_registered, with_temperature
+from proxy.registered import check_input, input_limit, with_registered, with_temperature
 
 PROVIDER = Provider("p", "https://h.test/v1")
 EFFORT = Profile(thinking_style="effort")
@@ -157,7 +157,7 @@ def test_nothing_is_said_of_a_model_that_nobody_registered() -> None:
 
 def limited(text: str, most: int | None) -> None:
     body = {"messages": [{"role": "user", "content": text}]}
-    check_input(body, "cl100k_base", Model("m", "m", PROVIDER, max_input_tokens=most))
+    check_input(body, "cl100k_base", most)
 
 
 def test_10_7_a_prompt_above_the_registered_limit() -> None:
@@ -173,3 +173,17 @@ def test_10_7_a_prompt_above_the_registered_limit() -> None:
 def test_10_7_only_what_was_counted_is_refused() -> None:
     # Long words: four bytes a token would be 3000.
     limited(" internationalization" * 600, 2000)
+
+
+@pytest.mark.parametrize(
+    ("registered", "of_profile", "limit"),
+    [
+        pytest.param(None, None, None, id="unknown"),
+        pytest.param(None, 8000, 8000, id="10.11 P.max_input"),
+        pytest.param(4000, 8000, 4000, id="10.7 the registry wins"),
+    ],
+)
+def test_input_limit(registered: int | None, of_profile: int | None, limit: int | None) -> None:
+    model = Model("m", "m", PROVIDER, max_input_tokens=registered)
+    assert input_limit(model, Profile(max_input=of_profile)) == limit
+    assert input_limit(None, Profile(max_input=of_profile)) == of_profile

@@ -21,7 +21,7 @@ DOCS = TESTS.parent / "docs"
 RULES: Mapping[str, Mapping[str, Any]] = tomllib.loads((TESTS / "rules.toml").read_text("utf-8"))
 EDGE = "edge"
 SECTIONS = ("1", "2", "3", "4", "5", "6", "7", "9", "10", "11")
-"""Of docs/protocol.md; section 8 is direct mode, which does not exist yet."""
+"""Of docs/protocol.md. Section 8, direct mode, is a relay of bytes and has tests of its own."""
 REASONS = {"superseded", "optional", "later", "decided", "fact"}
 
 _HEADING = re.compile(r"#{2,3} (\d+(?:\.\d+)?) ")

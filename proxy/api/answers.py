@@ -40,7 +40,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
     return Call(
         request=message_request,
         route=route,
-        key=candidates[0].keys.keys[0],
+        key=candidates[0].keys.best(monotonic()),
         settings=shared.settings,
         client=shared.clients.for_provider(route.provider),
         learned=shared.learned,

@@ -58,7 +58,8 @@ def _keys(provider: Provider) -> KeyRing:
 
 
 def _fallback_keys(provider: Provider, asked: Provider) -> KeyRing:
-    if not provider.api_keys and provider.base_url != asked.base_url:
-        # A server of one's own, such as Ollama, wants none.
+    if not provider.api_keys and (asked.api_keys or provider.base_url != asked.base_url):
+        # A server of one's own, such as Ollama, wants none; the client's key, if there is one at
+        # all, was not meant for it.
         return KeyRing((None,))
     return _keys(provider)

@@ -22,7 +22,7 @@ from proxy.convert.drops import Drops
 from proxy.direct.own_thinking import without_own_thinking
 from proxy.direct_call import message_call
 from proxy.profiles.base import Profile
-from proxy.registered import check_input
+from proxy.registered import check_input, input_limit
 from proxy.schemas import check_chat_support
 
 bp = Blueprint("dry_run", __name__)
@@ -55,7 +55,7 @@ def _shown_chat(call: Call) -> Response:
     if call.max_tokens(profile) == 0:
         # A cache pre-warm is answered here.
         return _report(call, profile, None, None, chat.drops)
-    check_input(chat.body, route.encoding, route.registered)
+    check_input(chat.body, route.encoding, input_limit(route.registered, route.profile))
     sent = _without_registered_secrets(call, chat.body)
     return _report(call, profile, sent, route.chat_url, chat.drops)
 

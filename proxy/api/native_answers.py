@@ -25,6 +25,8 @@ from proxy.schemas import load_count_request
 from proxy.schemas.body import parse_json_object
 from proxy.tokens.estimate import BYTES_PER_TOKEN
 
+LONGEST_MODEL = 256
+"""Characters of a model's name, as for the other upstreams."""
 NOT_COUNTED = frozenset({404, 405})
 """Statuses by which a native upstream says that it counts no tokens."""
 
@@ -46,6 +48,9 @@ def native_request(body: bytes) -> Native | None:
             return None
         fault = "Field required" if model is None else "Input should be a valid string"
         raise InvalidRequest(f"model: {fault}")
+    if len(model) > LONGEST_MODEL:
+        # It stands in the log, in a header and among the remembered routes.
+        raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
     route = runtime().router.choose(_routed_by(message_request), lambda: _estimate(body))
     return (message_request, route) if route.direct else None
 
@@ -97,7 +102,7 @@ def native_answer(endpoint: str, body: bytes | None) -> Response:
             record=access,
             first_byte_seconds=seconds or shared.settings.first_byte_timeout,
             silence_seconds=seconds or shared.settings.request_timeout,
-            secret=key if provider.api_keys else None,
+            secrets=provider.secrets,
         )
     )
 

@@ -19,6 +19,9 @@ HELD_BYTES = 1_000_000
 """Longest event that is looked into; a longer one passes unread."""
 
 _LINE_END = rb"(?>\r\n|\n|\r)"
+_TYPE = re.compile(r"[a-z][a-z0-9_]{0,49}")
+"""What may be the type of an error; it is logged and counted by, so the upstream's own words
+cannot be."""
 _EVENT_END = re.compile(_LINE_END + _LINE_END)
 
 
@@ -143,7 +146,7 @@ class EventScan:
         self.ended = True
         told = value.get("error")
         kind = told.get("type") if type(told) is dict else None
-        self.error = kind if type(kind) is str else "api_error"
+        self.error = kind if type(kind) is str and _TYPE.fullmatch(kind) else "api_error"
 
     def _count(self, usage: object) -> None:
         self.usage |= token_counts(usage)
@@ -158,10 +161,10 @@ _NOTED: Mapping[str, Callable[[EventScan, Mapping[str, Any]], None]] = {
 
 
 def token_counts(usage: object) -> dict[str, int]:
-    """The numbers of an Anthropic usage object; empty for anything else."""
+    """The counts of an Anthropic usage object, none below 0; empty for anything else."""
     if type(usage) is not dict:
         return {}
-    return {name: count for name, count in usage.items() if type(count) is int}
+    return {name: count for name, count in usage.items() if type(count) is int and count >= 0}
 
 
 def _json_in(event: bytes) -> bytes:

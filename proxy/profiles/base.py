@@ -26,7 +26,7 @@ class Profile:
     max_output: int | None = None
     """Largest output the model takes, in tokens; larger requests are clamped."""
     max_input: int | None = None
-    """Context window in tokens, where known."""
+    """Longest prompt in tokens, where known; longer ones are refused before they are sent."""
     system_role: Literal["system", "developer"] = "system"
     max_stop: int = 4
     no_stop: bool = False

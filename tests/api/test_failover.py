@@ -17,9 +17,10 @@ from werkzeug.test import TestResponse
 
 from config.registry import Model, Provider, Registry
 from config.settings import Settings
+from proxy import relay_direct, reply_stream
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
-from proxy.breaker import BreakerRule
+from proxy.breaker import BreakerRule, Entry
 from proxy.provider_states import ProviderStates
 from tests.api.conftest import message_request
 from tests.live import free_port
@@ -33,6 +34,7 @@ from tests.upstream_stub import (
     answer,
     chunk,
     completion,
+    head,
     json_answer,
     sse,
     text_stream,
@@ -497,3 +499,87 @@ def test_a_fallback_that_cannot_carry_the_request_is_passed_over(
     response = start({"direct": True}).post(PATH, json=body, headers={"x-api-key": "client"})
     assert response.status_code == 529
     assert second.requests == []
+
+
+def test_a_probe_whose_client_left_does_not_keep_others_out(
+    start: Start, upstream: UpstreamStub, second: UpstreamStub
+) -> None:
+    """The fallback lets its one probe in before it is noticed that nobody waits any more."""
+    client = start({"timeout_seconds": None}, rule=BreakerRule(failures=1, rest=0.1))
+    states = client.application.extensions[EXTENSION].states
+    breaker = states.breaker(client.application.extensions[EXTENSION].registry.providers[1])
+    breaker.failed(Entry.ORDINARY, monotonic() - 1)
+    near, far = socket.socketpair()
+    go_on = threading.Event()
+    upstream.answer((Wait(go_on), *refused(500)))
+
+    def leave() -> None:
+        upstream.wait_for_requests(1)
+        far.close()
+        go_on.set()
+
+    threading.Thread(target=leave, daemon=True).start()
+    with near:
+        response = ask(client, environ_overrides={"gunicorn.socket": near})
+    assert (response.status_code, second.requests) == (499, [])
+    upstream.default = refused(500)
+    assert ask(client).headers[ROUTE] == "second/model-b;reason=fallback"
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["converted", "native"])
+def test_a_refusal_that_breaks_off_is_still_one(
+    start: Start, upstream: UpstreamStub, direct: bool
+) -> None:
+    told = head(503, {"Content-Type": "application/json", "Content-Length": "99"})
+    upstream.answer((told, b'{"error', Close()))
+    assert ask(start({"direct": direct})).headers[ROUTE] == "second/model-b;reason=fallback"
+
+
+def test_a_native_stream_that_stays_empty_counts_against_its_provider(
+    start: Start, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_direct, "PEEK_SECONDS", 0.3)
+    client = start({"timeout_seconds": 0.8, "direct": True}, rule=BreakerRule(failures=1))
+    upstream.answer(sse(Sleep(3)))
+    response = ask(client, stream=True)
+    assert response.headers[ROUTE] == "first/model-a;reason=registered"
+    assert b"timeout_error" in response.data
+    response.close()
+    assert ask(client, stream=True).headers[ROUTE] == "second/model-b;reason=fallback"
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["converted", "native"])
+def test_a_late_first_byte_proves_the_provider_alive_before_its_stream_ends(
+    start: Start, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch, direct: bool
+) -> None:
+    monkeypatch.setattr(relay_direct, "PEEK_SECONDS", 0.3)
+    monkeypatch.setattr(reply_stream, "PEEK_SECONDS", 0.3)
+    client = start({"timeout_seconds": 5, "direct": direct}, rule=BreakerRule(failures=1))
+    runtime = client.application.extensions[EXTENSION]
+    breaker = runtime.states.breaker(runtime.registry.providers[0])
+    breaker.failed(Entry.ORDINARY, monotonic() - 60)
+    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text"}}
+    first = block if direct else chunk(content="Hello")
+    upstream.answer(sse(Sleep(0.8), first, Wait(threading.Event())))
+    response = ask(client, stream=True)
+    pieces = iter(response.response)
+    while b"content_block_start" not in next(pieces):
+        pass
+    assert breaker.state(monotonic()) == "closed"
+    response.close()
+
+
+def test_a_keyless_fallback_at_the_same_host_needs_no_key_of_the_clients(
+    start: Start, upstream: UpstreamStub
+) -> None:
+    client = start(b={"base_url": upstream.base_url, "api_keys": ()})
+    for headers in ({}, {"x-api-key": "client"}):
+        upstream.requests.clear()
+        upstream.answer(refused(500), served_whole())
+        response = client.post(PATH, json=message_request(PROMPT, model="a"), headers=headers)
+        assert response.status_code == 200
+        assert "authorization" not in upstream.requests[-1].headers
+
+
+def served_whole() -> Script:
+    return json_answer(completion("Hello"))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from time import monotonic
 from typing import Any, cast
 
 import gevent
@@ -148,6 +151,11 @@ def test_tiers_of_a_native_default(name: str, model: str) -> None:
         pytest.param(b"[]", "Input should be an object", id="8 not an object"),
         pytest.param(b"{}", "model: Field required", id="8 no model"),
         pytest.param(b'{"model":7}', "model: Input should be a valid string", id="8 odd model"),
+        pytest.param(
+            b'{"model":"%b"}' % (b"m" * 257),
+            "model: String should have at most 256 characters",
+            id="8 a model's name that fills the log and the memory",
+        ),
     ],
 )
 def test_what_is_refused_here(
@@ -291,6 +299,23 @@ def test_the_servers_key_does_not_come_back(client: FlaskClient, upstream: Upstr
     response = client.post(PATH, json={"model": "m"}, headers=KEY)
     assert b"sk-server" not in response.data
     assert response.json["error"]["message"] == "*** bad"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "key", [pytest.param("error", id="a word of the JSON"), pytest.param("no-key", id="none")]
+)
+def test_a_key_that_guards_nothing_blots_out_nothing(key: str, upstream: UpstreamStub) -> None:
+    told = {"type": "error", "error": {"type": "authentication_error", "message": f"{key} bad"}}
+    upstream.answer(json_answer(told, status=401))
+    response = native_app(upstream, api_keys=(key,)).post(PATH, json={"model": "m"}, headers=KEY)
+    assert response.json == told
+
+
+def test_the_operators_header_credentials_do_not_come_back(upstream: UpstreamStub) -> None:
+    told = {"type": "error", "error": {"type": "permission_error", "message": "canary-token-1"}}
+    upstream.answer(json_answer(told, status=403))
+    client = native_app(upstream, extra_headers={"authorization": "Bearer canary-token-1"})
+    assert b"canary-token-1" not in client.post(PATH, json={"model": "m"}, headers=KEY).data
 
 
 def test_a_stream_passes_byte_for_byte(client: FlaskClient, upstream: UpstreamStub) -> None:
@@ -469,6 +494,66 @@ def test_a_failed_stream_is_logged(
         assert response.data
         response.close()
     assert "error=overloaded_error: reported by the upstream in its stream" in caplog.messages[0]
+
+
+def test_a_client_that_leaves_in_a_file_is_counted_as_gone(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(
+        answer(b"a", Wait(threading.Event()), content_type="application/pdf", framing="chunked")
+    )
+    response = client.get("/v1/files/f/content", headers=KEY)
+    assert next(iter(response.response)) == b"a"
+    response.close()
+    stats = client.application.extensions[EXTENSION].stats.snapshot()
+    assert stats["statuses"] == {"499": 1}
+
+
+def test_the_head_of_a_file_counts_as_served(client: FlaskClient, upstream: UpstreamStub) -> None:
+    upstream.answer(answer(b"a", content_type="application/pdf"))
+    client.head("/v1/files/f/content", headers=KEY).close()
+    stats = client.application.extensions[EXTENSION].stats.snapshot()
+    assert stats["statuses"] == {"200": 1}
+
+
+def test_a_client_that_takes_nothing_is_cut_off_by_the_whole_requests_limit(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    near, far = socket.socketpair()
+    runtime = client.application.extensions[EXTENSION]
+    settings = replace(runtime.settings, total_timeout=0.5)
+    client.application.extensions[EXTENSION] = replace(runtime, settings=settings)
+    upstream.answer(streamed(*native_events()[:3], Wait(threading.Event())))
+    body = {"model": "m", "stream": True}
+    with near, far:
+        response = client.post(
+            PATH, json=body, headers=KEY, environ_overrides={"gunicorn.socket": near}
+        )
+        next(iter(response.response))
+        far.settimeout(3)
+        assert far.recv(1) == b""
+        response.close()
+
+
+@pytest.mark.parametrize("kind", ["the prompt: x", "a\nb", "x" * 200])
+def test_an_odd_error_type_of_a_stream_is_neither_logged_nor_counted(
+    kind: str, client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(streamed(native_events()[0], event("error", error={"type": kind})))
+    response = client.post(PATH, json={"model": "m", "stream": True}, headers=KEY)
+    assert response.data
+    response.close()
+    stats = client.application.extensions[EXTENSION].stats.snapshot()
+    assert stats["errors"] == {"api_error": 1}
+
+
+def test_a_count_is_asked_with_a_key_that_does_not_rest(upstream: UpstreamStub) -> None:
+    client = native_app(upstream, api_keys=("key-1", "key-2"))
+    runtime = client.application.extensions[EXTENSION]
+    runtime.states.keys(runtime.registry.default).rest("key-1", monotonic() + 60)
+    upstream.answer(json_answer({"input_tokens": 5}))
+    client.post(f"{PATH}/count_tokens", json={"model": "m"}, headers=KEY)
+    assert upstream.requests[0].headers["x-api-key"] == "key-2"
 
 
 def test_count_tokens_is_forwarded(renaming: FlaskClient, upstream: UpstreamStub) -> None:

@@ -197,3 +197,7 @@ def test_token_counts() -> None:
         "input_tokens": 1
     }
     assert token_counts([1]) == {}
+
+
+def test_counts_below_zero_are_none() -> None:
+    assert token_counts({"input_tokens": -5, "output_tokens": 0, "x": True}) == {"output_tokens": 0}
