@@ -35,11 +35,11 @@ demo: $(VENV)/.installed ## start it with a built-in stand-in upstream: no key n
 	@exec $(BIN)/claude-proxy demo
 
 .PHONY: test
-test: $(VENV)/.installed-dev $(CLIENT)/.installed ## run all tests, with the real clients that can be installed
+test: $(VENV)/.installed-dev $(CLIENT)/.installed system-packages ## run all tests, with the real clients that can be installed
 	@$(BIN)/python -m pytest
 
 .PHONY: check
-check: $(VENV)/.installed-dev $(CLIENT)/.installed ## run every gate: format, lint, types, imports, tests, coverage
+check: $(VENV)/.installed-dev $(CLIENT)/.installed system-packages ## run every gate: format, lint, types, imports, tests, coverage
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
 	@$(MAKE) --no-print-directory lint types
 	@rm -f .coverage .coverage.*
@@ -69,7 +69,7 @@ lock: $(VENV)/.installed-dev ## choose the newest versions of all dependencies
 	@$(LOCK) --extra dev --constraint deploy/requirements.lock --output-file deploy/requirements-dev.lock
 
 LOCK = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --universal --python-version 3.11 \
-  --generate-hashes --no-header --annotation-style line --extra pdf --extra build
+  --generate-hashes --no-header --annotation-style line --extra pdf --extra otel --extra sentry --extra build
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed, and no python3 is there' >&2; exit 1; }
@@ -91,6 +91,11 @@ $(VENV)/.installed-dev: deploy/requirements-dev.lock $(PACKAGES) | $(BIN)/python
 install = $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
   --requirement $(1) && $(BIN)/python -m pip install -qq --disable-pip-version-check \
   --no-deps --no-build-isolation --editable .
+
+# No stamp: .venv may outlive the machine whose packages these were, and looking costs nothing.
+.PHONY: system-packages
+system-packages:
+	@tests/system_packages.sh
 
 # The tests with the real client say that they were skipped where it cannot be installed. npm would
 # otherwise try for minutes where there is no network.

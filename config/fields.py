@@ -147,6 +147,18 @@ class ProxyUrl(Field[str]):
         return url
 
 
+class RedisUrl(Field[str]):
+    """A Redis or Valkey server, ``redis://[user:password@]host[:port][/database]``."""
+
+    SCHEMES = ("redis", "rediss", "valkey", "valkeys")
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("must be text (put it in quotes)")
+        checked_url(value, schemes=self.SCHEMES, userinfo=True)
+        return value
+
+
 class Origins(Field[tuple[str, ...]]):
     """Origins of web pages, comma-separated, or ``*``."""
 

@@ -40,7 +40,12 @@ class Settings:
     port: int = 8085
     workers: int = field(default_factory=_default_workers)
     worker_connections: int = 1000
+    max_concurrency: int = 900
+    """Requests that one worker answers at a time."""
     graceful_timeout: int = 60
+    """From the signal to stop until nothing runs any more, ``drain_delay`` included."""
+    drain_delay: int = 0
+    """How long a stopping server still takes requests."""
 
     log_level: str = "INFO"
     log_format: str = "text"
@@ -79,6 +84,13 @@ class Settings:
     strict_models: bool = False
     public_metrics: bool = False
     """Statistics for callers from elsewhere too, where no key is in force."""
+    redis_url: str | None = field(default=None, repr=False)
+    rate_limit_rpm: int | None = None
+    rate_limit_tpm: int | None = None
+    rate_limit_streams: int | None = None
+    rate_limit_fail: str = "open"
+    """``open`` or ``closed``: whether requests are served while Redis is away."""
+
     router_default: str | None = None
     router_think: str | None = None
     router_background: str | None = None

@@ -469,8 +469,8 @@ def test_one_message_holds_the_files_problems_and_the_environments(tmp_path: Pat
     with pytest.raises(ConfigError) as caught:
         load_settings({"CUSTOM_MODELS_FILE": str(path), "CLAUDE_PROXY_STRICT": "perhaps"})
     assert caught.value.problems == (
-        f"port='high' ({path}:1) must be a whole number from 0 to 65535",
         "CLAUDE_PROXY_STRICT='perhaps' must be true or false",
+        f"port='high' ({path}:1) must be a whole number from 0 to 65535",
         f"{path}:3: providers.0.base_url: is missing",
         f"{path}:3: providers.0.api_key_env: the variable NONE is not set",
     )
