@@ -22,6 +22,7 @@ from proxy.failures import client_headers
 from proxy.logs import StreamPreview, error_words, log_body
 from proxy.relay import answer_for_refusal, local_answer, note_message, read_answer
 from proxy.sse import PING, encode_events
+from proxy.stream_bytes import StreamBytes
 from proxy.tokens import cheap_estimate
 from proxy.upstream.session import UpstreamResponse
 from proxy.upstream.sse import ChunkDecoder, sniff
@@ -106,6 +107,7 @@ class ReplyStream:
             input_estimate=cheap_estimate(chat.body) if estimating else 0,
             estimate=call.estimate(chat),
         )
+        self._bytes = StreamBytes(self._decoder, self._translator)
         shown = call.settings.log_stream_text_preview_chars
         self._preview = StreamPreview(shown) if shown else None
         self._first: list[Event] = []
@@ -177,9 +179,9 @@ class ReplyStream:
                 continue
             if wake is Wake.GONE:
                 return
-            events = self._events_after(wake)
-            if events:
-                yield self._written(events)
+            written = self._written_after(wake)
+            if written:
+                yield written
         if self._translator.error is None:
             self._settle()
 
@@ -188,22 +190,29 @@ class ReplyStream:
             return Wake.READABLE
         return self._exchange.wait(self._response.fileno(), until)
 
-    def _events_after(self, wake: Wake) -> list[Event]:
+    def _written_after(self, wake: Wake) -> bytes:
+        """What the client gets next, maybe nothing."""
         if wake is Wake.LIMIT and self._translator.finishing:
-            return self._translator.finish()
+            return self._written(self._translator.finish())
         if wake is not Wake.READABLE:
-            return self._translator.fail(self._exchange.timed_out(wake))
+            return self._written(self._translator.fail(self._exchange.timed_out(wake)))
         try:
             data = self._read()
         except ProxyError as error:
-            return self._translator.fail(error)
-        return self._events_of(data)
+            return self._written(self._translator.fail(error))
+        if self._preview is not None or not data:
+            return self._written(self._events_of(data))
+        written = self._bytes.feed(data)
+        self._limit_next()
+        if written:
+            self._exchange.last_event = monotonic()
+        return written
 
     def _read(self) -> bytes:
         return self._exchange.run(self._response.read_available)
 
     def _events_of(self, data: bytes) -> list[Event]:
-        """The events of one read; sets the limit for the next one."""
+        """The events of one read, or of the end (no data); sets the limit for the next one."""
         translator = self._translator
         events: list[Event] = []
         for chunk in self._decoder.feed(data) if data else self._decoder.finish():
@@ -211,8 +220,14 @@ class ReplyStream:
             if translator.ended:
                 return events
         if not data:
-            events += translator.finish()
-        elif translator.finishing:
+            return events + translator.finish()
+        self._limit_next()
+        return events
+
+    def _limit_next(self) -> None:
+        """Set the limit for the next read."""
+        translator = self._translator
+        if translator.finishing:
             self._exchange.limit(SETTLE_SECONDS)
         elif translator.content_seen:
             if self._call.outcome is not None and self._call.outcome.open_ended:
@@ -220,7 +235,6 @@ class ReplyStream:
                 self._call.outcome.tell(False, monotonic())
             seconds = self._call.silence_seconds
             self._exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
-        return events
 
     def _is_stream(self, data: bytes) -> bool:
         return sniff(data, self._response.headers.get("content-type", "")) == "sse"
@@ -230,6 +244,8 @@ class ReplyStream:
         return read_answer(self._call, self._chat, self._response, body)
 
     def _written(self, events: list[Event]) -> bytes:
+        if not events:
+            return b""
         self._exchange.last_event = monotonic()
         self._call.record.saw_event()
         if self._preview is not None:

@@ -107,6 +107,18 @@ class ArgumentScan:
         self._look()
         return self._complete
 
+    def completed_by(self, text: str) -> bool:
+        """True when the value is closed, or were with ``text``; ``text`` is not added."""
+        self._look()
+        ahead = ArgumentScan()
+        ahead._depth, ahead._in_string, ahead._escaped = (
+            self._depth,
+            self._in_string,
+            self._escaped,
+        )
+        ahead.add(text)
+        return self._complete or ahead.complete
+
     @property
     def in_string(self) -> bool:
         self._look()

@@ -8,6 +8,7 @@ once it is complete.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 from proxy.convert.arguments import (
@@ -85,6 +86,25 @@ class CallArguments:
         if self._mode == "stream":
             return fragment
         return self._undecided(fragment)
+
+    def pass_on(self, fragments: Sequence[str]) -> bool:
+        """Take ``fragments`` (none empty) that are sent as they are; False (nothing taken) if not.
+
+        Where it is True, ``add`` would have given each of them back unchanged.
+        """
+        if self._mode != "stream" or self._decided != "pieces":
+            return False
+        brace = next((i for i in reversed(range(len(fragments))) if fragments[i][0] == "{"), None)
+        if brace is not None and self._scan.completed_by("".join(fragments[:brace])):
+            return False
+        blanks = self._blanks
+        for fragment in fragments:
+            blanks = blanks + len(fragment) if fragment.isspace() else 0
+            if blanks > MAX_BLANKS:
+                return False
+        self._blanks = blanks
+        self._scan.add("".join(fragments))
+        return True
 
     def rest(self) -> str:
         """The text to send when no more comes; ``""`` where nothing is left or arguments are empty."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from proxy.convert.arguments import is_writable
 from proxy.convert.content_parts import content_pieces
-from proxy.convert.plain_deltas import plain_arguments, plain_reasoning, plain_text
+from proxy.convert.plain_deltas import Run, plain_arguments, plain_reasoning, plain_text
 from proxy.convert.private_state import pack_detail, pack_message_state
 from proxy.convert.reasoning import (
     Form,
@@ -66,6 +66,34 @@ class DeltaReader:
         if kind is TOOL:
             return self._read_plain_arguments(chunk)
         return kind is THINKING and self._read_plain_reasoning(chunk)
+
+    def run(self) -> Run | None:
+        """What a chunk must hold to go on plainly with the open block; None where none can."""
+        kind = self.blocks.kind
+        if kind is TEXT:
+            tagged = self._tags is not None and not self._tags.done
+            return None if tagged else Run(self.blocks.index)
+        if kind is TOOL:
+            call = self.tools.sole
+            return None if call is None else Run(self.blocks.index, call=call)
+        if kind is None or self._forms.sole is None or self._tags is not None:
+            return None
+        shown = self.blocks.unsigned and self.blocks.show_thinking
+        return Run(self.blocks.index, form=self._forms.sole) if shown else None
+
+    def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
+        """Note ``texts`` (none empty) that go on with ``run``, their events written elsewhere.
+
+        False (nothing noted) where ``read_plain`` would not have written one event for each.
+        """
+        if run.call is not None:
+            return self.tools.pass_on(texts)
+        text = "".join(texts)
+        self._usage.add(text)
+        if run.form is not None:
+            self._forms.tell(text)
+            self.blocks.note_thinking(text)
+        return True
 
     def read(self, delta: Mapping[str, Any]) -> None:
         """Read a streamed delta."""

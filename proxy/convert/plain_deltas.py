@@ -6,8 +6,9 @@ None. They run once for every token of every stream, hence their form.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from proxy.convert.events import Event, arguments_delta, text_delta, thinking_delta
 from proxy.convert.reasoning import Form
 
 _BESIDE_TEXT = (
@@ -22,6 +23,34 @@ _BESIDE_TEXT = (
 _BESIDE_REASONING_CONTENT = ("reasoning", "reasoning_details", "content", *_BESIDE_TEXT[3:])
 _BESIDE_REASONING = ("reasoning_content", "reasoning_details", "content", *_BESIDE_TEXT[3:])
 _BESIDE_CALLS = ("content", "extra_content", *_BESIDE_TEXT[:4])
+
+
+class Run(NamedTuple):
+    """A stretch of plain deltas of one block: text, or arguments of ``call``, or reasoning."""
+
+    block: int
+    """Index of the block."""
+    call: tuple[int, str] | None = None
+    """The upstream's index and id of the tool call."""
+    form: Form | None = None
+    """The spelling of the reasoning."""
+
+    @property
+    def member(self) -> str:
+        """The member of a delta that holds the string."""
+        return "arguments" if self.call else self.form or "content"
+
+    def string_in(self, chunk: object) -> str | None:
+        """The string of a chunk that goes on with this and holds nothing else."""
+        if self.call is not None:
+            return plain_arguments(chunk, *self.call)
+        return plain_text(chunk) if self.form is None else plain_reasoning(chunk, self.form)
+
+    def event(self, text: str) -> Event:
+        """The event that tells ``text``."""
+        if self.call is not None:
+            return arguments_delta(self.block, text)
+        return (text_delta if self.form is None else thinking_delta)(self.block, text)
 
 
 def plain_text(chunk: object) -> str | None:

@@ -10,7 +10,7 @@ section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is EN
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.chunks import Chunk, Signal
@@ -24,6 +24,7 @@ from proxy.convert.answer_choice import (
 )
 from proxy.convert.delta_reader import DeltaReader
 from proxy.convert.events import Event
+from proxy.convert.plain_deltas import Run
 from proxy.convert.reply import ReplyContext
 from proxy.convert.reply_ids import message_id
 from proxy.convert.stop_reasons import Stop, finish_word, is_known, stop_for
@@ -111,6 +112,17 @@ class StreamTranslator:
         except UpstreamError as error:
             return self._end_with(error)
         return self._reader.blocks.take()
+
+    def run(self) -> Run | None:
+        """What a chunk must hold to go on plainly with the open block; None where none can."""
+        return None if self._bad_lines or self.ended else self._reader.run()
+
+    def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
+        """Note ``texts`` that go on with ``run`` and whose events the caller writes himself.
+
+        False (nothing noted) where ``feed`` would not have given one event for each of them.
+        """
+        return self._reader.pass_on(run, texts)
 
     def finish(self) -> list[Event]:
         """The upstream closed the stream, or stayed silent after its finish reason."""

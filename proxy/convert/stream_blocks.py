@@ -107,6 +107,10 @@ class BlockWriter:
         else:
             self._hidden.append(text)
 
+    def note_thinking(self, text: str) -> None:
+        """Thinking of the open block that is shown, its event written elsewhere."""
+        self._digest.add(text)
+
     @property
     def unsigned(self) -> bool:
         """True when the upstream has not signed the open thinking block so far."""

@@ -8,7 +8,7 @@ complete, when text or reasoning comes, or at the end (docs/protocol.md section 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.convert.call_arguments import CallArguments
@@ -108,6 +108,13 @@ class ToolCalls:
         text = self._open.arguments.add(arguments)
         if text:
             self._blocks.arguments(text)
+
+    def pass_on(self, fragments: Sequence[str]) -> bool:
+        """Note arguments of the open call that are sent as they are; False if they cannot be."""
+        if self._open is None or not self._open.arguments.pass_on(fragments):
+            return False
+        self._usage.add("".join(fragments))
+        return True
 
     def settle(self) -> None:
         """Close the open call and every queued one: something else follows."""

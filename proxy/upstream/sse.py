@@ -17,6 +17,8 @@ from proxy.upstream.decode import load_json
 
 EVENT_BYTES = 16_000_000
 """Largest event; a larger one is skipped and reported as undecodable."""
+HELD_BYTES = 65536
+"""Longest incomplete event that is given away again; else a large one were copied at each read."""
 EVENT_LINES = 64
 """Lines above which sseclient-py, whose cost grows with their square, does not get an event."""
 BOM = b"\xef\xbb\xbf"
@@ -53,6 +55,22 @@ class ChunkDecoder:
             complete = complete.partition(b"\n\n")[2]
         chunks = list(self._chunks(complete))
         return chunks + self._bounded()
+
+    def release(self, data: bytes) -> bytes | None:
+        """The incomplete event held and ``data`` behind it, whole events for the caller to look at.
+
+        None, and nothing given away, where the bytes are not plainly what ``feed`` would parse. The
+        caller feeds back, in order, what it does not use up itself.
+        """
+        held = self._held
+        odd = self._skipping or self._after_cr or not self._started
+        if odd or len(held) > HELD_BYTES or b"\r" in data:
+            return None
+        if not held:
+            return data
+        whole = bytes(held) + data
+        held.clear()
+        return whole
 
     def finish(self) -> list[Chunk]:
         """The unterminated last event, if what there is of it is complete JSON or ``[DONE]``."""
