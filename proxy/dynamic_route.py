@@ -29,8 +29,11 @@ def allowed_target(raw: str, rules: HostRules) -> DynamicTarget:
     return target
 
 
-def dynamic_provider(target: DynamicTarget) -> Provider:
-    """The upstream that ``target`` names, called by its host; its URL has the client's query."""
+def dynamic_provider(target: DynamicTarget, azure_api_version: str) -> Provider:
+    """The upstream that ``target`` names, called by its host; its URL has the client's query.
+
+    ``azure_api_version`` is for Azure's deployments where that query names none.
+    """
     base_path = base_path_for(target.authority, target.prefix)
     path = upstream_path(target) if base_path is None else base_path
     query = f"?{target.query}" if target.query else ""
@@ -38,15 +41,18 @@ def dynamic_provider(target: DynamicTarget) -> Provider:
         name=target.authority,
         base_url=f"{target.scheme}://{target.authority}{path}{query}",
         dynamic=True,
+        azure_api_version=azure_api_version,
     )
 
 
-def dynamic_route(target: DynamicTarget, model: str, encoding: str | None) -> Route:
+def dynamic_route(
+    target: DynamicTarget, model: str, encoding: str | None, azure_api_version: str
+) -> Route:
     """The route for ``model``, whose name passes unchanged.
 
     ``encoding`` is the operator's choice of an encoding for every model.
     """
-    provider = dynamic_provider(target)
+    provider = dynamic_provider(target, azure_api_version)
     return Route(
         provider=provider,
         model=model,
@@ -57,7 +63,7 @@ def dynamic_route(target: DynamicTarget, model: str, encoding: str | None) -> Ro
     )
 
 
-def dynamic_models_url(target: DynamicTarget) -> str:
-    """Where the upstream that ``target`` names lists its models."""
+def dynamic_models_url(target: DynamicTarget, provider: Provider) -> str:
+    """Where the upstream that ``target`` names, which is ``provider``, lists its models."""
     base_path = base_path_for(target.authority, target.prefix)
-    return models_url(dynamic_provider(target), base_path)
+    return models_url(provider, base_path)

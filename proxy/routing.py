@@ -148,7 +148,8 @@ class Router:
             if self.registry.default.direct and model in _UNCHOSEN:
                 # A native upstream knows Claude's own names.
                 model, reason = without_context(name).removeprefix(ALIAS_PREFIX), "name"
-        elif self.registry.strict_models and model not in self._tiers:
+        elif not model or (self.registry.strict_models and model not in self._tiers):
+            # Nothing but a suffix or a prefix names no model.
             raise NotFound(f"model: {name}")
         return _Target(self.registry.default, model, reason)
 

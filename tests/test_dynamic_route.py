@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.dynamic_path import parse_dynamic_target
-from proxy.dynamic_route import allowed_target, dynamic_models_url, dynamic_route
+from proxy.dynamic_route import allowed_target, dynamic_models_url, dynamic_provider, dynamic_route
 from proxy.errors import NotFound, PermissionDenied
 from proxy.host_rules import host_rules
 from proxy.profiles import profile_for
@@ -70,7 +70,7 @@ GEMINI = "generativelanguage.googleapis.com"
     ],
 )
 def test_chat_urls(raw: str, url: str) -> None:
-    assert dynamic_route(parse_dynamic_target(raw), "m", None).chat_url == url
+    assert dynamic_route(parse_dynamic_target(raw), "m", None, "2024-10-21").chat_url == url
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,23 @@ def test_chat_urls(raw: str, url: str) -> None:
     ],
 )
 def test_models_urls(raw: str, url: str) -> None:
-    assert dynamic_models_url(parse_dynamic_target(raw)) == url
+    target = parse_dynamic_target(raw)
+    assert dynamic_models_url(target, dynamic_provider(target, "2024-10-21")) == url
+
+
+def test_azures_deployments_get_the_operators_version_where_the_path_names_none() -> None:
+    path = "/https/x.openai.azure.com/openai/deployments/d/v1/messages"
+    urls = [
+        dynamic_route(parse_dynamic_target(path + query), "m", None, "2025-01-01").chat_url
+        for query in ("", "?api-version=7")
+    ]
+    base = "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version="
+    assert urls == [base + "2025-01-01", base + "7"]
 
 
 def test_a_route_has_the_hosts_profile_and_nothing_of_the_operators() -> None:
     target = parse_dynamic_target(f"/https/{GEMINI}:8443/v1beta/models/x/v1/messages")
-    route = dynamic_route(target, "claude-opus-5", "o200k_base")
+    route = dynamic_route(target, "claude-opus-5", "o200k_base", "2024-10-21")
     provider = route.provider
     assert (route.model, route.reason, route.encoding) == ("claude-opus-5", "path", "o200k_base")
     assert route.profile == profile_for(GEMINI, "claude-opus-5")

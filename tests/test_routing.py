@@ -48,6 +48,12 @@ def test_model_choice(name: str, model: str, reason: str) -> None:
     assert (route.model, route.reason) == (model, reason)
 
 
+@pytest.mark.parametrize("name", ["[1m]", "anthropic/", "anthropic/[1m]"])
+def test_a_name_of_nothing_but_a_suffix_or_prefix_is_unknown(name: str) -> None:
+    with pytest.raises(NotFound, match="^model: "):
+        router().resolve(name)
+
+
 @pytest.mark.parametrize(
     ("name", "model"),
     [
