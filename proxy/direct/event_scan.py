@@ -22,6 +22,8 @@ _LINE_END = rb"(?>\r\n|\n|\r)"
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 """What may be the type of an error; it is logged and counted by, so the upstream's own words
 cannot be."""
+_TELLING = (b"message_", b"error", b"\r", b"\n\n\n")
+"""What a read holds that has to be looked into, or cut into events, with care."""
 _EVENT_END = re.compile(_LINE_END + _LINE_END)
 
 
@@ -54,13 +56,13 @@ class EventScan:
 
     def feed(self, data: bytes) -> bytes:
         """What of this read, and of what was held back before it, goes to the client now."""
-        events = self._complete(data)
         if self._model is None:
-            for event in events:
-                self._read(event)
+            if not self._nothing_matters(data):
+                for event in self._complete(data):
+                    self._read(event)
             passed = data
         else:
-            passed = b"".join([self._passed(event) for event in events])
+            passed = b"".join([self._passed(event) for event in self._complete(data)])
             if self._model is None or len(self._tail) > HELD_BYTES:
                 self._model = None
                 passed += self._tail
@@ -78,6 +80,19 @@ class EventScan:
         if not self._skipping:
             self._read(held)
         return b""
+
+    def _nothing_matters(self, data: bytes) -> bool:
+        """Pass over all events that ``data`` completes where none can matter, as most reads.
+
+        Nothing but a short cut: three searches of a whole read in the place of five for each event.
+        """
+        if not self.content_seen or self._on_event is not None or self._skipping:
+            return False
+        text = self._tail + data if self._tail else data
+        if any(word in text for word in _TELLING):
+            return False
+        self._tail = text[text.rfind(b"\n\n") + 2 :] if b"\n\n" in text else text
+        return True
 
     def _complete(self, data: bytes) -> list[bytes]:
         """The events that ``data`` completes, with the blank lines that end them."""

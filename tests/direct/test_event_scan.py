@@ -201,3 +201,31 @@ def test_token_counts() -> None:
 
 def test_counts_below_zero_are_none() -> None:
     assert token_counts({"input_tokens": -5, "output_tokens": 0, "x": True}) == {"output_tokens": 0}
+
+
+DELTAS = st.sampled_from(
+    [
+        event("content_block_delta", index=0, delta={"type": "text_delta", "text": "a"}),
+        event("content_block_delta", index=0, delta={"type": "text_delta", "text": "message_ error"}),
+        event("content_block_stop", index=0),
+        event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 7}),
+        event("message_delta", "\r\n", delta={"stop_reason": "max_tokens"}, usage={}),
+        event("message_stop"),
+        event("error", error={"type": "overloaded_error", "message": "m"}),
+        event("ping"),
+        b"\n",
+        b"\r",
+        b"event: mess",
+        b"data: {}",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(DELTAS, max_size=30), st.lists(st.integers(0, 3000), max_size=12))
+def test_reads_that_are_passed_over_told_nothing(pieces: list[bytes], places: list[int]) -> None:
+    data = start() + event("content_block_start", index=0) + b"".join(pieces)
+    # One that shows every event looks into every read.
+    passing, looking = EventScan(None), EventScan(None, on_event=lambda _: None)
+    assert relayed(passing, cut_at(data, places)) == relayed(looking, cut_at(data, places))
+    told = [(s.ended, s.error, s.stop_reason, s.usage, s.inside_event) for s in (passing, looking)]
+    assert told[0] == told[1]
