@@ -6,16 +6,15 @@ Rule: an inbound id is believed only when it cannot break a log line or a header
 from __future__ import annotations
 
 import re
-import secrets
 
-from proxy.convert.reply import BASE62
+from proxy.convert.reply import random_id
 
 _BELIEVED = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 
 def new_request_id() -> str:
     """``req_`` and 24 random base62 characters (docs/protocol.md section 5)."""
-    return "req_" + "".join(secrets.choice(BASE62) for _ in range(24))
+    return random_id("req_")
 
 
 def correlation_id(inbound: str | None, request_id: str) -> str:
