@@ -12,12 +12,14 @@ CLAUDE_CODE := 2.1.197
 CLIENT := $(VENV)/claude-code
 
 COVERAGE = $(BIN)/coverage run --parallel-mode -m pytest
-SOURCES := config proxy tests wsgi.py deploy/gunicorn.conf.py
+SOURCES := bench config proxy tests wsgi.py deploy/gunicorn.conf.py
+
+BENCH_TOOLS := bench/.build/mock_upstream bench/.build/load_driver
 
 .PHONY: help
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
-	  printf '  make %-8s %s\n' "$$name" "$$what"; done
+	  printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 .PHONY: setup
 setup: $(VENV)/.installed ## install what the service needs into .venv
@@ -61,6 +63,22 @@ format: $(VENV)/.installed-dev ## format the sources
 .PHONY: types
 types: $(VENV)/.installed-dev ## check the types
 	@$(BIN)/mypy
+
+.PHONY: bench-quick
+bench-quick: $(VENV)/.installed-dev $(BENCH_TOOLS) ## what the proxy costs beside nginx, in five minutes
+	@$(BIN)/python -m bench --quick
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev $(BENCH_TOOLS) ## the same at length, with memory over time; writes bench/RESULTS.md
+	@$(BIN)/python -m bench
+
+.PHONY: bench-peers
+bench-peers: $(VENV)/.installed-dev $(BENCH_TOOLS) ## the same with other proxies, from their packages
+	@$(BIN)/python -m bench --peers
+
+bench/.build/%: bench/%.c bench/sockets.h
+	@mkdir -p bench/.build
+	@$(CC) -O3 -Wall -Wextra -o $@ $<
 
 .PHONY: lock
 lock: $(VENV)/.installed-dev ## choose the newest versions of all dependencies

@@ -7,9 +7,7 @@ marshmallow's ``ValidationError`` with a phrase that continues "NAME='value' ...
 from __future__ import annotations
 
 import math
-import os
 import re
-import ssl
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
@@ -35,7 +33,7 @@ class Text(Field[str]):
     """Printable text without a restriction."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        return _printable(str(value))
+        return printable(str(value))
 
 
 class Key(Field[str]):
@@ -186,36 +184,6 @@ class Hosts(Field[tuple[str, ...]]):
         return tuple(dict.fromkeys(hosts))
 
 
-class CaBundle(Field[str]):
-    """Certificates of authorities: a PEM file, or a directory of them."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        if not isinstance(value, str):
-            raise ValidationError("must be text (put it in quotes)")
-        path = _printable(value)
-        if os.path.isdir(path):
-            return path
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-        except ssl.SSLError as error:
-            raise ValidationError("holds no certificates in PEM form") from error
-        except OSError as error:
-            raise ValidationError(f"cannot be read: {error.strerror}") from error
-        return path
-
-
-class ReadableFile(Field[str]):
-    """A file that is there and may be read; its absolute path."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        path = os.path.abspath(_printable(str(value)))
-        if not os.path.isfile(path):
-            raise ValidationError("is no file" if os.path.exists(path) else "does not exist")
-        if not os.access(path, os.R_OK):
-            raise ValidationError("cannot be read")
-        return path
-
-
 class TokenCount(Field[int | None]):
     """A number of tokens: ``8192``, ``8k``, ``1.5k``, ``1m``, k being 1000; 0 is no limit (None)."""
 
@@ -229,19 +197,6 @@ class TokenCount(Field[int | None]):
                 "must be a whole number of tokens such as 8192, 8k, 1.5k or 1m, or 0 for no limit"
             )
         return number or None
-
-
-class LogFile(Field[str]):
-    """A file that can be appended to; it need not exist yet."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        path = os.path.abspath(_printable(str(value)))
-        if os.path.isdir(path):
-            raise ValidationError("is a directory")
-        target = path if os.path.exists(path) else os.path.dirname(path)
-        if not os.access(target, os.W_OK):
-            raise ValidationError("cannot be written")
-        return path
 
 
 def token_number(value: object) -> int | None:
@@ -300,7 +255,8 @@ def checked_url(
     return parts
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """``text``, or ``ValidationError`` where it holds a control character."""
     if not text.isprintable():
         raise ValidationError("holds a control character")
     return text

@@ -12,7 +12,8 @@ from typing import Any
 from marshmallow import RAISE, Schema
 from marshmallow.fields import Dict, Field, List, Nested
 
-from config.fields import CaBundle, ProxyUrl, TokenCount
+from config.fields import ProxyUrl, TokenCount
+from config.file_fields import CaBundle
 from config.registry_fields import (
     EFFORTS,
     OWN_MEMBERS,

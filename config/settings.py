@@ -15,6 +15,10 @@ from config.registry import DEFAULT_BASE_URL, LONG_CONTEXT_THRESHOLD, Registry
 from config.registry_entries import RegistryFile, load_registry_file
 from config.registry_file import file_registry
 from config.sources import Checks, Resolution, chosen_file, resolve
+from config.variables import PREFIX
+
+DRAIN_RESERVE = 5
+"""Seconds of the graceful timeout that a drain delay must leave to running requests."""
 
 
 def _default_workers() -> int:
@@ -91,6 +95,12 @@ class Settings:
     rate_limit_fail: str = "open"
     """``open`` or ``closed``: whether requests are served while Redis is away."""
 
+    otel_endpoint: str | None = None
+    otel_traces_endpoint: str | None = None
+    otel_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    otel_service_name: str = "claude-proxy"
+    sentry_dsn: str | None = field(default=None, repr=False)
+
     router_default: str | None = None
     router_think: str | None = None
     router_background: str | None = None
@@ -115,6 +125,13 @@ class Settings:
         if self.token_counting is None:
             return not self.local_token_counting
         return self.token_counting == "upstream"
+
+    @property
+    def traces_url(self) -> str | None:
+        """Where traces are sent; None where nobody collects them."""
+        if self.otel_traces_endpoint is not None or self.otel_endpoint is None:
+            return self.otel_traces_endpoint
+        return f"{self.otel_endpoint.rstrip('/')}/v1/traces"
 
     @property
     def proxies(self) -> dict[str, str]:
@@ -145,7 +162,20 @@ def load_settings(
         custom_headers=tuple((name, given.text) for name, given in found.headers.items()),
         warnings=tuple(found.warnings),
     )
+    _check_drain(settings)
     return settings if file is None else replace(settings, registry=file_registry(file, settings))
+
+
+def _check_drain(settings: Settings) -> None:
+    """Refuse a delay that leaves running requests no time."""
+    delay, graceful = settings.drain_delay, settings.graceful_timeout
+    if delay > max(graceful - DRAIN_RESERVE, 0):
+        raise ConfigError(
+            [
+                f"{PREFIX}DRAIN_DELAY={delay} must be at most {max(graceful - DRAIN_RESERVE, 0)}, "
+                f"five seconds less than {PREFIX}GRACEFUL_TIMEOUT={graceful}"
+            ]
+        )
 
 
 def read_sources(

@@ -9,13 +9,15 @@ from config.fields import (
     Choice,
     Keys,
     ListenHost,
-    LogFile,
     Origins,
     RedisUrl,
     Seconds,
+    Text,
     Truth,
     Whole,
 )
+from config.file_fields import LogFile
+from config.report_fields import OtlpEndpoint, OtlpHeaders, SentryDsn
 from config.variable import MOST, Variable, also_bare, own
 
 LOG_LEVELS = {
@@ -165,5 +167,38 @@ SERVER: tuple[Variable, ...] = (
         Choice({"open": "open", "closed": "closed"}),
         "what happens to requests while Redis is away: `open` serves, `closed` refuses",
         "open",
+    ),
+    Variable(
+        "otel_endpoint",
+        ("OTEL_EXPORTER_OTLP_ENDPOINT",),
+        OtlpEndpoint(),
+        "OpenTelemetry collector that gets traces at /v1/traces below it (extra `otel`)",
+    ),
+    Variable(
+        "otel_traces_endpoint",
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",),
+        OtlpEndpoint(),
+        "the same, as the whole URL; wins",
+    ),
+    Variable(
+        "otel_headers",
+        ("OTEL_EXPORTER_OTLP_HEADERS",),
+        OtlpHeaders(),
+        "headers for the collector, `name=value,name=value`",
+        secret=True,
+    ),
+    Variable(
+        "otel_service_name",
+        ("OTEL_SERVICE_NAME",),
+        Text(),
+        "name of this service in traces",
+        "claude-proxy",
+    ),
+    Variable(
+        "sentry_dsn",
+        ("SENTRY_DSN",),
+        SentryDsn(),
+        "Sentry project that gets bugs and error lines (extra `sentry`)",
+        secret=True,
     ),
 )

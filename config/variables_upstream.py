@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from config.fields import (
     BaseUrl,
-    CaBundle,
     Choice,
     Hosts,
     Key,
     ProxyUrl,
-    ReadableFile,
     Seconds,
     Text,
     TokenCount,
     Truth,
     Whole,
 )
+from config.file_fields import CaBundle, ReadableFile
 from config.variable import MOST, Variable, also_bare, own
 
 REGISTRY_FIELD = "config"

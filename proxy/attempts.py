@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from proxy.call import Call
 from proxy.errors import ClientGone, InvalidRequest, UpstreamError
-from proxy.failover import FINAL, PASSED_OVER, Attempt, Plan, Verdict, judge
+from proxy.failover import FINAL, PASSED_OVER, Attempt, Plan, Verdict, failure_kind, judge
 from proxy.logs import error_words
 from proxy.routing import Route
 
@@ -46,6 +46,8 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
             return _tried(call, attempt, answer)
         except (UpstreamError, InvalidRequest) as error:
             failures.append((attempt, error))
+            if isinstance(error, UpstreamError):
+                call.record.happened("error", failure_kind(error))
             following = _following(plan, _verdict(call, attempt, error))
         if following is None:
             answered = [failed for failed in failures if isinstance(failed[1], UpstreamError)]
@@ -113,10 +115,11 @@ def _go_on(call: Call, following: RouteAttempt) -> None:
 def _log_next(
     call: Call, failed: RouteAttempt, following: RouteAttempt, error: UpstreamError | InvalidRequest
 ) -> None:
-    """One line: what failed, how, and what is tried instead."""
+    """One line and one count: what failed, how, and what is tried instead."""
     words, request_id = error_words(error), call.record.request_id
     here, there = failed.candidate, following.candidate
     if here is not there:
+        call.record.happened("retry", "failover")
         log.warning(
             "failover request_id=%s: %s failed (%s), trying %s",
             request_id,
@@ -125,6 +128,7 @@ def _log_next(
             _name(there.target),
         )
     elif failed.key != following.key:
+        call.record.happened("retry", "key")
         log.warning(
             "failover request_id=%s: key %d of %s failed (%s), trying key %d",
             request_id,
@@ -134,6 +138,7 @@ def _log_next(
             here.keys.position(following.key),
         )
     else:
+        call.record.happened("retry", "same")
         log.info(
             "retry request_id=%s: %s failed (%s), trying again after %.2f s",
             request_id,

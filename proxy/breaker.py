@@ -7,6 +7,7 @@ the clock is handed in (seconds, monotonic).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -34,7 +35,7 @@ class BreakerRule:
 class Breaker:
     """The state of one provider: closed, open until a moment, or being probed."""
 
-    __slots__ = ("_failed_at", "_probing", "_rest", "_rule", "rests_until")
+    __slots__ = ("_failed_at", "_probing", "_rest", "_rule", "on_change", "rests_until")
 
     def __init__(self, rule: BreakerRule | None = None) -> None:
         self._rule = rule or BreakerRule()
@@ -43,6 +44,8 @@ class Breaker:
         self._probing = False
         self.rests_until: float | None = None
         """None while closed."""
+        self.on_change: Callable[[float | None], None] | None = None
+        """Told ``rests_until`` each time it changes."""
 
     def state(self, now: float) -> str:
         """``closed``, ``open`` or ``half_open``."""
@@ -67,7 +70,8 @@ class Breaker:
         self._failed_at.clear()
         self._rest = self._rule.rest
         self._probing = False
-        self.rests_until = None
+        if self.rests_until is not None:
+            self._rest_until(None)
 
     def failed(self, entry: Entry, now: float) -> bool:
         """The provider failed; true when this made it rest.
@@ -77,7 +81,7 @@ class Breaker:
         if entry is Entry.PROBE and self._probing:
             self._probing = False
             self._rest = min(self._rest * 2, self._rule.longest_rest)
-            self.rests_until = now + self._rest
+            self._rest_until(now + self._rest)
             return True
         if self.rests_until is not None:
             return False
@@ -86,13 +90,18 @@ class Breaker:
         if len(self._failed_at) < self._rule.failures:
             return False
         self._failed_at = []
-        self.rests_until = now + self._rest
+        self._rest_until(now + self._rest)
         return True
 
     def left(self, entry: Entry) -> None:
         """The request ended without telling anything of the provider: its client left."""
         if entry is Entry.PROBE:
             self._probing = False
+
+    def _rest_until(self, moment: float | None) -> None:
+        self.rests_until = moment
+        if self.on_change is not None:
+            self.on_change(moment)
 
 
 class Outcome:

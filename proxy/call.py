@@ -35,6 +35,7 @@ from proxy.registered import check_input, input_limit, with_registered, with_tem
 from proxy.routing import Route
 from proxy.tokens import RequestEstimate, cheap_estimate
 from proxy.tokens.estimate import BYTES_PER_TOKEN
+from proxy.tracing import upstream_call
 from proxy.upstream.decode import load_json
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
@@ -158,8 +159,9 @@ class Call:
             self.record.correlation_id,
             stream=chat.body.get("stream") is True,
         )
-        response = self.exchange.run(self.client.post, self.route.chat_url, headers, body)
-        raise_for_refusal(response, self.exchange, secrets=self.secrets, model=self.route.model)
+        with upstream_call(self.record, route.provider.name, route.model, route.chat_url):
+            response = self.exchange.run(self.client.post, route.chat_url, headers, body)
+            raise_for_refusal(response, self.exchange, secrets=self.secrets, model=route.model)
         return response
 
     def _note_dropped(self, chat: ChatRequest) -> None:
@@ -292,6 +294,8 @@ def with_healing(call: Call, attempt: Callable[[ChatRequest], T]) -> T:
             if not flags:
                 raise
             learned |= flags
+            for name in flags:
+                call.record.happened("healing", name)
             profile = overridden(profile, flags)
             chat = call.convert(profile)
         else:

@@ -23,6 +23,7 @@ TYPE_FOR_STATUS: Mapping[int, str] = {
     429: "rate_limit_error",
     500: "api_error",
     502: "api_error",
+    503: "api_error",
     504: "timeout_error",
     529: "overloaded_error",
 }
@@ -105,6 +106,18 @@ class RequestTooLarge(ProxyError):
 
 class UnsupportedMediaType(ProxyError):
     status = 415
+
+
+class RateLimited(ProxyError):
+    """The client reached a limit that the operator set."""
+
+    status = 429
+
+
+class LimitsUnknown(ProxyError):
+    """Nobody can tell whether the client reached a limit, and the operator wants none served."""
+
+    status = 503
 
 
 class Overloaded(ProxyError):

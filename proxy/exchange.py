@@ -12,7 +12,7 @@ import contextlib
 import os
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from time import monotonic
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ import gevent
 from gevent.hub import Waiter
 from gevent.monkey import get_original
 
-from proxy.errors import ClientGone, ProxyError, RequestTimeout, UpstreamTimeout
+from proxy.errors import ClientGone, Overloaded, ProxyError, RequestTimeout, UpstreamTimeout
 
 SWEEP_SECONDS = 0.25
 PING_SECONDS = 15.0
@@ -46,6 +46,16 @@ class Wake(Enum):
     """The limit of the present phase is over."""
     TOTAL = "total"
     """The limit of the whole request is over."""
+    DRAIN = "drain"
+    """The process ends."""
+
+
+def drained() -> Overloaded:
+    """What a request is told that runs longer than its process."""
+    return Overloaded(
+        "the server is restarting and ended this request before it was complete; try again",
+        headers={"retry-after": "1"},
+    )
 
 
 class _Interruption(BaseException):
@@ -76,6 +86,7 @@ class Exchange:
         "_waiter",
         "begun",
         "client",
+        "drained",
         "gone",
         "last_event",
         "pings",
@@ -96,6 +107,8 @@ class Exchange:
         """True once the response has begun: between its waits the request writes."""
         self.client: Any = None
         """The client's socket, while it is watched and where it is known."""
+        self.drained = False
+        """True once the process ends: nothing is waited for any more."""
         self.gone = False
         self.last_event = monotonic()
         """When the client last got an event; moves the next ping."""
@@ -109,9 +122,11 @@ class Exchange:
             self._limit_text = text
 
     def timed_out(self, wake: Wake) -> ProxyError:
-        """The error for a wait that ended with ``wake`` (GONE, LIMIT or TOTAL)."""
+        """The error for a wait that ended with ``wake`` (GONE, DRAIN, LIMIT or TOTAL)."""
         if wake is Wake.GONE:
             return ClientGone("the client closed the connection")
+        if wake is Wake.DRAIN:
+            return drained()
         if wake is Wake.TOTAL:
             return RequestTimeout(f"the request took longer than {self._total_seconds:g} s")
         return UpstreamTimeout(self._limit_text)
@@ -121,8 +136,8 @@ class Exchange:
 
         ``until``: the moment from which ``ENOUGH`` ends the wait.
         """
-        if self.gone:
-            return Wake.GONE
+        if self.gone or self.drained:
+            return Wake.GONE if self.gone else Wake.DRAIN
         if fileno != self._read_fileno:
             self.close()
             self._read_fileno = fileno
@@ -143,11 +158,11 @@ class Exchange:
     def run(self, function: Callable[..., T], *args: Any) -> T:
         """Call ``function(*args)`` so that the watch can break it off.
 
-        Raises ``ClientGone`` or ``UpstreamTimeout``. What is broken off must leave its connection
+        Raises ``ClientGone``, ``Overloaded`` or ``UpstreamTimeout``. What is broken off must leave its connection
         closed: the exception is a ``BaseException`` on its way through the HTTP libraries.
         """
-        if self.gone:
-            raise self.timed_out(Wake.GONE)
+        if self.gone or self.drained:
+            raise self.timed_out(Wake.GONE if self.gone else Wake.DRAIN)
         self._greenlet = gevent.getcurrent()
         try:
             return function(*args)
@@ -157,7 +172,7 @@ class Exchange:
             self._greenlet = None
 
     def pause(self, seconds: float) -> None:
-        """Wait before the next attempt; raises ``ClientGone`` or ``UpstreamTimeout``."""
+        """Wait before the next attempt; raises what ``run`` raises."""
         self.limit(None)
         self.run(gevent.sleep, seconds)
 
@@ -184,6 +199,13 @@ class Exchange:
         elif (self.begun or self.pings) and wake in (Wake.GONE, Wake.TOTAL):
             self._hang_up()
 
+    def drain(self) -> None:
+        """Called by the watch: the process ends, and with it this request."""
+        self.drained = True
+        if self.begun or self.pings:
+            self._hold_back()
+        self.check(monotonic(), self.gone)
+
     def close(self) -> None:
         """Free the loop's watcher; the exchange waits no more."""
         if self._read_watcher is not None:
@@ -192,8 +214,8 @@ class Exchange:
             self._read_fileno = -1
 
     def _due(self, now: float) -> Wake | None:
-        if self.gone:
-            return Wake.GONE
+        if self.gone or self.drained:
+            return Wake.GONE if self.gone else Wake.DRAIN
         if self._total is not None and now >= self._total:
             return Wake.TOTAL
         if self._limit is not None and now >= self._limit:
@@ -215,6 +237,12 @@ class Exchange:
         ):
             sock.shutdown(socket.SHUT_RDWR)
 
+    def _hold_back(self) -> None:
+        # The head of its answer promised to keep the connection. The end of the answer and that of
+        # the connection leave in one packet, so that nobody sends a request in between.
+        with contextlib.suppress(OSError, AttributeError):
+            self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
     def _interrupt(self, wake: Wake) -> None:
         # Runs in the hub, so the greenlet is parked; it may have left the block since the sweep.
         greenlet, self._greenlet = self._greenlet, None
@@ -231,6 +259,8 @@ class Watch:
         # gevent's poll would yield to the loop; this one only asks the kernel and returns.
         self._poll = get_original("select", "poll")()
         self._running = False
+        self._readers: set[Any] = set()
+        self._ended = False
 
     def __len__(self) -> int:
         return len(self._exchanges)
@@ -243,6 +273,7 @@ class Watch:
             self._poll.register(fileno, _HANGUP)
             exchange.client = client_socket
         self._exchanges[exchange] = fileno
+        exchange.drained = self._ended
         if not self._running:
             self._running = True
             gevent.spawn(self._sweep)
@@ -254,6 +285,32 @@ class Watch:
             self._forget_client(fileno)
         exchange.client = None
         exchange.close()
+
+    def end(self) -> None:
+        """End all that runs or is still to come: streams by an event, the rest by a 529."""
+        self._ended = True
+        for exchange in list(self._exchanges):
+            exchange.drain()
+        loop = gevent.get_hub().loop
+        for greenlet in self._readers:
+            loop.run_callback(self._stop_reading, greenlet)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raise ``Overloaded`` in what waits here for the client, once the process ends."""
+        if self._ended:
+            raise drained()
+        greenlet = gevent.getcurrent()
+        self._readers.add(greenlet)
+        try:
+            yield
+        finally:
+            self._readers.discard(greenlet)
+
+    def _stop_reading(self, greenlet: Any) -> None:
+        # Runs in the hub, so the greenlet is parked; it may have read everything by now.
+        if greenlet in self._readers:
+            greenlet.throw(drained())
 
     def _forget_client(self, fileno: int) -> None:
         del self._clients[fileno]

@@ -26,6 +26,8 @@ RETRIED = frozenset({408, 409})
 KEY_RESTS = {401: 60.0, 402: 300.0, 403: 0.0, 429: 30.0}
 """Seconds for which a key of the server's rests where the upstream names no time. A 403 may be
 about the request, so it only lets another key try."""
+KINDS = {401: "key", 402: "quota", 403: "key", 408: "timeout", 429: "rate_limit"}
+"""What these statuses are in the metrics; every other is ``refused`` or ``server_error``."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 4.0
 """Seconds between repetitions where the upstream names no time: doubled from one to the next."""
@@ -84,6 +86,18 @@ def stated_status(error: UpstreamError) -> int | None:
     if error.upstream_status is not None:
         return error.upstream_status
     return error.status if error.quoted else None
+
+
+def failure_kind(error: UpstreamError) -> str:
+    """One word for what an upstream did, for the metrics."""
+    if isinstance(error, UpstreamTimeout):
+        return "timeout"
+    if error.unanswered:
+        return "connection"
+    status = stated_status(error)
+    if status is None:
+        return "broken"
+    return KINDS.get(status) or ("server_error" if status >= 500 else "refused")
 
 
 def told_wait(error: UpstreamError, now: float) -> float | None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
@@ -26,6 +27,18 @@ log = logging.getLogger(__name__)
 _CODE = re.compile(r"[\w.-]{1,64}")
 _BASE64 = re.compile(r"(;base64,|\"data\":\s*\")[A-Za-z0-9+/=_-]{32,}")
 _TEXT_FORMAT = "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s"
+
+
+class Trace(Protocol):
+    """What a trace is told of the request it belongs to."""
+
+    def attempt(self, provider: str, model: str, url: str) -> AbstractContextManager[None]:
+        """Around one upstream request, up to the head of its answer."""
+        ...
+
+    def end(self, record: AccessRecord) -> None:
+        """The answer is over."""
+        ...
 
 
 @dataclass(slots=True)
@@ -48,6 +61,10 @@ class AccessRecord:
     error: str | None = None
     usage: Mapping[str, Any] | None = None
     estimated: bool = False
+    untold_tokens: int = 0
+    """Estimate for an answer that broke off before any usage was told."""
+    untold_output: int = 0
+    """How many of these were written by the model."""
     dropped: str = ""
     price: Price | None = None
     """What the model's tokens cost, where that is registered."""
@@ -55,6 +72,19 @@ class AccessRecord:
     """What was odd in the upstream's stream, such as ``undecodable=2``."""
     quiet: bool = False
     """Probes are logged at DEBUG."""
+    trace: Trace | None = None
+    """Where the request is traced."""
+    route: str = "unmatched"
+    """The endpoint as the URL map has it: what is counted instead of a path."""
+    happenings: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """What happened upstream: ``error``, ``retry`` or ``healing``, provider, model, which kind."""
+    under_way: bool = False
+    streaming: bool = False
+    accounted: bool = False
+
+    def happened(self, what: str, kind: str) -> None:
+        """Note for the metrics what happened to the present attempt."""
+        self.happenings.append((what, self.provider, self.upstream_model, kind))
 
     def saw_event(self) -> None:
         """Note the time of the first event; later calls change nothing."""

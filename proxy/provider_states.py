@@ -6,6 +6,9 @@ requests of the worker; kept in memory only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from config.registry import Provider
 from proxy.breaker import Breaker, BreakerRule
 from proxy.key_ring import KeyRing
@@ -17,8 +20,15 @@ class ProviderStates:
     A host that the client named stands for itself alone, so nothing of it is remembered.
     """
 
-    def __init__(self, rule: BreakerRule | None = None) -> None:
+    def __init__(
+        self,
+        rule: BreakerRule | None = None,
+        *,
+        changed: Callable[[str, float | None], None] | None = None,
+    ) -> None:
+        """``changed`` is told a provider's name and until when it rests, each time that changes."""
         self._rule = rule
+        self._changed = changed
         self._states: dict[tuple[str, str], tuple[Breaker, KeyRing]] = {}
 
     def breaker(self, provider: Provider) -> Breaker:
@@ -36,4 +46,6 @@ class ProviderStates:
             state = (Breaker(self._rule), KeyRing(provider.api_keys))
             if not provider.dynamic:
                 self._states[name] = state
+                if self._changed is not None:
+                    state[0].on_change = partial(self._changed, provider.name)
         return state

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from proxy.call import MAX_ANSWER_BYTES, Call, decoded, with_healing
@@ -17,8 +18,9 @@ from proxy.convert.response import chat_to_message, empty_message
 from proxy.errors import UpstreamError
 from proxy.failures import OUTPUT_LIMIT_REACHED, client_headers, mask_secrets
 from proxy.logs import AccessRecord
+from proxy.upstream.decode import load_json
 from proxy.upstream.session import UpstreamResponse
-from proxy.upstream.sse import ChunkDecoder, sniff
+from proxy.upstream.sse import BOM, ChunkDecoder, sniff
 
 
 def relay_message(call: Call) -> dict[str, Any]:
@@ -91,7 +93,11 @@ def read_answer(
 
 
 def _completion(call: Call, response: UpstreamResponse, body: bytes) -> object:
-    completion = decoded(body)
+    completion = decoded(body.removeprefix(BOM))
+    if isinstance(completion, str):
+        # Where only some bytes are no UTF-8 the other words survive, as they do in a stream.
+        with suppress(ValueError):
+            completion = load_json(completion)
     if not isinstance(completion, str):
         return completion
     kind = response.headers.get("content-type") or "no content type"

@@ -20,9 +20,11 @@ from proxy.direct.model_name import with_model
 from proxy.direct_call import DirectCall
 from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.exchange import Wake
+from proxy.failover import failure_kind
 from proxy.failures import SHORTEST_SECRET, failure_from_answer
 from proxy.logs import StreamPreview, error_words, log_body
 from proxy.sse import encode_events
+from proxy.tracing import upstream_call
 from proxy.upstream.faults import CUT
 from proxy.upstream.session import UpstreamResponse
 
@@ -55,7 +57,11 @@ def open_direct(call: DirectCall, done: Callable[[], None]) -> DirectAnswer:
     """
     seconds, started = call.first_byte_seconds, monotonic()
     call.exchange.limit(seconds, f"the upstream did not answer within {seconds:g} s")
-    response = call.exchange.run(call.client.send, call.method, call.url, call.headers, call.body)
+    record = call.record
+    with upstream_call(record, record.provider, record.upstream_model, call.url):
+        response = call.exchange.run(
+            call.client.send, call.method, call.url, call.headers, call.body
+        )
     with ExitStack() as unless_streaming:
         unless_streaming.callback(response.close)
         headers = response_headers(response.headers)
@@ -162,6 +168,7 @@ class FileReply:
         except ProxyError as error:
             self._over = True
             self._call.record.error = error_words(error)
+            _count_failure(self._call, error)
             raise
         if not data:
             self._over = True
@@ -301,9 +308,16 @@ class DirectReply:
             record.usage = scan.usage
         if scan.error is not None:
             record.error = f"{scan.error}: reported by the upstream in its stream"
+            record.happened("error", "broken")
         elif scan.ended:
             return
         elif self._exchange.gone or self._failure is None:
             record.status = ClientGone.status
         else:
             record.error = error_words(self._failure)
+            _count_failure(self._call, self._failure)
+
+
+def _count_failure(call: DirectCall, error: ProxyError) -> None:
+    if isinstance(error, UpstreamError):
+        call.record.happened("error", failure_kind(error))

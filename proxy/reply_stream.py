@@ -18,12 +18,14 @@ from proxy.convert.response import message_to_events
 from proxy.convert.stream import StreamTranslator
 from proxy.errors import ClientGone, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.exchange import Wake
+from proxy.failover import failure_kind
 from proxy.failures import client_headers
 from proxy.logs import StreamPreview, error_words, log_body
 from proxy.relay import answer_for_refusal, local_answer, note_message, read_answer
 from proxy.sse import PING, encode_events
 from proxy.stream_bytes import StreamBytes
 from proxy.tokens import cheap_estimate
+from proxy.tokens.estimate import BYTES_PER_TOKEN
 from proxy.upstream.session import UpstreamResponse
 from proxy.upstream.sse import ChunkDecoder, sniff
 
@@ -95,6 +97,7 @@ class ReplyStream:
         self, call: Call, chat: ChatRequest, response: UpstreamResponse, done: Callable[[], None]
     ) -> None:
         estimating = call.settings.enable_token_estimation
+        self._input_estimate = cheap_estimate(chat.body) if estimating else 0
         self._call = call
         self._chat = chat
         self._done = done
@@ -104,7 +107,7 @@ class ReplyStream:
         self._translator = StreamTranslator(
             chat.reply,
             request_id=call.record.request_id,
-            input_estimate=cheap_estimate(chat.body) if estimating else 0,
+            input_estimate=self._input_estimate,
             estimate=call.estimate(chat),
         )
         self._bytes = StreamBytes(self._decoder, self._translator)
@@ -271,6 +274,9 @@ class ReplyStream:
         record.oddities = ", ".join(f"{word}={n}" for word, n in translator.warnings.items())
         if translator.ended or translator.usage["output_tokens"]:
             record.usage = translator.usage
+        if self._input_estimate:
+            record.untold_output = translator.written // BYTES_PER_TOKEN
+            record.untold_tokens = self._input_estimate + record.untold_output
         record.estimated = translator.estimated
         record.stop_reason = translator.stop_reason
         if translator.ended and translator.error is None:
@@ -279,3 +285,5 @@ class ReplyStream:
             record.status = ClientGone.status
         else:
             record.error = error_words(translator.error)
+            if isinstance(translator.error, UpstreamError):
+                record.happened("error", failure_kind(translator.error))

@@ -5,20 +5,34 @@ Rule: made once in ``create_app``, handed to views, never imported as a global.
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
 
 from config.errors import ConfigError
 from config.registry import Provider, Registry, mode
 from config.settings import Settings
+from proxy.admission import Admission, admitted
+from proxy.drain import PROCESS, Drain
+from proxy.error_reports import start_reports
 from proxy.exchange import Watch
 from proxy.healing import LearnedFlags
+from proxy.limits.build import build_limiter
+from proxy.limits.limiter import Limiter
 from proxy.logs import AccessRecord, log_access
+from proxy.metrics import Metrics
 from proxy.model_list import ModelList
 from proxy.provider_states import ProviderStates
 from proxy.routing import Router
-from proxy.stats import Stats
+from proxy.stats import own_counts
 from proxy.tokens import encoding_for
+from proxy.tracing import Tracing, tracing_for
 from proxy.upstream.clients import Clients
+
+if TYPE_CHECKING:
+    from proxy.shared_usage import SharedUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +45,59 @@ class Runtime:
     clients: Clients
     learned: LearnedFlags
     watch: Watch
+    drain: Drain
     models: ModelList
     states: ProviderStates
-    stats: Stats
+    metrics: Metrics
+    usage: SharedUsage | None
+    """None where nothing is shared with other machines."""
+    admission: Admission
+    limiter: Limiter | None
+    """None where clients have no limits."""
+    tracing: Tracing | None = None
+    """None where nobody collects traces."""
+    flush_reports: Callable[[], None] | None = None
+    """Sends the error reports that are left; None where nobody wants them."""
+
+    def close_reports(self) -> None:
+        """Send what is left of usage counts, traces and error reports; for the end of the worker."""
+        if self.usage is not None:
+            self.usage.flush()
+        if self.tracing is not None:
+            self.tracing.close()
+        if self.flush_reports is not None:
+            self.flush_reports()
+
+    def begin(self, record: AccessRecord) -> None:
+        """Count a request as under way until ``leave``."""
+        record.under_way = True
+        self.metrics.begun()
+
+    def stream(self, record: AccessRecord) -> None:
+        """The answer goes on as a stream, until ``account``."""
+        record.streaming = True
+        self.metrics.stream_opened()
+
+    def leave(self, record: AccessRecord) -> None:
+        """The request is over, however it ended; harmless when it was left before."""
+        if not record.under_way:
+            return
+        record.under_way = False
+        if record.trace is not None:
+            record.trace.end(record)
+        self.metrics.left()
+        if record.streaming:
+            self.metrics.stream_closed()
 
     def account(self, record: AccessRecord) -> None:
-        """Count and log a finished request."""
-        self.stats.note(record)
+        """Count and log a finished request, once."""
+        if record.accounted:
+            return
+        record.accounted = True
+        if self.usage is not None:
+            self.usage.expect()
+        self.metrics.note(record, monotonic() - record.started)
+        self.leave(record)
         log_access(record)
 
     @property
@@ -70,14 +130,42 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         encoding_for("", settings.tiktoken_model)
     except ValueError as error:
         raise ConfigError([f"TIKTOKEN_MODEL: {error}"]) from error
+    watch = Watch()
+    PROCESS.add(watch)
+    PROCESS.delay = settings.drain_delay
+    router = Router(settings, registry)
+    models = {model.remote_id for model in registry.models} | set(router.tiers)
+    metrics = Metrics(models, (provider.name for provider in registry.providers))
     return Runtime(
         settings=settings,
         registry=registry,
-        router=Router(settings, registry),
+        router=router,
         clients=Clients(settings, registry.providers),
         learned=LearnedFlags(),
-        watch=Watch(),
+        watch=watch,
+        drain=PROCESS,
         models=ModelList(),
-        states=ProviderStates(),
-        stats=Stats(),
+        states=ProviderStates(changed=metrics.breaker_changed),
+        metrics=metrics,
+        usage=_shared_usage(settings, metrics),
+        admission=Admission(admitted(settings, _open_files())),
+        limiter=build_limiter(settings),
+        tracing=tracing_for(settings),
+        flush_reports=start_reports(settings),
     )
+
+
+def _shared_usage(settings: Settings, metrics: Metrics) -> SharedUsage | None:
+    if settings.redis_url is None:
+        return None
+    # Nobody else waits for the import of redis, nor keeps its megabytes.
+    from proxy.redis_client import redis_client
+    from proxy.shared_usage import SharedUsage
+
+    return SharedUsage(redis_client(settings.redis_url), lambda: own_counts(metrics))
+
+
+def _open_files() -> int | None:
+    """How many files this process may open; None: any number."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if most == resource.RLIM_INFINITY else most

@@ -32,6 +32,7 @@ from proxy.convert.request import ChatRequest
 from proxy.convert.usage import INPUT_COUNTS, usage_from_chat
 from proxy.errors import ClientGone, ProxyError, UpstreamError
 from proxy.logs import error_words
+from proxy.tracing import upstream_call
 from proxy.upstream.sse import ChunkDecoder, sniff
 
 log = logging.getLogger(__name__)
@@ -133,8 +134,10 @@ def _post(call: Call, url: str, body: Mapping[str, Any]) -> tuple[bytes, str]:
         call.record.correlation_id,
         stream=body.get("stream") is True,
     )
-    response = call.exchange.run(call.client.post, url, headers, encoded(body))
-    raise_for_refusal(response, call.exchange, secrets=call.secrets, model=call.route.model)
+    route = call.route
+    with upstream_call(call.record, route.provider.name, route.model, url):
+        response = call.exchange.run(call.client.post, url, headers, encoded(body))
+        raise_for_refusal(response, call.exchange, secrets=call.secrets, model=route.model)
     try:
         answer = call.exchange.run(response.read_all, MAX_ANSWER_BYTES)
     finally:

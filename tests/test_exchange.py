@@ -11,7 +11,7 @@ import pytest
 from gevent.event import Event
 
 from proxy import exchange as exchange_module
-from proxy.errors import ClientGone, UpstreamTimeout
+from proxy.errors import ClientGone, Overloaded, UpstreamTimeout
 from proxy.exchange import Exchange, Wake, Watch
 
 
@@ -269,3 +269,70 @@ def test_a_socket_that_is_used_again_belongs_to_the_new_request(
     assert second.wait(pair[0].fileno()) is Wake.GONE
     assert not first.gone
     watch.leave(second)
+
+
+def test_the_end_of_the_process_ends_a_wait_and_a_call(watch: Watch, pair: Pair) -> None:
+    waiting, calling = Exchange(), Exchange()
+    watch.enter(waiting)
+    watch.enter(calling)
+    gevent.spawn_later(0.05, watch.end)
+    started = monotonic()
+    with pytest.raises(Overloaded) as caught:
+        calling.run(gevent.sleep, 30)
+    assert waiting.wait(pair[0].fileno()) is Wake.DRAIN
+    assert monotonic() - started < 1
+    error = caught.value
+    assert (error.status, error.type, error.headers) == (
+        529,
+        "overloaded_error",
+        {"retry-after": "1"},
+    )
+    assert str(waiting.timed_out(Wake.DRAIN)) == str(error)
+    watch.leave(waiting)
+    watch.leave(calling)
+
+
+def test_what_neither_waits_nor_calls_hears_of_the_end_when_it_does(
+    watch: Watch, pair: Pair, client: Pair
+) -> None:
+    near, far = pair
+    begun, late = Exchange(), Exchange()
+    begun.pings = True
+    watch.enter(begun, client[0])
+    watch.end()
+    far.send(b"x")
+    assert begun.wait(near.fileno()) is Wake.DRAIN
+    with pytest.raises(Overloaded):
+        begun.run(divmod, 7, 2)
+    # Its client is still connected: the last event has to reach it.
+    client[0].sendall(b"event")
+    assert client[1].recv(5) == b"event"
+    watch.leave(begun)
+    watch.enter(late)
+    assert late.wait(near.fileno()) is Wake.DRAIN
+    watch.leave(late)
+
+
+def test_a_client_that_left_is_gone_at_the_end_too(watch: Watch, pair: Pair) -> None:
+    exchange = Exchange()
+    watch.enter(exchange)
+    exchange.gone = True
+    watch.end()
+    assert exchange.wait(pair[0].fileno()) is Wake.GONE
+    watch.leave(exchange)
+
+
+def test_the_end_of_the_process_ends_the_reading_of_a_body(watch: Watch, client: Pair) -> None:
+    ours, _ = client
+    gevent.spawn_later(0.05, watch.end)
+    with pytest.raises(Overloaded), watch.reading():
+        ours.recv(1)
+    with pytest.raises(Overloaded), watch.reading():
+        raise AssertionError("nothing more is read")
+
+
+def test_a_body_that_was_read_is_not_disturbed_by_the_end(watch: Watch) -> None:
+    with watch.reading():
+        pass
+    watch.end()
+    gevent.sleep(0.05)

@@ -50,7 +50,7 @@ def test_model_choice(name: str, model: str, reason: str) -> None:
 
 @pytest.mark.parametrize("name", ["[1m]", "anthropic/", "anthropic/[1m]"])
 def test_a_name_of_nothing_but_a_suffix_or_prefix_is_unknown(name: str) -> None:
-    with pytest.raises(NotFound, match="^model: "):
+    with pytest.raises(NotFound, match=r"^model: "):
         router().resolve(name)
 
 

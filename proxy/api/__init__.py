@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from proxy.api import connection, dry_run, health, messages, models, service, stats, tokens
+from proxy.api import (
+    connection,
+    dry_run,
+    health,
+    messages,
+    metrics,
+    models,
+    openapi,
+    service,
+    stats,
+    tokens,
+)
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     messages.bp,
@@ -14,5 +25,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     health.bp,
     connection.bp,
     stats.bp,
+    metrics.bp,
     service.bp,
+    openapi.bp,
 )

@@ -13,6 +13,7 @@ from flask import Response, request
 from proxy import sse
 from proxy.api.candidates import candidates_for
 from proxy.api.context import record, runtime
+from proxy.api.limits import limit_stream
 from proxy.attempts import with_failover
 from proxy.call import Call, note_route
 from proxy.exchange import Exchange
@@ -69,6 +70,8 @@ def answered(call: Call, attempt: Callable[[], Response]) -> Response:
 
     A streamed response goes on being watched until it calls what ``end_of`` gave it.
     """
+    if call.record.stream:
+        limit_stream()
     watch = runtime().watch
     with ExitStack() as unless_streaming:
         watch.enter(call.exchange, request.environ.get("gunicorn.socket"))

@@ -35,8 +35,9 @@ def json_body() -> bytes:
 def any_body() -> bytes:
     """The request's body, decompressed.
 
-    Raises ``UnsupportedMediaType`` (415), ``RequestTooLarge`` (413), ``BodyTimeout`` (408) or
-    ``InvalidRequest`` for a body that is not what its headers say.
+    Raises ``UnsupportedMediaType`` (415), ``RequestTooLarge`` (413), ``BodyTimeout`` (408),
+    ``Overloaded`` (529) where the server stops meanwhile, or ``InvalidRequest`` for a body that is
+    not what its headers say.
     """
     settings = runtime().settings
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -46,7 +47,7 @@ def any_body() -> bytes:
     late = BodyTimeout(f"the request body did not arrive within {seconds:g} s")
     # Raised inside gunicorn's reader, as an Exception: so it knows that its place in the stream is
     # lost and closes the connection, instead of taking the rest of the body for the next request.
-    with gevent.Timeout(seconds, late):
+    with gevent.Timeout(seconds, late), runtime().watch.reading():
         body = _read(request.environ["wsgi.input"], settings.max_body_bytes)
     if encoding in _WINDOW_BITS:
         return _decompressed(body, encoding, settings.max_body_bytes)

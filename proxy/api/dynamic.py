@@ -15,6 +15,7 @@ from flask import Flask, Response, request
 from proxy.api.body import json_body
 from proxy.api.candidates import credential
 from proxy.api.context import credential_headers, record, runtime
+from proxy.api.limits import limit_client
 from proxy.api.messages import answer_message
 from proxy.api.models import models_page
 from proxy.api.tokens import answer_count
@@ -39,6 +40,13 @@ METHODS: Mapping[Endpoint, tuple[str, ...]] = {
 }
 
 
+PATHS: Mapping[Endpoint, str] = {
+    "messages": "messages",
+    "count_tokens": "messages/count_tokens",
+    "models": "models",
+}
+
+
 def register_dynamic(app: Flask) -> None:
     """Attach the decision to ``app``, behind the hooks of the lifecycle."""
     app.before_request(answer_dynamic)
@@ -55,12 +63,14 @@ def answer_dynamic() -> Response | None:
     record().path = raw.partition("?")[0]
     check_client(_shown_to_the_proxy(), runtime().auth_keys)
     target = allowed_target(raw, runtime().clients.allowed_hosts)
+    record().route = f"/dynamic/v1/{PATHS[target.endpoint]}"
     methods = METHODS[target.endpoint]
     if request.method not in methods:
         raise MethodNotAllowed(
             f"{request.method} is not allowed on {record().path}",
             headers={"allow": ", ".join((*methods, "OPTIONS"))},
         )
+    limit_client(tokens=target.endpoint == "messages", dynamic=True)
     return VIEWS[target.endpoint](target)
 
 
@@ -80,8 +90,9 @@ def _count_tokens(target: DynamicTarget) -> Response:
 
 
 def _models(target: DynamicTarget) -> Response:
-    provider = dynamic_provider(target)
-    entries = provider_entries(provider, dynamic_models_url(target), credential(provider))
+    provider = dynamic_provider(target, runtime().settings.azure_api_version)
+    url = dynamic_models_url(target, provider)
+    entries = provider_entries(provider, url, credential(provider))
     # Names pass unchanged on the way back, so none is listed under an alias.
     return models_page(entries, aliases=False)
 
@@ -102,5 +113,7 @@ def _body(target: DynamicTarget) -> bytes:
 
 
 def _route_to(target: DynamicTarget) -> Callable[[Mapping[str, Any]], Route]:
-    encoding = runtime().settings.tiktoken_model
-    return lambda message_request: dynamic_route(target, message_request["model"], encoding)
+    settings = runtime().settings
+    return lambda message_request: dynamic_route(
+        target, message_request["model"], settings.tiktoken_model, settings.azure_api_version
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from proxy.api.answers import json_response
@@ -61,5 +61,11 @@ def routing_failure(error: HTTPException) -> Response:
 
 def bug(error: Exception) -> Response:
     """The last resort: a bug of ours, told without details."""
-    log.error("unhandled error, request_id=%s", record().request_id, exc_info=error)
+    access = record()
+    log.error(
+        "unhandled error, request_id=%s",
+        access.request_id,
+        exc_info=error,
+        extra={"request_id": access.request_id, "route": f"{access.method} {request.url_rule}"},
+    )
     return error_response(ProxyError("Internal server error"))

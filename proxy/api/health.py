@@ -33,5 +33,7 @@ def health() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """Readiness: the worker takes requests."""
+    """Readiness: the worker takes requests, and will go on doing so."""
+    if runtime().drain.stopping:
+        return json_response({"status": "draining"}, 503)
     return json_response({"status": "ready"})

@@ -9,6 +9,8 @@ from __future__ import annotations
 from flask import Flask, Response, g, request
 
 from proxy.api.context import credential_headers, record, runtime
+from proxy.api.endings import Endings, at_the_end
+from proxy.api.limits import limit_request, take_slot, tell_limits
 from proxy.auth import check_client
 from proxy.logs import AccessRecord
 from proxy.request_ids import correlation_id, new_request_id
@@ -17,18 +19,22 @@ OPEN_ENDPOINTS = frozenset(
     {
         "health.health",
         "health.readyz",
+        "openapi.openapi",
         "service.index",
         "service.favicon",
         "service.event_logging",
     }
 )
 """Answered without a key."""
-QUIET_ENDPOINTS = frozenset({"health.health", "health.readyz", "service.favicon"})
+QUIET_ENDPOINTS = frozenset(
+    {"health.health", "health.readyz", "metrics.metrics", "service.favicon"}
+)
 """Probes, which would fill the log."""
 
 
 def register_lifecycle(app: Flask) -> None:
     """Attach the hooks to ``app``."""
+    app.wsgi_app = Endings(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(begin)
     app.after_request(finish)
 
@@ -43,10 +49,21 @@ def begin() -> Response | None:
         path=request.path,
         quiet=request.endpoint in QUIET_ENDPOINTS,
     )
+    if request.url_rule is not None:
+        g.record.route = request.url_rule.rule
+    runtime().begin(g.record)
+    at_the_end(runtime().leave, g.record)
+    tracing = runtime().tracing
+    if tracing is not None and not g.record.quiet:
+        rule = request.url_rule.rule if request.url_rule else None
+        parent = {name: request.headers.get(name) for name in ("traceparent", "tracestate")}
+        g.record.trace = tracing.begin(g.record, rule, parent)
     if request.method == "OPTIONS":
         return _preflight()
     if request.endpoint is not None and request.endpoint not in OPEN_ENDPOINTS:
         check_client(credential_headers(), runtime().auth_keys)
+    take_slot()
+    limit_request()
     return None
 
 
@@ -59,7 +76,10 @@ def finish(response: Response) -> Response:
     headers.setdefault("request-id", access.request_id)
     headers["x-request-id"] = access.correlation_id
     _allow_origin(response)
-    if not response.is_streamed:
+    tell_limits(response)
+    if response.is_streamed:
+        runtime().stream(access)
+    else:
         runtime().account(access)
     return response
 

@@ -6,6 +6,7 @@ can be routed (docs/protocol.md section 8).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,6 +20,7 @@ from proxy.call import Call, request_estimate
 from proxy.direct_call import DirectCall, Sent, beside_messages, direct_headers, message_call
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.exchange import Exchange
+from proxy.failover import failure_kind
 from proxy.relay_direct import DirectAnswer, open_direct
 from proxy.routing import Route
 from proxy.schemas import load_count_request
@@ -128,10 +130,18 @@ def _answer(call: DirectCall) -> Response:
     with ExitStack() as unless_streaming:
         watch.enter(call.exchange, request.environ.get("gunicorn.socket"))
         unless_streaming.callback(watch.leave, call.exchange)
-        answer = open_direct(call, ended)
+        answer = _opened(call, ended)
         if answer.stream is not None:
             unless_streaming.pop_all()
     return _response(answer)
+
+
+def _opened(call: DirectCall, ended: Callable[[], None]) -> DirectAnswer:
+    try:
+        return open_direct(call, ended)
+    except UpstreamError as error:
+        call.record.happened("error", failure_kind(error))
+        raise
 
 
 def _response(answer: DirectAnswer) -> Response:

@@ -24,6 +24,8 @@ ENDPOINTS = {
     "readiness": "GET /readyz",
     "test_connection": "GET /test-connection",
     "stats": "GET /v1/stats",
+    "metrics": "GET /metrics",
+    "openapi": "GET /openapi.json",
 }
 FEATURES = [
     "streaming",

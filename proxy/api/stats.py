@@ -1,50 +1,34 @@
-"""GET /v1/stats: what this worker has done, and what it learned."""
+"""GET /v1/stats: what was counted since the start, here or on all machines, and how it is now."""
 
 from __future__ import annotations
 
-import os
-from ipaddress import ip_address
-from time import monotonic
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from config.urls import without_query
 from proxy.api.answers import json_response
 from proxy.api.context import runtime
-from proxy.errors import PermissionDenied
+from proxy.api.operator import only_for_the_operator
+from proxy.metric_files import read_off_loop
+from proxy.stats import machine_stats, totals
 
 bp = Blueprint("stats", __name__)
+
+AWAY = "Redis is away: these are the counts of this machine alone"
 
 
 @bp.get("/v1/stats")
 def stats() -> Response:
-    """Counters since the start of the worker that answers; each worker has its own."""
-    _only_for_the_operator()
-    shared = runtime()
-    body: dict[str, Any] = {"worker": os.getpid(), **shared.stats.snapshot()}
-    body["healings"] = [
-        row | {"base_url": without_query(str(row["base_url"]))} for row in shared.learned.rows()
-    ]
-    body["providers"] = {
-        provider.name: {"breaker": shared.states.breaker(provider).state(monotonic())}
-        for provider in shared.registry.providers
-    }
-    return json_response(body)
+    """The counts of all machines that share a Redis, else of this machine's workers.
 
-
-def _only_for_the_operator() -> None:
-    """Where no key is in force, raise ``PermissionDenied`` for callers from elsewhere."""
+    Workers, requests under way and breakers are this machine's in either case.
+    """
+    only_for_the_operator()
     shared = runtime()
-    if shared.auth_keys or shared.settings.public_metrics:
-        return
-    try:
-        local = ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        # A Unix socket has no address; who may open it is the operator's choice.
-        local = True
-    if not local or "x-forwarded-for" in request.headers:
-        raise PermissionDenied(
-            "statistics are for loopback callers where no key is in force;"
-            " CLAUDE_PROXY_PUBLIC_METRICS=true opens them"
-        )
+    body: dict[str, Any] = read_off_loop(machine_stats, shared.metrics)
+    if shared.usage is None:
+        return json_response(body)
+    sums = shared.usage.sums() if shared.usage.flush() else None
+    if sums is None:
+        return json_response(body | {"note": AWAY})
+    return json_response(body | {"scope": "all machines", **totals(*sums)})

@@ -17,6 +17,7 @@ from proxy.direct_call import Sent, direct_headers
 from proxy.errors import AuthenticationFailed, UpstreamError
 from proxy.exchange import Exchange
 from proxy.model_list import fetch_entries
+from proxy.tracing import upstream_call
 
 
 def listed_entries() -> list[dict[str, Any]]:
@@ -54,5 +55,5 @@ def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict
         headers = upstream_headers(provider, key, record().correlation_id)
     exchange = Exchange(shared.settings.total_timeout)
     client = shared.clients.for_provider(provider)
-    with watched(exchange):
+    with watched(exchange), upstream_call(record(), provider.name, "", url):
         return fetch_entries(client, url, headers, exchange, secrets=sent_secrets(provider, key))

@@ -11,10 +11,11 @@ from ipaddress import ip_address
 from config.registry import mode, registry_in_force
 from config.settings import Settings
 from config.urls import without_query
+from proxy.admission import admission_warning
+from proxy.limits.build import chosen_limits
+from proxy.tracing import missing_extras
 
 MODELS_SHOWN = 5
-FILES_OF_ITS_OWN = 100
-"""Open files of a worker besides two for each request."""
 
 
 def ready_line(settings: Settings, addresses: Iterable[str]) -> str:
@@ -47,7 +48,7 @@ def start_warnings(settings: Settings, *, open_files: int | None = None) -> tupl
 
     ``open_files`` is how many files the process may open.
     """
-    warnings = list(settings.warnings)
+    warnings = [*settings.warnings, *missing_extras(settings)]
     registry = registry_in_force(settings)
     has_key = any(provider.api_keys for provider in registry.providers)
     key = "the registry's keys" if registry.from_file else "OPENAI_API_KEY"
@@ -60,12 +61,13 @@ def start_warnings(settings: Settings, *, open_files: int | None = None) -> tupl
             f"whoever reaches {settings.host}:{settings.port} can spend {key}: "
             "set CLAUDE_PROXY_AUTH_KEY, or listen on 127.0.0.1"
         )
-    needed = 2 * settings.worker_connections + FILES_OF_ITS_OWN
-    if open_files is not None and open_files < needed:
+    lowered = admission_warning(settings, open_files)
+    if lowered is not None:
+        warnings.append(lowered)
+    if chosen_limits(settings) and settings.redis_url is None and settings.workers > 1:
         warnings.append(
-            f"{settings.worker_connections} connections a worker need {needed} open files, "
-            f"and only {open_files} are allowed: raise the limit (ulimit -n) "
-            "or lower CLAUDE_PROXY_WORKER_CONNECTIONS"
+            f"each of the {settings.workers} workers counts rate limits for itself: "
+            "set CLAUDE_PROXY_REDIS_URL, or CLAUDE_PROXY_WORKERS=1"
         )
     return tuple(warnings)
 

@@ -23,6 +23,7 @@ from proxy.cli.claude_code import ClientSettingsError, show_or_write
 from proxy.cli.demo import demo
 from proxy.cli.doctor import NoAnswer, doctor
 from proxy.cli.environment import current_settings, explained_settings
+from proxy.cli.healthcheck import Unhealthy, healthcheck
 from proxy.cli.process import CannotStart
 from proxy.cli.serve import serve
 
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ConfigError as error:
         return _complain(str(error), BAD_USAGE)
-    except (CannotStart, ClientSettingsError, NoAnswer) as error:
+    except (CannotStart, ClientSettingsError, NoAnswer, Unhealthy) as error:
         return _complain(str(error), REFUSED)
     except KeyboardInterrupt:
         return 130
@@ -85,15 +86,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_claude_code(commands)
     _add_doctor(commands)
+    _add_healthcheck(commands)
     return parser
 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
+    _add_host_and_port(parser)
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        default=argparse.SUPPRESS,
+        help="worker processes (default: 4, or fewer cores)",
+    )
+
+
+def _add_host_and_port(parser: argparse.ArgumentParser) -> None:
     # Suppressed, so that a command without the option keeps what stood before the command.
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
     add("--host", help="address to listen on (default: 0.0.0.0)")
     add("--port", help="port to listen on (default: 8085)")
-    add("--workers", metavar="N", help="worker processes (default: 4, or fewer cores)")
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +156,21 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--key", help="key to send where the provider has none of its own")
 
 
+def _add_healthcheck(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "healthcheck",
+        help="say whether the service on this machine answers (exit code 0 or 1)",
+        description="Ask /health of the service that listens on the configured HOST and PORT.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=_healthcheck)
+    _add_host_and_port(parser)
+    _add_config(parser)
+    parser.add_argument(
+        "--ready", action="store_true", help="ask /readyz: a service that is stopping says no"
+    )
+
+
 def _serve(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
     if options.print_config:
         _print_config(chosen)
@@ -177,3 +203,7 @@ def _claude_code(options: argparse.Namespace, chosen: Mapping[str, object]) -> N
 def _doctor(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
     model = None if options.all else options.model or ""
     doctor(current_settings(chosen), model=model, key=options.key)
+
+
+def _healthcheck(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
+    healthcheck(chosen, ready=options.ready)

@@ -19,6 +19,9 @@ from proxy.logs import logging_config
 # macOS refuses its own "unlimited" and takes this.
 _FALLBACK_FILES = 10240
 
+HANDED_OVER = {"LISTEN_FDS", "GUNICORN_FD"}
+"""Variables in which a process is told of sockets that listen already."""
+
 log = logging.getLogger(__name__)
 
 
@@ -41,17 +44,16 @@ def raise_file_limit() -> int:
 def ensure_free(host: str, port: int) -> None:
     """Raise ``CannotStart`` when nobody can listen there; gunicorn would try for five seconds.
 
-    A socket handed over by systemd is not looked at.
+    A socket handed over by systemd, or by the gunicorn that this one replaces, is not looked at.
     """
-    if "LISTEN_FDS" in os.environ:
+    if os.environ.keys() & HANDED_OVER:
         return
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            raise CannotStart(_why_not(error, host, port)) from error
+    except OSError as error:
+        raise CannotStart(_why_not(error, host, port)) from error
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:

@@ -21,10 +21,14 @@ from gunicorn.workers.ggevent import GeventWorker
 from config.errors import ConfigError
 from config.server import gunicorn_options
 from config.settings import Settings
+from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.cli.announce import ready_line, start_warnings
 from proxy.cli.environment import current_settings, put_in_force
-from proxy.cli.process import ensure_free, raise_file_limit
+from proxy.cli.master import amend
+from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
+from proxy.cli.process import CannotStart, ensure_free, raise_file_limit
+from proxy.limits.build import try_store
 from proxy.logs import logging_config
 from proxy.tokens.tables import load_tables
 
@@ -63,6 +67,7 @@ def serve(read_settings: ReadSettings) -> None:
     """Run until a signal ends it; raises ``ConfigError``, ``CannotStart`` or SystemExit."""
     settings = read_settings()
     ensure_free(settings.host, settings.port)
+    prepare_metrics_directory()
     Server(read_settings).run()
 
 
@@ -70,9 +75,13 @@ def shipped_options() -> dict[str, Any]:
     """What ``deploy/gunicorn.conf.py`` consists of; exits with 2 when the configuration is bad."""
     try:
         settings = current_settings()
+        prepare_metrics_directory()
     except ConfigError as error:
         print(f"claude-proxy: {error}", file=sys.stderr)
         sys.exit(2)
+    except CannotStart as error:
+        print(f"claude-proxy: {error}", file=sys.stderr)
+        sys.exit(1)
     put_in_force(settings)
     return server_options(settings, current_settings)
 
@@ -83,7 +92,9 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
     announce = partial(_announce, settings, open_files)
 
     def on_starting(arbiter: Arbiter) -> None:
+        _exit_unless_free(arbiter)
         _share_tables()
+        amend(arbiter)
         _guard_reload(arbiter, read_settings)
 
     def when_ready(arbiter: Arbiter) -> None:
@@ -92,13 +103,23 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
     def on_reload(arbiter: Arbiter) -> None:
         announce(arbiter)
 
-    return gunicorn_options(settings) | {
-        "logconfig_dict": _logging(settings),
-        "logger_class": ServerLog,
-        "on_starting": on_starting,
-        "when_ready": when_ready,
-        "on_reload": on_reload,
-    }
+    def worker_exit(_: Arbiter, worker: Any) -> None:
+        # gunicorn calls it in the worker; one that failed to start has no application.
+        if worker.wsgi is not None:
+            worker.wsgi.extensions[EXTENSION].close_reports()
+
+    return (
+        gunicorn_options(settings)
+        | metrics_hooks()
+        | {
+            "worker_exit": worker_exit,
+            "logconfig_dict": _logging(settings),
+            "logger_class": ServerLog,
+            "on_starting": on_starting,
+            "when_ready": when_ready,
+            "on_reload": on_reload,
+        }
+    )
 
 
 def _logging(settings: Settings) -> dict[str, Any]:
@@ -107,6 +128,19 @@ def _logging(settings: Settings) -> dict[str, Any]:
         # Its notices of each start and stop of a process say nothing that our lines do not.
         chosen["loggers"]["gunicorn.error"] |= {"level": "WARNING"}
     return chosen
+
+
+def _exit_unless_free(arbiter: Arbiter) -> None:
+    """Say in one line what gunicorn, started by its own name, says in eleven five seconds later."""
+    addresses = [] if arbiter.cfg.reuse_port else arbiter.cfg.address
+    try:
+        for address in addresses:
+            # Others are unix sockets and descriptors.
+            if isinstance(address, tuple):
+                ensure_free(*address)
+    except CannotStart as error:
+        print(f"claude-proxy: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _share_tables() -> None:
@@ -146,6 +180,7 @@ def _check_reloadable(settings: Settings, arbiter: Arbiter) -> None:
 def _announce(settings: Settings, open_files: int, arbiter: Arbiter) -> None:
     for warning in start_warnings(settings, open_files=open_files):
         log.warning(warning)
+    try_store(settings)
     if not issubclass(arbiter.worker_class, GeventWorker):
         log.warning("the worker is not gevent's: streams will block each other")
     line = ready_line(settings, map(str, arbiter.LISTENERS))

@@ -13,11 +13,16 @@ def server_url(host: str, port: int) -> str:
 
 
 def client_url(host: str, port: int) -> str:
-    """Where a client on this machine reaches it: nobody can connect to 0.0.0.0 or ``::``."""
+    """Where a client on this machine reaches it."""
+    return server_url(reachable_host(host), port)
+
+
+def reachable_host(host: str) -> str:
+    """``host``, or its loopback address: nobody can connect to 0.0.0.0 or ``::``."""
     try:
         address = ip_address(host)
     except ValueError:
-        return server_url(host, port)
-    if address.is_unspecified:
-        host = "127.0.0.1" if address.version == 4 else "::1"
-    return server_url(host, port)
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == 4 else "::1"

@@ -88,6 +88,11 @@ class StreamTranslator:
         return self._tally.reported() if self._usage is None else self._usage
 
     @property
+    def written(self) -> int:
+        """Characters of the answer so far, reasoning and tool calls too."""
+        return self._tally.written
+
+    @property
     def estimated(self) -> bool:
         """True when a count in ``usage`` is an estimate."""
         return self._tally.estimated

@@ -165,6 +165,11 @@ class ReplyUsage:
             self._kept.append(text[: self._room])
             self._room = 0
 
+    @property
+    def written(self) -> int:
+        """Characters of output so far."""
+        return self._total
+
     def note(self, report: object) -> None:
         """Note a usage report of the upstream; anything that holds no count is ignored."""
         if not isinstance(report, dict):

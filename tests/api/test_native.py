@@ -22,6 +22,7 @@ from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.errors import UpstreamError
 from proxy.routing import Router
+from proxy.stats import machine_stats
 from tests.upstream_stub import Close, Reset, Sleep, UpstreamStub, Wait, answer, json_answer
 
 PATH = "/v1/messages"
@@ -505,14 +506,14 @@ def test_a_client_that_leaves_in_a_file_is_counted_as_gone(
     response = client.get("/v1/files/f/content", headers=KEY)
     assert next(iter(response.response)) == b"a"
     response.close()
-    stats = client.application.extensions[EXTENSION].stats.snapshot()
+    stats = machine_stats(client.application.extensions[EXTENSION].metrics)
     assert stats["statuses"] == {"499": 1}
 
 
 def test_the_head_of_a_file_counts_as_served(client: FlaskClient, upstream: UpstreamStub) -> None:
     upstream.answer(answer(b"a", content_type="application/pdf"))
     client.head("/v1/files/f/content", headers=KEY).close()
-    stats = client.application.extensions[EXTENSION].stats.snapshot()
+    stats = machine_stats(client.application.extensions[EXTENSION].metrics)
     assert stats["statuses"] == {"200": 1}
 
 
@@ -543,7 +544,7 @@ def test_an_odd_error_type_of_a_stream_is_neither_logged_nor_counted(
     response = client.post(PATH, json={"model": "m", "stream": True}, headers=KEY)
     assert response.data
     response.close()
-    stats = client.application.extensions[EXTENSION].stats.snapshot()
+    stats = machine_stats(client.application.extensions[EXTENSION].metrics)
     assert stats["errors"] == {"api_error": 1}
 
 

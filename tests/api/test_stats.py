@@ -1,82 +1,12 @@
-"""What a worker counts, and who may see it."""
+"""GET /v1/stats over the application, and who may see it."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 
-from config.registry import Price
-from proxy.logs import AccessRecord
-from proxy.stats import MOST_MODELS, Stats, cost_of
 from tests.api.conftest import KEY, Connect, message_request
 from tests.upstream_stub import UpstreamStub, completion, json_answer, text_stream
-
-USAGE = {
-    "input_tokens": 1_000_000,
-    "cache_read_input_tokens": 2_000_000,
-    "cache_creation_input_tokens": 3_000_000,
-    "output_tokens": 4_000_000,
-    "output_tokens_details": {"thinking_tokens": 5},
-}
-RECORD = AccessRecord(
-    request_id="req_1",
-    correlation_id="req_1",
-    method="POST",
-    path="/v1/messages",
-    status=200,
-    client_model="claude-x",
-    upstream_model="up",
-    usage=USAGE,
-)
-
-
-@pytest.mark.parametrize(
-    ("price", "cost"),
-    [
-        pytest.param(Price(), 0.0, id="no price"),
-        pytest.param(Price(input=1.0, output=10.0), 41.0, id="input and output"),
-        pytest.param(Price(1.0, 10.0, 0.1, 1.25), 44.95, id="cached tokens have their own"),
-    ],
-)
-def test_cost(price: Price, cost: float) -> None:
-    assert cost_of(USAGE, price) == pytest.approx(cost)
-
-
-def test_counters() -> None:
-    stats = Stats()
-    stats.note(replace(RECORD, price=Price(input=2.0)))
-    stats.note(replace(RECORD, status=529, usage=None, error="overloaded_error: later"))
-    stats.note(replace(RECORD, client_model="", usage=None, status=404, error="x: y"))
-    counted = stats.snapshot()
-    assert counted.pop("since")
-    up = {
-        "requests": 1,
-        "estimated": 0,
-        "input_tokens": 1_000_000,
-        "output_tokens": 4_000_000,
-        "cache_read_tokens": 2_000_000,
-        "cache_write_tokens": 3_000_000,
-        "reasoning_tokens": 5,
-        "cost": 2.0,
-    }
-    assert counted == {
-        "requests": 3,
-        "statuses": {"200": 1, "404": 1, "529": 1},
-        "errors": {"overloaded_error": 1, "x": 1},
-        "total": up,
-        "models": {"up": up},
-    }
-
-
-def test_names_that_clients_make_up_do_not_fill_the_memory() -> None:
-    stats = Stats()
-    for number in range(MOST_MODELS + 50):
-        stats.note(replace(RECORD, upstream_model=f"m{number}"))
-    models = stats.snapshot()["models"]
-    assert len(models) == MOST_MODELS + 1
-    assert models["other"]["requests"] == 50
 
 
 def test_requests_are_counted_and_healings_shown(
@@ -100,16 +30,14 @@ def test_requests_are_counted_and_healings_shown(
     )
     assert body["statuses"] == {"200": 2}
     assert body["healings"] == [
-        {
-            "base_url": upstream.url,
-            "model": "middle-model",
-            "flags": {"unsupported": ["temperature"]},
-            "healings": 1,
-        }
+        {"provider": "localhost", "model": "middle-model", "flag": "unsupported", "healings": 1}
     ]
+    assert body["scope"] == "this process"
+    assert body["requests_in_progress"] == 1
     assert body["providers"] == {"localhost": {"breaker": "closed"}}
 
 
+@pytest.mark.parametrize("path", ["/v1/stats", "/metrics"])
 @pytest.mark.parametrize(
     ("settings", "environ", "headers", "status"),
     [
@@ -131,10 +59,11 @@ def test_requests_are_counted_and_healings_shown(
 )
 def test_who_may_see_them(
     connect: Connect,
+    path: str,
     settings: dict[str, object],
     environ: dict[str, str],
     headers: dict[str, str],
     status: int,
 ) -> None:
-    response = connect(**settings).get("/v1/stats", environ_overrides=environ, headers=headers)
+    response = connect(**settings).get(path, environ_overrides=environ, headers=headers)
     assert response.status_code == status

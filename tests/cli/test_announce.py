@@ -83,13 +83,26 @@ def test_summary_of_a_registry(settings: Settings, expected: str) -> None:
         pytest.param(
             Settings(openai_api_key="k", auth_keys=("a",)), None, [], id="with an auth key"
         ),
-        pytest.param(Settings(worker_connections=10), 120, [], id="enough files"),
+        pytest.param(Settings(worker_connections=10), 116, [], id="enough files"),
         pytest.param(
             Settings(worker_connections=10),
-            119,
-            ["10 connections a worker need 120 open files, and only 119 are allowed"],
+            115,
+            ["a worker answers 7 requests at a time instead of 8: each needs two open files"],
             id="too few files",
         ),
+        pytest.param(
+            Settings(rate_limit_rpm=5, workers=2),
+            None,
+            ["each of the 2 workers counts rate limits for itself"],
+            id="limits that nobody adds up",
+        ),
+        pytest.param(
+            Settings(rate_limit_rpm=5, workers=2, redis_url="redis://r"),
+            None,
+            [],
+            id="shared limits",
+        ),
+        pytest.param(Settings(rate_limit_rpm=5, workers=1), None, [], id="limits of one worker"),
         pytest.param(
             with_registry(TWO, ONE),
             None,

@@ -43,7 +43,7 @@ def test_help_names_every_option_and_command(capsys: pytest.CaptureFixture[str])
         main(["--help"])
     words = capsys.readouterr().out.split()
     wanted = ["--host", "--port", "--workers", "--check", "--print-config", "--version"]
-    assert {*wanted, "demo", "doctor", "claude-code"} <= set(words)
+    assert {*wanted, "demo", "doctor", "claude-code", "healthcheck"} <= set(words)
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,8 @@ def test_files_that_variables_name(tmp_path: Path, certificate_file: Path) -> No
         {"CLAUDE_PROXY_LOG_FILE": str(log_file), "SSL_CERT_FILE": str(certificate_file)}
     )
     assert (settings.log_file, settings.ca_bundle) == (str(log_file), str(certificate_file))
+    assert not log_file.exists()
+    (tmp_path / "8d33f237.0").symlink_to(certificate_file)
     assert load_settings({"CLAUDE_PROXY_CA_BUNDLE": str(tmp_path)}).ca_bundle == str(tmp_path)
 
 
@@ -368,6 +370,7 @@ def test_every_bad_variable_is_named_at_once() -> None:
         pytest.param("ALLOWED_ORIGINS", "https://a/p", "must be origins", id="origin with a path"),
         pytest.param("CLAUDE_PROXY_CA_BUNDLE", "/nowhere", "cannot be read: No such", id="no CA"),
         pytest.param("CLAUDE_PROXY_CA_BUNDLE", __file__, "no certificates", id="not a CA file"),
+        pytest.param("CLAUDE_PROXY_CA_BUNDLE", "/usr", "openssl rehash", id="unhashed directory"),
         pytest.param("CLAUDE_PROXY_LOG_FILE", "/nowhere/log", "cannot be written", id="log file"),
         pytest.param("CLAUDE_PROXY_LOG_FILE", "/", "is a directory", id="directory as log file"),
     ],

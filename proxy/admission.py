@@ -1,0 +1,82 @@
+"""How many requests a worker answers at a time.
+
+Rule: below what gunicorn accepts, so that probes and refusals always find a connection: a worker
+whose connections are all taken lets even a health check wait.
+"""
+
+from __future__ import annotations
+
+from config.settings import Settings
+from proxy.errors import Overloaded
+
+RETRY_SECONDS = 5
+"""When a refused client shall ask again."""
+FILES_OF_ITS_OWN = 100
+"""Open files of a worker besides two for each request, the client's and the upstream's."""
+SPARE_CONNECTIONS = 100
+"""Most connections kept for probes and refusals; of few connections it is a tenth."""
+DEFAULT_BOUND = Settings(workers=1).max_concurrency
+
+
+class Admission:
+    """The slots of one worker; a request holds one until its answer is over."""
+
+    __slots__ = ("most", "running")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.running = 0
+
+    def enter(self) -> None:
+        """Take a slot, for which ``leave`` is called once; raises ``Overloaded``."""
+        if self.running >= self.most:
+            raise Overloaded(
+                "too many requests are in progress here: try again later",
+                headers={"retry-after": str(RETRY_SECONDS)},
+            )
+        self.running += 1
+
+    def leave(self) -> None:
+        """Give the slot back."""
+        self.running -= 1
+
+
+def admitted(settings: Settings, open_files: int | None) -> int:
+    """Requests that a worker may answer at a time: what the operator wants, as far as it fits.
+
+    ``open_files`` is how many files the process may open, None for any number.
+    """
+    return min(settings.max_concurrency, *_bounds(settings, open_files).values())
+
+
+def admission_warning(settings: Settings, open_files: int | None) -> str | None:
+    """What to tell the operator where fewer requests are admitted than he asked for.
+
+    The default adapts to WORKER_CONNECTIONS without a word.
+    """
+    bounds, wanted = _bounds(settings, open_files), settings.max_concurrency
+    if wanted == DEFAULT_BOUND:
+        wanted = min(wanted, bounds[_CONNECTIONS])
+    name = min(bounds, key=bounds.__getitem__)
+    most = bounds[name]
+    if most >= wanted:
+        return None
+    remedy = {
+        _CONNECTIONS: f"of CLAUDE_PROXY_WORKER_CONNECTIONS={settings.worker_connections} some stay "
+        "free for health checks and refusals: raise it, or lower CLAUDE_PROXY_MAX_CONCURRENCY",
+        _FILES: f"each needs two open files, and only {open_files} are allowed: raise the limit "
+        "(ulimit -n), or lower CLAUDE_PROXY_MAX_CONCURRENCY",
+    }[name]
+    return f"a worker answers {most} requests at a time instead of {wanted}: {remedy}"
+
+
+_CONNECTIONS, _FILES = "connections", "files"
+
+
+def _bounds(settings: Settings, open_files: int | None) -> dict[str, int]:
+    connections = settings.worker_connections
+    spare = min(SPARE_CONNECTIONS, max(2, connections // 10))
+    bounds = {_CONNECTIONS: max(1, connections - spare)}
+    if open_files is not None:
+        bounds[_FILES] = max(1, (open_files - FILES_OF_ITS_OWN) // 2)
+    return bounds

@@ -1,0 +1,21 @@
+"""GET /metrics: what all workers of this machine count, for Prometheus."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from proxy.api.context import runtime
+from proxy.api.operator import only_for_the_operator
+from proxy.metric_files import read_off_loop
+from proxy.stats import exposition
+
+bp = Blueprint("metrics", __name__)
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """The exposition in Prometheus' text format."""
+    only_for_the_operator()
+    text = read_off_loop(exposition, runtime().metrics)
+    return Response(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)

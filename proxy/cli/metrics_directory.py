@@ -1,0 +1,156 @@
+"""The files in which the workers count, and gunicorn's hooks around them.
+
+Rule: made by the master before the first fork, emptied only where nothing else is lost, and removed
+with the master where it was made here. Places are numbered: a new worker gets the lowest number
+that no living one has, so that files do not grow in number with reloads.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from config.server import SHARED_MEMORY
+from proxy import metric_files
+from proxy.api.context import EXTENSION
+from proxy.cli.process import CannotStart
+
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+PREFIX = "claude-proxy-metrics-"
+SETTLED_SECONDS = 60
+_REEXECUTED = "GUNICORN_PID"
+"""Set by gunicorn where a running master started this one, whose workers go on for a while."""
+
+
+def prepare_metrics_directory() -> None:
+    """Let the workers of this process count into files; raises ``CannotStart``.
+
+    Harmless when repeated, as at each reload.
+    """
+    if metric_files.are_shared():
+        return
+    chosen = os.environ.get(VARIABLE, "")
+    if chosen and not Path(chosen).name.startswith(PREFIX):
+        _make_ready(Path(chosen))
+    else:
+        # One with our prefix is that of the master that started this one.
+        chosen = os.environ[VARIABLE] = _private_directory()
+    metric_files.use_directory(chosen)
+
+
+def adopt_metrics_directory() -> None:
+    """Count into the operator's directory in a server that another configuration started."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen and not metric_files.are_shared():
+        metric_files.use_directory(chosen)
+
+
+def _private_directory() -> str:
+    # Memory, so that a slow disk never holds up a request.
+    parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else None
+    try:
+        path = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)
+    except OSError as error:
+        raise CannotStart(
+            f"cannot make a directory for the metrics ({error.strerror}): "
+            f"set {VARIABLE} to a directory that this user may write"
+        ) from error
+    _locked(path)
+    atexit.register(_remove, path, os.getpid())
+    _sweep(Path(path).parent)
+    return path
+
+
+def _locked(path: str) -> bool:
+    """Lock ``path`` until this process and its workers have ended; false where others hold it.
+
+    The workers inherit the lock, so it outlives a master that is killed before them.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return False
+    return True
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what masters that were killed have left."""
+    for path in parent.glob(f"{PREFIX}*"):
+        try:
+            found = path.stat()
+            # A younger one may not be locked yet.
+            mine = found.st_uid == os.getuid() and time.time() - found.st_mtime > SETTLED_SECONDS
+            if mine and _locked(str(path)):
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue
+
+
+def _remove(path: str, master: int) -> None:
+    # Workers inherit this call with everything else.
+    if os.getpid() == master:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _make_ready(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = list(directory.iterdir())
+        strange = [path for path in found if path.suffix != ".db"]
+        if strange:
+            raise CannotStart(
+                f"{VARIABLE}={directory} holds other files than metrics ({strange[0].name}): "
+                "name a directory of its own"
+            )
+        if _REEXECUTED not in os.environ:
+            for path in found:
+                path.unlink()
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        raise CannotStart(
+            f"cannot write to {VARIABLE}={directory} ({error.strerror}): "
+            "name a directory that this user may write, or leave it unset"
+        ) from error
+
+
+def metrics_hooks() -> dict[str, Callable[..., None]]:
+    """gunicorn's hooks by name."""
+    return {
+        "pre_fork": _choose_place,
+        "post_fork": _take_place,
+        "post_worker_init": _serving,
+        "child_exit": _free_place,
+    }
+
+
+_TAKEN: set[str] = set()
+"""Places of workers that run or still drain: the master's own list, since gunicorn's is without
+the latter at times."""
+
+
+def _choose_place(arbiter: Any, worker: Any) -> None:
+    numbered = (f"{arbiter.pid}-{number}" for number in range(len(_TAKEN) + 1))
+    worker.place = next(place for place in numbered if place not in _TAKEN)
+    _TAKEN.add(worker.place)
+
+
+def _take_place(_: Any, worker: Any) -> None:
+    metric_files.take_place(worker.place)
+
+
+def _serving(worker: Any) -> None:
+    worker.wsgi.extensions[EXTENSION].metrics.serving()
+
+
+def _free_place(_: Any, worker: Any) -> None:
+    metric_files.clear_place(os.environ[VARIABLE], worker.place)
+    _TAKEN.discard(worker.place)

@@ -1,0 +1,67 @@
+"""What a client is told of its limits: headers, and the refusal.
+
+Rule: pure; every time is in seconds from now, the clock comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from proxy.errors import RateLimited
+
+STREAM_RETRY_SECONDS = 2
+"""When a stream ends cannot be known; so long a client shall wait before it asks again."""
+NAMES: Mapping[str, str] = {
+    "requests": "requests per minute",
+    "tokens": "tokens per minute",
+    "streams": "streams at a time",
+}
+"""The limits, as a refusal names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How much of a limit is left, and in how many seconds there is more of it."""
+
+    limit: int
+    remaining: int
+    reset: float
+
+
+Levels = Mapping[str, Level]
+"""``requests`` and ``tokens``, those of them that are limited."""
+
+
+def limit_headers(levels: Levels, now: float) -> dict[str, str]:
+    """Headers as the Messages API has them; ``now``: seconds since 1970."""
+    headers = {}
+    for name, level in levels.items():
+        prefix = f"anthropic-ratelimit-{name}"
+        headers[f"{prefix}-limit"] = str(level.limit)
+        headers[f"{prefix}-remaining"] = str(max(0, level.remaining))
+        headers[f"{prefix}-reset"] = rfc3339(now + max(0.0, level.reset))
+    return headers
+
+
+def rfc3339(moment: float) -> str:
+    """``moment``, seconds since 1970, as the next whole second: ``2026-11-03T08:15:30Z``."""
+    return _written(math.ceil(moment))
+
+
+@lru_cache(maxsize=128)
+def _written(second: int) -> str:
+    # Many requests are told the same second, and this is half of what their headers cost.
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def refusal(name: str, limit: int, seconds: float, headers: Mapping[str, str]) -> RateLimited:
+    """The error for a limit of ``NAMES`` that is reached and has more in ``seconds``."""
+    wait = max(1, math.ceil(seconds))
+    return RateLimited(
+        f"This client's rate limit of {limit} {NAMES[name]} is reached: try again in {wait} s",
+        headers={**headers, "retry-after": str(wait)},
+    )

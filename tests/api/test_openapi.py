@@ -1,0 +1,341 @@
+"""The OpenAPI document: valid, complete, and true of what is answered."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from config.settings import Settings
+from proxy.api.dynamic import METHODS
+from proxy.app import create_app
+from proxy.dynamic_path import ENDPOINTS
+from proxy.openapi import examples, openapi_document
+from proxy.openapi.operations import (
+    DYNAMIC_OPERATIONS,
+    NATIVE_OPERATIONS,
+    OPERATIONS,
+    Operation,
+)
+from proxy.openapi.parts import HEADERS
+from proxy.schemas import load_count_request, load_message_request
+from tests.api.conftest import KEY, Connect, message_request
+from tests.upstream_stub import (
+    UpstreamStub,
+    answer,
+    chunk,
+    completion,
+    json_answer,
+    sse,
+    text_stream,
+    tool_call,
+    tool_stream,
+)
+
+Json = dict[str, Any]
+NATIVE = Settings(openai_base_url="https://api.anthropic.com", openai_api_key="k")
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    return openapi_document(native_paths=True, native_answers=True)
+
+
+def closed(document: Json) -> Json:
+    """``document`` with objects that hold nothing but what is documented, in answers."""
+    strict = copy.deepcopy(document)
+    for schema in strict["components"]["schemas"].values():
+        for part in _objects(schema):
+            part.setdefault("additionalProperties", False)
+    return strict
+
+
+def _objects(schema: Any) -> Iterator[Json]:
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _objects(each)
+    elif isinstance(schema, dict):
+        if "properties" in schema and "object" in schema.get("type", ()):
+            yield schema
+        for name, each in schema.items():
+            if name not in ("examples", "example", "enum"):
+                yield from _objects(each)
+
+
+def faults(document: Json, component: str, value: object) -> list[str]:
+    """What ``value`` has that its component, closed, does not allow."""
+    resource = DRAFT202012.create_resource(closed(document))
+    registry: Registry[Any] = Registry().with_resource("urn:api", resource)
+    reference = {"$ref": f"urn:api#/components/schemas/{component}"}
+    validator = Draft202012Validator(reference, registry=registry)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("required", [False, True])
+def test_the_document_is_valid(native: bool, required: bool) -> None:
+    made = openapi_document(
+        native_paths=native, native_answers=native, max_tokens_required=required
+    )
+    assert [str(error) for error in OpenAPIV31SpecValidator(made).iter_errors()] == []
+    demanded = made["components"]["schemas"]["MessageRequest"]["required"]
+    assert ("max_tokens" in demanded) is required
+
+
+def test_anybody_may_read_it(connect: Connect) -> None:
+    response = connect(auth_keys=("front-key",)).get("/openapi.json")
+    assert response.status_code == 200
+    assert response.content_type == "application/json"
+    assert response.json == openapi_document()
+
+
+def test_a_native_upstream_and_a_default_change_it(connect: Connect) -> None:
+    native = connect(openai_base_url=NATIVE.openai_base_url, default_max_tokens=5)
+    assert native.get("/openapi.json").json == openapi_document(
+        native_paths=True, native_answers=True, max_tokens_required=False
+    )
+
+
+def routes(app: Flask) -> set[tuple[str, str]]:
+    return {
+        (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}
+    }
+
+
+def rows(operations: tuple[Operation, ...]) -> set[tuple[str, str]]:
+    return {(row.method, row.path) for row in operations}
+
+
+def test_every_route_is_documented_and_nothing_else() -> None:
+    plain = create_app(Settings(openai_api_key="k"))
+    assert routes(plain) == rows(OPERATIONS)
+    assert routes(create_app(NATIVE)) == rows((*OPERATIONS, *NATIVE_OPERATIONS))
+
+
+def test_every_dynamic_route_is_documented() -> None:
+    expected = {
+        (METHODS[endpoint][0].lower(), "/".join((start, *path)))
+        for path, endpoint in ENDPOINTS
+        for start in ("/{scheme}/{host}", "/{scheme}/{host}/{prefix}")
+    }
+    assert rows(DYNAMIC_OPERATIONS) == expected
+
+
+def test_open_routes_are_those_that_need_no_key(document: Json) -> None:
+    client = create_app(
+        Settings(openai_base_url="http://127.0.0.1:9/v1", openai_api_key="k", auth_keys=("secret",))
+    ).test_client()
+    for row in OPERATIONS:
+        path = re.sub(r"{\w+}", "x", row.path)
+        refused = client.open(path, method=row.method).status_code == 401
+        operation = document["paths"][row.path][row.method]
+        assert refused is not row.open, row.path
+        assert ("401" in operation["responses"]) is not row.open
+        assert (operation.get("security") == []) is row.open
+
+
+def test_every_operation_has_a_name_of_its_own(document: Json) -> None:
+    names = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+    ]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z0-9_]+", name) for name in names)
+
+
+def test_headers_of_the_table_are_used() -> None:
+    used = {
+        name
+        for row in (*OPERATIONS, *DYNAMIC_OPERATIONS)
+        for answered in row.answers.values()
+        for name in answered.headers
+    }
+    assert used | {"request-id", "x-request-id", "retry-after", "x-should-retry"} == set(HEADERS)
+
+
+@pytest.mark.parametrize("name", ["plain", "tools, streamed"])
+def test_example_requests_are_accepted(document: Json, name: str) -> None:
+    example = copy.deepcopy(examples.REQUESTS["MessageRequest"][name]["value"])
+    assert faults(document, "MessageRequest", example) == []
+    load_message_request(example)
+
+
+@pytest.mark.parametrize("name", ["plain", "tools"])
+def test_example_counts_are_accepted(document: Json, name: str) -> None:
+    example = copy.deepcopy(examples.REQUESTS["CountTokensRequest"][name]["value"])
+    assert faults(document, "CountTokensRequest", example) == []
+    load_count_request(example)
+
+
+@pytest.mark.parametrize("name", sorted(examples.ANSWERS))
+def test_example_answers_are_what_the_schemas_say(document: Json, name: str) -> None:
+    assert faults(document, name, examples.ANSWERS[name]) == []
+
+
+def test_the_example_of_a_stream_is_one(document: Json) -> None:
+    assert [event["type"] for event in events(examples.STREAM)] == [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+    for event in events(examples.STREAM):
+        assert faults(document, "StreamEvent", event) == []
+
+
+def events(stream: str) -> list[Json]:
+    found = []
+    for block in stream.split("\n\n"):
+        lines = block.split("\n")
+        if lines[0].startswith("event: "):
+            data = json.loads(lines[1].removeprefix("data: "))
+            assert data["type"] == lines[0].removeprefix("event: ")
+            found.append(data)
+    return found
+
+
+GET_ANSWERS = [
+    ("/health", "Health"),
+    ("/healthz", "Health"),
+    ("/livez", "Health"),
+    ("/readyz", "Readiness"),
+    ("/", "Service"),
+    ("/status", "Service"),
+    ("/v1/stats", "Stats"),
+    ("/v1/models", "ModelPage"),
+    ("/v1/models/up/one", "Model"),
+    ("/v1/models/nope", "Error"),
+    ("/v1/models?limit=0", "Error"),
+    ("/nowhere", "Error"),
+    ("/v1/messages", "Error"),
+    ("/test-connection", "Probes"),
+    ("/test-connection?all=1", "Probes"),
+    ("/test-connection?model=x", "Probes"),
+]
+
+
+@pytest.mark.parametrize(("path", "component"), GET_ANSWERS)
+def test_answers_are_what_the_schemas_say(
+    document: Json, client: FlaskClient, upstream: UpstreamStub, path: str, component: str
+) -> None:
+    listing = {
+        "data": [{"id": "up/one", "created": 1}, {"id": "two", "shutdown_date": "2030-01-01"}]
+    }
+    listed = json_answer(listing if "models" in path else completion())
+    upstream.answer(json_answer({"error": {"message": "no"}}, 500) if "?model" in path else listed)
+    upstream.default = listed
+    # Something for the counters to show.
+    if path == "/v1/stats":
+        client.post("/v1/messages", json=message_request())
+    response = client.get(path)
+    assert faults(document, component, response.json) == []
+
+
+REPLIES: list[tuple[str, Callable[[], Any]]] = [
+    ("text", lambda: json_answer(completion())),
+    ("reasoning", lambda: json_answer(completion(reasoning_content="hm"))),
+    ("refusal", lambda: json_answer(completion(None, "content_filter", refusal="no"))),
+    (
+        "usage",
+        lambda: json_answer(
+            {
+                **completion(),
+                "usage": {
+                    "prompt_tokens": 10,
+                    "completion_tokens": 5,
+                    "total_tokens": 15,
+                    "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 3},
+                    "completion_tokens_details": {"reasoning_tokens": 4},
+                },
+            }
+        ),
+    ),
+    (
+        "tool",
+        lambda: json_answer(
+            completion(None, "tool_calls", tool_calls=[tool_call(0, "{}", id="c1", name="f")])
+        ),
+    ),
+    ("failure", lambda: json_answer({"error": {"message": "no"}}, 500)),
+]
+
+
+@pytest.mark.parametrize("reply", [pytest.param(make, id=name) for name, make in REPLIES])
+def test_messages_are_what_the_schema_says(
+    document: Json, client: FlaskClient, upstream: UpstreamStub, reply: Callable[[], Any]
+) -> None:
+    upstream.answer(reply())
+    response = client.post("/v1/messages", json=message_request())
+    component = "Message" if response.status_code == 200 else "Error"
+    assert faults(document, component, response.json) == []
+
+
+STREAMS: list[tuple[str, Callable[[], Any]]] = [
+    ("text", lambda: text_stream("a", "b")),
+    ("tools", lambda: tool_stream(("c1", "f", '{"a": 1}'), ("c2", "g", "{}"))),
+    ("thinking", lambda: sse(chunk(reasoning_content="hm"), chunk(content="x"), chunk("stop"))),
+    ("filtered", lambda: sse(chunk(content="x"), chunk("content_filter"))),
+    ("broken", lambda: sse(chunk(content="x"), done=False)),
+    ("whole", lambda: answer(b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}')),
+]
+
+
+@pytest.mark.parametrize("reply", [pytest.param(make, id=name) for name, make in STREAMS])
+def test_events_are_what_the_schema_says(
+    document: Json, client: FlaskClient, upstream: UpstreamStub, reply: Callable[[], Any]
+) -> None:
+    upstream.answer(reply())
+    response = client.post("/v1/messages", json=message_request(stream=True))
+    found = events(response.text)
+    response.close()
+    assert found[0]["type"] == "message_start"
+    assert [fault for event in found for fault in faults(document, "StreamEvent", event)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "component"),
+    [
+        ("/v1/messages/count_tokens", "TokenCount"),
+        ("/v1/messages/test_conversion", "DryRun"),
+        ("/api/event_logging/batch", "Nothing"),
+    ],
+)
+def test_other_answers_are_what_the_schemas_say(
+    document: Json, client: FlaskClient, path: str, component: str
+) -> None:
+    response = client.post(path, json=message_request(top_k=3), headers=KEY)
+    assert response.status_code == 200
+    assert faults(document, component, response.json) == []
+
+
+def test_the_schemas_of_requests_are_those_that_check_them(document: Json) -> None:
+    for body, path in (
+        ({"max_tokens": "x"}, "$.max_tokens"),
+        ({"messages": []}, "$.messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "$.messages[0]"),
+        ({"temperature": 2}, "$.temperature"),
+        ({"tools": [{"type": "nope_1"}]}, "$.tools[0]"),
+        ({"tools": [{"type": "computer_toolset_1"}]}, None),
+        ({"tools": [{"type": "computer_1"}]}, "$.tools[0]"),
+        ({"thinking": {"type": "enabled"}}, "$.thinking"),
+        ({"tool_choice": "auto"}, None),
+        ({"tool_choice": "tool"}, "$.tool_choice"),
+        ({"system": None, "top_k": None}, None),
+    ):
+        found = faults(document, "MessageRequest", message_request() | body)
+        assert [fault.partition(":")[0] for fault in found] == ([path] if path else []), body

@@ -1,0 +1,131 @@
+"""The master and its workers: what they run with, and a worker that dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.deploy.watched_clients import Crowd, WatchedClient, message, raw_request
+from tests.live import LiveProxy, live_proxy
+from tests.upstream_stub import Recorded, Script, Sleep, UpstreamStub, json_answer, text_stream
+from tests.upstream_stub import completion as whole_answer
+
+
+def scripted(recorded: Recorded) -> Script:
+    if recorded.json.get("stream"):
+        return text_stream(*[step for _ in range(20) for step in ("x", Sleep(0.1))])
+    return json_answer(whole_answer())
+
+
+@pytest.fixture
+def upstream(upstream: UpstreamStub) -> UpstreamStub:
+    upstream.default = scripted
+    return upstream
+
+
+def settings(upstream: UpstreamStub) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "sk-1"}
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def asked(proxy: LiveProxy, **fields: Any) -> str:
+    client = WatchedClient(proxy.port)
+    client.send(raw_request(message(stream=False, **fields)))
+    ending = client.read().ending
+    client.close()
+    return ending
+
+
+def test_a_killed_worker_takes_only_its_own_streams_along(upstream: UpstreamStub) -> None:
+    with live_proxy(settings(upstream), workers=2) as proxy:
+        crowd = Crowd(proxy.port, [message()] * 100)
+        assert upstream.wait_for_requests(100, 15)
+        time.sleep(0.3)
+        victim, other = proxy.worker_pids()
+        os.kill(victim, signal.SIGKILL)
+        served = Counter(asked(proxy) for _ in range(20))
+        endings = crowd.wait()
+        until(lambda: len(proxy.worker_pids()) == 2, "the worker was not replaced")
+        replaced = proxy.worker_pids()
+        assert served == {"whole": 20}
+        assert set(endings) == {"whole", "cut"}
+        assert endings.total() == 100
+        assert endings["whole"] == proxy.log().count("POST /v1/messages 200") - 20
+        assert other in replaced
+        assert victim not in replaced
+
+
+def test_a_worker_that_dies_while_old_ones_still_drain_is_replaced(upstream: UpstreamStub) -> None:
+    environ = settings(upstream) | {"CLAUDE_PROXY_GRACEFUL_TIMEOUT": "8"}
+    upstream.default = text_stream(*[step for _ in range(200) for step in ("x", Sleep(0.1))])
+    with live_proxy(environ, workers=1) as proxy:
+        crowd = Crowd(proxy.port, [message()] * 5)
+        assert upstream.wait_for_requests(5)
+        (old,) = proxy.worker_pids()
+        since = time.monotonic()
+        proxy.process.send_signal(signal.SIGHUP)
+        until(lambda: len(proxy.worker_pids()) == 2, "no new worker")
+        (new,) = set(proxy.worker_pids()) - {old}
+        time.sleep(0.5)
+        os.kill(new, signal.SIGKILL)
+        until(lambda: bool(set(proxy.worker_pids()) - {old, new}), "it was not replaced")
+        until(lambda: proxy.get("/health")[0] == 200, "nobody serves")
+        assert time.monotonic() - since < 5
+        assert old in proxy.worker_pids()
+        assert crowd.wait() == {"overloaded": 5}
+
+
+def test_the_shipped_configuration_works_with_the_application_loaded_before_the_fork(
+    upstream: UpstreamStub,
+) -> None:
+    with live_proxy(settings(upstream), options=("--preload",), workers=2) as proxy:
+        assert Counter(asked(proxy) for _ in range(10)) == {"whole": 10}
+        crowd = Crowd(proxy.port, [message()] * 10)
+        assert upstream.wait_for_requests(20)
+        proxy.process.send_signal(signal.SIGTERM)
+        # Of four seconds one is left to streams.
+        assert crowd.wait() == {"overloaded": 10}
+        assert proxy.process.wait(10) == 0
+
+
+def test_what_gunicorn_runs_with_is_what_we_ask_for(upstream: UpstreamStub) -> None:
+    environ = settings(upstream) | {
+        "CLAUDE_PROXY_LOG_LEVEL": "debug",
+        "CLAUDE_PROXY_WORKER_CONNECTIONS": "950",
+    }
+    with live_proxy(environ, workers=2) as proxy:
+        shown = {
+            name.strip(): value.strip()
+            for name, colon, value in (line.partition(":") for line in proxy.log().splitlines())
+            if colon and line_of_configuration(name)
+        }
+        assert {name: shown[name] for name in IN_FORCE} == IN_FORCE
+        assert not list(proxy.log_path.parent.glob("**/*.ctl"))
+
+
+IN_FORCE = {
+    "control_socket_disable": "True",
+    "graceful_timeout": "4",
+    "keepalive": "5",
+    "limit_request_line": "8190",
+    "max_requests": "0",
+    "preload_app": "False",
+    "worker_connections": "950",
+    "workers": "2",
+}
+
+
+def line_of_configuration(name: str) -> bool:
+    return name.startswith("  ")
