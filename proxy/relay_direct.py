@@ -21,7 +21,7 @@ from proxy.direct_call import DirectCall
 from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.exchange import Wake
 from proxy.failover import failure_kind
-from proxy.failures import SHORTEST_SECRET, failure_from_answer
+from proxy.failures import SHORTEST_SECRET, failure_from_answer, mask_secrets
 from proxy.logs import StreamPreview, error_words, log_body
 from proxy.sse import encode_events
 from proxy.tracing import upstream_call
@@ -78,7 +78,7 @@ def open_direct(call: DirectCall, done: Callable[[], None]) -> DirectAnswer:
             body = refusal_body(response, call.exchange)
             raise _refusal(call, response, headers, body)
         body = call.exchange.run(response.read_all, MAX_ANSWER_BYTES)
-    return DirectAnswer(response.status, headers, _whole(call, body))
+    return DirectAnswer(response.status, headers, _whole(call, response, body))
 
 
 def is_json(content_type: str) -> bool:
@@ -87,9 +87,15 @@ def is_json(content_type: str) -> bool:
     return not kind or kind == "application/json" or kind.endswith("+json")
 
 
-def _whole(call: DirectCall, body: bytes) -> bytes:
-    """A whole 2xx body with the client's name for the model."""
+def _whole(call: DirectCall, response: UpstreamResponse, body: bytes) -> bytes:
+    """A whole 2xx body with the client's name for the model.
+
+    Raises ``UpstreamError`` for a 200 that is cut or no JSON, though it is labelled so.
+    """
     message = decoded(body)
+    if response.status == 200 and isinstance(message, str):
+        label = response.headers.get("content-type") or "no content type"
+        raise UpstreamError(f"the upstream's answer is not JSON ({mask_secrets(label[:100])})")
     if not isinstance(message, dict):
         return body
     usage = token_counts(message.get("usage"))
@@ -202,6 +208,7 @@ class DirectReply:
         )
         self._failure: ProxyError | None = None
         self._first = b""
+        self._lingering = False
         self._pieces = self._pump()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -273,7 +280,10 @@ class DirectReply:
 
     def _limit(self) -> None:
         if self._scan.ended:
-            self._exchange.limit(LINGER_SECONDS)
+            # Once: an upstream that goes on with comments would keep the stream open for ever.
+            if not self._lingering:
+                self._lingering = True
+                self._exchange.limit(LINGER_SECONDS)
         elif self._scan.content_seen:
             self._tell_outcome(False)
             seconds = self._call.silence_seconds

@@ -114,6 +114,7 @@ class ReplyStream:
         shown = call.settings.log_stream_text_preview_chars
         self._preview = StreamPreview(shown) if shown else None
         self._first: list[Event] = []
+        self._settling = False
         self._pieces = self._pump()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -231,7 +232,10 @@ class ReplyStream:
         """Set the limit for the next read."""
         translator = self._translator
         if translator.finishing:
-            self._exchange.limit(SETTLE_SECONDS)
+            # Once: an upstream that goes on with comments alone would put its end off for ever.
+            if not self._settling:
+                self._settling = True
+                self._exchange.limit(SETTLE_SECONDS)
         elif translator.content_seen:
             if self._call.outcome is not None and self._call.outcome.open_ended:
                 # Not only at the end of the stream: until then nobody else may ask a probed one.

@@ -112,6 +112,13 @@ class PromptAdapter(HTTPAdapter):
             self._pools[key] = pool
         return pool
 
+    def close(self) -> None:
+        """Close all idle connections: a pool does it by itself only once nobody refers to it."""
+        super().close()
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+
     def request_url(self, request: PreparedRequest, proxies: Any) -> str:
         return super().request_url(request, proxies) if proxies else request.path_url
 

@@ -117,6 +117,12 @@ def _closed(_: BaseException, host: str) -> UpstreamError:
     return UpstreamError(f"the upstream {host} closed the connection without an answer")
 
 
+def _broken(error: BaseException, host: str) -> UpstreamError:
+    number = getattr(error, "errno", None)
+    reason = os.strerror(number).lower() if number else "without a reason"
+    return UpstreamError(f"the upstream {host} broke the connection: {reason}")
+
+
 def _protocol(error: BaseException, host: str) -> UpstreamError:
     return UpstreamError(f"the answer of the upstream {host} is not valid HTTP: {_breach(error)}")
 
@@ -156,6 +162,8 @@ CALL_FAULTS = (
     (http.client.IncompleteRead, _closed),
     (http.client.HTTPException, _protocol),
     (urllib3.exceptions.InvalidHeader, _protocol),
+    (ConnectionResetError, _broken),
+    (BrokenPipeError, _broken),
     (UnicodeError, _url),
     (urllib3.exceptions.LocationParseError, _url),
     (requests.exceptions.InvalidURL, _url),

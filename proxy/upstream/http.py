@@ -8,6 +8,7 @@ everything that one read of the socket brought.
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import ssl
@@ -26,11 +27,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import BaseHTTPResponse
 
+from proxy.upstream.head import PlainHead, take_head
+from proxy.upstream.head_rules import refuse_bad_head
 from proxy.upstream.reader import SocketReader
 
 FRAMING_BYTES = 65536
 """Longest chunk-size line, and longest trailer section."""
 
+_HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]+")
 # gevent's replacement creates watchers and switches greenlets even for a look without waiting.
 _poll = get_original("select", "poll")
 
@@ -67,21 +71,47 @@ class PromptResponse(HTTPResponse):
 
     def begin(self) -> None:
         """Read the head; interim answers are skipped, the reader bounds them all together."""
+        if self.reader.fill() and (head := take_head(self.reader)) is not None:
+            self._begin_with(head)
+            return
         super().begin()
         while 100 < self.status < 200 and self.status != SWITCHING_PROTOCOLS:
             self.headers = self.msg = None  # type: ignore[assignment]
             super().begin()
         self.reader.end_head()
+        refuse_bad_head(self.headers)
         coding = (self.headers.get("transfer-encoding") or "").strip().lower()
         if coding not in ("", "identity", "chunked"):
             raise HTTPException("unknown transfer encoding")
         if coding == "chunked" and not self.chunked:
             self.chunked, self.chunk_left, self.length = True, None, None
 
+    def _begin_with(self, head: PlainHead) -> None:
+        """What ``http.client`` sets for the same head."""
+        self.reader.end_head()
+        self.code, self.status, self.reason, self.version = (
+            head.status,
+            head.status,
+            head.reason,
+            11,
+        )
+        self.headers = self.msg = head.headers
+        self.chunked, self.chunk_left, self.length = head.chunked, None, head.length
+        if self._bodyless or head.status in (204, 304):
+            self.length = 0
+        self.will_close = head.closes or (not head.chunked and self.length is None)
+
     @property
     def ready(self) -> bool:
         """Whether the next read finds something to work on without the socket."""
-        return self.isclosed() or self.length == 0 or self.reader.buffered > 0
+        if self.isclosed() or self.length == 0:
+            return True
+        reader = self.reader
+        if not self.chunked or self.chunk_left or reader.at == len(reader.held):
+            return reader.buffered > 0
+        # A part of a size line gives no data; whoever read on would wait without a watch.
+        start = reader.at if self.chunk_left is None else reader.at + 2
+        return reader.held.find(b"\n", start) >= 0 or len(reader.held) - start > FRAMING_BYTES
 
     def read1(self, n: int = -1) -> bytes:
         if not self.chunked or self._bodyless or self.isclosed():
@@ -145,11 +175,8 @@ class PromptResponse(HTTPResponse):
         """
         held, at = self.reader.held, self.reader.at
         taken = 0
-        while (end := held.find(b"\r\n", at, at + 10)) > 0 and (digits := held[at:end]).isalnum():
-            try:
-                size = int(digits, 16)
-            except ValueError:
-                break
+        while (end := held.find(b"\r\n", at, at + 10)) > 0 and _HEX_DIGITS.fullmatch(held, at, end):
+            size = int(held[at:end], 16)
             start, stop = end + 2, end + 2 + size
             if not 0 < size <= room - taken or held[stop : stop + 2] != b"\r\n":
                 break
@@ -210,12 +237,9 @@ class PromptResponse(HTTPResponse):
 
 def _chunk_size(line: bytes) -> int:
     digits = line.partition(b";")[0].strip()
-    # int() alone would take signs, underscores and white space.
-    try:
-        if digits.isalnum():
-            return int(digits, 16)
-    except ValueError:
-        pass
+    # int() alone would take signs, underscores, white space and "0x".
+    if _HEX_DIGITS.fullmatch(digits):
+        return int(digits, 16)
     raise HTTPException("bad chunk size")
 
 

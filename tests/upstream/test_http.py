@@ -373,3 +373,26 @@ def test_a_large_body_is_read_in_linear_time() -> None:
     size = 8_000_000
     _, response = opened(CHUNKED, framed(b"x" * size))
     assert sum(len(piece) for piece in drained(response, 65536)) == size
+
+
+@pytest.mark.parametrize(
+    ("held", "ready"),
+    [
+        pytest.param(b"", False, id="nothing"),
+        pytest.param(b"1", False, id="a part of a size line"),
+        pytest.param(b"5;ext\r", False, id="a size line but its end"),
+        pytest.param(b"5\r\n", True, id="a size line"),
+        pytest.param(b"5\r\nHe", True, id="data"),
+        pytest.param(b"0\r\n\r\n", True, id="the end"),
+    ],
+)
+def test_half_a_size_line_is_nothing_to_read(held: bytes, ready: bool) -> None:
+    _, response = opened(CHUNKED + held)
+    assert response.ready is ready
+
+
+@pytest.mark.parametrize("end", [b"", b"\r", b"\r\n", b"\r\n5"])
+def test_the_line_end_behind_a_chunk_is_nothing_to_read(end: bytes) -> None:
+    _, response = opened(CHUNKED + b"2\r\nHe" + end)
+    assert response.read1() == b"He"
+    assert response.ready is False

@@ -1,0 +1,55 @@
+"""Every fault at every phase, for every kind of answer, in every framing (tests/faults/matrix.py).
+
+All selected cells run at once, before the first test; each test then compares its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import cast
+
+import pytest
+import trustme
+
+from proxy import exchange, relay_direct, reply_stream
+from tests.faults.cell import Cell, Outcome
+from tests.faults.matrix import CELLS
+from tests.faults.trial import run_all, stalls
+
+pytestmark = pytest.mark.timeout(400)
+"""The first test waits for all cells; half a minute of work for one core."""
+
+SWEEP, PEEK, SETTLE = 0.05, 0.5, 0.5
+"""Seconds; the waits that no setting shortens."""
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Outcome | str]:
+    wanted: list[Cell] = [
+        cast(Cell, item.callspec.params["cell"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.originalname == test_cell.__name__
+    ]
+    authority = tmp_path_factory.mktemp("tls") / "authority.pem"
+    # Reading the certificates of the whole world takes longer than a cell.
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    found = run_all((cell for cell in wanted if not stalls(cell)), str(authority), at_once=8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exchange, "SWEEP_SECONDS", SWEEP)
+        patch.setattr(reply_stream, "PEEK_SECONDS", PEEK)
+        patch.setattr(relay_direct, "PEEK_SECONDS", PEEK)
+        patch.setattr(reply_stream, "SETTLE_SECONDS", SETTLE)
+        return found | run_all(filter(stalls, wanted), str(authority), at_once=100)
+
+
+@pytest.mark.parametrize("cell", [pytest.param(cell, id=cell.id) for cell in CELLS])
+def test_cell(cell: Cell, outcomes: Mapping[str, Outcome | str]) -> None:
+    assert outcomes[cell.id] == cell.expected, cell.why
+
+
+def test_every_cell_has_a_name_of_its_own() -> None:
+    names = Counter(cell.id for cell in CELLS)
+    assert [name for name, count in names.items() if count > 1] == []

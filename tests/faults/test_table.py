@@ -1,0 +1,20 @@
+"""The README's reliability table is what the matrix says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.matrix import CELLS
+from tests.faults.table import BEGIN, END, GROUPS, group_of, section
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def test_the_readmes_table_is_generated() -> None:
+    text = README.read_text("utf-8")
+    assert BEGIN + text.partition(BEGIN)[2].partition(END)[0] + END == section()
+
+
+def test_every_row_counts_something() -> None:
+    counted = {group_of(cell.fault) for cell in CELLS}
+    assert counted == {name for name, _ in GROUPS}
