@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 
 from config.registry import Registry, registry_in_force
@@ -14,12 +17,20 @@ from proxy.api.lifecycle import register_lifecycle
 from proxy.runtime import build_runtime
 
 
+class App(Flask):
+    """Flask without what only views that are coroutines need."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """``func``: no view is a coroutine; Flask would look at each of them at every request."""
+        return func
+
+
 def create_app(settings: Settings, registry: Registry | None = None) -> Flask:
     """The WSGI application for ``settings``; opens no connection.
 
     ``registry`` None is that of the settings. Raises ``ConfigError``.
     """
-    app = Flask("proxy", static_folder=None)
+    app = App("proxy", static_folder=None)
     # A client that gets a redirect for a trailing slash loses its body.
     app.url_map.strict_slashes = False
     app.url_map.redirect_defaults = False

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from time import monotonic
+from time import localtime, monotonic, strftime
 from typing import Any, Protocol
 
 from pythonjsonlogger.orjson import OrjsonFormatter
@@ -26,7 +26,8 @@ BODIES = logging.getLogger("proxy.bodies")
 log = logging.getLogger(__name__)
 _CODE = re.compile(r"[\w.-]{1,64}")
 _BASE64 = re.compile(r"(;base64,|\"data\":\s*\")[A-Za-z0-9+/=_-]{32,}")
-_TEXT_FORMAT = "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s"
+_TEXT_HEAD = "%(asctime)s %(levelname)s [%(process)d] %(name)s: "
+_TEXT_FORMAT = _TEXT_HEAD + "%(message)s"
 
 
 class Trace(Protocol):
@@ -98,9 +99,9 @@ def log_access(record: AccessRecord) -> None:
     if not ACCESS.isEnabledFor(level):
         return
     facts = access_facts(record)
-    ACCESS.log(level, access_line(facts), extra={"access": facts})
-    if record.usage is not None:
-        ACCESS.info(token_line(record), extra={"line": "tokens"})
+    # One record for both lines: making and handling a second one costs as much as all the words.
+    more = () if record.usage is None else (token_line(record),)
+    ACCESS.log(level, access_line(facts), extra={"access": facts, "more": more})
 
 
 def error_words(error: ProxyError) -> str:
@@ -236,14 +237,30 @@ def _one_line(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """Plain lines; whatever looks like a key is masked, in tracebacks too."""
+    """Plain lines; whatever looks like a key is masked, in tracebacks too.
+
+    A record's ``more`` are further lines under the same head.
+    """
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         super().__init__(_TEXT_FORMAT)
         self._secrets = secrets
+        self._second = 0
+        self._time = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """As ``Formatter``, with the part up to the second made once a second."""
+        if int(record.created) != self._second:
+            self._time = strftime(self.default_time_format, localtime(record.created))
+            self._second = int(record.created)
+        return f"{self._time},{int(record.msecs):03d}"
 
     def format(self, record: logging.LogRecord) -> str:
-        return mask_secrets(super().format(record), self._secrets)
+        lines = [super().format(record)]
+        for line in getattr(record, "more", ()):
+            head = _TEXT_HEAD % vars(record)
+            lines.append(head + line)
+        return mask_secrets("\n".join(lines), self._secrets)
 
 
 class JsonFormatter(OrjsonFormatter):
@@ -258,16 +275,17 @@ class JsonFormatter(OrjsonFormatter):
     ) -> None:
         super().add_fields(log_data, record, message_dict)
         log_data |= log_data.pop("access", {})
+        # What the further lines say is among the facts.
+        log_data.pop("more", None)
 
     def format(self, record: logging.LogRecord) -> str:
         return mask_secrets(super().format(record), self._secrets)
 
 
-class _NoTokenLine(logging.Filter):
-    """With JSON the access object already holds what the token line says."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return getattr(record, "line", None) != "tokens"
+def spare_unused_facts() -> None:
+    """Let no log record look up what no format shows; each costs at every line of every request."""
+    logging.logThreads = False
+    logging.logMultiprocessing = False
 
 
 def logging_config(settings: Settings) -> dict[str, Any]:
@@ -286,11 +304,10 @@ def logging_config(settings: Settings) -> dict[str, Any]:
             # Whatever the locale says: the token line holds an arrow.
             "encoding": "utf-8",
         }
-    handler |= {"formatter": "line", "filters": ["one"] if json_lines else []}
+    handler["formatter"] = "line"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"one": {"()": _NoTokenLine}},
         "formatters": {
             "line": {"()": JsonFormatter if json_lines else TextFormatter, "secrets": secrets}
         },

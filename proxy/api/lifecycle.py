@@ -6,9 +6,9 @@ it is named as open here (docs/features.md "Endpoints").
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
-from proxy.api.context import credential_headers, record, runtime
+from proxy.api.context import begin_present, credential_headers, record, runtime
 from proxy.api.endings import Endings, at_the_end
 from proxy.api.limits import limit_request, take_slot, tell_limits
 from proxy.auth import check_client
@@ -42,26 +42,26 @@ def register_lifecycle(app: Flask) -> None:
 def begin() -> Response | None:
     """Give the request its ids and let nobody in without the key."""
     request_id = new_request_id()
-    g.record = AccessRecord(
+    access = AccessRecord(
         request_id=request_id,
         correlation_id=correlation_id(request.headers.get("x-request-id"), request_id),
         method=request.method,
         path=request.path,
         quiet=request.endpoint in QUIET_ENDPOINTS,
     )
-    if request.url_rule is not None:
-        g.record.route = request.url_rule.rule
-    runtime().begin(g.record)
-    at_the_end(runtime().leave, g.record)
-    tracing = runtime().tracing
-    if tracing is not None and not g.record.quiet:
-        rule = request.url_rule.rule if request.url_rule else None
+    rule = request.url_rule.rule if request.url_rule else None
+    if rule is not None:
+        access.route = rule
+    shared = begin_present(access)
+    shared.begin(access)
+    at_the_end(shared.leave, access)
+    if shared.tracing is not None and not access.quiet:
         parent = {name: request.headers.get(name) for name in ("traceparent", "tracestate")}
-        g.record.trace = tracing.begin(g.record, rule, parent)
+        access.trace = shared.tracing.begin(access, rule, parent)
     if request.method == "OPTIONS":
         return _preflight()
     if request.endpoint is not None and request.endpoint not in OPEN_ENDPOINTS:
-        check_client(credential_headers(), runtime().auth_keys)
+        check_client(credential_headers(), shared.auth_keys)
     take_slot()
     limit_request()
     return None

@@ -29,7 +29,7 @@ from proxy.cli.master import amend
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import CannotStart, ensure_free, raise_file_limit
 from proxy.limits.build import try_store
-from proxy.logs import logging_config
+from proxy.logs import logging_config, spare_unused_facts
 from proxy.tokens.tables import load_tables
 
 log = logging.getLogger(__name__)
@@ -123,6 +123,7 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
 
 
 def _logging(settings: Settings) -> dict[str, Any]:
+    spare_unused_facts()
     chosen = logging_config(settings)
     if settings.log_level == "INFO":
         # Its notices of each start and stop of a process say nothing that our lines do not.

@@ -35,6 +35,9 @@ FRAMING_BYTES = 65536
 """Longest chunk-size line, and longest trailer section."""
 
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]+")
+JOINED_BYTES = 65536
+"""Requests up to this length leave in one write instead of one for the head and one for the body."""
+
 # gevent's replacement creates watchers and switches greenlets even for a look without waiting.
 _poll = get_original("select", "poll")
 
@@ -248,6 +251,7 @@ class _Prompt:
 
     body: PromptResponse | None = None
     _proven = False
+    _held: list[bytes] | None = None
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
@@ -273,12 +277,27 @@ class _Prompt:
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # type: ignore[attr-defined]
             self.timeout = None
+        held: list[bytes] = []
+        self._held = held
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
+            self._held = None
+            whole = sum(map(len, held)) <= JOINED_BYTES
+            for data in (b"".join(held),) if whole else held:
+                self.send(data)
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             if self._proven:
                 raise StaleConnection("connection died while idle") from error
             raise
+        finally:
+            self._held = None
+
+    def send(self, data: Any) -> None:
+        """Send ``data``; the parts of a request are first collected, then leave together."""
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held.append(data)
 
     def getresponse(self) -> BaseHTTPResponse:
         try:

@@ -478,7 +478,8 @@ def test_usage_is_logged(
         response = renaming.post(PATH, json={"model": "mine", "stream": stream}, headers=KEY)
         assert response.data
         response.close()
-    access, tokens = caplog.messages
+    (written,) = caplog.records
+    access, (tokens,) = written.getMessage(), written.more  # type: ignore[attr-defined]
     assert "mine -> claude-up provider=native stop_reason=end_turn" in access
     kind = "Token Usage [Stream]" if stream else "Token Usage"
     assert tokens == f"{kind} | Model: mine → claude-up | Input: 12 | Output: 7 | Total: 19"
