@@ -113,7 +113,7 @@ class ReplyStream:
         self._bytes = StreamBytes(self._decoder, self._translator)
         shown = call.settings.log_stream_text_preview_chars
         self._preview = StreamPreview(shown) if shown else None
-        self._first: list[Event] = []
+        self._first = b""
         self._settling = False
         self._pieces = self._pump()
 
@@ -145,11 +145,11 @@ class ReplyStream:
                 unread = False
                 if not self._is_stream(data):
                     return self._whole_message(data)
-            self._first += self._events_of(data)
+            self._first += self._fed(data)
         if not translator.started:
             if translator.error is not None:
                 raise translator.error
-            self._first += translator.start()
+            self._first += self._encoded(translator.start())
             if self._call.outcome is not None:
                 self._call.outcome.open_ended = True
         return None
@@ -174,7 +174,7 @@ class ReplyStream:
 
     def _pump(self) -> Generator[bytes]:
         self._exchange.pings = True
-        yield self._written(self._first)
+        yield self._noted(self._first)
         while not self._translator.ended:
             wake = self._await_bytes()
             if wake is Wake.PING:
@@ -185,7 +185,7 @@ class ReplyStream:
                 return
             written = self._written_after(wake)
             if written:
-                yield written
+                yield self._noted(written)
         if self._translator.error is None:
             self._settle()
 
@@ -197,36 +197,35 @@ class ReplyStream:
     def _written_after(self, wake: Wake) -> bytes:
         """What the client gets next, maybe nothing."""
         if wake is Wake.LIMIT and self._translator.finishing:
-            return self._written(self._translator.finish())
+            return self._encoded(self._translator.finish())
         if wake is not Wake.READABLE:
-            return self._written(self._translator.fail(self._exchange.timed_out(wake)))
+            return self._encoded(self._translator.fail(self._exchange.timed_out(wake)))
         try:
             data = self._read()
         except ProxyError as error:
-            return self._written(self._translator.fail(error))
-        if self._preview is not None or not data:
-            return self._written(self._events_of(data))
-        written = self._bytes.feed(data)
-        self._limit_next()
-        if written:
-            self._exchange.last_event = monotonic()
-        return written
+            return self._encoded(self._translator.fail(error))
+        return self._fed(data)
 
     def _read(self) -> bytes:
         return self._exchange.run(self._response.read_available)
 
-    def _events_of(self, data: bytes) -> list[Event]:
-        """The events of one read, or of the end (no data); sets the limit for the next one."""
-        translator = self._translator
-        events: list[Event] = []
-        for chunk in self._decoder.feed(data) if data else self._decoder.finish():
-            events += translator.feed(chunk)
-            if translator.ended:
-                return events
+    def _fed(self, data: bytes) -> bytes:
+        """What one read, or the end (no data), tells the client; sets the limit for the next."""
         if not data:
-            return events + translator.finish()
-        self._limit_next()
-        return events
+            return self._encoded(self._last_events())
+        if self._preview is None:
+            written = self._bytes.feed(data)
+        else:
+            written = self._encoded(self._bytes.events_of(data))
+        if not self._translator.ended:
+            self._limit_next()
+        return written
+
+    def _last_events(self) -> list[Event]:
+        events: list[Event] = []
+        for chunk in self._decoder.finish():
+            events += self._translator.feed(chunk)
+        return events + self._translator.finish()
 
     def _limit_next(self) -> None:
         """Set the limit for the next read."""
@@ -250,14 +249,15 @@ class ReplyStream:
         body = data + self._exchange.run(self._response.read_all, MAX_ANSWER_BYTES)
         return read_answer(self._call, self._chat, self._response, body)
 
-    def _written(self, events: list[Event]) -> bytes:
-        if not events:
-            return b""
-        self._exchange.last_event = monotonic()
-        self._call.record.saw_event()
+    def _encoded(self, events: list[Event]) -> bytes:
         if self._preview is not None:
             self._preview.add(events)
         return encode_events(events)
+
+    def _noted(self, written: bytes) -> bytes:
+        self._exchange.last_event = monotonic()
+        self._call.record.saw_event()
+        return written
 
     def _settle(self) -> None:
         """Read the end of the transfer, so that the connection goes back to the pool."""

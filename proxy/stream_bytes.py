@@ -6,6 +6,7 @@ what may be copied by a learned frame is, the rest goes through them.
 
 from __future__ import annotations
 
+from proxy.convert.events import Event
 from proxy.convert.plain_deltas import Run
 from proxy.convert.stream import StreamTranslator
 from proxy.learned_frame import Copied, LearnedFrame, learn
@@ -54,15 +55,18 @@ class StreamBytes:
             at = end
         return b"".join(pieces)
 
-    def _parsed(self, data: bytes) -> bytes:
-        """The full way."""
+    def events_of(self, data: bytes) -> list[Event]:
+        """The same as events, all of them parsed."""
         translator = self._translator
-        events = []
+        events: list[Event] = []
         for chunk in self._decoder.feed(data):
             events += translator.feed(chunk)
             if translator.ended:
                 break
-        return encode_events(events)
+        return events
+
+    def _parsed(self, data: bytes) -> bytes:
+        return encode_events(self.events_of(data))
 
     def _copied(self, held: bytes, at: int, run: Run | None) -> Copied | None:
         frame = self._frame

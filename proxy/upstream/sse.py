@@ -63,6 +63,9 @@ class ChunkDecoder:
         caller feeds back, in order, what it does not use up itself.
         """
         held = self._held
+        if not self._started and not held and data[:1].isascii():
+            # It does not begin with a byte order mark.
+            self._started = True
         odd = self._skipping or self._after_cr or not self._started
         if odd or len(held) > HELD_BYTES or b"\r" in data:
             return None
