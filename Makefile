@@ -52,7 +52,7 @@ check: $(VENV)/.installed-dev $(CLIENT)/.installed system-packages ## run every 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## look for mistakes, misspellings and imports that point upwards
 	@$(BIN)/ruff check --quiet $(SOURCES)
-	@$(BIN)/codespell config proxy wsgi.py README.md CHANGELOG.md docs Makefile setup.cfg
+	@$(BIN)/codespell bench/*.py bench/*.md bench/*.c bench/*.h config proxy wsgi.py README.md CHANGELOG.md docs Makefile setup.cfg
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 
 .PHONY: format

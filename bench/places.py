@@ -1,0 +1,45 @@
+"""Where the benchmark finds and leaves its files, and on which cores it runs what.
+
+Rule: everything that a run makes lies below ``bench/.build``, but for its results.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+ROOT = BENCH.parent
+BUILD = BENCH / ".build"
+PEERS = ROOT / ".venv" / "peers"
+BIN = Path(sys.executable).parent
+RESULTS = BENCH / "RESULTS.md"
+PLOT = BENCH / "cost.png"
+
+
+ALL_CORES = frozenset(os.sched_getaffinity(0))
+TESTED_CORES = frozenset({max(ALL_CORES)})
+"""Where a system under test runs. Left to itself the kernel changes, from one second to the next,
+whether a plain reverse proxy is woken on the core of its peer or on an idle one, and that alone
+doubles its cost."""
+LOAD_CORES = ALL_CORES - TESTED_CORES or ALL_CORES
+"""Where the mock upstream and the load driver run."""
+
+
+def tool(name: str) -> Path:
+    """One of the two C programs, compiled when its source is newer; raises CalledProcessError."""
+    target = BUILD / name
+    command = ["make", "--no-print-directory", "--silent", f"bench/.build/{name}"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return target
+
+
+def free_port() -> int:
+    """A port on the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

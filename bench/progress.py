@@ -1,0 +1,13 @@
+"""What a run tells while it goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+_STARTED = time.monotonic()
+
+
+def say(line: str) -> None:
+    """Print a line with the seconds since the start."""
+    print(f"{time.monotonic() - _STARTED:6.0f} s  {line}", file=sys.stderr, flush=True)
