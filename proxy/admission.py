@@ -6,6 +6,8 @@ whose connections are all taken lets even a health check wait.
 
 from __future__ import annotations
 
+import resource
+
 from config.settings import Settings
 from proxy.errors import Overloaded
 
@@ -13,6 +15,8 @@ RETRY_SECONDS = 5
 """When a refused client shall ask again."""
 FILES_OF_ITS_OWN = 100
 """Open files of a worker besides two for each request, the client's and the upstream's."""
+SPARE_FILES = 30
+"""Of these, for the connections of probes and refusals."""
 SPARE_CONNECTIONS = 100
 """Most connections kept for probes and refusals; of few connections it is a tenth."""
 DEFAULT_BOUND = Settings(workers=1).max_concurrency
@@ -49,6 +53,25 @@ def admitted(settings: Settings, open_files: int | None) -> int:
     return min(settings.max_concurrency, *_bounds(settings, open_files).values())
 
 
+def open_files() -> int | None:
+    """How many files this process may open; None: any number."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if most == resource.RLIM_INFINITY else most
+
+
+def connections_that_fit(wanted: int, open_files: int | None) -> int:
+    """How many connections a worker may take: one too many, and none can be accepted at all."""
+    if open_files is None:
+        return wanted
+    upstream = _requests_that_fit(open_files)
+    return min(wanted, max(2, open_files - FILES_OF_ITS_OWN + SPARE_FILES - upstream))
+
+
+def spare(connections: int) -> int:
+    """How many of a worker's connections are kept for probes and refusals."""
+    return min(SPARE_CONNECTIONS, max(2, connections // 10))
+
+
 def admission_warning(settings: Settings, open_files: int | None) -> str | None:
     """What to tell the operator where fewer requests are admitted than he asked for.
 
@@ -75,8 +98,11 @@ _CONNECTIONS, _FILES = "connections", "files"
 
 def _bounds(settings: Settings, open_files: int | None) -> dict[str, int]:
     connections = settings.worker_connections
-    spare = min(SPARE_CONNECTIONS, max(2, connections // 10))
-    bounds = {_CONNECTIONS: max(1, connections - spare)}
+    bounds = {_CONNECTIONS: max(1, connections - spare(connections))}
     if open_files is not None:
-        bounds[_FILES] = max(1, (open_files - FILES_OF_ITS_OWN) // 2)
+        bounds[_FILES] = _requests_that_fit(open_files)
     return bounds
+
+
+def _requests_that_fit(open_files: int) -> int:
+    return max(1, (open_files - FILES_OF_ITS_OWN) // 2)

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol
 from weakref import WeakSet
 
@@ -21,6 +22,8 @@ RESERVE_SECONDS = 3.0
 """Of the graceful timeout, kept for writing the last events; gunicorn kills at its end."""
 
 _STOP, _AT_ONCE, _LAST = 1, 2, 4
+_TIMES = struct.Struct("dd")
+_TIMES_AT = 8
 
 
 class Ending(Protocol):
@@ -52,7 +55,7 @@ class Drain:
 
     def __init__(self) -> None:
         # Anonymous and shared: workers are forks, and see what their master writes.
-        self._order = mmap.mmap(-1, 1)
+        self._order = mmap.mmap(-1, _TIMES_AT + _TIMES.size)
         self._parts: WeakSet[Ending] = WeakSet()
         self.delay = 0.0
         """Seconds for which a stopping worker still takes requests."""
@@ -60,8 +63,12 @@ class Drain:
         """True once the master of this worker died."""
         self.ended = False
 
-    def order_stop(self, *, at_once: bool, last: bool) -> None:
-        """Called by the master. ``last``: nobody else will go on accepting from its listeners."""
+    def order_stop(self, *, at_once: bool, last: bool, seconds: float) -> None:
+        """Called by the master, which kills in ``seconds`` what still runs.
+
+        ``last``: nobody else will go on accepting from its listeners.
+        """
+        _TIMES.pack_into(self._order, _TIMES_AT, monotonic(), seconds)
         self._order[0] |= _STOP | (at_once and _AT_ONCE) | (last and _LAST)
 
     @property
@@ -83,6 +90,18 @@ class Drain:
     def stopping(self) -> bool:
         """True where no other worker takes the place of this one: it is not ready any more."""
         return self.ordered or self.orphaned
+
+    def deadlines(self, told: float, schedule: Schedule) -> tuple[float, float]:
+        """When a worker that was told at ``told`` ends and leaves, by the monotonic clock.
+
+        A worker of an earlier configuration may have a longer schedule than its master grants.
+        """
+        end, leave = told + schedule.end, told + schedule.leave
+        if not self.ordered:
+            return end, leave
+        began, seconds = _TIMES.unpack_from(self._order, _TIMES_AT)
+        granted = Schedule.within(seconds)
+        return min(end, began + granted.end), min(leave, began + granted.leave)
 
     def add(self, part: Ending) -> None:
         """End ``part`` too, as long as somebody else keeps it."""

@@ -24,6 +24,7 @@ from proxy.failover import failure_kind
 from proxy.failures import SHORTEST_SECRET, failure_from_answer, mask_secrets
 from proxy.logs import StreamPreview, error_words, log_body
 from proxy.sse import encode_events
+from proxy.tokens.estimate import BYTES_PER_TOKEN
 from proxy.tracing import upstream_call
 from proxy.upstream.faults import CUT
 from proxy.upstream.session import UpstreamResponse
@@ -33,6 +34,10 @@ PEEK_SECONDS = 5.0
 LINGER_SECONDS = 0.5
 """How long more is awaited after the last event of a message."""
 EVENTS = "text/event-stream"
+FRAME_BYTES = 115
+"""Of an event with a delta, everything but what the model wrote."""
+START_BYTES = 500
+"""What comes before the first of them."""
 UNHELD = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 """Headers of a streamed answer: nothing on the way may hold events back."""
 
@@ -208,6 +213,8 @@ class DirectReply:
         )
         self._failure: ProxyError | None = None
         self._first = b""
+        self._deltas = self._bytes = 0
+        """Passed on so far."""
         self._lingering = False
         self._pieces = self._pump()
 
@@ -255,6 +262,8 @@ class DirectReply:
             passed = scan.feed(data)
             self._limit()
             if passed:
+                self._bytes += len(passed)
+                self._deltas += passed.count(b'"delta"')
                 self._call.record.saw_event()
                 yield passed
         if self._exchange.gone:
@@ -316,6 +325,7 @@ class DirectReply:
         record.stop_reason = scan.stop_reason
         if scan.usage:
             record.usage = scan.usage
+            self._estimate_rest()
         if scan.error is not None:
             record.error = f"{scan.error}: reported by the upstream in its stream"
             record.happened("error", "broken")
@@ -326,6 +336,15 @@ class DirectReply:
         else:
             record.error = error_words(self._failure)
             _count_failure(self._call, self._failure)
+
+    def _estimate_rest(self) -> None:
+        """Count what a stream wrote that did not live to tell it: its start says one token."""
+        record, usage = self._call.record, self._scan.usage
+        frames = START_BYTES + FRAME_BYTES * self._deltas
+        written = (self._bytes - frames) // BYTES_PER_TOKEN
+        if self._scan.stop_reason is None and written > usage.get("output_tokens", 0):
+            record.usage = usage | {"output_tokens": written}
+            record.estimated = True
 
 
 def _count_failure(call: DirectCall, error: ProxyError) -> None:

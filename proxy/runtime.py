@@ -5,7 +5,6 @@ Rule: made once in ``create_app``, handed to views, never imported as a global.
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from config.errors import ConfigError
 from config.registry import Provider, Registry, mode
 from config.settings import Settings
-from proxy.admission import Admission, admitted
+from proxy.admission import Admission, admitted, open_files
 from proxy.drain import PROCESS, Drain
 from proxy.error_reports import start_reports
 from proxy.exchange import Watch
@@ -148,7 +147,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         states=ProviderStates(changed=metrics.breaker_changed),
         metrics=metrics,
         usage=_shared_usage(settings, metrics),
-        admission=Admission(admitted(settings, _open_files())),
+        admission=Admission(admitted(settings, open_files())),
         limiter=build_limiter(settings),
         tracing=tracing_for(settings),
         flush_reports=start_reports(settings),
@@ -163,9 +162,3 @@ def _shared_usage(settings: Settings, metrics: Metrics) -> SharedUsage | None:
     from proxy.shared_usage import SharedUsage
 
     return SharedUsage(redis_client(settings.redis_url), lambda: own_counts(metrics))
-
-
-def _open_files() -> int | None:
-    """How many files this process may open; None: any number."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return None if most == resource.RLIM_INFINITY else most

@@ -28,6 +28,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 from gunicorn.workers.ggevent import GeventWorker
 
+from proxy.admission import connections_that_fit, open_files, spare
 from proxy.drain import PROCESS, Schedule, keep_out_new
 from proxy.errors import ProxyError
 from proxy.request_ids import new_request_id
@@ -110,7 +111,9 @@ class ProxyWorker(GeventWorker):
 
     def run(self) -> None:
         """Serve until told to end, then end in order."""
-        pools = [Pool(self.worker_connections) for _ in self.sockets]
+        most = connections_that_fit(self.worker_connections, open_files())
+        pools = [Pool(most) for _ in self.sockets]
+        self._pools, self._spare = tuple(pools), spare(most)
         servers = list(map(self._server, self.sockets, pools))
         while self._told is None:
             self.notify()
@@ -118,6 +121,11 @@ class ProxyWorker(GeventWorker):
         self._go_on_accepting(self._told)
         pools += self._close(servers)
         self._finish(self._told, pools)
+
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether a connection may wait for another request: not where few are left for others."""
+        return self.alive and all(pool.free_count() > self._spare for pool in self._pools)
 
     def _server(self, sock: Any, pool: Pool) -> StreamServer:
         """A running server on ``sock``, as gunicorn's own worker makes it."""
@@ -167,12 +175,11 @@ class ProxyWorker(GeventWorker):
 
     def _finish(self, told: float, pools: Sequence[Pool]) -> None:
         """Wait for what runs; in the end tell it that it is over."""
-        schedule = self._schedule()
         while any(pools):
             now = monotonic()
-            if self._quick is not None or now >= told + schedule.end:
+            end, leave = PROCESS.deadlines(told, self._schedule())
+            if self._quick is not None or now >= end:
                 PROCESS.end()
-            leave = told + schedule.leave
             if self._quick is not None:
                 leave = min(leave, self._quick + QUICK_SECONDS)
             if now >= leave:
@@ -243,7 +250,7 @@ class _Listener(NamedTuple):
 
 
 class _ClosingApplication:
-    """The application; once its worker ends, the heads of its answers close their connections.
+    """The application; the heads of its answers close connections that the worker cannot keep.
 
     gunicorn looks only when a request begins, which may be minutes before its answer does.
     """
@@ -257,7 +264,7 @@ class _ClosingApplication:
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         def start(*head: Any) -> Any:
-            if not self._worker.alive:
+            if not self._worker.keeps_connections:
                 start_response.__self__.force_close()
             return start_response(*head)
 

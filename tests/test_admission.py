@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from config.settings import Settings
-from proxy.admission import Admission, admission_warning, admitted
+from proxy.admission import (
+    Admission,
+    admission_warning,
+    admitted,
+    connections_that_fit,
+    spare,
+)
 from proxy.errors import Overloaded
 
 
@@ -69,3 +75,31 @@ def test_what_fits(
     assert admitted(chosen, open_files) == most
     warning = admission_warning(chosen, open_files)
     assert warning == told if told is None or warning is None else warning.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "open_files", "most"),
+    [
+        pytest.param(1000, None, 1000, id="any number of files"),
+        pytest.param(1000, 4096, 1000, id="enough files"),
+        pytest.param(1000, 1024, 492, id="as many as can be accepted"),
+        pytest.param(1000, 256, 108, id="few files"),
+        pytest.param(1000, 10, 2, id="hardly any files"),
+        pytest.param(1, 1024, 1, id="as chosen"),
+    ],
+)
+def test_connections_that_fit(wanted: int, open_files: int | None, most: int) -> None:
+    assert connections_that_fit(wanted, open_files) == most
+
+
+@pytest.mark.parametrize("open_files", [256, 1024, 1900])
+def test_beside_the_admitted_requests_a_connection_is_free(open_files: int) -> None:
+    requests = admitted(Settings(), open_files)
+    connections = connections_that_fit(1000, open_files)
+    assert connections >= requests + 30
+    assert connections + requests <= open_files - 70
+
+
+@pytest.mark.parametrize(("connections", "kept"), [(1, 2), (20, 2), (100, 10), (5000, 100)])
+def test_connections_for_probes(connections: int, kept: int) -> None:
+    assert spare(connections) == kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 import pytest
 
@@ -35,12 +36,24 @@ def test_a_fork_sees_what_its_master_orders_later(at_once: bool, last: bool) -> 
         os.write(answering, bytes([drain.stopping, drain.at_once, drain.last]))
         os._exit(0)
     assert not drain.stopping
-    drain.order_stop(at_once=at_once, last=last)
+    drain.order_stop(at_once=at_once, last=last, seconds=60)
     os.write(go, b"x")
     assert os.read(asking, 3) == bytes([True, at_once, last])
     os.waitpid(pid, 0)
     for fd in (asking, answering, going, go):
         os.close(fd)
+
+
+def test_a_stop_is_over_before_the_master_kills() -> None:
+    drain, told = Drain(), time.monotonic() - 10
+    schedule = Schedule.within(60)
+    assert drain.deadlines(told, schedule) == (told + 57, told + 59)
+    before = time.monotonic()
+    drain.order_stop(at_once=False, last=True, seconds=4)
+    end, leave = drain.deadlines(told, schedule)
+    assert before + 1 <= end <= time.monotonic() + 1
+    assert leave == end + 2
+    assert drain.deadlines(told, Schedule.within(8)) == (told + 5, told + 7)
 
 
 def test_the_end_is_told_once_to_what_is_still_there() -> None:

@@ -248,6 +248,14 @@ def test_on_dynamic_routes_the_key_that_goes_upstream_decides() -> None:
     )
 
 
+def test_a_key_that_nobody_looks_at_is_none() -> None:
+    address = client_identity({}, (), "10.0.0.1")
+    assert client_identity({"x-api-key": "a"}, (), "10.0.0.1", anybody=True) == address
+    upstream = client_identity({"authorization": "Bearer b"}, (), "10.0.0.1")
+    sent = {"x-api-key": "a", "authorization": "Bearer b"}
+    assert client_identity(sent, (), "", dynamic=True, anybody=True) == upstream
+
+
 def test_without_keys_addresses_differ() -> None:
     assert client_identity({}, (), "10.0.0.1") != client_identity({}, (), "10.0.0.2")
     with pytest.raises(AuthenticationFailed):
@@ -260,6 +268,7 @@ def test_without_keys_addresses_differ() -> None:
         pytest.param("10.0.0.1", None, "10.0.0.1", id="directly"),
         pytest.param("10.0.0.1", "1.2.3.4", "10.0.0.1", id="a stranger's word counts for nothing"),
         pytest.param("127.0.0.1", "9.9.9.9, 1.2.3.4", "1.2.3.4", id="what nginx here added"),
+        pytest.param("::ffff:127.0.0.1", "1.2.3.4", "1.2.3.4", id="nginx, by a dual listener"),
         pytest.param("", "1.2.3.4", "1.2.3.4", id="by a Unix socket"),
         pytest.param(None, None, "", id="unknown"),
         pytest.param("127.0.0.1", None, "127.0.0.1", id="from this machine"),
@@ -307,6 +316,45 @@ def test_an_outage_is_told_once_and_its_end_once(
         ("WARNING", "Store is away (KeyError): goes on"),
         ("INFO", "Store is back: rate limits are in force again"),
     ]
+
+
+def test_a_store_that_is_only_read_is_not_back(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "proxy.limits")
+    write, read = Flaky(), Flaky()
+    outage = Outage("Store", "goes on", (KeyError,), clock=clock, probe=write)
+    assert outage.ask(read) == "yes"
+    assert write.asked == 0
+    write.fault = KeyError("full")
+    with pytest.raises(StoreAway):
+        outage.ask(write)
+    clock.now += REST_SECONDS
+    with pytest.raises(StoreAway):
+        outage.ask(read)
+    write.fault = None
+    clock.now += REST_SECONDS
+    assert outage.ask(read) == "yes"
+    assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_a_redis_that_is_full_is_away_until_it_takes_more(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "proxy.limits")
+    store = RedisStore(redis.url, 5, 5, 0, meanwhile="-")
+    assert store.take_request("full")
+    redis.client.config_set("maxmemory", "1")
+    with pytest.raises(StoreAway):
+        store.take_request("full")
+    store._outage._again = 0.0
+    with pytest.raises(StoreAway):
+        store.tokens("full")
+    redis.client.config_set("maxmemory", "0")
+    store._outage._again = 0.0
+    assert store.tokens("full").remaining == 5
+    assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
+    store.close()
 
 
 def test_what_is_no_outage_is_a_bug(clock: Clock) -> None:

@@ -119,3 +119,17 @@ def test_http_1_0_is_served(proxy: LiveProxy) -> None:
     status, _, body = exchange(proxy.port, b"GET /health HTTP/1.0\r\n\r\n")
     assert status == 200
     assert json.loads(body)["status"] == "healthy"
+
+
+def test_connections_are_closed_where_few_are_left() -> None:
+    environ = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "CLAUDE_PROXY_WORKER_CONNECTIONS": "4"}
+    with live_proxy(environ) as small, contextlib.ExitStack() as open_ones:
+        kept = []
+        for _ in range(6):
+            sock = socket.create_connection(("127.0.0.1", small.port), timeout=10)
+            open_ones.enter_context(sock)
+            sock.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = sock.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            kept.append(b"\r\nConnection: keep-alive\r\n" in answer)
+        assert kept == [True, False, False, False, False, False]

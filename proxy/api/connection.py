@@ -13,7 +13,8 @@ from proxy.api.answers import begin_call, json_response, watched
 from proxy.api.context import credential_headers, record, runtime
 from proxy.call import Call, decoded
 from proxy.direct_call import Sent, message_call
-from proxy.errors import ProxyError
+from proxy.errors import ProxyError, UpstreamError
+from proxy.failover import failure_kind
 from proxy.logs import error_words
 from proxy.relay import relay_message
 from proxy.relay_direct import open_direct
@@ -67,6 +68,8 @@ def _probe(model: str) -> dict[str, Any]:
             usage = _ask(call, probe)
     except ProxyError as error:
         record().error = error_words(error)
+        if isinstance(error, UpstreamError):
+            record().happened("error", failure_kind(error))
         return {
             "status": "failed",
             "model": model,

@@ -7,6 +7,7 @@ say; nothing is looked up, read or connected to before the client and the host a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,6 +47,9 @@ PATHS: Mapping[Endpoint, str] = {
     "models": "models",
 }
 
+_USERINFO = re.compile(r"^(/https?/)[^/]*@")
+"""Refused, but first it is logged."""
+
 
 def register_dynamic(app: Flask) -> None:
     """Attach the decision to ``app``, behind the hooks of the lifecycle."""
@@ -60,7 +64,7 @@ def answer_dynamic() -> Response | None:
     raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or "")
     if not is_dynamic(raw):
         return None
-    record().path = raw.partition("?")[0]
+    record().path = _USERINFO.sub(r"\1***@", raw.partition("?")[0])
     check_client(_shown_to_the_proxy(), runtime().auth_keys)
     target = allowed_target(raw, runtime().clients.allowed_hosts)
     record().route = f"/dynamic/v1/{PATHS[target.endpoint]}"

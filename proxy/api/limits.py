@@ -58,7 +58,11 @@ def limit_client(*, tokens: bool, dynamic: bool) -> None:
         return
     peer, sent = request.remote_addr, request.headers.get("x-forwarded-for")
     client = client_identity(
-        credential_headers(), shared.auth_keys, client_address(peer, sent), dynamic=dynamic
+        credential_headers(),
+        shared.auth_keys,
+        client_address(peer, sent),
+        dynamic=dynamic,
+        anybody=shared.has_server_key and not shared.auth_keys,
     )
     ticket = g.ticket = shared.limiter.ticket(client, tokens=tokens)
     at_the_end(settle, ticket, record())

@@ -16,6 +16,7 @@ from proxy.convert.models import registered_entries, unique
 from proxy.direct_call import Sent, direct_headers
 from proxy.errors import AuthenticationFailed, UpstreamError
 from proxy.exchange import Exchange
+from proxy.failover import failure_kind
 from proxy.model_list import fetch_entries
 from proxy.tracing import upstream_call
 
@@ -55,5 +56,10 @@ def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict
         headers = upstream_headers(provider, key, record().correlation_id)
     exchange = Exchange(shared.settings.total_timeout)
     client = shared.clients.for_provider(provider)
-    with watched(exchange), upstream_call(record(), provider.name, "", url):
-        return fetch_entries(client, url, headers, exchange, secrets=sent_secrets(provider, key))
+    secrets = sent_secrets(provider, key)
+    try:
+        with watched(exchange), upstream_call(record(), provider.name, "", url):
+            return fetch_entries(client, url, headers, exchange, secrets=secrets)
+    except UpstreamError as error:
+        record().happenings.append(("error", provider.name, "", failure_kind(error)))
+        raise

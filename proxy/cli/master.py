@@ -31,7 +31,8 @@ def _announce_stop(arbiter: Arbiter) -> None:
     def announced(graceful: bool = True) -> None:
         # systemd, and another master after SIGUSR2, go on with the same listeners.
         shared = arbiter.systemd or arbiter.reexec_pid or arbiter.master_pid
-        PROCESS.order_stop(at_once=not graceful, last=not shared)
+        seconds = arbiter.cfg.graceful_timeout
+        PROCESS.order_stop(at_once=not graceful, last=not shared, seconds=seconds)
         stop(graceful)
 
     arbiter.stop = announced  # type: ignore[method-assign]

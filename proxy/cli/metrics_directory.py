@@ -62,24 +62,24 @@ def _private_directory() -> str:
             f"cannot make a directory for the metrics ({error.strerror}): "
             f"set {VARIABLE} to a directory that this user may write"
         ) from error
-    _locked(path)
+    _lock(path)
     atexit.register(_remove, path, os.getpid())
     _sweep(Path(path).parent)
     return path
 
 
-def _locked(path: str) -> bool:
-    """Lock ``path`` until this process and its workers have ended; false where others hold it.
+def _lock(path: str) -> int | None:
+    """Lock ``path`` until all processes have closed the descriptor; None where others hold it.
 
-    The workers inherit the lock, so it outlives a master that is killed before them.
+    Workers inherit it, so the lock outlives a master that is killed before them.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        return False
-    return True
+        return None
+    return descriptor
 
 
 def _sweep(parent: Path) -> None:
@@ -89,7 +89,7 @@ def _sweep(parent: Path) -> None:
             found = path.stat()
             # A younger one may not be locked yet.
             mine = found.st_uid == os.getuid() and time.time() - found.st_mtime > SETTLED_SECONDS
-            if mine and _locked(str(path)):
+            if mine and _lock(str(path)) is not None:
                 shutil.rmtree(path, ignore_errors=True)
         except OSError:
             continue
@@ -112,6 +112,7 @@ def _make_ready(directory: Path) -> None:
                 "name a directory of its own"
             )
         if _REEXECUTED not in os.environ:
+            _keep_others_out(directory)
             for path in found:
                 path.unlink()
         tempfile.TemporaryFile(dir=directory).close()
@@ -120,6 +121,21 @@ def _make_ready(directory: Path) -> None:
             f"cannot write to {VARIABLE}={directory} ({error.strerror}): "
             "name a directory that this user may write, or leave it unset"
         ) from error
+
+
+_MASTERS_ONLY: list[int] = []
+"""The descriptor that locks the operator's directory. Workers close it: one that outlives a killed
+master must not keep the next one from starting."""
+
+
+def _keep_others_out(directory: Path) -> None:
+    descriptor = _lock(str(directory))
+    if descriptor is None:
+        raise CannotStart(
+            f"{VARIABLE}={directory} is in use by another service that runs: "
+            "name a directory of its own for each, or leave it unset"
+        )
+    _MASTERS_ONLY.append(descriptor)
 
 
 def metrics_hooks() -> dict[str, Callable[..., None]]:
@@ -144,6 +160,8 @@ def _choose_place(arbiter: Any, worker: Any) -> None:
 
 
 def _take_place(_: Any, worker: Any) -> None:
+    while _MASTERS_ONLY:
+        os.close(_MASTERS_ONLY.pop())
     metric_files.take_place(worker.place)
 
 

@@ -34,7 +34,8 @@ class Outage:
 
     ``name`` is what the log calls it, ``meanwhile`` what happens to requests while it is away,
     ``faults`` the exceptions by which its client tells that it is; ``at_once`` questions are asked
-    at a time.
+    at a time. ``probe`` is asked before the store counts as back: one that is full or read-only still
+    answers some questions.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Outage:
         faults: tuple[type[Exception], ...],
         *,
         at_once: int = 1,
+        probe: Callable[[], object] | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._name = name
         self._meanwhile = meanwhile
         self._faults: tuple[type[Exception], ...] = (*faults, NoAnswer, OSError)
         self._clock = clock
+        self._probe = probe
         self._turns = BoundedSemaphore(at_once)
         self._again: float | None = None
         """When it may be asked again; None while it answers."""
@@ -64,6 +67,8 @@ class Outage:
                 self._again = self._clock() + REST_SECONDS
             try:
                 with gevent.Timeout(ASK_SECONDS, NoAnswer(f"no answer within {ASK_SECONDS:g} s")):
+                    if self._again is not None and self._probe is not None:
+                        self._probe()
                     answer = question()
             except self._faults as error:
                 self._went(error)

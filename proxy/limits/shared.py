@@ -85,7 +85,11 @@ class RedisStore:
         self._take_lease = self._client.register_script(_TAKE_LEASE)
         self._renew_leases = self._client.register_script(_RENEW_LEASES)
         self._outage = Outage(
-            f"Redis at {_place(url)}", meanwhile, (RedisError,), at_once=MOST_CONNECTIONS
+            f"Redis at {_place(url)}",
+            meanwhile,
+            (RedisError,),
+            at_once=MOST_CONNECTIONS,
+            probe=partial(self._client.set, f"{PREFIX}:probe", 1, px=1000),
         )
         self._lease_seconds = lease_seconds
         self._leases: dict[str, str] = {}

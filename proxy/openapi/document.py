@@ -164,7 +164,9 @@ def _response(answer: Answer) -> Json:
     content: Json = {}
     for media_type in answer.media_types:
         if answer.schema is not None and media_type != EVENT_STREAM:
-            content[media_type] = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}}
+            names = (answer.schema, "Error") if answer.or_error else (answer.schema,)
+            parts = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+            content[media_type] = {"schema": {"anyOf": parts} if answer.or_error else parts[0]}
         elif media_type == EVENT_STREAM:
             event = {"$ref": "#/components/schemas/StreamEvent"}
             content[media_type] = {

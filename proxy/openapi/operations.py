@@ -24,6 +24,8 @@ class Answer:
     """The component of its JSON; None for a body of another kind or none."""
     headers: tuple[str, ...] = ()
     media_types: tuple[str, ...] = (JSON,)
+    or_error: bool = False
+    """The same status may come with an error instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,10 @@ def _json(schema: str, description: str, *headers: str) -> dict[int, Answer]:
 BODY = (400, 408, 413, 415)
 KEY = (401,)
 BUSY = (500, 529)
-UPSTREAM = (400, 402, 403, 404, 409, 429, 502, 504)
+LIMITS = (429, 503)
+UPSTREAM = (400, 402, 403, 404, 409, 502, 504, *LIMITS)
 ROUTE = ("x-claude-proxy-route", "x-claude-proxy-dropped")
+LEFT = "anthropic-ratelimit"
 CLIENT = ("anthropic-version", "anthropic-beta", "x-request-id")
 CALLED = tuple(sorted({*BODY, *KEY, *BUSY, *UPSTREAM}))
 LISTED = tuple(sorted({*KEY, *BUSY, *UPSTREAM, 408}))
@@ -64,12 +68,12 @@ MESSAGE = {
         "The message; with `stream: true` its events, each as `event: TYPE` and one line"
         " `data: JSON` whose JSON is a StreamEvent. An error after the first event is an event.",
         "Message",
-        (*ROUTE, "anthropic-ratelimit", "x-upstream-request-id"),
+        (*ROUTE, LEFT, "x-upstream-request-id"),
         (JSON, EVENTS),
     )
 }
-COUNT = _json("TokenCount", "The number of input tokens.", "x-token-counting")
-PAGE = _json("ModelPage", "One page of models; readable as OpenAI's list too.")
+COUNT = _json("TokenCount", "The number of input tokens.", "x-token-counting", LEFT)
+PAGE = _json("ModelPage", "One page of models; readable as OpenAI's list too.", LEFT)
 PAGING = ("limit", "after_id", "before_id", "lifecycle", "anthropic-version", "x-request-id")
 HEALTH = _json("Health", "The worker answers.")
 SERVICE = _json("Service", "What is running; its configuration only for a caller with the key.")
@@ -119,7 +123,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         "/v1/models/{model_id}",
         "One model",
-        _json("Model", "The model; readable as OpenAI's too."),
+        _json("Model", "The model; readable as OpenAI's too.", LEFT),
         LISTED,
         "models",
         ("model_id", "x-request-id"),
@@ -135,7 +139,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Readiness",
         {
             200: Answer("The worker takes requests.", "Readiness"),
-            503: Answer("It is stopping.", "Readiness", ("retry-after",)),
+            503: Answer("It is stopping.", "Readiness"),
         },
         (500,),
         "service",
@@ -146,10 +150,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "/test-connection",
         "One real call of five tokens",
         {
-            200: Answer("The upstream answered.", "Probes"),
-            503: Answer("It did not, or not as it should.", "Probes"),
+            200: Answer("The upstream answered.", "Probes", (LEFT,)),
+            503: Answer(
+                "It did not, or not as it should.",
+                "Probes",
+                (LEFT, "retry-after"),
+                or_error=True,
+            ),
         },
-        (*KEY, *BUSY),
+        (*KEY, 429, *BUSY),
         "service",
         ("model", "all", "x-request-id"),
     ),

@@ -115,6 +115,7 @@ WORDS: Mapping[int, str] = {
     429: "Too many requests.",
     500: "A bug of this proxy, or a failure of the upstream.",
     502: "The upstream could not be reached or understood.",
+    503: "Nobody can tell whether a limit is reached, and none is served without.",
     504: "The upstream did not answer in time.",
     529: "The upstream, or this proxy, is overloaded.",
 }

@@ -324,6 +324,16 @@ def test_it_is_off_until_hosts_are_allowed(client: FlaskClient, upstream: Upstre
     assert upstream.connections == []
 
 
+def test_a_password_in_the_path_is_not_logged(
+    allowed: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "proxy.access")
+    response = allowed.get("/https/user:p%40ssword@localhost/v1/models")
+    assert response.status_code == 403
+    assert "GET /https/***@localhost/v1/models 403" in caplog.text
+    assert "ssword" not in caplog.text
+
+
 def test_without_a_raw_target_there_are_no_dynamic_routes(allowed: FlaskClient) -> None:
     answer = allowed.post(
         "/https/localhost/v1/messages", environ_overrides={"RAW_URI": "", "REQUEST_URI": ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -14,8 +15,10 @@ from proxy.api.context import EXTENSION
 from tests.api.conftest import KEY, Connect, message_request
 from tests.api.test_admission import Unread
 from tests.upstream_stub import (
+    Close,
     Reset,
     UpstreamStub,
+    answer,
     chunk,
     completion,
     json_answer,
@@ -108,10 +111,23 @@ def test_without_keys_the_address_counts(connect: Connect, upstream: UpstreamStu
     assert statuses == [200, 429, 200]
 
 
+def test_keys_that_nobody_looks_at_make_no_new_client(
+    connect: Connect, upstream: UpstreamStub
+) -> None:
+    upstream.default = json_answer(completion())
+    client = connect(rate_limit_rpm=2)
+    sent = [{"x-api-key": "a"}, {"authorization": "Bearer b"}, {"x-api-key": "Bearer c"}]
+    statuses = [
+        client.post("/v1/messages", json=message_request(), headers=headers).status_code
+        for headers in sent
+    ]
+    assert statuses == [200, 200, 429]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_tokens_a_minute(connect: Connect, upstream: UpstreamStub, stream: bool) -> None:
     upstream.default = text_stream("Hello") if stream else json_answer(completion())
-    client = connect(rate_limit_tpm=40)
+    client = connect(rate_limit_tpm=40, openai_api_key=None)
     told = [left(ask(client, stream=stream), "tokens") for _ in range(3)]
     assert told == ["40", "25", "10"]
     refused = ask(client, stream=stream)
@@ -171,7 +187,7 @@ def test_streams_at_a_time(connect: Connect, upstream: UpstreamStub) -> None:
     upstream.default = lambda recorded: (
         text_stream("a") if recorded.json.get("stream") else json_answer(completion())
     )
-    client = connect(rate_limit_streams=1, rate_limit_rpm=10)
+    client = connect(rate_limit_streams=1, rate_limit_rpm=10, openai_api_key=None)
     running = client.post("/v1/messages", json=message_request(stream=True), headers=KEY)
     assert left(running) == "9"
     refused = ask(client, stream=True)
@@ -247,13 +263,13 @@ def test_dynamic_routes_count_for_the_key_that_goes_upstream(
 
 
 def test_native_upstreams_count_and_ours_is_told(connect: Connect, upstream: UpstreamStub) -> None:
-    answer = {"id": "msg_1", "type": "message", "usage": {"input_tokens": 7, "output_tokens": 3}}
+    message = {"id": "msg_1", "type": "message", "usage": {"input_tokens": 7, "output_tokens": 3}}
     theirs = {
         f"{FAMILY}requests-remaining": "4999",
         f"{FAMILY}tokens-remaining": "80000",
         f"{FAMILY}input-tokens-remaining": "70000",
     }
-    upstream.default = json_answer(answer, headers=theirs)
+    upstream.default = json_answer(message, headers=theirs)
     provider = Provider(name="native", base_url=upstream.origin, direct=True)
     registry = Registry(providers=(provider,), models=(), default=provider)
     client = connect(rate_limit_tpm=15, openai_api_key=None, registry=registry)
@@ -265,6 +281,33 @@ def test_native_upstreams_count_and_ours_is_told(connect: Connect, upstream: Ups
     assert ask(client).status_code == 429
     relayed = client.post("/v1/complete", json={"prompt": "x"}, headers=KEY)
     assert relayed.status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("deltas", "spent"),
+    [pytest.param(0, 8, id="at once"), pytest.param(100, 909, id="after 4000 letters")],
+)
+def test_a_native_stream_that_breaks_off_costs_what_it_wrote(
+    connect: Connect, upstream: UpstreamStub, deltas: int, spent: int
+) -> None:
+    told: dict[str, Any] = {
+        "type": "message_start",
+        "message": {"usage": {"input_tokens": 7, "output_tokens": 1}},
+    }
+    delta = {"type": "text_delta", "text": "forty letters that are worth ten tokens."}
+    event = {"type": "content_block_delta", "index": 0, "delta": delta}
+    written = [
+        f"event: {item['type']}\ndata: {json.dumps(item, separators=(',', ':'))}\n\n".encode()
+        for item in (told, *[event] * deltas)
+    ]
+    upstream.default = answer(
+        *written, Close(), content_type="text/event-stream", framing="chunked"
+    )
+    provider = Provider(name="native", base_url=upstream.origin, direct=True)
+    registry = Registry(providers=(provider,), models=(), default=provider)
+    client = connect(rate_limit_tpm=10_000, openai_api_key=None, registry=registry)
+    ask(client, stream=True)
+    assert left(ask(client), "tokens") == str(10_000 - spent)
 
 
 def test_no_key_is_logged(

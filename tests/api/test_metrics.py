@@ -210,3 +210,14 @@ def test_a_request_that_is_broken_off_is_not_under_way_any_more(
     with pytest.raises(GeneratorExit):
         client.get("/health")
     assert series(client, "requests_in_progress") == {(): 1}
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/test-connection"])
+def test_failures_of_other_calls_are_upstream_errors_too(
+    client: FlaskClient, upstream: UpstreamStub, path: str
+) -> None:
+    upstream.default = json_answer({"error": {"message": "no"}}, 500)
+    client.get(path)
+    assert series(client, "upstream_errors_total", "provider", "kind") == {
+        ("localhost", "server_error"): 1
+    }

@@ -246,6 +246,48 @@ def test_answers_are_what_the_schemas_say(
     assert faults(document, component, response.json) == []
 
 
+CALLS = [
+    ("post", "/v1/messages"),
+    ("post", "/v1/messages/count_tokens"),
+    ("get", "/v1/models"),
+    ("get", "/v1/models/{model_id}"),
+    ("get", "/test-connection"),
+]
+
+
+def statuses(document: Json, method: str, path: str) -> dict[str, Json]:
+    """The responses of an operation by status, references followed."""
+    found = {}
+    for status, response in document["paths"][path][method]["responses"].items():
+        name = response.get("$ref", "").rpartition("/")[2]
+        found[status] = document["components"]["responses"][name] if name else response
+    return found
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_what_limits_do_is_documented(
+    document: Json, connect: Connect, upstream: UpstreamStub, method: str, path: str
+) -> None:
+    upstream.default = json_answer(completion() if "models" not in path else {"data": []})
+
+    def ask(client: FlaskClient) -> Any:
+        body = message_request() if method == "post" else None
+        return client.open(path.replace("{model_id}", "x"), method=method.upper(), json=body)
+
+    limited = connect(rate_limit_rpm=1)
+    unknown = connect(rate_limit_rpm=1, rate_limit_fail="closed", redis_url="redis://127.0.0.1:1/0")
+    answers = [ask(limited), ask(limited), ask(unknown)]
+    assert [answer.status_code for answer in answers][1:] == [429, 503]
+    for found in answers:
+        documented = statuses(document, method, path)[str(found.status_code)]
+        told = {name.lower() for name, _ in found.headers if "ratelimit" in name.lower()}
+        # A model that is not there is an error, whose headers are documented for all alike.
+        assert found.status_code == 404 or told <= documented["headers"].keys()
+        assert "application/json" in documented["content"]
+    schema = statuses(document, method, path)["503"]["content"]["application/json"]["schema"]
+    assert "#/components/schemas/Error" in json.dumps(schema)
+
+
 REPLIES: list[tuple[str, Callable[[], Any]]] = [
     ("text", lambda: json_answer(completion())),
     ("reasoning", lambda: json_answer(completion(reasoning_content="hm"))),

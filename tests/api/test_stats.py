@@ -42,8 +42,13 @@ def test_requests_are_counted_and_healings_shown(
     ("settings", "environ", "headers", "status"),
     [
         pytest.param({}, {}, {}, 200, id="loopback, no key in force"),
+        pytest.param({}, {"REMOTE_ADDR": "::ffff:127.0.0.1"}, {}, 200, id="a dual listener"),
+        pytest.param({}, {"REMOTE_ADDR": "::ffff:10.1.2.3"}, {}, 403, id="elsewhere, dual"),
         pytest.param({}, {"REMOTE_ADDR": "10.1.2.3"}, {}, 403, id="from elsewhere"),
         pytest.param({}, {}, {"x-forwarded-for": "1.2.3.4"}, 403, id="from elsewhere by nginx"),
+        pytest.param({}, {}, {"forwarded": "for=1.2.3.4"}, 403, id="by another server"),
+        pytest.param({}, {}, {"x-real-ip": "1.2.3.4"}, 403, id="by one that names the address"),
+        pytest.param({}, {}, {"via": "1.1 cache"}, 403, id="by one that names itself"),
         pytest.param(
             {"public_metrics": True}, {"REMOTE_ADDR": "10.1.2.3"}, {}, 200, id="opened to all"
         ),

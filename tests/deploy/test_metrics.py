@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.live import ROOT, LiveProxy, free_port, live_proxy
+from tests.live import ROOT, LiveProxy, NotStarted, free_port, live_proxy
 from tests.redis_server import redis_server
 from tests.upstream_stub import (
     Recorded,
@@ -293,6 +293,31 @@ def test_the_operators_directory_is_emptied_and_kept(
             until(lambda: messages(proxy) == 1, "counts of the last run are still there")
             assert directory(proxy) == chosen
     assert list(chosen.glob("counter_*.db"))
+
+
+def test_two_services_do_not_count_in_one_directory(upstream: UpstreamStub, tmp_path: Path) -> None:
+    environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    with proxy_for(upstream, environ) as proxy:
+        assert ask(proxy) == 200
+        with (
+            pytest.raises(NotStarted, match=r"is in use by another service that runs: name a dir"),
+            proxy_for(upstream, environ),
+        ):
+            pass
+        until(lambda: messages(proxy) == 1, "the other one took the count away")
+        until(lambda: total(proxy, "workers") == 2, "not every worker has begun")
+        workers = proxy.worker_pids()
+        # Its workers may live on for a while and do not stand in the way.
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        proxy.process.kill()
+        proxy.process.wait()
+        try:
+            with proxy_for(upstream, environ) as successor:
+                assert ask(successor) == 200
+        finally:
+            for pid in workers:
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("program", ["command", "gunicorn"])
