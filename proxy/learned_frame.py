@@ -12,6 +12,7 @@ delta, this one 0.3 (bench/RESULTS.md), because a read full of them is one ``spl
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import NamedTuple
 
 import orjson
@@ -42,8 +43,6 @@ class LearnedFrame(NamedTuple):
     run: Run
     before: bytes
     after: bytes
-    between: bytes
-    """What stands between the strings of two events: ``after`` and ``before``."""
     sent_before: bytes
     sent_after: bytes
     sent_between: bytes
@@ -53,41 +52,27 @@ class LearnedFrame(NamedTuple):
 
         ``data`` has LF line ends only.
         """
-        start = at + len(self.before)
-        if not data.startswith(self.before, at):
+        before = self.before
+        if not data.startswith(before, at):
             return None
-        strings = data[start:].split(self.between)
-        last = strings.pop()
-        end = last.find(self.after)
-        used = len(data) - len(last) - len(self.before)
-        if end >= 0:
-            strings.append(last[:end])
-            used += len(self.before) + end + len(self.after)
+        # Split at the shorter text: for a long one the search is set up anew at each of its places.
+        parts = data[at:].split(self.after)
+        del parts[-1]
+        skipped = len(before)
+        strings = [part[skipped:] for part in parts if part.startswith(before)]
+        if len(strings) < len(parts):
+            strings = [part[skipped:] for part in takewhile(self._begins, parts)]
         texts = _decoded(strings)
         if texts is None:
-            strings, texts = self._valid(strings)
-            framing = len(self.before) + len(self.after)
-            used = at + sum(map(len, strings)) + framing * len(strings)
+            strings, texts = _valid(strings)
         if not strings:
             return None
+        used = sum(map(len, strings)) + len(strings) * (skipped + len(self.after))
         sent = self.sent_between.join(strings)
-        return Copied(texts, b"%b%b%b" % (self.sent_before, sent, self.sent_after), used)
+        return Copied(texts, b"%b%b%b" % (self.sent_before, sent, self.sent_after), at + used)
 
-    def _valid(self, strings: list[bytes]) -> tuple[list[bytes], list[str]]:
-        """The strings in front of the first event that is different, and their texts."""
-        valid: list[bytes] = []
-        texts: list[str] = []
-        for string in strings:
-            # Where the next event is different, it stands between this string and the next one.
-            only, _, different = string.partition(self.after)
-            decoded = _decoded([only])
-            if decoded is None:
-                break
-            valid.append(only)
-            texts += decoded
-            if different:
-                break
-        return valid, texts
+    def _begins(self, part: bytes) -> bool:
+        return part.startswith(self.before)
 
 
 def learn(event: bytes, run: Run) -> LearnedFrame | None:
@@ -101,9 +86,7 @@ def learn(event: bytes, run: Run) -> LearnedFrame | None:
     if len(marked) != 1 or run.string_in(marked[0]) != _MARK:
         return None
     sent_before, _, sent_after = encode_events([run.event(_MARK)]).partition(_MARK.encode())
-    return LearnedFrame(
-        run, before, after, after + before, sent_before, sent_after, sent_after + sent_before
-    )
+    return LearnedFrame(run, before, after, sent_before, sent_after, sent_after + sent_before)
 
 
 def _string_place(event: bytes, member: str) -> tuple[int, int] | None:
@@ -135,3 +118,14 @@ def _decoded(strings: list[bytes]) -> list[str] | None:
     except orjson.JSONDecodeError:
         return None
     return texts if len(texts) == len(strings) and all(texts) else None
+
+
+def _valid(strings: list[bytes]) -> tuple[list[bytes], list[str]]:
+    """The strings in front of the first that is none, as where another event begins, and their texts."""
+    texts: list[str] = []
+    for string in strings:
+        decoded = _decoded([string])
+        if decoded is None:
+            break
+        texts += decoded
+    return strings[: len(texts)], texts

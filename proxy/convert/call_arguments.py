@@ -94,16 +94,30 @@ class CallArguments:
         """
         if self._mode != "stream" or self._decided != "pieces":
             return False
-        brace = next((i for i in reversed(range(len(fragments))) if fragments[i][0] == "{"), None)
-        if brace is not None and self._scan.completed_by("".join(fragments[:brace])):
+        text = "".join(fragments)
+        if "{" in text and self._goes_on_after_end(fragments):
             return False
+        if any(map(str.isspace, fragments)):
+            if not self._blanks_pass(fragments):
+                return False
+        else:
+            self._blanks = 0
+        self._scan.add(text)
+        return True
+
+    def _goes_on_after_end(self, fragments: Sequence[str]) -> bool:
+        """True when one of ``fragments`` begins another object behind a complete one."""
+        braces = [number for number, text in enumerate(fragments) if text[0] == "{"]
+        return bool(braces) and self._scan.completed_by("".join(fragments[: braces[-1]]))
+
+    def _blanks_pass(self, fragments: Sequence[str]) -> bool:
+        """Count the blanks; False (nothing counted) where they are too many in a row."""
         blanks = self._blanks
         for fragment in fragments:
             blanks = blanks + len(fragment) if fragment.isspace() else 0
             if blanks > MAX_BLANKS:
                 return False
         self._blanks = blanks
-        self._scan.add("".join(fragments))
         return True
 
     def rest(self) -> str:

@@ -13,6 +13,7 @@ import select
 import socket
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from http.client import (
     SWITCHING_PROTOCOLS,
     HTTPException,
@@ -177,11 +178,11 @@ class PromptResponse(HTTPResponse):
         Nothing but a short cut: what is left to the caller, it would have done the same way.
         """
         held, at = self.reader.held, self.reader.at
-        taken = 0
-        while (end := held.find(b"\r\n", at, at + 10)) > 0 and _HEX_DIGITS.fullmatch(held, at, end):
-            size = int(held[at:end], 16)
+        find, ends, taken = held.find, held.startswith, 0
+        while (end := find(b"\r\n", at, at + 10)) > 0:
+            size = _known_size(held[at:end])
             start, stop = end + 2, end + 2 + size
-            if not 0 < size <= room - taken or held[stop : stop + 2] != b"\r\n":
+            if not 0 < size <= room - taken or not ends(b"\r\n", stop):
                 break
             pieces.append(held[start:stop])
             taken += size
@@ -236,6 +237,15 @@ class PromptResponse(HTTPResponse):
             start = end + 1
         if len(held) - self.reader.at > FRAMING_BYTES:
             raise HTTPException("trailers too long")
+
+
+@lru_cache(maxsize=4096)
+def _known_size(digits: bytes) -> int:
+    """The size that plain ``digits`` say; 0 for everything else.
+
+    Remembered: looking them over takes longer than a chunk otherwise does.
+    """
+    return int(digits, 16) if _HEX_DIGITS.fullmatch(digits) else 0
 
 
 def _chunk_size(line: bytes) -> int:
