@@ -23,7 +23,7 @@ class UpstreamResponse:
     any of them may ``close()`` it: a read that is under way then fails with ``UpstreamError``.
     """
 
-    __slots__ = ("_body", "_ended", "_full", "_response", "headers", "status")
+    __slots__ = ("_body", "_ended", "_full", "_plain", "_response", "headers", "status")
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
@@ -32,6 +32,9 @@ class UpstreamResponse:
         self._body: PromptResponse | None = getattr(response.raw.connection, "body", None)
         self._ended = False
         self._full = False
+        plain = self._body is not None and "content-encoding" not in self.headers
+        # urllib3 adds nothing to a plain chunked body but its layers, which a paced stream feels.
+        self._plain = self._body if plain and self._body and self._body.chunked else None
 
     @property
     def _raw(self) -> Any:
@@ -45,6 +48,8 @@ class UpstreamResponse:
         """
         if self._ended:
             return b""
+        if self._plain is not None and (plain := self._read_plain(self._plain, limit)):
+            return plain
         try:
             data: bytes = self._raw.read1(limit, decode_content=True)
         except FAULTS as error:
@@ -54,6 +59,25 @@ class UpstreamResponse:
         self._full = len(data) >= limit
         if not data:
             self._ended = True
+        return data
+
+    def _read_plain(self, body: PromptResponse, limit: int) -> bytes:
+        """What has arrived of ``body``; nothing at its end."""
+        if body.isclosed():
+            return b""
+        try:
+            data = body.read1(limit)
+        except FAULTS as error:
+            self.close()
+            raise read_fault(error) from error
+        except BaseException:
+            # Broken off: what may still come must not be taken for the next answer.
+            self.close()
+            raise
+        self._full = len(data) >= limit
+        if body.isclosed():
+            # Nothing is left to read: so urllib3 learns of the end, and gives the connection back.
+            self._raw.read1(limit)
         return data
 
     def read_all(self, limit: int) -> bytes:
