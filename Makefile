@@ -64,6 +64,10 @@ format: $(VENV)/.installed-dev ## format the sources
 types: $(VENV)/.installed-dev ## check the types
 	@$(BIN)/mypy
 
+.PHONY: soak
+soak: $(VENV)/.installed-dev ## ten minutes (SOAK_SECONDS) of load, restarts and kills, and the books at the end
+	@$(BIN)/python -m tests.soak
+
 .PHONY: bench-quick
 bench-quick: $(VENV)/.installed-dev $(BENCH_TOOLS) ## what the proxy costs beside nginx, in five minutes
 	@$(BIN)/python -m bench --quick

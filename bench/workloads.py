@@ -135,7 +135,7 @@ class Pace:
 
 QUICK = Pace(rounds=3, seconds=0.35, paced_seconds=1.0, warmup=0.1, first_warmup=0.25)
 FULL = Pace(rounds=5, seconds=1.5, paced_seconds=4.0)
-PEERS = Pace(rounds=3, seconds=1.5, paced_seconds=4.0, first_warmup=3.0)
+PEERS = Pace(rounds=3, seconds=1.0, paced_seconds=2.5, first_warmup=2.0)
 
 
 def timed(workload: Workload, pace: Pace) -> Load:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Flask
 
 from config.registry import Registry, registry_in_force
 from config.settings import Settings
 from proxy.api import BLUEPRINTS, native
+from proxy.api.application import App
 from proxy.api.context import EXTENSION
 from proxy.api.dynamic import register_dynamic
 from proxy.api.errors import register_error_handlers
 from proxy.api.lifecycle import register_lifecycle
 from proxy.runtime import build_runtime
-
-
-class App(Flask):
-    """Flask without what only views that are coroutines need."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """``func``: no view is a coroutine; Flask would look at each of them at every request."""
-        return func
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> Flask:

@@ -36,6 +36,7 @@ from proxy.routing import Route
 from proxy.tokens import RequestEstimate, cheap_estimate
 from proxy.tokens.estimate import BYTES_PER_TOKEN
 from proxy.tracing import upstream_call
+from proxy.turns import take_turn_for
 from proxy.upstream.decode import load_json
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
@@ -153,6 +154,7 @@ class Call:
         seconds = self.first_byte_seconds
         self.exchange.limit(seconds, f"the upstream did not answer within {seconds:g} s")
         body = encoded(chat.body)
+        take_turn_for(len(body))
         headers = upstream_headers(
             self.route.provider,
             self.key,

@@ -59,6 +59,14 @@ _HINTS: Mapping[str, str] = {
 _KEY_STARTS = ("sk", "rk", "pk", "gsk", "csk", "xai", "hf", "nvapi", "pplx", "fw", "tgp", "r8")
 _SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (("bearer",), re.compile(r"\b(bearer)\s+[^\s\"',;]+", re.IGNORECASE), r"\1 ***"),
+    # Only behind its header's name: the word alone is a common one.
+    (
+        ("authorization",),
+        re.compile(
+            r"(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?basic)\s+[^\s\"',;]+", re.IGNORECASE
+        ),
+        r"\1 ***",
+    ),
     (
         tuple(start + joint for start in _KEY_STARTS for joint in "-_"),
         re.compile(rf"\b(?:{'|'.join(_KEY_STARTS)})[-_][\w*…-]{{3,}}"),
@@ -76,6 +84,7 @@ _SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
 )
 """What looks like a secret. A pattern runs only where one of its words occurs in lower case: log
 lines pass through here, and searching for words costs a tenth."""
+_WORDS = tuple(word for words, _, _ in _SECRETS for word in words)
 
 
 def failure_from_answer(
@@ -120,6 +129,11 @@ def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, "***")
     lower = text.lower()
+    for word in _WORDS:
+        if word in lower:
+            break
+    else:
+        return text
     for words, pattern, replacement in _SECRETS:
         if any(word in lower for word in words):
             text = pattern.sub(replacement, text)
@@ -188,7 +202,7 @@ def _message(facts: ErrorFacts, upstream_status: int | None) -> str:
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value.strip() for name, value in headers.items()}
+    return {name.lower(): headers[name].strip() for name in headers}
 
 
 def _retry_headers(headers: Mapping[str, str], now: float | None) -> dict[str, str]:
@@ -209,6 +223,8 @@ def _state_headers(headers: Mapping[str, str], now: float) -> dict[str, str]:
     request_id = headers.get("x-request-id", "")
     if re.fullmatch(r"[\x21-\x7e]{1,200}", request_id):
         passed["x-upstream-request-id"] = request_id
+    if "x-ratelimit-" not in " ".join(headers):
+        return passed
     for what in ("requests", "tokens"):
         for kind in ("limit", "remaining"):
             amount = headers.get(f"x-ratelimit-{kind}-{what}", "")

@@ -26,6 +26,7 @@ from proxy.logs import StreamPreview, error_words, log_body
 from proxy.sse import encode_events
 from proxy.tokens.estimate import BYTES_PER_TOKEN
 from proxy.tracing import upstream_call
+from proxy.turns import BULK_BYTES, take_turn
 from proxy.upstream.faults import CUT
 from proxy.upstream.session import UpstreamResponse
 
@@ -216,6 +217,8 @@ class DirectReply:
         self._deltas = self._bytes = 0
         """Passed on so far."""
         self._lingering = False
+        self._bulk = False
+        """Whether the last read brought so much that the next would hold up others."""
         self._pieces = self._pump()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -276,16 +279,20 @@ class DirectReply:
 
     def _next_read(self) -> bytes:
         """What came next; nothing at the end, however it came about."""
+        if self._bulk:
+            take_turn()
         if self._response.would_block():
             wake = self._exchange.wait(self._response.fileno())
             if wake is not Wake.READABLE:
                 self._failure = self._exchange.timed_out(wake)
                 return b""
         try:
-            return self._exchange.run(self._response.read_available)
+            data = self._exchange.run(self._response.read_available)
         except ProxyError as error:
             self._failure = error
             return b""
+        self._bulk = len(data) >= BULK_BYTES
+        return data
 
     def _limit(self) -> None:
         if self._scan.ended:

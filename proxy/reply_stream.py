@@ -26,6 +26,7 @@ from proxy.sse import PING, encode_events
 from proxy.stream_bytes import StreamBytes
 from proxy.tokens import cheap_estimate
 from proxy.tokens.estimate import BYTES_PER_TOKEN
+from proxy.turns import BULK_BYTES, take_turn
 from proxy.upstream.session import UpstreamResponse
 from proxy.upstream.sse import ChunkDecoder, sniff
 
@@ -115,6 +116,8 @@ class ReplyStream:
         self._preview = StreamPreview(shown) if shown else None
         self._first = b""
         self._settling = False
+        self._bulk = False
+        """Whether the last read brought so much that the next would hold up others."""
         self._pieces = self._pump()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -190,6 +193,8 @@ class ReplyStream:
             self._settle()
 
     def _await_bytes(self, until: float | None = None) -> Wake:
+        if self._bulk:
+            take_turn()
         if not self._response.would_block():
             return Wake.READABLE
         return self._exchange.wait(self._response.fileno(), until)
@@ -207,7 +212,9 @@ class ReplyStream:
         return self._fed(data)
 
     def _read(self) -> bytes:
-        return self._exchange.run(self._response.read_available)
+        data = self._exchange.run(self._response.read_available)
+        self._bulk = len(data) >= BULK_BYTES
+        return data
 
     def _fed(self, data: bytes) -> bytes:
         """What one read, or the end (no data), tells the client; sets the limit for the next."""

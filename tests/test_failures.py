@@ -792,6 +792,12 @@ def test_5_resets_that_make_no_sense(text: str) -> None:
         pytest.param("provided: ****wxyz", "provided: ***", id="5 end of a key"),
         pytest.param("Authorization: Bearer abc.def", "Authorization: Bearer ***", id="5 Bearer"),
         pytest.param('{"a": "bearer abc"}', '{"a": "bearer ***"}', id="5 quoted bearer"),
+        pytest.param(
+            "Proxy-Authorization: Basic dTpwYXNz, so",
+            "Proxy-Authorization: Basic ***, so",
+            id="basic",
+        ),
+        pytest.param("basic authentication", "basic authentication", id="the word alone"),
         pytest.param("gsk_abc123 AIzaSyA1234567890", "*** ***", id="edge 109 other vendors"),
         pytest.param("https://me:pass@host/x", "https://***@host/x", id="edge 109 userinfo"),
         pytest.param("/v1?api-key=abc&x=1", "/v1?api-key=***&x=1", id="edge 109 query"),

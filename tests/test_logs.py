@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import logging.config
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,15 @@ import pytest
 from config.registry import Provider, Registry
 from config.settings import Settings
 from proxy.errors import InvalidRequest, ProxyError, UpstreamError
-from proxy.logs import AccessRecord, body_preview, error_words, log_access, logging_config
+from proxy.log_file import LogFile
+from proxy.logs import (
+    AccessRecord,
+    TextFormatter,
+    body_preview,
+    error_words,
+    log_access,
+    logging_config,
+)
 
 SECRET = "front-door-secret"
 
@@ -165,10 +174,28 @@ def test_body_previews(body: bytes | str, limit: int, shown: str) -> None:
 
 
 def test_a_log_file(tmp_path: Any) -> None:
-    settings = Settings(log_file=str(tmp_path / "log"))
-    handler = logging_config(settings)["handlers"]["main"]
-    assert handler["filename"] == str(tmp_path / "log")
-    assert handler["encoding"] == "utf-8"
+    path = tmp_path / "log"
+    handler = logging_config(Settings(log_file=str(path)))["handlers"]["main"]
+    assert handler["class"] == f"{LogFile.__module__}.{LogFile.__qualname__}"
+    log_file = LogFile(handler["filename"])
+    log_file.handle(logging.makeLogRecord({"msg": "one → two"}))
+    # Before it is closed.
+    assert path.read_text("utf-8") == "one → two\n"
+    log_file.close()
+
+
+def test_a_log_file_that_was_turned_over_is_opened_anew(tmp_path: Any) -> None:
+    path, turned = tmp_path / "log", tmp_path / "log.1"
+    log_file = LogFile(str(path))
+    log_file.handle(logging.makeLogRecord({"msg": "before"}))
+    path.rename(turned)
+    deadline = time.monotonic() + 10
+    while not path.exists() and time.monotonic() < deadline:
+        log_file.handle(logging.makeLogRecord({"msg": "after"}))
+        time.sleep(0.05)
+    log_file.close()
+    assert path.read_text("utf-8") == "after\n"
+    assert set(turned.read_text("utf-8").splitlines()) == {"before", "after"}
 
 
 @pytest.mark.parametrize(
@@ -213,3 +240,11 @@ def test_no_key_of_a_registered_provider() -> None:
         lambda: logging.getLogger("proxy.test").info("first-of-two-keys second-of-two-keys"),
     )
     assert line.endswith(": *** ***")
+
+
+def test_the_two_lines_have_the_same_head_as_any_other_line(record: AccessRecord) -> None:
+    stock = logging.Formatter("%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s")
+    made = logging.makeLogRecord({"name": "proxy.access", "msg": "one", "more": ("two",)})
+    first, second = TextFormatter().format(made).split("\n")
+    assert first == stock.format(made)
+    assert second == first.removesuffix("one") + "two"

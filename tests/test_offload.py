@@ -13,7 +13,7 @@ import pytest
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from proxy.offload import SLOTS, run_off_loop
+from proxy.offload import NICER, SLOTS, run_off_loop
 from proxy.tokens import count_chat_tokens, count_text, load_tables
 from tests.tokens.bodies import large_body
 
@@ -35,7 +35,7 @@ def worst_lag(*jobs: gevent.Greenlet[Any, Any]) -> float:
 
 
 def test_parallel_counts_do_not_hold_up_the_loop() -> None:
-    """6 above 20 kB in the hub's thread pool; Claude Code asks for ten at once."""
+    """6 above 20 kB in a thread; Claude Code asks for ten at once."""
     load_tables()
     body = large_body()
     begun = time.perf_counter()
@@ -63,7 +63,7 @@ def test_a_short_text_is_counted_on_the_spot() -> None:
     assert ran == ["other greenlet"]
 
 
-def test_the_pool_keeps_threads_for_host_names() -> None:
+def test_the_threads_are_few_and_not_those_that_resolve_host_names() -> None:
     running = 0
     most = 0
 
@@ -74,8 +74,23 @@ def test_the_pool_keeps_threads_for_host_names() -> None:
         native_sleep(0.02)
         running -= 1
 
-    gevent.joinall([gevent.spawn(run_off_loop, count) for _ in range(8)], raise_error=True)
-    assert most == SLOTS < get_hub().threadpool.maxsize
+    jobs = [gevent.spawn(run_off_loop, count) for _ in range(8)]
+    gevent.sleep(0.01)
+    assert get_hub().threadpool.apply(abs, (-1,)) == 1
+    assert running == SLOTS
+    # A greenlet that waits no longer does not make room for one thread more.
+    gevent.killall(jobs[:SLOTS])
+    gevent.joinall(jobs[SLOTS:], raise_error=True)
+    assert most == SLOTS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness of a thread: Linux only")
+def test_the_threads_are_nicer_than_the_loop() -> None:
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    for _ in range(2):
+        nice = run_off_loop(os.getpriority, os.PRIO_PROCESS, 0)
+        assert nice == min(19, mine + NICER)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == mine
 
 
 def test_arguments_results_and_errors_pass() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from proxy import sse
+from proxy.api.application import WholeAnswer
 from proxy.api.candidates import candidates_for
-from proxy.api.context import record, runtime
+from proxy.api.context import present_request, record, runtime
 from proxy.api.limits import limit_stream
 from proxy.attempts import with_failover
 from proxy.call import Call, note_route
@@ -28,7 +29,7 @@ ROUTE_HEADER = "x-claude-proxy-route"
 
 def json_response(body: object, status: int = 200) -> Response:
     """``body`` as JSON."""
-    return Response(orjson.dumps(body), status, content_type="application/json")
+    return WholeAnswer(orjson.dumps(body), status, content_type="application/json")
 
 
 def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
@@ -58,7 +59,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
 def watched(exchange: Exchange) -> Iterator[None]:
     """Notice while this runs that the client left or a limit is over."""
     watch = runtime().watch
-    watch.enter(exchange, request.environ.get("gunicorn.socket"))
+    watch.enter(exchange, present_request().environ.get("gunicorn.socket"))
     try:
         yield
     finally:
@@ -72,17 +73,19 @@ def answered(call: Call, attempt: Callable[[], Response]) -> Response:
     """
     if call.record.stream:
         limit_stream()
-    watch = runtime().watch
-    with ExitStack() as unless_streaming:
-        watch.enter(call.exchange, request.environ.get("gunicorn.socket"))
-        unless_streaming.callback(watch.leave, call.exchange)
+    watch, streams = runtime().watch, False
+    watch.enter(call.exchange, present_request().environ.get("gunicorn.socket"))
+    try:
         response = with_failover(call, attempt)
-        if response.is_streamed:
-            unless_streaming.pop_all()
-    response.headers.update(call.answer_headers)
+        streams = response.is_streamed
+    finally:
+        if not streams:
+            watch.leave(call.exchange)
+    if call.answer_headers:
+        response.headers.update(call.answer_headers)
     response.headers[ROUTE_HEADER] = call.route.header
     shown = call.settings.log_body_max_chars
-    if shown and not response.is_streamed:
+    if shown and not streams:
         log_body("answer body", call.record.request_id, response.data, shown)
     return response
 

@@ -10,10 +10,9 @@ import zlib
 from typing import Any
 
 import gevent
-from flask import request
 from gunicorn.http.errors import ParseException
 
-from proxy.api.context import runtime
+from proxy.api.context import present_request, runtime
 from proxy.errors import (
     BodyTimeout,
     ClientGone,
@@ -23,12 +22,14 @@ from proxy.errors import (
 )
 
 _READ_SIZE = 65536
+"""Of a chunked body. One of known length is asked for at once: gunicorn reads ahead up to its end
+and copies what is left over at each call, which cost 1.2 ms of CPU for 1 MB, 0.1 ms for 126 kB."""
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 def json_body() -> bytes:
     """As ``any_body``, for an endpoint that takes JSON; anything else is 415."""
-    _check_content_type(request.headers.get("content-type", ""))
+    _check_content_type(present_request().headers.get("content-type", ""))
     return any_body()
 
 
@@ -40,7 +41,7 @@ def any_body() -> bytes:
     not what its headers say.
     """
     settings = runtime().settings
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    encoding = present_request().headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity", *_WINDOW_BITS):
         raise UnsupportedMediaType(f"content-encoding: {encoding!r} is not supported")
     seconds = settings.body_timeout
@@ -48,7 +49,7 @@ def any_body() -> bytes:
     # Raised inside gunicorn's reader, as an Exception: so it knows that its place in the stream is
     # lost and closes the connection, instead of taking the rest of the body for the next request.
     with gevent.Timeout(seconds, late), runtime().watch.reading():
-        body = _read(request.environ["wsgi.input"], settings.max_body_bytes)
+        body = _read(present_request().environ["wsgi.input"], settings.max_body_bytes)
     if encoding in _WINDOW_BITS:
         return _decompressed(body, encoding, settings.max_body_bytes)
     return body
@@ -61,14 +62,15 @@ def _check_content_type(value: str) -> None:
 
 
 def _read(stream: Any, limit: int) -> bytes:
-    declared = request.content_length
+    declared = present_request().content_length
     if declared is not None and declared > limit:
         raise _too_large(limit)
+    step = max(_READ_SIZE, declared or 0)
     pieces: list[bytes] = []
     size = 0
     while size <= limit:
         try:
-            piece = stream.read(min(_READ_SIZE, limit + 1 - size))
+            piece = stream.read(min(step, limit + 1 - size))
         except OSError as error:
             raise ClientGone("the client closed the connection") from error
         except ParseException as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from flask import current_app, request
+from flask import Request, current_app
 
 from proxy.logs import AccessRecord
 from proxy.runtime import Runtime
@@ -14,22 +14,28 @@ EXTENSION = "claude_proxy"
 
 
 class Present(NamedTuple):
-    """The present request's record for the log, and the worker's runtime."""
+    """The present request, its record for the log, and the worker's runtime."""
 
     record: AccessRecord
     runtime: Runtime
+    request: Request
 
 
-# Flask's ``g`` and ``current_app`` find the same at each of some forty looks a request takes, and
-# take three times as long for each.
+# Flask's ``g``, ``current_app`` and ``request`` find the same at each of some forty looks a request
+# takes, and take three times as long for each.
 _PRESENT: ContextVar[Present] = ContextVar("present")
 
 
-def begin_present(record: AccessRecord) -> Runtime:
-    """Make ``record`` that of the request which begins; the worker's runtime."""
-    runtime = cast(Runtime, current_app.extensions[EXTENSION])
-    _PRESENT.set(Present(record, runtime))
+def begin_present(record: AccessRecord, sent: Request) -> Runtime:
+    """Make ``record`` that of ``sent``, the request which begins; the worker's runtime."""
+    runtime: Runtime = current_app.extensions[EXTENSION]
+    _PRESENT.set(Present(record, runtime, sent))
     return runtime
+
+
+def present_request() -> Request:
+    """The present request itself, for what looks at it more than once."""
+    return _PRESENT.get().request
 
 
 def runtime() -> Runtime:
@@ -44,5 +50,6 @@ def record() -> AccessRecord:
 
 def credential_headers() -> dict[str, str]:
     """The headers by which the client shows a key, under their lower-case names."""
-    sent = {name: request.headers.get(name) for name in ("x-api-key", "authorization")}
-    return {name: value for name, value in sent.items() if value is not None}
+    environ = _PRESENT.get().request.environ
+    sent = (("x-api-key", "HTTP_X_API_KEY"), ("authorization", "HTTP_AUTHORIZATION"))
+    return {name: environ[key] for name, key in sent if key in environ}

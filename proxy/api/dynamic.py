@@ -15,11 +15,11 @@ from flask import Flask, Response, request
 
 from proxy.api.body import json_body
 from proxy.api.candidates import credential
-from proxy.api.context import credential_headers, record, runtime
+from proxy.api.context import credential_headers, present_request, record, runtime
 from proxy.api.limits import limit_client
 from proxy.api.messages import answer_message
 from proxy.api.models import models_page
-from proxy.api.tokens import answer_count
+from proxy.api.tokens import answer_count, parsed_body
 from proxy.api.upstream_models import provider_entries
 from proxy.auth import check_client
 from proxy.call import encoded
@@ -61,7 +61,8 @@ def answer_dynamic() -> Response | None:
 
     A server that hands over no raw target has no dynamic routes.
     """
-    raw = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or "")
+    environ = present_request().environ
+    raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
     if not is_dynamic(raw):
         return None
     record().path = _USERINFO.sub(r"\1***@", raw.partition("?")[0])
@@ -90,7 +91,8 @@ def _messages(target: DynamicTarget) -> Response:
 
 
 def _count_tokens(target: DynamicTarget) -> Response:
-    return answer_count(_body(target), _route_to(target))
+    body = _body(target)
+    return answer_count(parsed_body(body), len(body), _route_to(target))
 
 
 def _models(target: DynamicTarget) -> Response:

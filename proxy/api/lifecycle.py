@@ -6,7 +6,7 @@ it is named as open here (docs/features.md "Endpoints").
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 
 from proxy.api.context import begin_present, credential_headers, record, runtime
 from proxy.api.endings import Endings, at_the_end
@@ -41,29 +41,32 @@ def register_lifecycle(app: Flask) -> None:
 
 def begin() -> Response | None:
     """Give the request its ids and let nobody in without the key."""
+    # Flask's stand-in is bound anew at each look.
+    sent: Request = request._get_current_object()  # type: ignore[attr-defined]
+    environ, rule = sent.environ, sent.url_rule
+    endpoint = None if rule is None else rule.endpoint
     request_id = new_request_id()
     access = AccessRecord(
         request_id=request_id,
-        correlation_id=correlation_id(request.headers.get("x-request-id"), request_id),
-        method=request.method,
-        path=request.path,
-        quiet=request.endpoint in QUIET_ENDPOINTS,
+        correlation_id=correlation_id(environ.get("HTTP_X_REQUEST_ID"), request_id),
+        method=sent.method,
+        path=sent.path,
+        quiet=endpoint in QUIET_ENDPOINTS,
     )
-    rule = request.url_rule.rule if request.url_rule else None
     if rule is not None:
-        access.route = rule
-    shared = begin_present(access)
+        access.route = rule.rule
+    shared = begin_present(access, sent)
     shared.begin(access)
     at_the_end(shared.leave, access)
     if shared.tracing is not None and not access.quiet:
-        parent = {name: request.headers.get(name) for name in ("traceparent", "tracestate")}
-        access.trace = shared.tracing.begin(access, rule, parent)
-    if request.method == "OPTIONS":
+        parent = {name: sent.headers.get(name) for name in ("traceparent", "tracestate")}
+        access.trace = shared.tracing.begin(access, rule.rule if rule else None, parent)
+    if sent.method == "OPTIONS":
         return _preflight()
-    if request.endpoint is not None and request.endpoint not in OPEN_ENDPOINTS:
+    if endpoint is not None and endpoint not in OPEN_ENDPOINTS:
         check_client(credential_headers(), shared.auth_keys)
-    take_slot()
-    limit_request()
+    take_slot(sent.blueprint)
+    limit_request(endpoint)
     return None
 
 
@@ -97,8 +100,9 @@ def _preflight() -> Response:
 
 
 def _allow_origin(response: Response) -> None:
-    if runtime().settings.allowed_origins:
-        response.vary.add("origin")
+    if not runtime().settings.allowed_origins:
+        return
+    response.vary.add("origin")
     if _origin_allowed():
         response.headers["access-control-allow-origin"] = request.headers["origin"]
         response.headers["access-control-expose-headers"] = (

@@ -30,20 +30,20 @@ LIMITED: Mapping[str, bool] = {
 """The endpoints that may ask an upstream, and whether that may cost tokens."""
 
 
-def take_slot() -> None:
+def take_slot(blueprint: str | None) -> None:
     """Take a slot of this worker until the answer is over; raises ``Overloaded``."""
-    if request.blueprint not in ALWAYS_SERVED:
+    if blueprint not in ALWAYS_SERVED:
         admission = runtime().admission
         admission.enter()
         at_the_end(admission.leave)
 
 
-def limit_request() -> None:
+def limit_request(endpoint: str | None) -> None:
     """Count the request where its endpoint is limited; raises what ``limit_client`` raises.
 
     Dynamic routes have no endpoint: they call ``limit_client``, once their client may call.
     """
-    tokens = LIMITED.get(request.endpoint or "")
+    tokens = LIMITED.get(endpoint or "")
     if tokens is not None:
         limit_client(tokens=tokens, dynamic=False)
 
@@ -103,4 +103,4 @@ def spent_tokens(access: AccessRecord) -> int:
 
 
 def _ticket() -> Ticket | None:
-    return cast(Ticket | None, g.get("ticket"))
+    return None if runtime().limiter is None else cast(Ticket | None, g.get("ticket"))

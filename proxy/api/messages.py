@@ -10,11 +10,12 @@ from flask import Blueprint, Response, request
 from proxy.api.answers import answered, begin_call, chat_response
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
-from proxy.api.native_answers import native_request, native_response
+from proxy.api.native_answers import may_be_native, native_response, native_route
 from proxy.call import Call, request_estimate
 from proxy.logs import log_body
 from proxy.routing import Route
 from proxy.schemas import check_chat_support, load_message_request, parse_json_object
+from proxy.turns import take_turn_for
 
 bp = Blueprint("messages", __name__)
 
@@ -22,17 +23,30 @@ bp = Blueprint("messages", __name__)
 @bp.post("/v1/messages")
 def create_message() -> Response:
     body = json_body()
-    native = native_request(body)
-    if native is None:
-        return answer_message(body, chosen_route)
-    _log(body)
-    return _answered(begin_call(*native), body)
+    take_turn_for(len(body))
+    # Parsed once for both questions: whether it is for a native upstream, and whether it is right.
+    message_request = parse_json_object(body) if may_be_native() else None
+    if message_request is not None:
+        route = native_route(message_request, body)
+        if route is not None:
+            _log(body)
+            return _answered(begin_call(message_request, route), body)
+    return answer_message(body, chosen_route, message_request)
 
 
-def answer_message(body: bytes, route_for: Callable[[Mapping[str, Any]], Route]) -> Response:
-    """The message that answers ``body``; ``route_for`` gives a validated request its route."""
+def answer_message(
+    body: bytes,
+    route_for: Callable[[Mapping[str, Any]], Route],
+    parsed: dict[str, Any] | None = None,
+) -> Response:
+    """The message that answers ``body``; ``route_for`` gives a validated request its route.
+
+    ``parsed`` is what ``body`` holds where that was read before; the request is made of it.
+    """
     _log(body)
-    message_request = checked_request(body)
+    take_turn_for(len(body))
+    message_request = checked_request(body if parsed is None else parsed)
+    take_turn_for(len(body))
     call = begin_call(message_request, route_for(message_request))
     check_chat_support(message_request)
     return _answered(call, body)
@@ -58,8 +72,8 @@ def _checked_for_chat(body: bytes) -> dict[str, Any]:
     return message_request
 
 
-def checked_request(body: bytes) -> dict[str, Any]:
-    """The validated request in ``body``; raises ``InvalidRequest``."""
+def checked_request(body: bytes | dict[str, Any]) -> dict[str, Any]:
+    """The validated request in ``body``, bytes or parsed; raises ``InvalidRequest``."""
     settings = runtime().settings
     return load_message_request(
         body,

@@ -40,13 +40,26 @@ def native_request(body: bytes) -> Native | None:
 
     Raises ``InvalidRequest`` for a body that no upstream takes, ``NotFound`` for its model.
     """
-    registry = runtime().registry
-    if not any(provider.direct for provider in registry.providers):
+    if not may_be_native():
         return None
     message_request = parse_json_object(body)
+    route = native_route(message_request, body)
+    return None if route is None else (message_request, route)
+
+
+def may_be_native() -> bool:
+    """Whether there is a native upstream at all, which a request could go to as it is."""
+    return any(provider.direct for provider in runtime().registry.providers)
+
+
+def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
+    """The route to a native upstream of what was parsed from ``body``, which is not changed.
+
+    Raises as ``native_request`` does.
+    """
     model = message_request.get("model")
     if type(model) is not str:
-        if not registry.default.direct:
+        if not runtime().registry.default.direct:
             return None
         fault = "Field required" if model is None else "Input should be a valid string"
         raise InvalidRequest(f"model: {fault}")
@@ -54,7 +67,7 @@ def native_request(body: bytes) -> Native | None:
         # It stands in the log, in a header and among the remembered routes.
         raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
     route = runtime().router.choose(_routed_by(message_request), lambda: _estimate(body))
-    return (message_request, route) if route.direct else None
+    return route if route.direct else None
 
 
 def native_response(call: Call, body: bytes) -> Response:

@@ -10,13 +10,14 @@ from flask import Blueprint, Response, request
 from proxy.api.answers import begin_call, json_response, watched
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
-from proxy.api.native_answers import native_count, native_request
+from proxy.api.native_answers import may_be_native, native_count, native_route
 from proxy.call import learned_profile, note_route, read_pdf
 from proxy.convert.request import message_request_to_chat
 from proxy.errors import AuthenticationFailed
 from proxy.routing import Route
-from proxy.schemas import check_chat_support, load_count_request
+from proxy.schemas import check_chat_support, load_count_request, parse_json_object
 from proxy.tokens import count_chat_tokens
+from proxy.turns import take_turn_for
 from proxy.upstream_count import count_upstream
 
 bp = Blueprint("tokens", __name__)
@@ -25,19 +26,35 @@ bp = Blueprint("tokens", __name__)
 @bp.post("/v1/messages/count_tokens")
 def count_tokens() -> Response:
     body = json_body()
-    native = native_request(body)
-    if native is not None and (answer := native_count(*native, body)) is not None:
-        return answer
+    parsed = parsed_body(body)
+    if may_be_native():
+        route = native_route(parsed, body)
+        if route is not None and (answer := native_count(parsed, route, body)) is not None:
+            return answer
     return answer_count(
-        body, lambda message_request: runtime().router.resolve(message_request["model"])
+        parsed,
+        len(body),
+        lambda message_request: runtime().router.resolve(message_request["model"]),
     )
 
 
-def answer_count(body: bytes, route_for: Callable[[Mapping[str, Any]], Route]) -> Response:
-    """The count that answers ``body``; ``route_for`` gives a validated request its route."""
+def parsed_body(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``; raises ``InvalidRequest``."""
+    take_turn_for(len(body))
+    return parse_json_object(body)
+
+
+def answer_count(
+    parsed: dict[str, Any], size: int, route_for: Callable[[Mapping[str, Any]], Route]
+) -> Response:
+    """The count that answers ``parsed``, a body of ``size`` bytes.
+
+    ``route_for`` gives a validated request its route.
+    """
     settings = runtime().settings
+    take_turn_for(size)
     message_request = load_count_request(
-        body,
+        parsed,
         strict=settings.strict,
         api_version=request.headers.get("anthropic-version"),
         image_max_chars=settings.image_block_data_max_size,
@@ -48,6 +65,7 @@ def answer_count(body: bytes, route_for: Callable[[Mapping[str, Any]], Route]) -
     access.client_model = message_request["model"]
     note_route(access, route)
     profile = learned_profile(route, runtime().learned)
+    take_turn_for(size)
     chat = message_request_to_chat(
         message_request, profile, model=route.model, max_tokens=None, read_pdf=read_pdf
     )

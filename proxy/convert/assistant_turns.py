@@ -13,10 +13,11 @@ from typing import Any
 
 import orjson
 
-from proxy.convert.caching import carry_marker, single_text_content
+from proxy.convert.caching import carry_marker
 from proxy.convert.parts import (
     Block,
     ChatMessage,
+    Part,
     RefusedBlock,
     TurnContext,
     compact_json,
@@ -25,6 +26,10 @@ from proxy.convert.parts import (
 from proxy.convert.private_state import unpack_detail, unpack_message_state, unpack_tool_state
 from proxy.convert.reasoning import SIGNATURE_PREFIX
 from proxy.convert.user_blocks import drop_block, server_block_text, user_block_to_parts
+
+TEXT_MEMBERS = 2
+"""Of a text block that has what it must have: nothing else needs to be looked for in it."""
+CALL_MEMBERS = 4
 
 
 class AssistantDraft:
@@ -37,7 +42,7 @@ class AssistantDraft:
         "_context",
         "_details",
         "_extra_content",
-        "_marked",
+        "_marker",
         "_message_state",
         "_reasoning",
         "_server_calls",
@@ -55,7 +60,8 @@ class AssistantDraft:
         self._server_calls: dict[str, str] = {}
         self._extra_content: dict[str, dict[str, Any]] = {}
         self._message_state: dict[str, Any] | None = None
-        self._marked = text_part("")
+        self._marker: Part = {}
+        """The cache marker of the text, if it has one."""
         self._after_aside = False
 
     @property
@@ -99,8 +105,8 @@ class AssistantDraft:
 
     def _content(self) -> str | list[dict[str, Any]] | None:
         if self._texts:
-            self._marked["text"] = "".join(self._texts)
-            return single_text_content(self._marked)
+            text = "".join(self._texts)
+            return [{**text_part(text), **self._marker}] if self._marker else text
         return None if self._context.profile.null_content else ""
 
     def _add_text(self, text: str) -> None:
@@ -117,31 +123,39 @@ class AssistantDraft:
         self._after_aside = True
 
     def _add_text_block(self, block: Block) -> None:
-        if block.get("citations"):
+        text = block["text"]
+        more = len(block) > TEXT_MEMBERS
+        if more and block.get("citations"):
             self._context.drops.routine("citations")
-        if block["text"]:
-            self._add_text(block["text"])
-            carry_marker(self._marked, block, self._context)
+        if text:
+            self._add_text(text)
+            if more:
+                carry_marker(self._marker, block, self._context)
 
     def _add_call(self, block: Block) -> None:
         context = self._context
         given = block["input"]
+        tool_id = block["id"]
         arguments = compact_json(orjson.loads(given) if isinstance(given, str) else given)
         call: dict[str, Any] = {
-            "id": context.ids.sent(block["id"]),
+            "id": context.ids.sent(tool_id),
             "type": "function",
             "function": {"name": context.names.sent(block["name"]), "arguments": arguments},
         }
-        extra = self._extra_content.get(block["id"])
-        if extra is not None:
-            call["extra_content"] = extra
-        if block.get("cache_control"):
-            context.drops.routine("cache_control")
-        for member in ("caller", "toolset_name"):
-            if block.get(member):
-                context.drops.routine(f"tool_use.{member}")
+        if tool_id in self._extra_content:
+            call["extra_content"] = self._extra_content[tool_id]
+        if len(block) > CALL_MEMBERS:
+            self._note_lost(block)
         self._calls.append(call)
-        self._call_of[block["id"]] = call
+        self._call_of[tool_id] = call
+
+    def _note_lost(self, call: Block) -> None:
+        drops = self._context.drops
+        if call.get("cache_control"):
+            drops.routine("cache_control")
+        for member in ("caller", "toolset_name"):
+            if call.get(member):
+                drops.routine(f"tool_use.{member}")
 
     def _add_thinking(self, block: Block) -> None:
         history = self._context.profile.reasoning_history
@@ -205,7 +219,7 @@ class AssistantDraft:
             if drop_block(block, context):
                 return
             aside = self._document_text(block)
-        carry_marker(self._marked, block, context)
+        carry_marker(self._marker, block, context)
         self._add_aside(aside)
 
     def _document_text(self, block: Block) -> str:

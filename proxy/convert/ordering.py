@@ -39,7 +39,7 @@ def request_to_messages(
     carried. A final assistant message is left as it is; ``prefill`` sees to it.
     """
     turns: Sequence[Mapping[str, Any]] = request["messages"]
-    last_user = max((i for i, turn in enumerate(turns) if turn["role"] == "user"), default=-1)
+    last_user = next((i for i in reversed(range(len(turns))) if turns[i]["role"] == "user"), -1)
     prompts = [request.get("system")]
     conversation = Conversation(context)
     leading = True
@@ -93,15 +93,11 @@ class Conversation:
 
     def add_turn(self, role: str, content: Any) -> None:
         """Add a turn of the user or the assistant; it may show as several messages or as none."""
+        if not content or isinstance(content, str) or not _is_cut(content, _APART[role]):
+            self._add_piece(role, content or [])
+            return
         for piece_role, piece in _pieces(role, content):
-            if piece_role == "assistant":
-                self._add_assistant(piece)
-            elif piece_role == "system":
-                self.add_system(piece)
-            elif isinstance(piece, str):
-                self._add_parts("user", [text_part(piece)] if piece else [])
-            else:
-                self._add_user_blocks(piece)
+            self._add_piece(piece_role, piece)
 
     def add_system(self, content: Any) -> None:
         """Add a system turn that does not lead."""
@@ -115,6 +111,16 @@ class Conversation:
         """All messages, closing what is open."""
         self._close()
         return self._messages
+
+    def _add_piece(self, role: str, piece: Any) -> None:
+        if role == "assistant":
+            self._add_assistant(piece)
+        elif role == "system":
+            self.add_system(piece)
+        elif isinstance(piece, str):
+            self._add_parts("user", [text_part(piece)])
+        else:
+            self._add_user_blocks(piece)
 
     def _add_assistant(self, content: str | list[Block]) -> None:
         waits_for_results = self._draft.has_calls and not self._results
@@ -139,11 +145,10 @@ class Conversation:
                 self._attachments += attachments
             else:
                 parts += user_block_to_parts(block, self._context)
-        self._add_parts("user", parts)
+        if parts:
+            self._add_parts("user", parts)
 
     def _add_parts(self, role: str, parts: list[Part]) -> None:
-        if not parts:
-            return
         self._next = None
         if role == "user" and self._segments and self._segments[-1][0] == "user":
             self._segments[-1][1].extend(parts)
@@ -173,15 +178,20 @@ class Conversation:
             self._segments.insert(0, ("user", self._attachments))
 
 
-def _pieces(role: str, content: Any) -> Iterator[Turn]:
+def _is_cut(blocks: list[Block], apart: frozenset[str]) -> bool:
+    # A plain loop: with any() and a generator every turn paid for two of them.
+    for block in blocks:  # noqa: SIM110
+        if block["type"] in apart:
+            return True
+    return False
+
+
+def _pieces(role: str, content: list[Block]) -> Iterator[Turn]:
     """``content`` cut at the blocks that stand for turns of their own.
 
     In a turn that calls tools they come last: calls and results are never separated.
     """
     apart = _APART[role]
-    if isinstance(content, str) or not any(block["type"] in apart for block in content or ()):
-        yield role, content or []
-        return
     rest: list[Block] = []
     later: list[Turn] = []
     calls = False

@@ -31,12 +31,16 @@ class ToolIds:
         known = self._sent.get(tool_id)
         if known is not None:
             return known
+        sent = self._in_nine(tool_id) if self._nine else tool_id
+        self._sent[tool_id] = sent
+        return sent
+
+    def _in_nine(self, tool_id: str) -> str:
         sent = tool_id
         attempt = 0
-        while self._nine and (sent in self._taken or not _NINE.fullmatch(sent)):
+        while sent in self._taken or not _NINE.fullmatch(sent):
             sent = _nine_characters(f"{tool_id}\0{attempt}" if attempt else tool_id)
             attempt += 1
-        self._sent[tool_id] = sent
         self._taken.add(sent)
         return sent
 

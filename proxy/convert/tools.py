@@ -30,6 +30,8 @@ SERVER_PREFIXES = (
     "advisor_",
     "mcp_toolset",
 )
+_OPTIONS = frozenset({"defer_loading", "eager_input_streaming", "cache_control", "allowed_callers"})
+"""Members of a tool that no function has."""
 _METADATA_KEYWORDS = frozenset({"$schema", "$id", "$comment", "title"})
 """Keywords whose loss changes nothing in what a schema allows."""
 
@@ -125,6 +127,8 @@ def _parameters(schema: Schema, context: TurnContext) -> Schema:
 
 
 def _note_options(tool: Tool, drops: Drops) -> None:
+    if _OPTIONS.isdisjoint(tool):
+        return
     for name in ("defer_loading", "eager_input_streaming"):
         if tool.get(name):
             drops.routine(f"tools.{name}")

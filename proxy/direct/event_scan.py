@@ -13,11 +13,13 @@ from typing import Any
 
 import orjson
 
+from proxy.convert.usage import MAX_COUNT
 from proxy.direct.model_name import replaced, string_spans
 
 HELD_BYTES = 1_000_000
 """Longest event that is looked into; a longer one passes unread."""
 
+_DETAILS = "output_tokens_details"
 _LINE_END = rb"(?>\r\n|\n|\r)"
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 """What may be the type of an error; it is logged and counted by, so the upstream's own words
@@ -47,7 +49,7 @@ class EventScan:
         self.error: str | None = None
         """The type of the upstream's own ``error`` event."""
         self.stop_reason: str | None = None
-        self.usage: dict[str, int] = {}
+        self.usage: dict[str, Any] = {}
 
     @property
     def inside_event(self) -> bool:
@@ -175,11 +177,27 @@ _NOTED: Mapping[str, Callable[[EventScan, Mapping[str, Any]], None]] = {
 }
 
 
-def token_counts(usage: object) -> dict[str, int]:
-    """The counts of an Anthropic usage object, none below 0; empty for anything else."""
+def token_counts(usage: object) -> dict[str, Any]:
+    """The counts of an Anthropic usage object, those of believable size; empty for anything else.
+
+    ``output_tokens_details`` is an object of counts; it is left out where it holds none.
+    """
     if type(usage) is not dict:
         return {}
-    return {name: count for name, count in usage.items() if type(count) is int and count >= 0}
+    counts: dict[str, Any] = _counts_in(usage)
+    if details := _counts_in(usage.get(_DETAILS)):
+        counts[_DETAILS] = details
+    return counts
+
+
+def _counts_in(value: object) -> dict[str, int]:
+    if type(value) is not dict:
+        return {}
+    return {
+        name: count
+        for name, count in value.items()
+        if type(count) is int and 0 <= count <= MAX_COUNT
+    }
 
 
 def _json_in(event: bytes) -> bytes:

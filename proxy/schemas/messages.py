@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import ValidationError
 from marshmallow.validate import Length, Range
 
 from proxy.schemas import wording
@@ -30,9 +30,6 @@ from proxy.schemas.fields import (
     schema_check,
 )
 from proxy.schemas.tools import TOOL_CHOICES, Tool
-
-NESTED = (Items, OrItems, Shape, Tagged)
-"""Fields whose values are checked beyond the first level."""
 
 ROLES = ("user", "assistant", "system")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -151,16 +148,3 @@ class DefaultedMessageRequest(MessageRequest):
     """Where the operator set a default: ``max_tokens`` may be missing or negative."""
 
     max_tokens = Integer()
-
-
-def envelope_of(full: WireSchema) -> Schema:
-    """What marshmallow itself checks of every request: ``full`` with its nested members raw.
-
-    Nested members that may be missing are left out: there is nothing to check of them here.
-    """
-    members: dict[str, fields.Field[Any]] = {
-        name: fields.Raw(required=True) if isinstance(field, NESTED) else field
-        for name, field in full.load_fields.items()
-        if field.required or not isinstance(field, NESTED)
-    }
-    return WireSchema.from_dict(members)()

@@ -13,13 +13,9 @@ from typing import Any
 from proxy.errors import InvalidRequest
 from proxy.schemas import wording
 from proxy.schemas.body import parse_json_object
-from proxy.schemas.fields import Check, Integer, WireSchema
-from proxy.schemas.messages import (
-    NESTED,
-    DefaultedMessageRequest,
-    MessageRequest,
-    envelope_of,
-)
+from proxy.schemas.fields import Check, Integer, WireSchema, schema_check
+from proxy.schemas.messages import DefaultedMessageRequest, MessageRequest
+from proxy.schemas.plain_history import is_plain
 from proxy.schemas.request_rules import check_image_sizes, check_strict, check_tools
 from proxy.schemas.tools import CUSTOM, TOOL_INTEGERS
 from proxy.schemas.turn_rules import check_pairing, check_turns
@@ -33,25 +29,13 @@ class RequestShape:
 
     def __init__(self, full: WireSchema) -> None:
         self.full = full
-        self._envelope = envelope_of(full)
-        self._checks: dict[str, Check] = {
-            name: field.check()
-            for name, field in full.load_fields.items()
-            if isinstance(field, NESTED)
-        }
+        self.accepts: Check = schema_check(full)
+        """Whether every field is right."""
+        self.accepts_rest: Check = schema_check(full, without=("messages",))
+        """The same of all but ``messages``."""
         self._integers = [
             name for name, field in full.load_fields.items() if isinstance(field, Integer)
         ]
-
-    def accepts(self, request: dict[str, Any]) -> bool:
-        """Whether every field is right, by marshmallow at the top and plain checks below."""
-        if self._envelope.validate(request):
-            return False
-        for name, check in self._checks.items():
-            member = request.get(name)
-            if member is not None and not check(member):
-                return False
-        return True
 
     def check_fields(self, request: dict[str, Any]) -> None:
         """Raise InvalidRequest for the first wrong field."""
@@ -126,14 +110,18 @@ def _load(
     choice = request.get("tool_choice")
     if type(choice) is str and choice in BARE_CHOICES:
         request["tool_choice"] = {"type": choice}
-    shape.check_fields(request)
+    plain = is_plain(request.get("messages"))
+    if not (plain and shape.accepts_rest(request)):
+        shape.check_fields(request)
     shape.normalise(request)
     turns = request["messages"]
-    check_turns(turns)
+    if not plain:
+        check_turns(turns)
     check_tools(request)
     if strict:
         check_strict(request, api_version)
-    if image_max_chars:
-        check_image_sizes(turns, image_max_chars)
-    check_pairing(turns)
+    if not plain:
+        if image_max_chars:
+            check_image_sizes(turns, image_max_chars)
+        check_pairing(turns)
     return request

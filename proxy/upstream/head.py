@@ -23,6 +23,17 @@ MOST_HEADERS = 100
 _STATUS_LINE = re.compile(r"HTTP/1\.1 ([2-5]\d\d)(?: ([\x20-\x7e]*))?")
 
 
+class PlainMessage(HTTPMessage):
+    """Headers of Latin-1 text on one line each, of which the ``email`` package has nothing to mend.
+
+    It looks for surrogates in each value each time that one is read.
+    """
+
+    def items(self) -> list[tuple[str, str]]:
+        """The headers in their order."""
+        return list(self.raw_items())
+
+
 class PlainHead(NamedTuple):
     """What ``http.client`` knows of a head of HTTP/1.1."""
 
@@ -63,13 +74,13 @@ def take_head(reader: SocketReader) -> PlainHead | None:
 
 
 def _headers(lines: list[str]) -> HTTPMessage | None:
-    headers = HTTPMessage()
+    headers = PlainMessage()
     for line in lines:
         name, colon, value = line.partition(":")
         # Fewer names than are allowed; all that anybody sends.
         if not colon or not name.isascii() or not name.replace("-", "").isalnum():
             return None
-        headers[name] = value.lstrip(" \t")
+        headers.set_raw(name, value.lstrip(" \t"))
     return headers
 
 

@@ -119,7 +119,11 @@ class PromptResponse(HTTPResponse):
 
     def read1(self, n: int = -1) -> bytes:
         if not self.chunked or self._bodyless or self.isclosed():
-            return super().read1(n)
+            data = super().read1(n)
+            if self.length == 0 and not self.isclosed():
+                # As newer versions of Python do: the connection is free, no second read is needed.
+                self.close()
+            return data
         while n != 0:
             data = self._held_chunks(n)
             if data or self.isclosed():
@@ -301,6 +305,13 @@ class _Prompt:
             raise
         finally:
             self._held = None
+
+    def putheader(self, header: str, *values: Any) -> None:
+        """Put a header that ``UpstreamClient`` has checked: two libraries would check it again."""
+        if len(values) == 1 and type(values[0]) is str:
+            self._output(f"{header}: {values[0]}".encode("latin-1"))  # type: ignore[attr-defined]
+        else:
+            super().putheader(header, *values)  # type: ignore[misc]
 
     def send(self, data: Any) -> None:
         """Send ``data``; the parts of a request are first collected, then leave together."""

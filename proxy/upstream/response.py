@@ -23,7 +23,7 @@ class UpstreamResponse:
     any of them may ``close()`` it: a read that is under way then fails with ``UpstreamError``.
     """
 
-    __slots__ = ("_body", "_ended", "_full", "_plain", "_response", "headers", "status")
+    __slots__ = ("_body", "_encoded", "_ended", "_full", "_plain", "_response", "headers", "status")
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
@@ -32,7 +32,8 @@ class UpstreamResponse:
         self._body: PromptResponse | None = getattr(response.raw.connection, "body", None)
         self._ended = False
         self._full = False
-        plain = self._body is not None and "content-encoding" not in self.headers
+        self._encoded = "content-encoding" in self.headers
+        plain = self._body is not None and not self._encoded
         # urllib3 adds nothing to a plain chunked body but its layers, which a paced stream feels.
         self._plain = self._body if plain and self._body and self._body.chunked else None
 
@@ -57,9 +58,13 @@ class UpstreamResponse:
             raise read_fault(error) from error
         # A full read may have left decompressed data behind; a shorter one never does.
         self._full = len(data) >= limit
-        if not data:
+        if not data or (not self._encoded and not self._full and self._is_read()):
             self._ended = True
         return data
+
+    def _is_read(self) -> bool:
+        """Whether all of the body has come: another read would only say so, for 20 microseconds."""
+        return self._body is not None and self._body.isclosed()
 
     def _read_plain(self, body: PromptResponse, limit: int) -> bytes:
         """What has arrived of ``body``; nothing at its end."""

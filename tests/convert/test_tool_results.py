@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.convert import tool_results
+from proxy.convert.drops import Drops
+from proxy.convert.parts import TurnContext
+from proxy.convert.tool_ids import ToolIds
+from proxy.convert.tool_names import ToolNames
+from proxy.convert.tool_results import tool_result_to_message
+from proxy.profiles.base import Profile
 from tests.convert.asking import (
     LINK,
     LINK_PART,
@@ -225,3 +234,38 @@ def test_degraded_results_are_noted() -> None:
         "image=placeholder": "noted",
         "document=placeholder": "noted",
     }
+
+
+RESULT_TEXTS = st.fixed_dictionaries(
+    {"type": st.just("text"), "text": st.sampled_from(["", "x", "é\n"])},
+    optional={
+        "cache_control": st.sampled_from([None, {"type": "ephemeral"}]),
+        "citations": st.none(),
+    },
+)
+RESULTS = st.fixed_dictionaries(
+    {"type": st.just("tool_result"), "tool_use_id": st.just("t1")},
+    optional={
+        "content": st.none()
+        | st.sampled_from(["", "plain"])
+        | st.lists(RESULT_TEXTS | st.just(image()), max_size=2),
+        "is_error": st.sampled_from([None, False, True]),
+        "cache_control": st.sampled_from([None, {"type": "ephemeral"}]),
+    },
+)
+
+
+@pytest.mark.parametrize("cache", [None, "anthropic", "breakpoint"])
+@given(block=RESULTS)
+def test_a_single_text_comes_out_as_any_other_content(
+    cache: Literal["anthropic", "breakpoint"] | None, block: dict[str, Any]
+) -> None:
+    def converted() -> tuple[Any, Any]:
+        profile = Profile(cache=cache)
+        context = TurnContext(profile, Drops(), ToolNames(), ToolIds(), lambda _: None)
+        return tool_result_to_message(block, context), context.drops.report()
+
+    given_path = converted()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tool_results, "_only_text", lambda _: None)
+        assert converted() == given_path

@@ -386,11 +386,11 @@ def test_nothing_is_imported_that_nobody_asked_for() -> None:
 FAULTY = """
 import proxy.api.messages as messages
 
-def broken(body):
+def broken(body, route_for, parsed):
     canary_local = body.decode()
     raise ValueError("it says " + canary_local)
 
-messages.native_request = broken
+messages.answer_message = broken
 
 from proxy.app import create_app
 from proxy.cli.environment import settings_in_force

@@ -203,6 +203,25 @@ def test_counts_below_zero_are_none() -> None:
     assert token_counts({"input_tokens": -5, "output_tokens": 0, "x": True}) == {"output_tokens": 0}
 
 
+def test_counts_beyond_belief_are_none() -> None:
+    usage = {"input_tokens": 10**12, "output_tokens": 10**12 + 1, "x": 2**63}
+    assert token_counts(usage) == {"input_tokens": 10**12}
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"thinking_tokens": 7, "x": "y"}, {"output_tokens_details": {"thinking_tokens": 7}}),
+        ({"thinking_tokens": -7}, {}),
+        ([7], {}),
+        (None, {}),
+    ],
+)
+def test_reasoning_is_counted(details: object, told: dict[str, object]) -> None:
+    usage = {"output_tokens": 9, "output_tokens_details": details}
+    assert token_counts(usage) == {"output_tokens": 9, **told}
+
+
 DELTAS = st.sampled_from(
     [
         event("content_block_delta", index=0, delta={"type": "text_delta", "text": "a"}),

@@ -11,7 +11,7 @@ from proxy.errors import InvalidRequest
 from proxy.schemas.body import MAX_NESTING, decode_json, parse_json_object
 
 FILLER = b'"' + b"x" * 20_000 + b'"'
-"""Makes a body longer than those whose brackets are counted."""
+"""Makes a body as long as an agent's."""
 
 NOT_JSON = "The request body is not valid JSON: "
 
@@ -175,6 +175,38 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
+
+
+def levels(value: object) -> int:
+    """Lists and objects within each other, counted plainly."""
+    if isinstance(value, dict):
+        return 1 + max(map(levels, value.values()), default=0)
+    return 1 + max(map(levels, value), default=0) if isinstance(value, list) else 0
+
+
+NESTED = st.recursive(
+    st.none() | st.integers(0, 9) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(
+    NESTED,
+    st.lists(st.sampled_from(["[", '{"a":', '[0,{"b":[]},', "[[[1]],"]), max_size=8),
+    st.integers(0, 10) | st.integers(MAX_NESTING - 15, MAX_NESTING + 5),
+)
+def test_levels_are_counted_as_a_plain_walk_counts_them(
+    inner: object, wrappers: list[str], depth: int
+) -> None:
+    text = json.dumps(inner)
+    for opening in [*["["] * depth, *wrappers]:
+        text = opening + text + ("}" if opening.startswith("{") else "]")
+    if levels(json.loads(text)) > MAX_NESTING:
+        with pytest.raises(ValueError, match="nested deeper than 240 levels"):
+            decode_json(text.encode())
+    else:
+        assert decode_json(text.encode()) == json.loads(text)
 
 
 def object_or_reason(body: bytes) -> tuple[dict[str, object] | None, str]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from urllib3.connection import HTTPConnection
 from urllib3.util.ssltransport import SSLTransport
 
-from proxy.upstream.http import PromptResponse
+from proxy.upstream.http import PromptHTTPConnection, PromptResponse
 from proxy.upstream.reader import SocketReader
 from tests.upstream_stub import server_tls
 
@@ -396,3 +397,34 @@ def test_the_line_end_behind_a_chunk_is_nothing_to_read(end: bytes) -> None:
     _, response = opened(CHUNKED + b"2\r\nHe" + end)
     assert response.read1() == b"He"
     assert response.ready is False
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20}", fullmatch=True),
+        st.from_regex(r"[\t\x20-\x7e\x80-\xff]{0,30}", fullmatch=True),
+        max_size=5,
+    )
+)
+def test_headers_are_put_as_the_standard_library_puts_them(headers: dict[str, str]) -> None:
+    assume(not {"host", "transfer-encoding"} & {name.lower() for name in headers})
+    sent = []
+    for kind in (HTTPConnection, PromptHTTPConnection):
+        connection: Any = kind("upstream.example", 8080)
+        connection.sock = sink = Sink()
+        connection.request("POST", "/v1/chat", body=b"{}", headers=headers)
+        sent.append(b"".join(sink.data))
+    assert sent[0] == sent[1]
+
+
+class Sink:
+    """A socket's far side."""
+
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        self.data.append(bytes(data))
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Nothing ever waits here."""

@@ -707,7 +707,9 @@ class TestFailures:
                 (b"HTTP/1.1 200 OK\r\nContent", Close()), "inside the response head", id="half head"
             ),
             pytest.param(
-                (head(200, {"Content-Length": "5, 6"}), b"Hello"), "bad Content-Length", id="two lengths"
+                (head(200, {"Content-Length": "5, 6"}), b"Hello"),
+                "bad Content-Length",
+                id="two lengths",
             ),
         ],
     )

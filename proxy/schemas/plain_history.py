@@ -1,0 +1,130 @@
+"""A history of nothing but the commonest turns, seen to be right in one walk.
+
+Rule: ``is_plain`` is sure or says no. What it says yes to, the shapes of ``messages``, ``check_turns``
+and ``check_pairing`` accept as well, and there is no image in it; what it says no to may be right or
+wrong, and those three decide (tests/schemas/test_plain_history.py compares them).
+
+An agent's history mostly has only such turns: texts, thoughts and calls answered in the turn after.
+Three walks by tables took 150 us for 126 kB; this one takes 50.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+NULLABLE_OBJECT = (type(None), dict)
+NULLABLE_TEXT = (type(None), str)
+NULLABLE_FLAG = (type(None), bool)
+
+
+def is_plain(turns: Any) -> bool:
+    """Whether ``turns``, the ``messages`` of a parsed body, are plain and right.
+
+    That is: the user and the assistant take turns, whoever begins and ends, with the system's texts
+    anywhere; no turn is empty, and each user turn answers the very calls of the turn before it.
+    """
+    if type(turns) is not list or not turns:
+        return False
+    previous = None
+    calls: set[str] = set()
+    for turn in turns:
+        if type(turn) is not dict:
+            return False
+        role, content = turn.get("role"), turn.get("content")
+        if not content or role == previous:
+            return False
+        if role == "assistant":
+            found = _calls_in(content)
+            if found is None:
+                return False
+            calls = found
+        elif role == "user":
+            if _results_in(content) != calls:
+                return False
+        elif role != "system" or _results_in(content) != set():
+            return False
+        else:
+            continue
+        previous = role
+    return True
+
+
+def _calls_in(content: Any) -> set[str] | None:
+    """The ids of the calls in an assistant turn; None for a turn that is not plain."""
+    calls: set[str] = set()
+    if type(content) is str:
+        return calls
+    if type(content) is not list:
+        return None
+    for block in content:
+        if type(block) is not dict:
+            return None
+        kind = block.get("type")
+        if kind == "tool_use":
+            if not _is_call(block):
+                return None
+            calls.add(block["id"])
+        elif not (_is_text(block) if kind == "text" else _is_thought(block, kind)):
+            return None
+    return calls
+
+
+def _results_in(content: Any) -> set[str] | None:
+    """The ids of the calls that a turn of texts and results answers; None for any other turn."""
+    results: set[str] = set()
+    if type(content) is str:
+        return results
+    if type(content) is not list:
+        return None
+    for block in content:
+        if type(block) is not dict:
+            return None
+        kind = block.get("type")
+        if kind == "tool_result":
+            if not _is_result(block):
+                return None
+            results.add(block["tool_use_id"])
+        elif kind != "text" or not _is_text(block):
+            return None
+    return results
+
+
+def _is_text(block: dict[str, Any]) -> bool:
+    # With two members there is nothing but type and text.
+    return type(block.get("text")) is str and (len(block) == 2 or _may_be_marked(block))
+
+
+def _is_thought(block: dict[str, Any], kind: Any) -> bool:
+    if kind == "thinking":
+        signature = block.get("signature")
+        return type(block.get("thinking")) is str and type(signature) in NULLABLE_TEXT
+    return kind == "redacted_thinking" and type(block.get("data")) is str
+
+
+def _is_call(block: dict[str, Any]) -> bool:
+    get = block.get
+    return (
+        type(get("input")) is dict
+        and type(get("id")) is str
+        and type(get("name")) is str
+        and (len(block) == 4 or _may_be_marked(block))
+    )
+
+
+def _is_result(block: dict[str, Any]) -> bool:
+    get = block.get
+    content = get("content")
+    if type(content) is list:
+        for each in content:
+            if type(each) is not dict or each.get("type") != "text" or not _is_text(each):
+                return False
+    elif type(content) not in NULLABLE_TEXT:
+        return False
+    return type(get("tool_use_id")) is str and (
+        len(block) == (2 if content is None else 3)
+        or (type(get("is_error")) in NULLABLE_FLAG and _may_be_marked(block))
+    )
+
+
+def _may_be_marked(block: dict[str, Any]) -> bool:
+    return type(block.get("cache_control")) in NULLABLE_OBJECT

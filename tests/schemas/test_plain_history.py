@@ -1,0 +1,155 @@
+"""The one walk over a plain history against the three that decide about any other."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.errors import InvalidRequest
+from proxy.schemas import load_message_request
+from proxy.schemas import request as loading
+from proxy.schemas.plain_history import is_plain
+from proxy.schemas.request import MESSAGE
+from proxy.schemas.request_rules import check_image_sizes
+from proxy.schemas.turn_rules import check_pairing, check_turns
+from tests.schemas.bodies import (
+    Json,
+    assistant,
+    claude_code_request,
+    image,
+    request,
+    system,
+    text,
+    tool_result,
+    tool_use,
+    user,
+)
+
+MARKED: Json = {"cache_control": {"type": "ephemeral"}}
+THOUGHT: Json = {"type": "thinking", "thinking": "", "signature": "s"}
+LONG = [
+    user(text("read it"), text()),
+    assistant(THOUGHT, text(**MARKED), tool_use(), {**tool_use(), **MARKED}),
+    user(tool_result(content=[text(), text(**MARKED)], is_error=False, **MARKED), text()),
+    {"role": "assistant", "content": "done"},
+    {"role": "user", "content": "and the other"},
+    assistant({**tool_use(), "id": "b"}, {**tool_use(), "id": "c", "caller": None}),
+    user({**tool_result(), "tool_use_id": "c"}, {"type": "tool_result", "tool_use_id": "b"}),
+    system("The following skills are available"),
+    assistant({"type": "redacted_thinking", "data": "x"}, tool_use()),
+]
+
+PLAIN: list[Any] = [
+    pytest.param(LONG, id="2.7 calls, thoughts, texts and results in turn"),
+    pytest.param(LONG[:4], id="2.7 it ends with the assistant"),
+    pytest.param(LONG[1:], id="2.7 it begins with the assistant"),
+    pytest.param([{"role": "user", "content": "hello"}], id="2.7 one text"),
+    pytest.param([system("x"), *LONG[:2], system(text()), LONG[2]], id="2.4 system turns"),
+]
+NOT_PLAIN: list[Any] = [
+    pytest.param([], id="2.7 nothing"),
+    pytest.param(None, id="2.7 no list"),
+    pytest.param([user(image())], id="1.2 an image"),
+    pytest.param([system(text(), tool_result()), *LONG], id="22 a result in a system turn"),
+    pytest.param([{"role": "system", "output_config": {"effort": "low"}}], id="2.4 no content"),
+    pytest.param([user(text()), system(), assistant(text())], id="2.4 an empty system turn"),
+    pytest.param([system("x"), LONG[0], system("x"), LONG[0]], id="2.7 between two of the user"),
+    pytest.param([LONG[0], LONG[0]], id="2.7 two turns of the user"),
+    pytest.param([*LONG[:2], user(text())], id="2.7 a call without its result"),
+    pytest.param([user(tool_result())], id="2.7 a result without its call"),
+    pytest.param([user(text(), tool_use())], id="22 a call of the user"),
+    pytest.param([user(text()), assistant()], id="2.7 an empty last turn, which is right"),
+]
+
+
+@pytest.mark.parametrize("turns", PLAIN)
+def test_plain(turns: list[Json]) -> None:
+    assert is_plain(turns)
+    assert MESSAGE.accepts(request(*copy.deepcopy(turns)))
+
+
+@pytest.mark.parametrize("turns", NOT_PLAIN)
+def test_not_plain(turns: Any) -> None:
+    assert not is_plain(turns)
+
+
+def test_what_an_agent_sends_is_plain() -> None:
+    turns = claude_code_request()["messages"]
+    # Among its results are an image and a reference, among its texts a document.
+    assert not is_plain(turns)
+    for result in turns[3]["content"]:
+        result["content"] = "a text"
+    turns[5]["content"][1:2] = []
+    assert is_plain(turns)
+
+
+REPLACEMENTS: list[Any] = [
+    *(None, True, 0, "", "x", "user", "assistant", "system", "text", "tool_use", "tool_result"),
+    *([], {}, [None], ["x"], '{"a": 1}', {"type": "text"}, {"type": []}),
+    *(text(), tool_use(), tool_result(), image(), THOUGHT, [text()], [image()], user(text())),
+]
+
+
+def holders(value: Any) -> list[Any]:
+    """Every list and object in ``value``."""
+    members = value.values() if isinstance(value, dict) else value
+    inner = [found for each in members if isinstance(each, dict | list) for found in holders(each)]
+    return [value, *inner]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Any]:
+    """Turns, up to three of whose members were replaced, removed, repeated or added."""
+    turns: list[Any] = copy.deepcopy(LONG[draw(st.integers(0, 6)) :])
+    for _ in range(draw(st.integers(0, 3))):
+        holder = draw(st.sampled_from(holders(turns)))
+        value = copy.deepcopy(draw(st.sampled_from(REPLACEMENTS)))
+        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+        action = draw(st.sampled_from(["replace", "remove", "repeat", "add"]))
+        key = draw(st.sampled_from(keys)) if keys else None
+        if action == "add" or key is None:
+            if isinstance(holder, list):
+                holder.append(value)
+            else:
+                name = draw(st.sampled_from(["cache_control", "is_error", "content", "text", "x"]))
+                holder[name] = value
+        elif action == "replace":
+            holder[key] = value
+        elif action == "remove":
+            del holder[key]
+        elif isinstance(holder, list):
+            holder.append(copy.deepcopy(holder[key]))
+    decoded: list[Any] = orjson.loads(orjson.dumps(turns))
+    return decoded
+
+
+@settings(max_examples=1500)
+@given(histories())
+def test_what_is_plain_is_right(turns: list[Any]) -> None:
+    if is_plain(turns):
+        assert MESSAGE.accepts(request(*turns))
+        check_turns(turns)
+        check_pairing(turns)
+        check_image_sizes(turns, 0)
+
+
+def outcome(body: Json) -> Json | str:
+    try:
+        return load_message_request(copy.deepcopy(body), image_max_chars=1, strict=True)
+    except InvalidRequest as error:
+        return error.message
+
+
+@settings(max_examples=500)
+@given(histories(), st.sampled_from([{}, {"max_tokens": None}, {"temperature": 2}]))
+def test_the_outcome_is_that_of_the_three_walks(turns: list[Any], members: Json) -> None:
+    body = request(*turns, **members)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "is_plain", lambda _: False)
+        expected = outcome(body)
+    assert outcome(body) == expected

@@ -1,0 +1,92 @@
+"""Answers as they leave: the bytes of gunicorn's own writer, in fewer writes."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http.wsgi import Response
+
+from proxy.answer_writer import JOINED_BYTES, AnswerWriter
+from proxy.worker import settle
+
+KEEPS = SimpleNamespace(keeps_connections=True)
+
+
+class Wire:
+    """The far side of a socket."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        self.writes.append(data)
+
+
+def request(method: str, version: tuple[int, int]) -> Any:
+    return SimpleNamespace(method=method, version=version, should_close=lambda: version < (1, 1))
+
+
+@pytest.fixture(autouse=True)
+def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_000_000_000.5)
+
+
+def written(response: Response, wire: Wire, headers: dict[str, str], body: list[bytes]) -> bytes:
+    response.start_response("200 OK", list(headers.items()))
+    for part in body:
+        response.write(part)
+    response.close()
+    return b"".join(wire.writes)
+
+
+LENGTH = {"Content-Length": "3"}
+LARGE = b"x" * (JOINED_BYTES + 1)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("version", [(1, 0), (1, 1)])
+@pytest.mark.parametrize(
+    ("headers", "body", "writes"),
+    [
+        pytest.param(LENGTH, [b"abc"], 1, id="whole"),
+        pytest.param(LENGTH, [b"", b"abc"], 2, id="an empty part first"),
+        pytest.param(LENGTH, [b"abcdef"], 1, id="more than announced"),
+        pytest.param({"Content-Length": "0"}, [], 1, id="no body"),
+        pytest.param({}, [b"abc", b"def"], 3, id="in chunks"),
+        pytest.param({}, [b"", b"abc"], 3, id="chunks, the first one empty"),
+        pytest.param({}, [], 2, id="no chunk"),
+        pytest.param({"Content-Length": str(len(LARGE))}, [LARGE], 2, id="large"),
+        pytest.param({}, [LARGE], 3, id="a large chunk"),
+        pytest.param({"X-Name": "caf\xe9", **LENGTH}, [b"abc"], 1, id="latin-1"),
+    ],
+)
+def test_the_bytes_are_gunicorns_own(
+    method: str, version: tuple[int, int], headers: dict[str, str], body: list[bytes], writes: int
+) -> None:
+    plain, joined = Wire(), Wire()  # type: Any, Any
+    stock = Response(request(method, version), plain, Config())
+    ours = AnswerWriter.adopt(Response(request(method, version), joined, Config()), KEEPS)
+    assert written(ours, joined, headers, body) == written(stock, plain, headers, body)
+    if (method, version) == ("GET", (1, 1)):
+        assert len(joined.writes) == writes
+
+
+def test_a_connection_that_cannot_be_kept_is_closed_by_the_head() -> None:
+    wire: Any = Wire()
+    full = SimpleNamespace(keeps_connections=False)
+    answer = AnswerWriter.adopt(Response(request("GET", (1, 1)), wire, Config()), full)
+    assert b"\r\nConnection: close\r\n" in written(answer, wire, LENGTH, [b"abc"])
+
+
+def test_a_settled_configuration_says_the_same() -> None:
+    plain, settled = Config(), Config()
+    settle(settled)
+    for name in plain.settings:
+        found = getattr(settled, name)
+        assert callable(found) or found == getattr(plain, name), name
+        assert (name in vars(settled)) != hasattr(Config, name), name
+    assert settled.pre_request is settled.settings["pre_request"].get()

@@ -1,0 +1,119 @@
+"""The rule of proxy/turns.py: one long thing in each pass of the loop, and others in between."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import gevent
+import pytest
+from gevent import socket
+
+from proxy.turns import LONG_BYTES, take_turn, take_turn_for
+
+REPO = Path(__file__).parents[1]
+
+
+class Witness:
+    """Somebody with something short to do: reads what is sent to its socket, and notes it."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self._far, self._near = socket.socketpair()
+        self._greenlet = gevent.spawn(self._read)
+        gevent.sleep(0.001)
+
+    def tell(self, word: str) -> None:
+        self._far.sendall(word.encode())
+
+    def close(self) -> None:
+        self._greenlet.kill()
+        self._far.close()
+        self._near.close()
+
+    def _read(self) -> None:
+        while word := self._near.recv(100):
+            self.seen.append(f"read {word.decode()}")
+
+
+@pytest.fixture
+def witness() -> Iterator[Witness]:
+    found = Witness()
+    yield found
+    found.close()
+
+
+def test_what_has_arrived_is_served_first(witness: Witness) -> None:
+    witness.tell("a")
+    gevent.sleep(0)
+    # Why there is more than this.
+    assert witness.seen == []
+    take_turn()
+    assert witness.seen == ["read a"]
+
+
+def test_one_in_each_pass_and_in_order(witness: Witness) -> None:
+    def long(name: str) -> None:
+        for number in range(2):
+            take_turn()
+            witness.seen.append(f"turn {name}{number}")
+            witness.tell(f"{name}{number}")
+
+    gevent.joinall([gevent.spawn(long, name) for name in "abc"], raise_error=True)
+    gevent.sleep(0.01)
+    order = [f"{name}{number}" for number in range(2) for name in "abc"]
+    assert witness.seen == [f"{what} {each}" for each in order for what in ("turn", "read")]
+
+
+def test_who_is_killed_or_out_of_time_leaves_its_turn_to_the_next() -> None:
+    done: list[str] = []
+
+    def long(name: str) -> None:
+        take_turn()
+        done.append(name)
+
+    def late() -> None:
+        with suppress(gevent.Timeout), gevent.Timeout(0):
+            take_turn()
+
+    jobs = [gevent.spawn(long, name) for name in "abc"] + [gevent.spawn(late)]
+    gevent.sleep(0)
+    jobs[0].kill()
+    gevent.joinall(jobs, timeout=5, raise_error=True)
+    assert done == ["b", "c"]
+    jobs = [gevent.spawn(long, "d")]
+    gevent.sleep(0)
+    gevent.killall(jobs)
+    take_turn()
+    assert done == ["b", "c"]
+
+
+def test_only_what_is_long_takes_turns(witness: Witness) -> None:
+    witness.tell("a")
+    take_turn_for(LONG_BYTES - 1)
+    assert witness.seen == []
+    take_turn_for(LONG_BYTES)
+    assert witness.seen == ["read a"]
+
+
+UNPATCHED = """
+from proxy.turns import take_turn
+take_turn()
+from gevent._hub_local import get_hub_if_exists
+assert get_hub_if_exists() is None
+"""
+
+
+def test_without_gevents_patches_nobody_waits() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", UNPATCHED],
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
