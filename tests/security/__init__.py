@@ -1,0 +1,1 @@
+"""Hostile clients and upstreams, and everything that must not get out."""
