@@ -84,6 +84,21 @@ bench/.build/%: bench/%.c bench/sockets.h
 	@mkdir -p bench/.build
 	@$(CC) -O3 -Wall -Wextra -o $@ $<
 
+# No lock file has the fuzzer: it has wheels for Linux only, and only this target needs it.
+FUZZER := $(VENV)/fuzzer
+FUZZ_SECONDS ?= 600
+FUZZ_EXAMPLES ?= 10000
+
+.PHONY: fuzz
+fuzz: $(VENV)/.installed-dev $(FUZZER)/.installed ## try each law 10000 times, then fuzz for FUZZ_SECONDS; new inputs stay in tests/fuzz/corpus
+	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz --timeout=1800
+	@PYTHONPATH=$(FUZZER) $(BIN)/python -m tests.fuzz.guided $(FUZZ_SECONDS)
+
+$(FUZZER)/.installed: tests/fuzz/requirements.txt | $(BIN)/python
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --upgrade \
+	  --target $(FUZZER) --requirement $<
+	@touch $@
+
 .PHONY: lock
 lock: $(VENV)/.installed-dev ## choose the newest versions of all dependencies
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv

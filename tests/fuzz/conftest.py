@@ -1,0 +1,33 @@
+"""One application in this process and one scripted upstream, for all examples of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from config.settings import Settings
+from proxy.api.context import EXTENSION
+from proxy.app import create_app
+from tests.upstream_stub import UpstreamStub
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[UpstreamStub]:
+    server = UpstreamStub()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def app(stub: UpstreamStub) -> Iterator[Flask]:
+    made = create_app(Settings(openai_base_url=stub.base_url, openai_api_key="sk-server"))
+    yield made
+    made.extensions[EXTENSION].clients.close()
+
+
+@pytest.fixture(scope="module")
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
