@@ -16,7 +16,6 @@ from config.settings import Settings
 from proxy.admission import Admission, admitted, open_files
 from proxy.drain import PROCESS, Drain
 from proxy.error_reports import start_reports
-from proxy.exchange import Watch
 from proxy.healing import LearnedFlags
 from proxy.limits.build import build_limiter
 from proxy.limits.limiter import Limiter
@@ -29,6 +28,7 @@ from proxy.stats import own_counts
 from proxy.tokens import encoding_for
 from proxy.tracing import Tracing, tracing_for
 from proxy.upstream.clients import Clients
+from proxy.watch import Watch
 
 if TYPE_CHECKING:
     from proxy.shared_usage import SharedUsage

@@ -12,7 +12,8 @@ from gevent.event import Event
 
 from proxy import exchange as exchange_module
 from proxy.errors import ClientGone, Overloaded, UpstreamTimeout
-from proxy.exchange import Exchange, Wake, Watch
+from proxy.exchange import Exchange, Wake
+from proxy.watch import Watch
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import requests
 
 from proxy.errors import UpstreamError
 from proxy.upstream.faults import CUT, FAULTS, read_fault
-from proxy.upstream.http import PromptResponse
+from proxy.upstream.prompt_response import PromptResponse
 
 READ_BYTES = 65536
 

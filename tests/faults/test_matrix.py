@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 import trustme
 
-from proxy import exchange, relay_direct, reply_stream
+from proxy import relay_direct, reply_stream, watch
 from tests.faults.cell import Cell, Outcome
 from tests.faults.matrix import CELLS
 from tests.faults.trial import run_all, stalls
@@ -38,7 +38,7 @@ def outcomes(
     trustme.CA().cert_pem.write_to_path(str(authority))
     found = run_all((cell for cell in wanted if not stalls(cell)), str(authority), at_once=8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exchange, "SWEEP_SECONDS", SWEEP)
+        patch.setattr(watch, "SWEEP_SECONDS", SWEEP)
         patch.setattr(reply_stream, "PEEK_SECONDS", PEEK)
         patch.setattr(relay_direct, "PEEK_SECONDS", PEEK)
         patch.setattr(reply_stream, "SETTLE_SECONDS", SETTLE)

@@ -23,7 +23,7 @@ from proxy.chunks import Chunk
 from proxy.dynamic_path import DynamicTarget, is_dynamic, parse_dynamic_target
 from proxy.dynamic_route import dynamic_provider
 from proxy.errors import NotFound, PermissionDenied
-from proxy.upstream.http import PromptResponse
+from proxy.upstream.prompt_response import PromptResponse
 from proxy.upstream.sse import ChunkDecoder
 from tests.fuzz.far_side import FarSide
 from tests.fuzz.plain_chunks import unchunked

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.upstream.head import take_head
-from proxy.upstream.http import PromptResponse
+from proxy.upstream.prompt_response import PromptResponse
 from proxy.upstream.reader import SocketReader
 
 STATUS_LINES = st.sampled_from(

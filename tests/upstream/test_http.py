@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from urllib3.connection import HTTPConnection
 from urllib3.util.ssltransport import SSLTransport
 
-from proxy.upstream.http import PromptHTTPConnection, PromptResponse
+from proxy.upstream.http import PromptHTTPConnection
+from proxy.upstream.prompt_response import PromptResponse
 from proxy.upstream.reader import SocketReader
 from tests.upstream_stub import server_tls
 
