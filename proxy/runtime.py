@@ -58,10 +58,14 @@ class Runtime:
     flush_reports: Callable[[], None] | None = None
     """Sends the error reports that are left; None where nobody wants them."""
 
-    def close_reports(self) -> None:
-        """Send what is left of usage counts, traces and error reports; for the end of the worker."""
+    def close(self) -> None:
+        """Close idle connections, send what is left of usage counts, traces and error reports.
+
+        For the end of the worker; nothing of it works on in the background afterwards.
+        """
+        self.clients.close()
         if self.usage is not None:
-            self.usage.flush()
+            self.usage.close()
         if self.tracing is not None:
             self.tracing.close()
         if self.flush_reports is not None:

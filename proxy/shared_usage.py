@@ -54,7 +54,7 @@ class SharedUsage:
         self._number = 0
         self._worker = ""
         self._one_at_a_time = BoundedSemaphore(1)
-        self._due = self._running = self._away = False
+        self._due = self._running = self._away = self._closed = False
 
     def expect(self) -> None:
         """Something is about to be counted; called before it is."""
@@ -80,6 +80,11 @@ class SharedUsage:
                 self._batch = {}
         return True
 
+    def close(self) -> None:
+        """Send what is left, once; afterwards nothing is sent by itself."""
+        self._closed = True
+        self.flush()
+
     def sums(self) -> tuple[Counts, float] | None:
         """The sums of all machines and since when (seconds since 1970); None: Redis is away."""
         try:
@@ -94,6 +99,8 @@ class SharedUsage:
     def _run(self) -> None:
         while self._due or self._batch:
             gevent.sleep(FLUSH_SECONDS)
+            if self._closed:
+                break
             self.flush()
         self._running = False
 

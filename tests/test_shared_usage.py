@@ -84,6 +84,19 @@ def test_they_are_sent_without_being_asked(
     assert worker.sums() == {REQUESTS: 2}
 
 
+def test_once_closed_nothing_is_sent_by_itself(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_usage, "FLUSH_SECONDS", 0.05)
+    worker = Worker(server)
+    worker.count()
+    worker.usage.close()
+    assert worker.sums() == {REQUESTS: 1}
+    worker.count()
+    gevent.sleep(0.3)
+    assert worker.sums() == {REQUESTS: 1}
+
+
 def test_redis_away_is_told_once_and_nothing_is_lost(caplog: pytest.LogCaptureFixture) -> None:
     with redis_server() as server:
         worker = Worker(server)

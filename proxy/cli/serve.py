@@ -106,7 +106,7 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
     def worker_exit(_: Arbiter, worker: Any) -> None:
         # gunicorn calls it in the worker; one that failed to start has no application.
         if worker.wsgi is not None:
-            worker.wsgi.extensions[EXTENSION].close_reports()
+            worker.wsgi.extensions[EXTENSION].close()
 
     return (
         gunicorn_options(settings)

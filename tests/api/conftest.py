@@ -37,7 +37,7 @@ def connect(upstream: UpstreamStub) -> Iterator[Connect]:
 
     yield connected
     for app in apps:
-        app.extensions[EXTENSION].clients.close()
+        app.extensions[EXTENSION].close()
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def start(upstream: UpstreamStub, second: UpstreamStub) -> Iterator[Start]:
 
     yield started
     for app in apps:
-        app.extensions[EXTENSION].clients.close()
+        app.extensions[EXTENSION].close()
 
 
 def served(recorded: Any) -> Script:

@@ -62,7 +62,7 @@ def native_app(upstream: UpstreamStub, *models: Model, **provider: Any) -> Flask
 def client(upstream: UpstreamStub) -> Iterator[FlaskClient]:
     made = native_app(upstream)
     yield made
-    made.application.extensions[EXTENSION].clients.close()
+    made.application.extensions[EXTENSION].close()
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def renaming(upstream: UpstreamStub) -> Iterator[FlaskClient]:
     nobody = Provider(name="x", base_url="http://x.test")
     made = native_app(upstream, Model(id="mine", remote_id="claude-up", provider=nobody))
     yield made
-    made.application.extensions[EXTENSION].clients.close()
+    made.application.extensions[EXTENSION].close()
 
 
 def event(kind: str, **members: Any) -> bytes:

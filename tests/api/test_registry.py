@@ -82,7 +82,7 @@ def serve(tmp_path: Path, upstream: UpstreamStub, second: UpstreamStub) -> Itera
 
     yield served
     for app in apps:
-        app.extensions[EXTENSION].clients.close()
+        app.extensions[EXTENSION].close()
 
 
 def ask(client: FlaskClient, model: str, **fields: Any) -> Any:

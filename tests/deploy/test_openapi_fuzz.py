@@ -98,7 +98,7 @@ def app(stub: UpstreamStub) -> Iterator[Flask]:
         )
     )
     yield made
-    made.extensions[EXTENSION].clients.close()
+    made.extensions[EXTENSION].close()
 
 
 DOCUMENT = openapi_document()

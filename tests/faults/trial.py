@@ -93,7 +93,7 @@ class Trial:
         try:
             return self._run()
         finally:
-            self.client.application.extensions[EXTENSION].clients.close()
+            self.client.application.extensions[EXTENSION].close()
             self.upstream.close()
 
     def _run(self) -> Outcome | str:
@@ -134,7 +134,7 @@ class Trial:
         if after != (200, RIGHT[kind], "finished", ""):
             return f"{faulty}, then {after}"
         fresh = len(self.upstream.connections) > before
-        self.client.application.extensions[EXTENSION].clients.close()
+        self.client.application.extensions[EXTENSION].close()
         deadline = time.monotonic() + 5
         while not all(one.closed.is_set() for one in self.upstream.connections):
             if time.monotonic() > deadline:

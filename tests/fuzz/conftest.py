@@ -25,7 +25,7 @@ def stub() -> Iterator[UpstreamStub]:
 def app(stub: UpstreamStub) -> Iterator[Flask]:
     made = create_app(Settings(openai_base_url=stub.base_url, openai_api_key="sk-server"))
     yield made
-    made.extensions[EXTENSION].clients.close()
+    made.extensions[EXTENSION].close()
 
 
 @pytest.fixture(scope="module")

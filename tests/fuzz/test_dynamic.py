@@ -63,7 +63,7 @@ def allowing(stub: UpstreamStub, trapped: Trap) -> Iterator[FlaskClient]:
         )
     )
     yield app.test_client()
-    app.extensions[EXTENSION].clients.close()
+    app.extensions[EXTENSION].close()
 
 
 def _allowed(port: int) -> set[tuple[str, int]]:
