@@ -86,12 +86,12 @@ bench/.build/%: bench/%.c bench/sockets.h
 
 # No lock file has the fuzzer: it has wheels for Linux only, and only this target needs it.
 FUZZER := $(VENV)/fuzzer
-FUZZ_SECONDS ?= 600
+FUZZ_SECONDS ?= 3600
 FUZZ_EXAMPLES ?= 10000
 
 .PHONY: fuzz
-fuzz: $(VENV)/.installed-dev $(FUZZER)/.installed ## try each law 10000 times, then fuzz for FUZZ_SECONDS; new inputs stay in tests/fuzz/corpus
-	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz --timeout=1800
+fuzz: $(VENV)/.installed-dev $(FUZZER)/.installed ## try each law FUZZ_EXAMPLES times, then fuzz for FUZZ_SECONDS; new inputs stay in tests/fuzz/corpus
+	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -p tests.fuzz.longer --timeout=3600
 	@PYTHONPATH=$(FUZZER) $(BIN)/python -m tests.fuzz.guided $(FUZZ_SECONDS)
 
 $(FUZZER)/.installed: tests/fuzz/requirements.txt | $(BIN)/python

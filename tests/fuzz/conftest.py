@@ -11,11 +11,18 @@ from flask.testing import FlaskClient
 from config.settings import Settings
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
+from tests.fuzz.strangers import Strangers
 from tests.upstream_stub import UpstreamStub
 
 
 @pytest.fixture(scope="module")
-def stub() -> Iterator[UpstreamStub]:
+def strangers() -> Strangers:
+    """To be asked for before anything that belongs to the module is made."""
+    return Strangers()
+
+
+@pytest.fixture(scope="module")
+def stub(strangers: Strangers) -> Iterator[UpstreamStub]:
     server = UpstreamStub()
     yield server
     server.close()

@@ -15,6 +15,11 @@ class FarSide:
         self.sent = 0
         self.shut = False
 
+    @property
+    def unsent(self) -> bytes:
+        """What has not been handed over yet."""
+        return b"".join(self._pieces)
+
     def recv(self, size: int) -> bytes:
         if not self._pieces:
             return b""

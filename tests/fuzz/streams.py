@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -13,7 +14,15 @@ from proxy.sse import encode_events
 from proxy.stream_bytes import StreamBytes
 from proxy.upstream.sse import ChunkDecoder
 
-Told = tuple[list[Any], tuple[Any, ...]]
+_EVENT = re.compile(rb"event: ([a-z_]+)\ndata: (.*)\n\n")
+
+
+class Told(NamedTuple):
+    """What a client got, as names and values and as bytes, and what is known at the end."""
+
+    events: list[tuple[bytes, Any]]
+    state: tuple[Any, ...]
+    sent: bytes
 
 
 class _Counter:
@@ -26,18 +35,18 @@ class _Counter:
         return len(text)
 
 
-def _translator(think_tags: bool) -> StreamTranslator:
-    reply = ReplyContext(
-        model="m",
-        think_tags=think_tags,
-        new_message_id=lambda: "msg_1",
-        new_tool_id=lambda: "toolu_1",
-    )
-    return StreamTranslator(reply, request_id="req_1", estimate=_Counter())
+def assert_same(pieces: Iterable[bytes], whole: bytes, *, think_tags: bool) -> None:
+    """``pieces``, which make up ``whole``, tell by frames what ``whole`` tells event by event."""
+    copied = through_frames(pieces, think_tags=think_tags)
+    parsed = plainly(whole, think_tags=think_tags)
+    assert (copied.events, copied.state) == (parsed.events, parsed.state)
+    if b"\\" not in whole:
+        # A copied string keeps its escapes; without any, the encoder writes the same.
+        assert copied.sent == parsed.sent
 
 
 def plainly(data: bytes, *, think_tags: bool) -> Told:
-    """The events, and what is known of the stream at its end; every event parsed."""
+    """Every event parsed."""
     told, decoder = _translator(think_tags), ChunkDecoder()
     events: list[Any] = []
     for chunk in decoder.feed(data):
@@ -57,12 +66,27 @@ def through_frames(pieces: Iterable[bytes], *, think_tags: bool) -> Told:
     return _ended(told, decoder, sent)
 
 
+def _translator(think_tags: bool) -> StreamTranslator:
+    reply = ReplyContext(
+        model="m",
+        think_tags=think_tags,
+        new_message_id=lambda: "msg_1",
+        new_tool_id=lambda: "toolu_1",
+    )
+    return StreamTranslator(reply, request_id="req_1", estimate=_Counter())
+
+
 def _ended(told: StreamTranslator, decoder: ChunkDecoder, sent: bytes) -> Told:
     rest: list[Any] = []
     for chunk in decoder.finish():
         if not told.ended:
             rest += told.feed(chunk)
     sent += encode_events(rest + told.finish())
-    lines = [line for line in sent.split(b"\n") if line.startswith(b"data: ")]
     state = (told.usage, told.estimated, dict(told.warnings), told.stop_reason, str(told.error))
-    return [orjson.loads(line[6:]) for line in lines], state
+    return Told(_events_in(sent), state, sent)
+
+
+def _events_in(sent: bytes) -> list[tuple[bytes, Any]]:
+    found = list(_EVENT.finditer(sent))
+    assert b"".join(match[0] for match in found) == sent
+    return [(match[1], orjson.loads(match[2])) for match in found]

@@ -21,6 +21,7 @@ from tests.api.tricks import HOSTS, OTHERS, PATHS
 from tests.fuzz.answers import HANG_SECONDS, assert_error
 from tests.fuzz.budget import law
 from tests.fuzz.contacts import contacts
+from tests.fuzz.strangers import Strangers
 from tests.upstream_stub import UpstreamStub, completion, json_answer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
@@ -123,6 +124,7 @@ def test_nothing_but_an_allowed_host_is_contacted(
     allowing: FlaskClient,
     stub: UpstreamStub,
     trapped: Trap,
+    strangers: Strangers,
     raw: str,
     headers: dict[str, str],
     method: str,
@@ -134,9 +136,9 @@ def test_nothing_but_an_allowed_host_is_contacted(
     with (
         pytest.MonkeyPatch.context() as patch,
         gevent.Timeout(HANG_SECONDS),
-        contacts() as seen,
+        contacts(strangers) as seen,
     ):
-        patch.setattr(socket, "getaddrinfo", names)
+        patch.setattr(socket, "getaddrinfo", strangers.spared(socket.getaddrinfo, names))
         answer = _sent(allowing, raw, method, headers)
     connected = set(seen.connected)
     assert {number for number in connected if number[0] != PUBLIC} <= _allowed(stub.port)
@@ -173,9 +175,9 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def test_nobody_came_to_the_trap(trapped: Trap) -> None:
+def test_nobody_came_to_the_trap(trapped: Trap, strangers: Strangers) -> None:
     assert trapped.touched == 0
-    with contacts() as seen:
+    with contacts(strangers) as seen:
         socket.create_connection((TRAPPED, trapped.port)).close()
     assert trapped.touched == 1, "the trap works"
     assert set(seen.connected) == {(TRAPPED, trapped.port)}, "and so does the watch"
@@ -184,11 +186,15 @@ def test_nobody_came_to_the_trap(trapped: Trap) -> None:
 @law
 @given(HEADERS, st.sampled_from(["/v1/messages", "/v1/models", "/v1/messages/count_tokens"]))
 def test_no_header_leads_elsewhere_than_to_the_upstream(
-    allowing: FlaskClient, stub: UpstreamStub, headers: dict[str, str], path: str
+    allowing: FlaskClient,
+    stub: UpstreamStub,
+    strangers: Strangers,
+    headers: dict[str, str],
+    path: str,
 ) -> None:
     stub.requests.clear()
     method = "GET" if path == "/v1/models" else "POST"
-    with contacts() as seen, gevent.Timeout(HANG_SECONDS):
+    with contacts(strangers) as seen, gevent.Timeout(HANG_SECONDS):
         _sent(allowing, path, method, headers)
     assert set(seen.connected) <= _allowed(stub.port)
     assert all(name == "127.0.0.1" for name in seen.named)

@@ -1,0 +1,48 @@
+"""Who else works in this process: what earlier tests left behind in the background.
+
+Rule: a stranger is a greenlet that lived before the application under test was made, or that was
+spawned by one. What strangers do is not held against it. All others are its own: the test, whatever
+the test and the application start, the event loop, and threads that belong to no greenlet.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+
+class Strangers(logging.Filter):
+    """The greenlets that live now, but for the one that asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        alive = [each for each in gc.get_objects() if isinstance(each, gevent.Greenlet)]
+        # Kept alive: a greenlet knows who spawned it by a weak reference only.
+        self._known: set[Any] = {each for each in alive if not each.dead}
+        self._known.discard(gevent.getcurrent())
+
+    def here(self) -> bool:
+        """Whether it is one of them that runs this."""
+        asked: Any = gevent.getcurrent()
+        while asked is not None:
+            if asked in self._known:
+                return True
+            # A greenlet of nobody's making has none.
+            asked = getattr(asked, "spawning_greenlet", lambda: None)()
+        return False
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        """As the filter of a handler: only what somebody else than a stranger logs."""
+        return not self.here()
+
+    def spared(self, theirs: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that is ``theirs`` for strangers and ``ours`` for everybody else."""
+
+        def chosen(*args: Any, **kwargs: Any) -> Any:
+            return (theirs if self.here() else ours)(*args, **kwargs)
+
+        return chosen
