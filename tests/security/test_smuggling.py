@@ -267,3 +267,70 @@ def test_http_0_9_gets_no_second_answer_from_nginx(through_nginx: Place) -> None
     data = exchange(through_nginx.port, b"GET /health\r\n" + SMUGGLED)
     assert b"HTTP/1.1" not in data
     assert len(through_nginx.upstream.requests) == before
+
+
+INSIDE = length(SMUGGLED)
+LEFT: dict[str, tuple[bytes, list[int]]] = {
+    "not found": (asked(INSIDE, then=SMUGGLED, start="POST /nowhere HTTP/1.1"), [404, 200]),
+    "not found, chunked": (
+        asked(
+            COMMON,
+            then=b"%x\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED),
+            start="POST /nowhere HTTP/1.1",
+        ),
+        [404, 200],
+    ),
+    "not allowed": (asked(INSIDE, then=SMUGGLED, start="PUT /v1/messages HTTP/1.1"), [405, 200]),
+    "a preflight": (asked(INSIDE, then=SMUGGLED, start="OPTIONS / HTTP/1.1"), [204, 200]),
+    "an odd encoding": (asked("Content-Encoding: br", INSIDE, then=SMUGGLED), [415, 200]),
+    "no gzip": (asked("Content-Encoding: gzip", INSIDE, then=SMUGGLED), [400, 200]),
+    "no JSON": (asked(INSIDE, then=SMUGGLED), [400, 200]),
+    "expected in vain": (
+        asked("Expect: 100-continue", INSIDE, then=SMUGGLED, start="POST /nowhere HTTP/1.1"),
+        [404, 200],
+    ),
+    "too large": (asked("Content-Length: 99999999", then=SMUGGLED * 3), [413]),
+    "too late": (asked(length(SMUGGLED, 100), then=SMUGGLED), [408]),
+    "too late, chunked": (asked(COMMON, then=b"fff\r\n" + SMUGGLED), [408]),
+}
+"""Refusals of a request whose body is another one, and the statuses of it and of what follows."""
+FOLLOWING = request("GET", "/health")
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_a_refused_body_is_no_request(directly: Place, name: str) -> None:
+    raw, statuses = LEFT[name]
+    # What is too late comes to its end only here.
+    following = b"" if len(statuses) == 1 else FOLLOWING
+    seen, prompts = directly.probe(raw + following)
+    assert [answer.status for answer in seen] == statuses
+    assert prompts == []
+    assert directly.answers_rightly()
+
+
+NOT_OURS = {
+    "a place of its own": ("GET /x/v1/models HTTP/1.1", "SCRIPT-NAME: /x", 404),
+    "another host's": ("GET http://elsewhere.test/health HTTP/1.1", "X-A: b", 200),
+    "a dynamic one of another host": (
+        "GET http://elsewhere.test/http/127.0.0.1:1/v1/models HTTP/1.1",
+        "X-A: b",
+        404,
+    ),
+    "a dynamic one, encoded": ("GET /%68ttp/127.0.0.1:1/v1/models HTTP/1.1", "X-A: b", 404),
+    "a dynamic one behind two slashes": (
+        "GET //http/127.0.0.1:1/v1/models HTTP/1.1",
+        "X-A: b",
+        404,
+    ),
+    "a path in a header": ("GET /health HTTP/1.1", "PATH_INFO: /v1/stats", 200),
+}
+
+
+@pytest.mark.parametrize("name", NOT_OURS)
+def test_a_target_is_what_the_request_line_says(directly: Place, name: str) -> None:
+    start, field, status = NOT_OURS[name]
+    seen, prompts = directly.probe(asked(field, "Connection: close", then=b"", start=start))
+    assert [answer.status for answer in seen] == [status]
+    if status == 200:
+        assert json.loads(seen[0].body)["status"] == "healthy"
+    assert prompts == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 SECONDS = 20.0
@@ -83,3 +85,13 @@ def _body(headers: dict[str, list[str]], data: bytes, status: int) -> tuple[byte
     if length > len(data):
         raise ValueError("the body is cut")
     return data[:length], data[length:]
+
+
+def until(done: Callable[[], bool], seconds: float = SECONDS) -> bool:
+    """Whether ``done`` comes to hold within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if done():
+            return True
+        time.sleep(0.05)
+    return False
