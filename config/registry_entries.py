@@ -7,7 +7,7 @@ shapes differ in where a model says which upstream it belongs to; behind this mo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ SETTINGS_BELOW: Mapping[tuple[str, ...], Mapping[str, str]] = {
     ("router",): ROUTER_SETTINGS,
 }
 Entry = Mapping[str, Any]
+_Upstream = tuple[str, bool, tuple[str, ...]]
+"""What models in a flat shape share when they have the same provider: the base URL, whether it is
+native, the keys. A server that speaks both APIs counts as two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class _Loading:
         self._taken: list[str] = []
         self._key_variables: set[str] = set()
         self._models: list[Model] = []
-        self._flat_providers: dict[tuple[str, bool, tuple[str, ...]], Provider] = {}
+        self._flat_names: dict[_Upstream, str] = {}
+        self._flat_providers: dict[_Upstream, Provider] = {}
 
     def result(self) -> RegistryFile:
         path, settings = str(self._text.path), self._settings()
@@ -83,9 +87,9 @@ class _Loading:
         chosen = [*listed, *(entry for _, _, entry in flat)]
         self._names |= {entry["name"] for entry in chosen if entry.get("name")}
         providers = [self._provider_with_models(entry) for entry in listed]
-        named = {provider.name for provider in providers}
-        for place, model_id, entry in flat:
-            self._add_flat_model(place, model_id, entry, named)
+        self._name_flat_providers(flat, {provider.name for provider in providers})
+        for _, model_id, entry in flat:
+            self._add_flat_model(model_id, entry)
         if self._taken:
             return RegistryFile(path, settings, problems=tuple(self._taken))
         providers += self._flat_providers.values()
@@ -151,26 +155,42 @@ class _Loading:
             self._models.append(_model(model["id"], model.get("remote_id"), provider, model))
         return provider
 
-    def _add_flat_model(self, place: Place, model_id: str, entry: Entry, named: set[str]) -> None:
-        """Models with the same base URL and key have the same provider, whatever else differs.
+    def _name_flat_providers(
+        self, flat: Iterable[tuple[Place, str, Entry]], named: set[str]
+    ) -> None:
+        """One name for each upstream, given by any of its models; ``named`` are those before."""
+        for place, _, entry in flat:
+            name = entry.get("name")
+            if not name:
+                continue
+            upstream = _upstream(self._flat_provider(entry))
+            known = self._flat_names.get(upstream)
+            if known is None and name not in named:
+                self._flat_names[upstream] = name
+                named.add(name)
+            elif known != name:
+                phrase = f"{name!r} is the name of another provider"
+                if known is not None:
+                    phrase = f"the provider with this api_base and key is named {known!r} already"
+                self._taken.append(self._text.problem(self._in_file((*place, "name")), phrase))
 
-        A server that speaks both APIs counts as two. ``named`` are the providers before it.
-        """
-        keys = self._keys(entry)
-        # Flags that stand beside a model are that model's.
-        own = _provider("", entry["api_base"], {**entry, "profile": None}, keys)
-        upstream = (own.base_url, own.direct, keys)
+    def _add_flat_model(self, model_id: str, entry: Entry) -> None:
+        """Models with the same base URL and key have the same provider, whatever else differs."""
+        own = self._flat_provider(entry)
+        upstream = _upstream(own)
         shared = self._flat_providers.get(upstream)
         if shared is None:
-            name = entry.get("name") or free_name(provider_name(own.base_url), self._names)
-            if name in named:
-                phrase = f"{name!r} is the name of another provider"
-                self._taken.append(self._text.problem(self._in_file((*place, "name")), phrase))
-            named.add(name)
+            name = self._flat_names.get(upstream)
+            name = name or free_name(provider_name(own.base_url), self._names)
             self._names.add(name)
             shared = self._flat_providers[upstream] = replace(own, name=name)
         provider = replace(own, name=shared.name)
         self._models.append(_model(model_id, entry.get("model_name"), provider, _as_listed(entry)))
+
+    def _flat_provider(self, entry: Entry) -> Provider:
+        """The provider of a flat model, without a name."""
+        # Flags that stand beside a model are that model's.
+        return _provider("", entry["api_base"], {**entry, "profile": None}, self._keys(entry))
 
     def _keys(self, entry: Entry) -> tuple[str, ...]:
         variables = key_variables(entry)
@@ -186,6 +206,10 @@ def _flat_models(models: Any) -> Iterator[tuple[Place, str, Entry]]:
     else:
         for number, entry in enumerate(models):
             yield ("models", number), entry["model_id"], entry
+
+
+def _upstream(provider: Provider) -> _Upstream:
+    return provider.base_url, provider.direct, provider.api_keys
 
 
 def _provider(name: str, base_url: str, entry: Entry, keys: tuple[str, ...]) -> Provider:

@@ -81,7 +81,8 @@ SERVER: tuple[Variable, ...] = (
     Variable(
         "worker_connections",
         own("WORKER_CONNECTIONS"),
-        Whole(1, 100_000),
+        # One request, and the two that a worker keeps for probes (proxy/admission.py).
+        Whole(3, 100_000),
         "connections that one worker takes",
         "1000",
     ),

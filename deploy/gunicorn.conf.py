@@ -4,6 +4,13 @@ The same options as ``claude-proxy`` has. They come from the environment and fro
 working directory; SIGHUP reads both again.
 """
 
+import signal
+import sys
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until gunicorn handles it, which takes a second of imports: no traceback, but an orderly end.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+
 from gevent import monkey
 
 # Before anything that imports ssl: else calls to https upstreams fail in forked workers.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic, time
 
 import gevent
 import pytest
+from gevent.server import StreamServer
 
 from proxy.errors import AuthenticationFailed, LimitsUnknown, RateLimited
 from proxy.limits.identity import client_address, client_identity
@@ -19,6 +21,7 @@ from proxy.limits.outage import REST_SECONDS, Outage
 from proxy.limits.shared import PREFIX, RedisStore
 from proxy.limits.store import Store, StoreAway
 from tests.redis_server import RedisServer, redis_server
+from tests.until import until
 
 MINUTE = 60.0
 
@@ -406,9 +409,7 @@ def test_leases_are_renewed_and_those_of_a_dead_worker_lapse(redis: RedisServer)
     dead._renewing = True
     assert dead.open_stream("a", "lost")
     assert not late.open_stream("a", "late")
-    deadline = monotonic() + 10
-    while not late.open_stream("a", "late") and monotonic() < deadline:
-        gevent.sleep(0.1)
+    until(lambda: late.open_stream("a", "late"), "what the dead worker held does not lapse")
     assert sorted(redis.client.zrange(f"{PREFIX}:streams:leases:a", 0, -1)) == ["late", "running"]
     gevent.sleep(3)
     assert not dead.open_stream("a", "another")
@@ -477,6 +478,58 @@ def test_a_redis_that_swallows_everything_costs_one_wait() -> None:
             ticket(store, Limits(5, 5)).take()
         assert monotonic() - started < 3
         store.close()
+
+
+class SlowBeginning:
+    """A way to a server on which each connection needs ``seconds`` before anything passes."""
+
+    def __init__(self, port: int, seconds: float) -> None:
+        self.begun = 0
+        self._seconds = seconds
+        self._target = ("127.0.0.1", port)
+        self._server = StreamServer(("127.0.0.1", 0), self._serve)
+        self._server.start()
+        self.url = f"redis://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.stop()
+
+    def _serve(self, client: socket.socket, _: object) -> None:
+        self.begun += 1
+        gevent.sleep(self._seconds)
+        with socket.create_connection(self._target) as server, suppress(OSError):
+            back = gevent.spawn(self._pass, server, client)
+            self._pass(client, server)
+            back.kill()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+
+
+def test_a_slow_beginning_only_delays(
+    redis: RedisServer, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "proxy.limits")
+    redis.client.flushall()
+    way = SlowBeginning(redis.port, 1.5)
+    store = RedisStore(way.url, 5, 0, 0, meanwhile="goes on")
+    store._outage._clock = clock
+    began = monotonic()
+    assert not store.reach()
+    assert monotonic() - began < 1.4
+
+    def back() -> bool:
+        clock.now += REST_SECONDS
+        return store.reach()
+
+    until(back, "the connection is never used")
+    assert [store.requests("a").remaining for _ in range(3) if store.take_request("a")] == [4, 3, 2]
+    assert way.begun == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    store.close()
+    way.close()
 
 
 def test_valkeys_address_is_understood(redis: RedisServer) -> None:

@@ -25,8 +25,13 @@ from proxy.cli.process import CannotStart
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "claude-proxy-metrics-"
 SETTLED_SECONDS = 60
+LET_GO_SECONDS = 2.0
+"""How long a killed master's youngest worker may take to let its lock go."""
 _REEXECUTED = "GUNICORN_PID"
 """Set by gunicorn where a running master started this one, whose workers go on for a while."""
+_LOCK = "METRICS_DIRECTORY_LOCK"
+"""By which that master names the descriptor of its lock: the directory must stay locked when only
+the new one is left."""
 
 
 def prepare_metrics_directory() -> None:
@@ -111,7 +116,9 @@ def _make_ready(directory: Path) -> None:
                 f"{VARIABLE}={directory} holds other files than metrics ({strange[0].name}): "
                 "name a directory of its own"
             )
-        if _REEXECUTED not in os.environ:
+        if _REEXECUTED in os.environ:
+            _take_lock_over()
+        else:
             _keep_others_out(directory)
             for path in found:
                 path.unlink()
@@ -129,18 +136,35 @@ master must not keep the next one from starting."""
 
 
 def _keep_others_out(directory: Path) -> None:
-    descriptor = _lock(str(directory))
-    if descriptor is None:
-        raise CannotStart(
-            f"{VARIABLE}={directory} is in use by another service that runs: "
-            "name a directory of its own for each, or leave it unset"
-        )
+    deadline = time.monotonic() + LET_GO_SECONDS
+    while (descriptor := _lock(str(directory))) is None:
+        if time.monotonic() > deadline:
+            raise CannotStart(
+                f"{VARIABLE}={directory} is in use by another service that runs: "
+                "name a directory of its own for each, or leave it unset"
+            )
+        time.sleep(0.05)
     _MASTERS_ONLY.append(descriptor)
+
+
+def _hand_lock_over(arbiter: Any) -> None:
+    """Called in the process that is about to become another master."""
+    for descriptor in _MASTERS_ONLY:
+        os.set_inheritable(descriptor, True)
+        arbiter.cfg.env_orig[_LOCK] = str(descriptor)
+
+
+def _take_lock_over() -> None:
+    descriptor = os.environ.pop(_LOCK, None)
+    if descriptor is not None:
+        os.set_inheritable(int(descriptor), False)
+        _MASTERS_ONLY.append(int(descriptor))
 
 
 def metrics_hooks() -> dict[str, Callable[..., None]]:
     """gunicorn's hooks by name."""
     return {
+        "pre_exec": _hand_lock_over,
         "pre_fork": _choose_place,
         "post_fork": _take_place,
         "post_worker_init": _serving,

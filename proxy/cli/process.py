@@ -11,6 +11,9 @@ import logging.config
 import os
 import resource
 import socket
+import sys
+
+from gunicorn.arbiter import Arbiter
 
 from config.server import bind_address
 from config.settings import Settings
@@ -21,6 +24,9 @@ _FALLBACK_FILES = 10240
 
 HANDED_OVER = {"LISTEN_FDS", "GUNICORN_FD"}
 """Variables in which a process is told of sockets that listen already."""
+
+THREADED_WORKER = "gunicorn.workers.gthread"
+START = "start with: gunicorn -c deploy/gunicorn.conf.py wsgi:app"
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +78,16 @@ def settle_in_foreign_server(settings: Settings, *, patched_by_server: bool) -> 
     """Make good for what the shipped gunicorn configuration would have done before.
 
     ``patched_by_server``: whether the standard library was patched before ``wsgi.py`` did it, as
-    gevent's worker does.
+    gevent's worker does. Ends this process where the worker runs threads: those that wait for each
+    other by means from before the patch would wait for ever.
     """
+    if not patched_by_server and THREADED_WORKER in sys.modules:
+        print(f"claude-proxy: it cannot run in gunicorn's gthread worker: {START}", file=sys.stderr)
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
     raise_file_limit()
     if not logging.getLogger().handlers:
         logging.config.dictConfig(logging_config(settings))
     if not patched_by_server:
         log.warning(
-            "this server's worker is not gevent's: streams will block each other; "
-            "start with: gunicorn -c deploy/gunicorn.conf.py wsgi:app"
+            "this server's worker is not gevent's: streams will block each other; %s", START
         )

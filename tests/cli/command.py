@@ -33,8 +33,15 @@ def run(
     directory: Path, *arguments: str, environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The command, until it ends."""
+    return run_module(directory, "proxy.cli", *arguments, environ=environ)
+
+
+def run_module(
+    directory: Path, *module: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """``python -m module...`` until it ends."""
     return subprocess.run(
-        [sys.executable, "-m", "proxy.cli", *arguments],
+        [sys.executable, "-m", *module],
         cwd=directory,
         env=environment(directory, environ),
         stdin=subprocess.DEVNULL,

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import SECONDS, environment
+from tests.cli.command import run_module
 from tests.live import ROOT
 
 COMMANDS = {
@@ -26,7 +24,7 @@ COMMANDS = {
 
 @pytest.fixture(params=COMMANDS)
 def command(request: pytest.FixtureRequest) -> list[str]:
-    return [sys.executable, "-m", *COMMANDS[request.param]]
+    return COMMANDS[request.param]
 
 
 @pytest.fixture
@@ -38,16 +36,7 @@ def taken_port() -> Iterator[int]:
 def refusal(command: list[str], directory: Path, variables: dict[str, str]) -> tuple[int, str]:
     """Exit code and the one line that was written."""
     environ = {"CLAUDE_PROXY_HOST": "127.0.0.1", "CLAUDE_PROXY_PORT": "0", **variables}
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        env=environment(directory, environ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    done = run_module(directory, *command, environ=environ)
     assert (done.stdout, done.stderr.count("\n")) == ("", 1), done.stdout + done.stderr
     assert done.stderr.startswith("claude-proxy: ")
     return done.returncode, done.stderr.removeprefix("claude-proxy: ").rstrip()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import run, started
 from tests.live import LiveProxy, live_proxy
+from tests.until import until
 
-SECONDS = 15.0
 FILE = """
 providers:
   - base_url: http://127.0.0.1:9
@@ -22,13 +20,6 @@ providers:
       - id: MODEL
 """
 BROKEN = FILE.replace("api_key_env: SOME_KEY", "colour: red")
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def models(proxy: LiveProxy) -> list[str]:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,7 @@ import pytest
 
 from tests.cli.command import run, started
 from tests.live import LiveProxy, NotStarted, free_port, live_proxy
-
-SECONDS = 15.0
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+from tests.until import until
 
 
 def big_model(proxy: LiveProxy) -> str:
@@ -168,6 +159,31 @@ def test_a_foreign_server_gets_one_warning_and_our_log(tmp_path: Path) -> None:
         assert "WARNING" in line
         service.wait_for("Booting worker")
     assert service.output.count("is not gevent's") == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--worker-class", "gthread"), ("--threads", "2"), ("--worker-class", "gthread", "--preload")],
+)
+def test_a_server_with_threads_is_refused_at_once(tmp_path: Path, options: tuple[str, ...]) -> None:
+    address = ("--bind", f"127.0.0.1:{free_port()}")
+    with started(tmp_path, *address, *options, "wsgi:app", module="gunicorn") as service:
+        assert service.process.wait(30) == 3
+    [line] = [line for line in service.output.splitlines() if "claude-proxy" in line]
+    assert line.endswith("start with: gunicorn -c deploy/gunicorn.conf.py wsgi:app")
+    assert "Traceback" not in service.output
+
+
+def test_an_interrupted_start_ends_quietly(tmp_path: Path) -> None:
+    configuration = Path(__file__).resolve().parents[2] / "deploy" / "gunicorn.conf.py"
+    options = ("-c", str(configuration), "--bind", f"127.0.0.1:{free_port()}", "wsgi:app")
+    with started(tmp_path, *options, module="gunicorn") as service:
+        # What is read first of the configuration is there; the rest takes a second.
+        loaded = Path(f"/proc/{service.process.pid}/maps")
+        until(lambda: "/gevent/" in loaded.read_text("utf-8"), "the configuration is not read")
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(30) in (130, 0)
+    assert "Traceback" not in service.output
 
 
 def test_gevents_own_worker_needs_no_warning(tmp_path: Path) -> None:

@@ -445,6 +445,13 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
             id="a name for two keys",
         ),
         pytest.param(
+            "- {model_id: a, name: x, api_base: https://h, api_key: k}\n"
+            "- {model_id: b, api_base: https://h, api_key: k}\n"
+            "- {model_id: c, name: y, api_base: https://h/v1, api_key: k}",
+            ["3: 2.name: the provider with this api_base and key is named 'x' already"],
+            id="two names for a key",
+        ),
+        pytest.param(
             "providers: [{name: x, base_url: https://h}]\n"
             "models:\n- {model_id: a, name: x, api_base: https://g}",
             ["3: models.0.name: 'x' is the name of another provider"],
@@ -622,6 +629,18 @@ def test_a_chosen_name_is_not_given_to_another_provider(tmp_path: Path) -> None:
         ("y-2", "https://api.y.com/v1"),
         ("y", "https://h/v1"),
     ]
+
+
+def test_any_model_may_name_the_provider_that_several_share(tmp_path: Path) -> None:
+    found = registry(
+        tmp_path,
+        "- {model_id: a, api_base: https://h, api_key: k}\n"
+        "- {model_id: b, name: chosen, api_base: https://h/v1, api_key: k}\n"
+        "- {model_id: c, name: chosen, api_base: https://h, api_key: k}",
+    )
+    assert [provider.name for provider in found.providers] == ["chosen"]
+    assert {model.provider.name for model in found.models} == {"chosen"}
+    assert found.find("chosen/a")
 
 
 def test_an_id_is_found_before_the_name_that_another_model_has_upstream(tmp_path: Path) -> None:

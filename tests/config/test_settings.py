@@ -286,6 +286,11 @@ def test_an_ignored_bare_variable_leaves_the_word_to_the_file() -> None:
             id="prefixed",
         ),
         pytest.param(
+            {"environ": {"CLAUDE_PROXY_WORKER_CONNECTIONS": "2"}},
+            "CLAUDE_PROXY_WORKER_CONNECTIONS='2' must be a whole number from 3 to 100000",
+            id="one request and two probes",
+        ),
+        pytest.param(
             {"environ": {}, "dotenv": {"PORT": "x"}},
             "PORT='x' (.env) must be a whole number from 0 to 65535",
             id="bare in .env is meant",

@@ -16,15 +16,15 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-START_SECONDS = 10.0
+from tests.deploy.scratch import scratch
+from tests.until import until
+
 _CLONE_NEWNET = 0x40000000
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
 _FROM_HERE = re.compile(r"(?i)(pip_.*|https?_proxy|no_proxy)")
@@ -39,7 +39,7 @@ while True: signal.pause()
 """
 
 # No more than time: the directory need not survive a power cut, and nobody reads its manuals.
-_QUICKER = (
+QUICKER = (
     "--dpkgopt=force-unsafe-io",
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -109,11 +109,10 @@ def why_not() -> str:
 @contextmanager
 def debian_root(suite: str) -> Iterator[DebianRoot]:
     """Bootstrap ``suite`` with the packages that every Debian has, and enter it."""
-    with tempfile.TemporaryDirectory(prefix="debian-") as name:
-        path = Path(name)
-        path.chmod(0o755)
-        command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", *_QUICKER]
-        subprocess.run([*command, suite, name], check=True, stdin=subprocess.DEVNULL, timeout=400)
+    with scratch("debian-", gigabytes=2) as path:
+        command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", *QUICKER]
+        command += [suite, str(path)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=400)
         mounts = _prepare(path)
         script = " && ".join(
             [*mounts, f"exec {shlex.quote(sys.executable)} -c {shlex.quote(_INIT)}"]
@@ -198,12 +197,8 @@ def _first_process(outside: subprocess.Popen[bytes]) -> int:
     assert outside.stdout
     assert outside.stdout.readline() == b"ready\n", "the root could not be entered"
     children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children")
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if pids := children.read_text("ascii").split():
-            return int(pids[0])
-        time.sleep(0.01)
-    raise AssertionError("the root has no process")
+    pids = until(lambda: children.read_text("ascii").split(), "the root has no process")
+    return int(pids[0])
 
 
 def _enter_network(namespace: int) -> None:

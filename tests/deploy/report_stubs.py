@@ -5,13 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
-WAIT_SECONDS = 20.0
 
 
 class ReportStub:
@@ -70,13 +66,3 @@ def report_stub(status: int = 200) -> Iterator[ReportStub]:
         yield stub
     finally:
         stub.close()
-
-
-def eventually(find: Callable[[], Any]) -> Any:
-    """What ``find`` returns once it is true."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
-        if found := find():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"nothing came within {WAIT_SECONDS:g} s")

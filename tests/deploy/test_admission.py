@@ -143,6 +143,22 @@ def test_a_refused_body_that_never_comes_ends_the_connection(
         assert sock.recv(1) == b""
 
 
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHost: a\r\n"])
+def test_connections_without_a_request_keep_nobody_out(sent: bytes) -> None:
+    environ = {
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "CLAUDE_PROXY_WORKER_CONNECTIONS": str(MOST),
+    }
+    with live_proxy(environ) as proxy, ExitStack() as over:
+        for _ in range(5 * MOST):
+            sock = socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
+            over.enter_context(sock)
+            sock.sendall(sent)
+        assert min(_seconds(proxy, "/health") for _ in range(5)) < 0.1
+        assert max(_seconds(proxy, "/health") for _ in range(5)) < 3
+        assert "Traceback" not in proxy.log()
+
+
 def _seconds(proxy: LiveProxy, path: str) -> float:
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=5)
     started = time.monotonic()

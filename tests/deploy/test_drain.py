@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.cli.command import run
 from tests.deploy.nginx import needs_nginx, nginx_in_front
 from tests.deploy.watched_clients import Crowd, Seen, WatchedClient, message, raw_request
 from tests.live import LiveProxy, live_proxy
+from tests.until import until
 from tests.upstream_stub import (
     Recorded,
     Script,
@@ -80,13 +81,6 @@ def settings(upstream: UpstreamStub, **changes: object) -> dict[str, str]:
 def proxy(upstream: UpstreamStub) -> Iterator[LiveProxy]:
     with live_proxy(settings(upstream), workers=2) as running:
         yield running
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def streams(proxy: LiveProxy, upstream: UpstreamStub, **counts: int) -> Crowd:

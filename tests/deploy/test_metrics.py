@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +21,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.cli.command import started
 from tests.live import ROOT, LiveProxy, NotStarted, free_port, live_proxy
 from tests.redis_server import redis_server
+from tests.until import until
 from tests.upstream_stub import (
     Recorded,
     Script,
@@ -35,7 +37,6 @@ from tests.upstream_stub import (
     text_stream,
 )
 
-SECONDS = 20.0
 PATH = "/v1/messages"
 Samples = dict[tuple[str, ...], float]
 
@@ -116,11 +117,12 @@ def total(proxy: LiveProxy, name: str) -> float:
     return sum(samples(proxy, name).values())
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+def ended(pid: int) -> bool:
+    """Whether that process is over, whoever has still to ask how."""
+    try:
+        return not Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True
 
 
 def replaced(proxy: LiveProxy, old: set[int]) -> bool:
@@ -318,6 +320,30 @@ def test_two_services_do_not_count_in_one_directory(upstream: UpstreamStub, tmp_
         finally:
             for pid in workers:
                 os.kill(pid, signal.SIGKILL)
+
+
+def test_a_directory_stays_locked_when_another_master_takes_over(tmp_path: Path) -> None:
+    environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    address = ("--host", "127.0.0.1", "--port", str(free_port()), "--workers", "1")
+    with started(tmp_path, *address, environ=environ) as service:
+        service.wait_for("Listening on")
+        process = service.process
+        old = LiveProxy(process, 0, service.output_path)
+        workers = old.worker_pids()
+        process.send_signal(signal.SIGUSR2)
+        until(lambda: service.output.count("Listening on") == 2, "no new master")
+        [successor] = set(old.worker_pids()) - set(workers)
+        process.terminate()
+        process.wait(15)
+        try:
+            with (
+                pytest.raises(NotStarted, match=r"is in use by another service"),
+                live_proxy(environ),
+            ):
+                pass
+        finally:
+            os.kill(successor, signal.SIGTERM)
+    until(lambda: ended(successor), "it does not end")
 
 
 @pytest.mark.parametrize("program", ["command", "gunicorn"])

@@ -20,6 +20,7 @@ from config.settings import Settings
 from proxy.errors import TYPE_FOR_STATUS
 from tests.deploy.nginx import DEPLOY, Nginx, needs_nginx, nginx_in_front
 from tests.live import LiveProxy, free_port, live_proxy
+from tests.until import until
 from tests.upstream_stub import (
     Recorded,
     Reset,
@@ -104,13 +105,6 @@ def texts(response: http.client.HTTPResponse) -> Iterator[tuple[str, float]]:
     for line in response:
         if line.startswith(b"data: ") and b'"text_delta"' in line:
             yield json.loads(line[6:])["delta"]["text"], time.perf_counter()
-
-
-def comes_true(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def test_an_event_arrives_before_the_next_one_exists(far_side: UpstreamStub, nginx: Nginx) -> None:
@@ -243,13 +237,34 @@ def test_a_request_id_is_the_same_everywhere(
         response.read()
         ids.append(response.headers["x-request-id"])
         assert far_side.requests[-1].headers["x-request-id"] == ids[-1]
-        assert comes_true(lambda: f"x_request_id={ids[-1]}" in proxy.log())
+        until(lambda: f"x_request_id={ids[-1]}" in proxy.log(), "our line is missing")
         # nginx writes its line after the answer.
-        assert comes_true(lambda: f'"x_request_id":"{ids[-1]}"' in nginx.access_log())
+        line = f'"x_request_id":"{ids[-1]}"'
+        until(lambda: line in nginx.access_log(), "nginx's line is missing")  # noqa: B023
     assert ids[0] == "ticket-4711.a"
     # nginx's own: 16 random bytes.
     assert [len(bytes.fromhex(id)) for id in ids[1:]] == [16, 16]
     assert ids[1] != ids[2]
+
+
+def test_the_log_holds_no_password_of_a_target(nginx: Nginx) -> None:
+    logged = {
+        "/https/user:secret@h.test/v1/messages": "/https/***@h.test/v1/messages",
+        "/HTTP/user:secret@h.test/v1/models?key=secret": "/HTTP/***@h.test/v1/models",
+        "//https://user:secret%40h.test/v1/messages": "//https://***@h.test/v1/messages",
+        "/http://secret:p@ss-secret@h.test/a@b": "/http://***@h.test/a@b",
+        "/models/claude@20250101?secret": "/models/claude@20250101",
+    }
+
+    def ours() -> list[str]:
+        lines = [json.loads(line) for line in nginx.access_log().splitlines()]
+        return [line["path"] for line in lines if line["x_request_id"] == "with-passwords"]
+
+    for path in logged:
+        assert get(nginx.port, path, x_request_id="with-passwords")[0] in (403, 404)
+    until(lambda: len(ours()) == len(logged), "a line is missing")
+    assert ours() == list(logged.values())
+    assert "secret" not in nginx.error_log()
 
 
 def test_callers_from_outside_do_not_count_as_local(proxy: LiveProxy, nginx: Nginx) -> None:

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 
 from tests.live import LiveProxy, live_proxy
 from tests.redis_server import RedisServer, redis_server
+from tests.until import until
 from tests.upstream_stub import UpstreamStub, Wait, completion, json_answer, text_stream
 
 PASSWORD = "hidden-word"
@@ -100,7 +101,7 @@ def test_tokens_and_streams_are_shared_too(upstream: UpstreamStub, redis: RedisS
         streams = [answer for answer in answers if answer.status == 200]
         assert all(b"message_stop" in stream.read() for stream in streams)
         # Five streams of ten tokens in and five out.
-        assert _in_time(lambda: _tokens_left(upstream, proxies[1]) <= 925)
+        until(lambda: _tokens_left(upstream, proxies[1]) <= 925, "tokens are not charged")
         upstream.default = text_stream("free again")
         assert [status(proxies[n % 2], stream=True) for n in range(6)] == [200] * 6
 
@@ -115,7 +116,7 @@ def test_the_streams_of_a_killed_worker_lapse(upstream: UpstreamStub, redis: Red
             os.kill(pid, signal.SIGKILL)
         upstream.default = text_stream("free again")
         # The lease is good for 15 s; that of the other process is renewed.
-        assert _in_time(lambda: status(proxies[1], stream=True) == 200, seconds=30)
+        until(lambda: status(proxies[1], stream=True) == 200, "the lease is kept", seconds=30)
         leases = redis.client.keys("*streams*")
         assert [redis.client.zcard(key) for key in leases] == [1]
 
@@ -131,9 +132,8 @@ def test_redis_away_and_back(upstream: UpstreamStub, redis: RedisServer) -> None
         away = [line for line in proxy.log().splitlines() if "rate limits until it is back" in line]
         assert len(away) == len({line.split("[")[1].split("]")[0] for line in away}) > 0
         redis.start()
-        assert _in_time(
-            lambda: post(proxy).getheader("anthropic-ratelimit-requests-limit") == "100"
-        )
+        name = "anthropic-ratelimit-requests-limit"
+        until(lambda: post(proxy).getheader(name) == "100", "no limits are in force")
         assert "rate limits are in force again" in proxy.log()
         assert PASSWORD not in proxy.log()
 
@@ -171,12 +171,3 @@ def _waiting(upstream: UpstreamStub, over: ExitStack) -> threading.Event:
 def _tokens_left(upstream: UpstreamStub, proxy: LiveProxy) -> int:
     upstream.default = json_answer(completion())
     return int(post(proxy).getheader("anthropic-ratelimit-tokens-remaining") or 1000)
-
-
-def _in_time(done: Callable[[], bool], seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True

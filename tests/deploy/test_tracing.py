@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.report_stubs import ReportStub, eventually, report_stub
+from tests.deploy.report_stubs import ReportStub, report_stub
 from tests.live import LiveProxy, free_port, live_proxy
+from tests.until import until
 from tests.upstream_stub import (
     Reset,
     Sleep,
@@ -110,7 +111,7 @@ def of_kind(collector: ReportStub, kind: int) -> list[Span]:
 
 
 def server_span(collector: ReportStub) -> Span:
-    found = eventually(lambda: of_kind(collector, Span.SPAN_KIND_SERVER))
+    found = until(lambda: of_kind(collector, Span.SPAN_KIND_SERVER), "no span came")
     assert len(found) == 1
     span: Span = found[0]
     return span
@@ -305,7 +306,7 @@ def test_a_collector_that_fails_costs_one_warning(
                 assert b'"message"' in ask(proxy)[0]
                 assert time.monotonic() - began < 3
                 time.sleep(0.4)
-            eventually(lambda: "traces are lost" in proxy.log())
+            until(lambda: "traces are lost" in proxy.log(), "the warning is missing")
             began = time.monotonic()
             proxy.process.send_signal(signal.SIGTERM)
             proxy.process.wait(15)
@@ -325,8 +326,9 @@ def test_the_id_of_nginx_is_in_every_log(upstream: UpstreamStub, form: str) -> N
     upstream.default = json_answer(completion(ANSWER))
     with live_proxy(environ(upstream, CLAUDE_PROXY_LOG_FORMAT=form)) as proxy:
         _, headers = ask(proxy, stream=False, **{"x-request-id": nginx_id})
-        line = eventually(
-            lambda: [line for line in proxy.log().splitlines() if headers["request-id"] in line]
+        line = until(
+            lambda: [line for line in proxy.log().splitlines() if headers["request-id"] in line],
+            "the access line is missing",
         )[0]
     assert headers["x-request-id"] == upstream.requests[0].headers["x-request-id"] == nginx_id
     if form == "json":
@@ -407,7 +409,7 @@ def test_bugs_are_reported_without_what_was_asked(upstream: UpstreamStub, tmp_pa
         settings = environ(upstream, SENTRY_DSN=dsn, PYTHONPATH=f"{tmp_path}:{root}")
         with live_proxy(settings) as proxy:
             body, headers = ask(proxy)
-            eventually(lambda: sentry.bodies)
+            until(lambda: sentry.bodies, "no report came")
             log = proxy.log()
     assert b"Internal server error" in body
     assert PROMPT in log

@@ -6,13 +6,13 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.deploy.watched_clients import Crowd, WatchedClient, message, raw_request
 from tests.live import LiveProxy, live_proxy
+from tests.until import until
 from tests.upstream_stub import Recorded, Script, Sleep, UpstreamStub, json_answer, text_stream
 from tests.upstream_stub import completion as whole_answer
 
@@ -31,13 +31,6 @@ def upstream(upstream: UpstreamStub) -> UpstreamStub:
 
 def settings(upstream: UpstreamStub) -> dict[str, str]:
     return {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "sk-1"}
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def asked(proxy: LiveProxy, **fields: Any) -> str:
