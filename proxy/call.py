@@ -1,4 +1,4 @@
-"""One Messages request on its way to the upstream: what is sent, and one repetition when healed.
+"""One Messages request on its way to the upstream: what is sent.
 
 Rule: everything that a call needs is gathered here before the first byte leaves; the two relays
 (whole and streamed) only differ in how they read the answer.
@@ -6,11 +6,11 @@ Rule: everything that a call needs is gathered here before the first byte leaves
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -18,6 +18,7 @@ import orjson
 from config.registry import Provider
 from config.settings import Settings
 from proxy import __version__
+from proxy.access_record import AccessRecord
 from proxy.breaker import Outcome
 from proxy.convert.output_limit import OutputLimits, resolve_max_tokens
 from proxy.convert.pdf_text import pdf_to_text
@@ -26,29 +27,22 @@ from proxy.errors import InvalidRequest, UpstreamError, UpstreamTimeout
 from proxy.exchange import Exchange
 from proxy.failover import Candidate
 from proxy.failures import failure_from_answer
-from proxy.healing import LearnedFlags, as_yaml, heal
-from proxy.logs import AccessRecord
+from proxy.healing import LearnedFlags
 from proxy.offload import run_off_loop
+from proxy.owed import unfinished_tokens
 from proxy.profiles import credential_header, overridden
 from proxy.profiles.base import Profile
 from proxy.registered import check_input, input_limit, with_registered, with_temperature
 from proxy.routing import Route
 from proxy.tokens import RequestEstimate, cheap_estimate
-from proxy.tokens.estimate import BYTES_PER_TOKEN
 from proxy.tracing import upstream_call
 from proxy.turns import take_turn_for
 from proxy.upstream.decode import load_json
+from proxy.upstream.sending import forget_sent
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
-log = logging.getLogger(__name__)
-
-MAX_HEALINGS = 8
-"""Refusals healed in one request: strict upstreams name one item at a time, and what they taught is
-remembered only once they accept."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Longest whole answer that is read from an upstream."""
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -80,9 +74,15 @@ class Call:
             self.route = route
             self.client = self.client_for(route.provider)
             note_route(self.record, route)
+        self.record.attempt_follows()
         self.key, self.outcome = key, outcome
         self.answer_headers.clear()
         self.record.dropped = ""
+
+    def owe(self, chat: ChatRequest, response: UpstreamResponse | None) -> None:
+        """Note what ``chat`` costs, whose answer did not come to its end: estimates."""
+        if self.settings.enable_token_estimation:
+            self.record.owe(partial(cheap_estimate, chat.body), unfinished_tokens(response))
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -149,6 +149,7 @@ class Call:
         Raises ``InvalidRequest`` for a prompt above the model's registered limit, ``UpstreamError``
         for any other answer, ``UpstreamTimeout``, ``ClientGone``.
         """
+        forget_sent()
         route = self.route
         check_input(chat.body, route.encoding, input_limit(route.registered, route.profile))
         seconds = self.first_byte_seconds
@@ -190,16 +191,6 @@ def read_pdf(file: bytes) -> str | None:
     return run_off_loop(pdf_to_text, file)
 
 
-def request_estimate(request: Mapping[str, Any]) -> int:
-    """Input tokens of a Messages request before its upstream is known, cheaply."""
-    try:
-        chat = message_request_to_chat(request, Profile(), model="", max_tokens=None)
-    except InvalidRequest:
-        # Only a native upstream takes it.
-        return len(encoded(request)) // BYTES_PER_TOKEN
-    return cheap_estimate(chat.body)
-
-
 def encoded(body: Mapping[str, Any]) -> bytes:
     """``body`` as JSON; raises ``InvalidRequest`` where it nests deeper than any parser likes."""
     try:
@@ -236,6 +227,8 @@ def refusal_body(response: UpstreamResponse, exchange: Exchange) -> bytes:
 
     Raises ``UpstreamTimeout`` or ``ClientGone``.
     """
+    # Refused is not billed, whoever leaves from now on.
+    forget_sent()
     try:
         return exchange.run(response.read_all, MAX_ANSWER_BYTES)
     except UpstreamTimeout:
@@ -276,43 +269,3 @@ def upstream_headers(
         headers[name.lower()] = value
     headers.update(provider.extra_headers)
     return headers
-
-
-def with_healing(call: Call, attempt: Callable[[ChatRequest], T]) -> T:
-    """``attempt`` the converted request; where its refusal can be healed, repeat it healed.
-
-    What was learned is remembered for this upstream and model once a repetition went through
-    (docs/protocol.md 1.5).
-    """
-    profile = call.profile()
-    chat = call.convert(profile)
-    learned: dict[str, object] = {}
-    for last_try in (*[False] * MAX_HEALINGS, True):
-        try:
-            result = attempt(chat)
-        except UpstreamError as error:
-            last_try = last_try or time.monotonic() >= call.deadline
-            flags = {} if last_try else heal(profile, chat.body, error, healed=learned)
-            if not flags:
-                raise
-            learned |= flags
-            for name in flags:
-                call.record.happened("healing", name)
-            profile = overridden(profile, flags)
-            chat = call.convert(profile)
-        else:
-            break
-    if learned:
-        _remember(call, learned)
-    return result
-
-
-def _remember(call: Call, learned: Mapping[str, object]) -> None:
-    route = call.route
-    call.learned.learn(route.chat_url, route.model, learned)
-    log.warning(
-        "%s refused part of a request for %s; remembered as this profile override:\n%s",
-        route.provider.name,
-        route.model,
-        as_yaml(learned),
-    )

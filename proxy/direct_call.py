@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from config.registry import Provider
 from config.urls import MESSAGES
+from proxy.access_record import AccessRecord
 from proxy.breaker import Outcome
 from proxy.call import Call, encoded
 from proxy.convert.drops import Drops
@@ -20,7 +21,7 @@ from proxy.direct.headers import credential, request_headers
 from proxy.direct.model_name import with_model
 from proxy.direct.own_thinking import may_hold_own_thinking, without_own_thinking
 from proxy.exchange import Exchange
-from proxy.logs import AccessRecord
+from proxy.request_estimate import NativeEstimate
 from proxy.upstream.session import UpstreamClient
 
 JSON = "application/json"
@@ -59,6 +60,18 @@ class DirectCall:
     """Characters of streamed text for the log; 0 is none."""
     outcome: Outcome | None = None
     """Told how a stream ended that began before anything of it had come."""
+    estimate: NativeEstimate | None = None
+    """Of the request's tokens, for an answer that does not tell them; None where it costs none, or
+    where the operator wants no estimates."""
+
+    def owe(self, output: int, *, complete: bool = False) -> None:
+        """Note what the answer costs where its usage is not told: ``output`` tokens and the input.
+
+        ``complete``: it came to its end.
+        """
+        if self.estimate is not None:
+            count = self.estimate.count if complete else self.estimate.cheap
+            self.record.owe(count, output)
 
 
 def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> DirectCall:
@@ -94,7 +107,14 @@ def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> DirectCall
         client_model=asked if renamed else None,
         preview_chars=call.settings.log_stream_text_preview_chars,
         outcome=call.outcome,
+        estimate=_estimate(call, sent) if endpoint == MESSAGES else None,
     )
+
+
+def _estimate(call: Call, sent: Sent) -> NativeEstimate | None:
+    if not call.settings.enable_token_estimation:
+        return None
+    return NativeEstimate(sent.body or b"", call.route.encoding)
 
 
 def direct_headers(

@@ -63,7 +63,7 @@ _SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (
         ("authorization",),
         re.compile(
-            r"(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?basic)\s+[^\s\"',;]+", re.IGNORECASE
+            r"((?a:authorization)[\"']?\s{0,4}[:=]\s{0,4}[\"']?basic)\s+[^\s\"',;]+", re.IGNORECASE
         ),
         r"\1 ***",
     ),
@@ -137,6 +137,8 @@ def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     for words, pattern, replacement in _SECRETS:
         if any(word in lower for word in words):
             text = pattern.sub(replacement, text)
+            # What was put in may be the word of a later one.
+            lower = text.lower()
     return text
 
 

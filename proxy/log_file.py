@@ -2,7 +2,8 @@
 
 Rule: a line is in the file when the call that logs it returns; a file that was renamed or removed
 is opened anew within ``LOOK_SECONDS``. What stays out is what costs every request: a look at the
-file system for each line, and the lock of gevent's, which is written in Python (25 microseconds).
+file system for each line, and the lock of gevent's, which is written in Python: a line costs 5
+microseconds instead of 9.
 """
 
 from __future__ import annotations

@@ -9,15 +9,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from time import localtime, monotonic, strftime
-from typing import Any, Protocol
+from typing import Any
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
-from config.registry import Price, environment_provider, registry_in_force
+from config.registry import environment_provider, registry_in_force
 from config.settings import Settings
+from proxy.access_record import AccessRecord, total_input
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures import mask_secrets
 
@@ -30,69 +29,6 @@ _TEXT_HEAD = "%(asctime)s %(levelname)s [%(process)d] %(name)s: "
 _TEXT_FORMAT = _TEXT_HEAD + "%(message)s"
 
 
-class Trace(Protocol):
-    """What a trace is told of the request it belongs to."""
-
-    def attempt(self, provider: str, model: str, url: str) -> AbstractContextManager[None]:
-        """Around one upstream request, up to the head of its answer."""
-        ...
-
-    def end(self, record: AccessRecord) -> None:
-        """The answer is over."""
-        ...
-
-
-@dataclass(slots=True)
-class AccessRecord:
-    """What the access line and the token line of one request tell."""
-
-    request_id: str
-    correlation_id: str
-    method: str
-    path: str
-    started: float = field(default_factory=monotonic)
-    status: int = 0
-    client_model: str = ""
-    upstream_model: str = ""
-    provider: str = ""
-    stop_reason: str | None = None
-    stream: bool = False
-    first_event: float | None = None
-    """Seconds from the request to the first event of its stream."""
-    error: str | None = None
-    usage: Mapping[str, Any] | None = None
-    estimated: bool = False
-    untold_tokens: int = 0
-    """Estimate for an answer that broke off before any usage was told."""
-    untold_output: int = 0
-    """How many of these were written by the model."""
-    dropped: str = ""
-    price: Price | None = None
-    """What the model's tokens cost, where that is registered."""
-    oddities: str = ""
-    """What was odd in the upstream's stream, such as ``undecodable=2``."""
-    quiet: bool = False
-    """Probes are logged at DEBUG."""
-    trace: Trace | None = None
-    """Where the request is traced."""
-    route: str = "unmatched"
-    """The endpoint as the URL map has it: what is counted instead of a path."""
-    happenings: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """What happened upstream: ``error``, ``retry`` or ``healing``, provider, model, which kind."""
-    under_way: bool = False
-    streaming: bool = False
-    accounted: bool = False
-
-    def happened(self, what: str, kind: str) -> None:
-        """Note for the metrics what happened to the present attempt."""
-        self.happenings.append((what, self.provider, self.upstream_model, kind))
-
-    def saw_event(self) -> None:
-        """Note the time of the first event; later calls change nothing."""
-        if self.first_event is None:
-            self.first_event = monotonic() - self.started
-
-
 def log_access(record: AccessRecord) -> None:
     """Write the access line of a finished request and, where tokens were used, the token line."""
     level = logging.DEBUG if record.quiet else logging.INFO
@@ -100,7 +36,8 @@ def log_access(record: AccessRecord) -> None:
         return
     facts = access_facts(record)
     # One record for both lines: making and handling a second one costs as much as all the words.
-    more = () if record.usage is None else (token_line(record),)
+    calls = (*record.earlier, record) if record.earlier else (record,)
+    more = tuple([token_line(call) for call in calls if call.usage is not None])
     ACCESS.log(level, access_line(facts), extra={"access": facts, "more": more})
 
 
@@ -146,13 +83,25 @@ def access_facts(record: AccessRecord) -> dict[str, Any]:
         "oddities": record.oddities or None,
     }
     facts |= {name: value for name, value in optional.items() if value is not None}
-    if record.usage is not None:
+    if record.earlier:
+        facts |= _summed((*record.earlier, record))
+    elif record.usage is not None:
         facts |= {
             "input_tokens": total_input(record.usage),
             "output_tokens": record.usage.get("output_tokens", 0),
             "estimated": record.estimated,
         }
     return facts
+
+
+def _summed(calls: Iterable[AccessRecord]) -> dict[str, Any]:
+    """What all ``calls`` of one request used."""
+    used = [call for call in calls if call.usage is not None]
+    return {
+        "input_tokens": sum(total_input(call.usage or {}) for call in used),
+        "output_tokens": sum((call.usage or {}).get("output_tokens") or 0 for call in used),
+        "estimated": any(call.estimated for call in used),
+    }
 
 
 def access_line(facts: Mapping[str, Any]) -> str:
@@ -183,13 +132,6 @@ def token_line(record: AccessRecord) -> str:
     if record.estimated:
         parts.append("estimated")
     return _one_line(" | ".join(parts))
-
-
-def total_input(usage: Mapping[str, Any]) -> int:
-    """All input tokens of an Anthropic usage object: its three buckets are disjoint."""
-    received: int = usage.get("input_tokens") or 0
-    received += usage.get("cache_read_input_tokens") or 0
-    return received + (usage.get("cache_creation_input_tokens") or 0)
 
 
 def log_body(what: str, request_id: str, body: bytes | str, max_chars: int) -> None:
@@ -244,7 +186,7 @@ class TextFormatter(logging.Formatter):
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         super().__init__(_TEXT_FORMAT)
         self._secrets = secrets
-        self._second = 0
+        self._second = -1
         self._time = ""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:

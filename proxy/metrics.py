@@ -16,9 +16,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from config.registry import Price
 from proxy import metric_files
+from proxy.access_record import AccessRecord
 from proxy.errors import TYPE_FOR_STATUS, ClientGone
 from proxy.label_names import OTHER, LabelNames
-from proxy.logs import AccessRecord, total_input
 
 MOST_MODELS = 100
 MOST_PROVIDERS = 50
@@ -143,8 +143,7 @@ class Metrics:
 
     def note(self, record: AccessRecord, seconds: float) -> None:
         """Count a finished request that took ``seconds``."""
-        model = self._models.label(record.upstream_model)
-        provider = self._providers.label(record.provider)
+        model, provider = self._whom(record)
         key = (record.route, model, provider, record.status)
         series = self._series.get(key)
         if series is None:
@@ -158,9 +157,9 @@ class Metrics:
         if record.error is not None and record.status != ClientGone.status:
             kind = record.error.partition(":")[0]
             self._errors.labels(kind if kind in ERROR_TYPES else OTHER).inc()
-        usage, estimated = told_usage(record)
-        if usage is not None:
-            self._note_usage(record.price, usage, (model, provider, estimated))
+        for call in record.earlier:
+            self._note_usage(call, *self._whom(call))
+        self._note_usage(record, model, provider)
         for happening in record.happenings:
             self._note_happening(*happening)
 
@@ -171,9 +170,15 @@ class Metrics:
             self._seconds.labels(route, model, provider),
         )
 
-    def _note_usage(
-        self, price: Price | None, usage: Mapping[str, Any], key: tuple[str, str, bool]
-    ) -> None:
+    def _whom(self, record: AccessRecord) -> tuple[str, str]:
+        """The labels ``model`` and ``provider`` of a call."""
+        return self._models.label(record.upstream_model), self._providers.label(record.provider)
+
+    def _note_usage(self, record: AccessRecord, model: str, provider: str) -> None:
+        usage = record.usage
+        if usage is None:
+            return
+        key = (model, provider, record.estimated)
         series = self._usage.get(key)
         if series is None:
             series = self._usage[key] = self._usage_series(*key)
@@ -183,10 +188,10 @@ class Metrics:
                 series.tokens[kind].inc(tokens)
         if thoughts := (usage.get("output_tokens_details") or {}).get("thinking_tokens"):
             series.tokens["reasoning"].inc(thoughts)
-        if price is not None:
+        if record.price is not None:
             if series.cost is None:
-                series.cost = self._cost.labels(*key[:2])
-            series.cost.inc(cost_of(usage, price))
+                series.cost = self._cost.labels(model, provider)
+            series.cost.inc(cost_of(usage, record.price))
 
     def _usage_series(self, model: str, provider: str, estimated: bool) -> _UsageSeries:
         source = "estimated" if estimated else "counted"
@@ -210,15 +215,6 @@ class Metrics:
                 for names, label in ((self._models, "model"), (self._providers, "provider")):
                     if label in sample.labels:
                         names.label(sample.labels[label])
-
-
-def told_usage(record: AccessRecord) -> tuple[Mapping[str, Any] | None, bool]:
-    """The usage of an answer, and whether it is estimated: that of one which broke off as well."""
-    usage = record.usage
-    if record.untold_tokens and not (usage and (total_input(usage) or usage.get("output_tokens"))):
-        received = record.untold_tokens - record.untold_output
-        return {"input_tokens": received, "output_tokens": record.untold_output}, True
-    return usage, record.estimated
 
 
 def cost_of(usage: Mapping[str, Any], price: Price) -> float:

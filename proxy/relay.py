@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from proxy.call import MAX_ANSWER_BYTES, Call, decoded, with_healing
+from proxy.access_record import AccessRecord
+from proxy.call import MAX_ANSWER_BYTES, Call, decoded
 from proxy.convert.events_to_message import chunks_to_message
 from proxy.convert.request import ChatRequest
 from proxy.convert.response import chat_to_message, empty_message
-from proxy.errors import UpstreamError
+from proxy.errors import ProxyError, UpstreamError
 from proxy.failures import OUTPUT_LIMIT_REACHED, client_headers, mask_secrets
-from proxy.logs import AccessRecord
+from proxy.healed_call import with_healing
+from proxy.owed import is_billed
 from proxy.upstream.decode import load_json
 from proxy.upstream.session import UpstreamResponse
 from proxy.upstream.sse import BOM, ChunkDecoder, sniff
@@ -68,13 +70,19 @@ def note_message(record: AccessRecord, message: Mapping[str, Any]) -> None:
 
 
 def _send(call: Call, chat: ChatRequest) -> dict[str, Any]:
-    response = call.post(chat)
+    response = None
     try:
-        body = call.exchange.run(response.read_all, MAX_ANSWER_BYTES)
-    finally:
-        response.close()
-    call.answer_headers |= client_headers(response.headers, now=time.time())
-    return read_answer(call, chat, response, body)
+        response = call.post(chat)
+        try:
+            body = call.exchange.run(response.read_all, MAX_ANSWER_BYTES)
+        finally:
+            response.close()
+        call.answer_headers |= client_headers(response.headers, now=time.time())
+        return read_answer(call, chat, response, body)
+    except ProxyError as error:
+        if is_billed(error):
+            call.owe(chat, response)
+        raise
 
 
 def read_answer(

@@ -1,27 +1,24 @@
-"""A streamed answer: opened upstream, then pumped to the client event by event.
+"""A streamed answer, pumped to the client event by event.
 
-Rule: what arrived in one read leaves in one write. The upstream's status is known before the
-client's 200 goes out; after that every ending is an event (docs/protocol.md section 4).
+Rule: what arrived in one read leaves in one write; every ending is an event (docs/protocol.md
+section 4).
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
-from proxy.call import MAX_ANSWER_BYTES, Call, with_healing
+from proxy.call import MAX_ANSWER_BYTES, Call
 from proxy.convert.request import ChatRequest
-from proxy.convert.response import message_to_events
 from proxy.convert.stream import StreamTranslator
+from proxy.convert.usage import INPUT_COUNTS
 from proxy.errors import ClientGone, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.exchange import Wake
 from proxy.failover import failure_kind
-from proxy.failures import client_headers
 from proxy.logs import StreamPreview, error_words, log_body
-from proxy.relay import answer_for_refusal, local_answer, note_message, read_answer
+from proxy.relay import read_answer
 from proxy.sse import PING, encode_events
 from proxy.stream_bytes import StreamBytes
 from proxy.tokens import cheap_estimate
@@ -32,60 +29,14 @@ from proxy.upstream.sse import ChunkDecoder, sniff
 
 Event = dict[str, Any]
 
+TOLD_COUNTS = (*INPUT_COUNTS, "output_tokens")
+
 PEEK_SECONDS = 5.0
 """How long the first chunk is awaited before the client gets its 200."""
 SETTLE_SECONDS = 5.0
 """How long after a finish reason more is awaited (usage, ``[DONE]``)."""
 LINGER_SECONDS = 0.5
 """How long the end of the transfer is awaited, so that the connection can be used again."""
-
-
-def open_reply(call: Call, done: Callable[[], None]) -> Iterator[bytes]:
-    """The streamed answer to ``call`` as a WSGI body; the upstream has accepted it.
-
-    ``done`` is called once when the answer is over. Raises what ``relay_message`` raises; nothing
-    has been sent to the client then.
-    """
-    message = local_answer(call)
-    if message is None:
-        try:
-            return with_healing(call, lambda chat: _open(call, chat, done))
-        except UpstreamError as error:
-            message = answer_for_refusal(call, error)
-    return WholeReply(call, message, done)
-
-
-def _open(call: Call, chat: ChatRequest, done: Callable[[], None]) -> Iterator[bytes]:
-    response = call.post(chat)
-    with ExitStack() as unless_streaming:
-        unless_streaming.callback(response.close)
-        call.answer_headers |= client_headers(response.headers, now=time.time())
-        reply = ReplyStream(call, chat, response, done)
-        message = reply.open()
-        if message is not None:
-            return WholeReply(call, message, done)
-        unless_streaming.pop_all()
-    return reply
-
-
-class WholeReply:
-    """The body of a streamed answer whose message is already whole."""
-
-    def __init__(self, call: Call, message: dict[str, Any], done: Callable[[], None]) -> None:
-        self._pieces = iter([encode_events(message_to_events(message))])
-        self._done = done
-        note_message(call.record, message)
-        call.record.saw_event()
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._pieces)
-
-    def close(self) -> None:
-        """Tell that the answer is over."""
-        self._done()
 
 
 class ReplyStream:
@@ -253,7 +204,7 @@ class ReplyStream:
         return sniff(data, self._response.headers.get("content-type", "")) == "sse"
 
     def _whole_message(self, data: bytes) -> dict[str, Any]:
-        body = data + self._exchange.run(self._response.read_all, MAX_ANSWER_BYTES)
+        body = self._exchange.run(self._response.read_all, MAX_ANSWER_BYTES, data)
         return read_answer(self._call, self._chat, self._response, body)
 
     def _encoded(self, events: list[Event]) -> bytes:
@@ -283,15 +234,16 @@ class ReplyStream:
             shown = self._call.settings.log_stream_text_preview_chars
             log_body("streamed text", record.request_id, self._preview.text, shown)
         record.oddities = ", ".join(f"{word}={n}" for word, n in translator.warnings.items())
-        if translator.ended or translator.usage["output_tokens"]:
-            record.usage = translator.usage
-        if self._input_estimate:
-            record.untold_output = translator.written // BYTES_PER_TOKEN
-            record.untold_tokens = self._input_estimate + record.untold_output
         record.estimated = translator.estimated
         record.stop_reason = translator.stop_reason
-        if translator.ended and translator.error is None:
+        usage, complete = translator.usage, translator.ended and translator.error is None
+        if translator.ended or any(usage[count] for count in TOLD_COUNTS):
+            record.usage = usage
+        if complete:
             return
+        if self._call.settings.enable_token_estimation:
+            estimate, written = self._input_estimate, translator.written
+            record.owe(lambda: estimate, written // BYTES_PER_TOKEN)
         if self._exchange.gone or translator.error is None:
             record.status = ClientGone.status
         else:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from config.errors import ConfigError
 from config.registry import Provider, Registry, mode
 from config.settings import Settings
+from proxy.access_record import AccessRecord
 from proxy.admission import Admission, admitted, open_files
 from proxy.drain import PROCESS, Drain
 from proxy.error_reports import start_reports
 from proxy.healing import LearnedFlags
 from proxy.limits.build import build_limiter
 from proxy.limits.limiter import Limiter
-from proxy.logs import AccessRecord, log_access
+from proxy.logs import log_access
 from proxy.metrics import Metrics
 from proxy.model_list import ModelList
 from proxy.provider_states import ProviderStates
@@ -97,6 +98,7 @@ class Runtime:
         if record.accounted:
             return
         record.accounted = True
+        record.settle()
         if self.usage is not None:
             self.usage.expect()
         self.metrics.note(record, monotonic() - record.started)

@@ -22,9 +22,10 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from config.settings import Settings
 from proxy import __version__
+from proxy.access_record import AccessRecord, total_input
 from proxy.errors import ClientGone, ProxyError
 from proxy.failures import mask_secrets
-from proxy.logs import AccessRecord, error_words, total_input
+from proxy.logs import error_words
 
 log = logging.getLogger(__name__)
 

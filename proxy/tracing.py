@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import Protocol
 
 from config.settings import Settings
-from proxy.logs import AccessRecord, Trace
+from proxy.access_record import AccessRecord, Trace
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 SENTRY = "sentry_sdk"

@@ -40,11 +40,10 @@ class _Turns:
         self._call()
         try:
             waiter.get()
-        except BaseException:
-            # Killed or timed out: its turn is the next one's.
+        finally:
+            # Still there if killed or timed out: its turn is the next one's.
             if waiter in self._queue:
                 self._queue.remove(waiter)
-            raise
 
     def _call(self) -> None:
         if self._called:

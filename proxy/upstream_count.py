@@ -24,13 +24,13 @@ from proxy.call import (
     encoded,
     raise_for_refusal,
     upstream_headers,
-    with_healing,
 )
 from proxy.convert.answer_choice import failure_in, usage_report
 from proxy.convert.reply import ReplyContext
 from proxy.convert.request import ChatRequest
 from proxy.convert.usage import INPUT_COUNTS, usage_from_chat
 from proxy.errors import ClientGone, ProxyError, UpstreamError
+from proxy.healed_call import with_healing
 from proxy.logs import error_words
 from proxy.tracing import upstream_call
 from proxy.upstream.sse import ChunkDecoder, sniff

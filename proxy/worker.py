@@ -30,7 +30,8 @@ from gunicorn.workers.base import Worker
 from gunicorn.workers.ggevent import GeventWorker
 
 from proxy.admission import connections_that_fit, open_files, spare
-from proxy.answer_writer import AnswerWriter
+from proxy.answer_writer import AnswerWriter, settle
+from proxy.connection_slots import ConnectionSlots
 from proxy.drain import PROCESS, Schedule, keep_out_new
 from proxy.errors import ProxyError
 from proxy.request_ids import new_request_id
@@ -121,8 +122,9 @@ class ProxyWorker(GeventWorker):
     def run(self) -> None:
         """Serve until told to end, then end in order."""
         most = connections_that_fit(self.worker_connections, open_files())
-        pools = [Pool(most) for _ in self.sockets]
-        self._pools, self._spare = tuple(pools), spare(most)
+        self._spare = spare(most)
+        self._pools = tuple(ConnectionSlots(most, self._spare // 2) for _ in self.sockets)
+        pools: list[Pool] = [*self._pools]
         servers = list(map(self._server, self.sockets, pools))
         while self._told is None:
             self.notify()
@@ -202,12 +204,17 @@ class ProxyWorker(GeventWorker):
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         """Answer one request."""
+        greenlet = gevent.getcurrent()
+        for pool in self._pools:
+            pool.request_began(greenlet)
         try:
             going_on = super().handle_request(listener_name, req, sock, addr)
         except StopIteration:
             if _unread(req.body):
+                self._answered(greenlet)
                 _linger(sock)
             raise
+        self._answered(greenlet)
         if req.body.failed:
             # gunicorn closes the connection before the next request.
             _linger(sock)
@@ -215,6 +222,10 @@ class ProxyWorker(GeventWorker):
             # Whatever its head promised: the next request on it could only be refused.
             raise StopIteration
         return going_on
+
+    def _answered(self, greenlet: Any) -> None:
+        for pool in self._pools:
+            pool.request_over(greenlet)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that could not be parsed, or that failed outside the application."""
@@ -271,17 +282,6 @@ class _Application:
     def __call__(self, environ: Any, start_response: Any) -> Any:
         writer = AnswerWriter.adopt(start_response.__self__, self._worker)
         return self._application(environ, writer.start_response)
-
-
-def settle(cfg: Any) -> None:
-    """Put each value of gunicorn's configuration where Python finds it at once.
-
-    It is not changed any more in a worker; ``Config`` looks the twenty that a request takes up in a
-    table of objects, by ``__getattr__``, for 45 microseconds in all. Its properties stay.
-    """
-    for name, setting in cfg.settings.items():
-        if not hasattr(type(cfg), name):
-            vars(cfg)[name] = setting.get()
 
 
 def _unread(body: Any) -> bool:

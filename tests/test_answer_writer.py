@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 from gunicorn.http.wsgi import Response
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from proxy.answer_writer import JOINED_BYTES, AnswerWriter
-from proxy.worker import settle
+from proxy.answer_writer import JOINED_BYTES, AnswerWriter, settle
 
 KEEPS = SimpleNamespace(keeps_connections=True)
 
@@ -73,6 +74,51 @@ def test_the_bytes_are_gunicorns_own(
     assert written(ours, joined, headers, body) == written(stock, plain, headers, body)
     if (method, version) == ("GET", (1, 1)):
         assert len(joined.writes) == writes
+
+
+SIZES = st.sampled_from([0, 1, 15, 16, JOINED_BYTES - 1, JOINED_BYTES, JOINED_BYTES + 1])
+NAMES = st.sampled_from(
+    ["X-A", "x-b", "Set-Cookie", "Server", "Date", "Content-Type", "Connection"]
+)
+VALUES = st.sampled_from(["", "a", "close", "keep-alive", "upgrade", "caf\xe9", "a, b"])
+
+
+# The clock stands still for all examples.
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300
+)
+@given(
+    method=st.sampled_from(["GET", "GET", "POST", "HEAD"]),
+    version=st.sampled_from([(1, 1), (1, 1), (1, 0)]),
+    status=st.sampled_from(
+        ["200 OK", "200 OK", "404 Odd", "204 No Content", "304 Not Modified", "101 Upgrade"]
+    ),
+    headers=st.lists(st.tuples(NAMES, VALUES), max_size=4),
+    length=st.none() | st.none() | st.integers(0, 40) | SIZES,
+    sizes=st.lists(SIZES, max_size=4),
+)
+@example("GET", (1, 1), "200 OK", [("Connection", "upgrade")], None, [JOINED_BYTES, 1])
+def test_any_answer_leaves_as_gunicorn_writes_it(
+    method: str,
+    version: tuple[int, int],
+    status: str,
+    headers: list[tuple[str, str]],
+    length: int | None,
+    sizes: list[int],
+) -> None:
+    told = headers if length is None else [*headers, ("Content-Length", str(length))]
+    sent = []
+    for ours in (False, True):
+        wire: Any = Wire()
+        response = Response(request(method, version), wire, Config())
+        if ours:
+            response = AnswerWriter.adopt(response, KEEPS)
+        response.start_response(status, told)
+        for number, size in enumerate(sizes):
+            response.write(b"%d" % number * size)
+        response.close()
+        sent.append((b"".join(wire.writes), response.sent, response.should_close()))
+    assert sent[0] == sent[1]
 
 
 def test_a_connection_that_cannot_be_kept_is_closed_by_the_head() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from config.registry import environment_registry
 from config.settings import Settings
+from proxy.access_record import AccessRecord
 from proxy.call import Call
 from proxy.exchange import Exchange
 from proxy.healing import LearnedFlags
-from proxy.logs import AccessRecord
 from proxy.profiles.base import Profile
 from proxy.routing import Route, Router
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import TYPE_FOR_STATUS, UpstreamError
 from proxy.failures import (
+    _SECRETS,
     CONTEXT_OVERFLOW,
     INSUFFICIENT_QUOTA,
     MODEL_NOT_FOUND,
@@ -888,6 +889,25 @@ names = st.sampled_from(
         "x-request-id",
     ]
 )
+
+
+SHREDS = st.sampled_from(
+    ["sk", "rk", "gsk", "nvapi", "-", "_", "AIza", "abcdefghijkl", "0123456789", "Bearer", " ", "\n",
+     "authorization", "Author\u0131zation", "AUTHORIZATION", ":", "=", '"', "basic", "Ba\u017fic", "://",
+     "user", "@", "/", "key", "\u212aey", "api_key", "token", "to\u212aen", "access_token", "*", "***",
+     "&", ",", ".", "\u2026", "\xe9", "\u0130", "\u01c5", "the model", "authorization: basic abc",
+     'Author\u0131zation": "basic abc', "token=abc", "to\u212aen=abc", "key=abc", " sk_abcdef"]
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(st.lists(SHREDS, max_size=9).map("".join) | st.text(max_size=20))
+@example("x-sk-abcdefgh")
+def test_searching_for_words_first_masks_the_same(text: str) -> None:
+    expected = text
+    for _, pattern, replacement in _SECRETS:
+        expected = pattern.sub(replacement, expected)
+    assert mask_secrets(text) == expected
 
 
 @given(

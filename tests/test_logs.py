@@ -9,16 +9,19 @@ import logging.config
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from logging.handlers import WatchedFileHandler
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from config.registry import Provider, Registry
 from config.settings import Settings
+from proxy.access_record import AccessRecord
 from proxy.errors import InvalidRequest, ProxyError, UpstreamError
 from proxy.log_file import LogFile
 from proxy.logs import (
-    AccessRecord,
     TextFormatter,
     body_preview,
     error_words,
@@ -248,3 +251,49 @@ def test_the_two_lines_have_the_same_head_as_any_other_line(record: AccessRecord
     first, second = TextFormatter().format(made).split("\n")
     assert first == stock.format(made)
     assert second == first.removesuffix("one") + "two"
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="%"), max_size=12)
+
+
+@given(
+    moments=st.lists(st.floats(0, 4e9), min_size=1, max_size=4),
+    name=WORDS,
+    lines=st.lists(WORDS, min_size=1, max_size=3),
+    arguments=st.sampled_from([(), ("x", 1)]),
+)
+def test_the_lines_of_one_record_are_those_of_as_many_records(
+    moments: list[float], name: str, lines: list[str], arguments: tuple[object, ...]
+) -> None:
+    stock = logging.Formatter("%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s")
+    ours = TextFormatter()
+    for moment in [*moments, moments[0]]:
+        facts = {"name": name, "created": moment, "msecs": moment % 1 * 1000, "levelname": "INFO"}
+        words = " %s %d" if arguments else ""
+        made = [
+            logging.makeLogRecord({**facts, "msg": line + words, "args": arguments})
+            for line in lines[:1]
+        ] + [logging.makeLogRecord({**facts, "msg": line}) for line in lines[1:]]
+        expected = "\n".join([stock.format(each) for each in made])
+        made[0].more = tuple(lines[1:])
+        assert ours.format(made[0]) == expected
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(lines=st.lists(WORDS.filter(lambda line: line.isprintable()), max_size=5))
+def test_the_file_is_the_one_that_a_watched_file_handler_writes(
+    tmp_path: Any, lines: list[str]
+) -> None:
+    read = []
+    for number, handler in enumerate((WatchedFileHandler, LogFile)):
+        path = tmp_path / str(number)
+        path.unlink(missing_ok=True)
+        out = handler(str(path)) if handler is LogFile else handler(str(path), encoding="utf-8")
+        for line in lines:
+            out.handle(logging.makeLogRecord({"msg": line}))
+            # A line is in the file when the call returns.
+            read.append((number, path.read_bytes()))
+        out.close()
+    assert [text for number, text in read if number] == [
+        text for number, text in read if not number
+    ]

@@ -92,6 +92,28 @@ def test_who_is_killed_or_out_of_time_leaves_its_turn_to_the_next() -> None:
     assert done == ["b", "c"]
 
 
+def test_who_left_keeps_no_place() -> None:
+    passes: list[int] = []
+
+    def long() -> None:
+        before = len(passes)
+        take_turn()
+        done.append(len(passes) - before)
+
+    done: list[int] = []
+    gone = [gevent.spawn(take_turn) for _ in range(30)]
+    job = gevent.spawn(long)
+    watcher = gevent.get_hub().loop.prepare()
+    watcher.start(passes.append, 1)
+    gevent.sleep(0)
+    gevent.killall(gone)
+    job.join(timeout=5)
+    watcher.close()
+    # Each of them would take a pass of the loop.
+    assert done
+    assert done[0] < 20
+
+
 def test_only_what_is_long_takes_turns(witness: Witness) -> None:
     witness.tell("a")
     take_turn_for(LONG_BYTES - 1)

@@ -19,8 +19,8 @@ from proxy.attempts import with_failover
 from proxy.call import Call, note_route
 from proxy.exchange import Exchange
 from proxy.logs import log_body
+from proxy.open_reply import open_reply
 from proxy.relay import relay_message
-from proxy.reply_stream import open_reply
 from proxy.routing import Route
 
 ROUTE_HEADER = "x-claude-proxy-route"

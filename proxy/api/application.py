@@ -46,7 +46,7 @@ class App(Flask):
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """As ``Flask``; what it reads out of the host's name is remembered.
 
-        It takes 16 microseconds of each request, and no route depends on it.
+        It takes 5 to 10 microseconds of each request, and no route depends on it.
         """
         if request is None or "HTTP_UPGRADE" in request.environ:
             return super().create_url_adapter(request)
@@ -86,3 +86,10 @@ class WholeAnswer(Response):
         if self.status_code == 200 and "content-length" in headers and "location" not in headers:
             return headers
         return super().get_wsgi_headers(environ)
+
+
+def no_content() -> Response:
+    """An answer 204; Flask would name the type of a body that there is not."""
+    response = Response(status=204)
+    del response.headers["content-type"]
+    return response

@@ -57,6 +57,7 @@ def _models() -> list[str]:
 
 def _probe(model: str) -> dict[str, Any]:
     started = monotonic()
+    record().call_again()
     probe = {
         "model": model,
         "max_tokens": PROBE_TOKENS,

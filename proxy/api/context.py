@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Request, current_app
 
-from proxy.logs import AccessRecord
+from proxy.access_record import AccessRecord
 from proxy.runtime import Runtime
 
 EXTENSION = "claude_proxy"

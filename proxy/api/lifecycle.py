@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from flask import Flask, Request, Response, request
 
+from proxy.access_record import AccessRecord
+from proxy.api.application import no_content
 from proxy.api.context import begin_present, credential_headers, record, runtime
 from proxy.api.endings import Endings, at_the_end
 from proxy.api.limits import limit_request, take_slot, tell_limits
 from proxy.auth import check_client
-from proxy.logs import AccessRecord
 from proxy.request_ids import correlation_id, new_request_id
 
 OPEN_ENDPOINTS = frozenset(
@@ -82,6 +83,9 @@ def finish(response: Response) -> Response:
     tell_limits(response)
     if response.is_streamed:
         runtime().stream(access)
+    elif access.unsettled:
+        # What has to be estimated must not hold up the answer.
+        at_the_end(runtime().account, access)
     else:
         runtime().account(access)
     return response
@@ -89,7 +93,7 @@ def finish(response: Response) -> Response:
 
 def _preflight() -> Response:
     """A CORS preflight: 204, and what may be sent where the origin is allowed."""
-    response = Response(status=204)
+    response = no_content()
     if _origin_allowed():
         response.headers["access-control-allow-methods"] = "GET, POST, OPTIONS"
         response.headers["access-control-allow-headers"] = request.headers.get(

@@ -11,11 +11,11 @@ from typing import cast
 
 from flask import Response, g, request
 
+from proxy.access_record import AccessRecord, total_input
 from proxy.api.context import credential_headers, record, runtime
 from proxy.api.endings import at_the_end
 from proxy.limits.identity import client_address, client_identity
 from proxy.limits.limiter import Ticket
-from proxy.logs import AccessRecord, total_input
 
 ALWAYS_SERVED = frozenset({"health", "metrics", "openapi", "service", "stats"})
 """Blueprints whose views are quick and ask nobody."""
@@ -85,7 +85,7 @@ def tell_limits(response: Response) -> None:
     if ticket is None:
         return
     response.headers.update(ticket.headers)
-    if not response.is_streamed:
+    if not (response.is_streamed or record().unsettled):
         ticket.charge(spent_tokens(record()))
 
 
@@ -96,10 +96,10 @@ def settle(ticket: Ticket, access: AccessRecord) -> None:
 
 
 def spent_tokens(access: AccessRecord) -> int:
-    """All tokens in and out, cached ones too, as reported or estimated."""
+    """All tokens in and out of all its calls, cached ones too, as reported or estimated."""
     usage = access.usage
     told = 0 if usage is None else total_input(usage) + (usage.get("output_tokens") or 0)
-    return told or access.untold_tokens
+    return told + sum(map(spent_tokens, access.earlier))
 
 
 def _ticket() -> Ticket | None:

@@ -11,8 +11,9 @@ from proxy.api.answers import answered, begin_call, chat_response
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
 from proxy.api.native_answers import may_be_native, native_response, native_route
-from proxy.call import Call, request_estimate
+from proxy.call import Call
 from proxy.logs import log_body
+from proxy.request_estimate import request_estimate
 from proxy.routing import Route
 from proxy.schemas import check_chat_support, load_message_request, parse_json_object
 from proxy.turns import take_turn_for

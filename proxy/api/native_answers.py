@@ -16,16 +16,15 @@ from config.urls import MESSAGES, messages_url
 from proxy.api.answers import begin_call, end_of
 from proxy.api.candidates import credential
 from proxy.api.context import record, runtime
-from proxy.call import Call, request_estimate
+from proxy.call import Call
 from proxy.direct_call import DirectCall, Sent, beside_messages, direct_headers, message_call
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.exchange import Exchange
 from proxy.failover import failure_kind
 from proxy.relay_direct import DirectAnswer, open_direct
+from proxy.request_estimate import body_estimate
 from proxy.routing import Route
-from proxy.schemas import load_count_request
 from proxy.schemas.body import parse_json_object
-from proxy.tokens.estimate import BYTES_PER_TOKEN
 
 LONGEST_MODEL = 256
 """Characters of a model's name, as for the other upstreams."""
@@ -66,7 +65,7 @@ def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
     if len(model) > LONGEST_MODEL:
         # It stands in the log, in a header and among the remembered routes.
         raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
-    route = runtime().router.choose(_routed_by(message_request), lambda: _estimate(body))
+    route = runtime().router.choose(_routed_by(message_request), lambda: body_estimate(body))
     return route if route.direct else None
 
 
@@ -176,11 +175,3 @@ def _routed_by(message_request: dict[str, Any]) -> dict[str, Any]:
         if type(value) is dict and type(value.get(member)) is str:
             known[name] = value
     return known
-
-
-def _estimate(body: bytes) -> int:
-    """The input tokens that the other upstreams' requests are routed by, if it is one of theirs."""
-    try:
-        return request_estimate(load_count_request(body))
-    except InvalidRequest:
-        return len(body) // BYTES_PER_TOKEN

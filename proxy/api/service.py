@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 from config.urls import without_query
 from proxy import __version__
 from proxy.api.answers import json_response
+from proxy.api.application import no_content
 from proxy.api.context import credential_headers, runtime
 from proxy.auth import check_client
 from proxy.errors import AuthenticationFailed
@@ -61,7 +62,7 @@ def index() -> Response:
 
 @bp.get("/favicon.ico")
 def favicon() -> Response:
-    return Response(status=204)
+    return no_content()
 
 
 @bp.post("/api/event_logging/batch")

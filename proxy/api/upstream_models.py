@@ -49,6 +49,7 @@ def upstream_entries() -> list[dict[str, Any]]:
 def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict[str, Any]]:
     """What ``provider`` lists at ``url`` for the holder of ``key``, as Anthropic entries."""
     shared = runtime()
+    record().provider = provider.name
     if provider.direct:
         sent = Sent(method="GET", headers=list(credential_headers().items()), query="")
         headers = direct_headers(provider, key, sent, record().correlation_id, stream=False)
@@ -61,5 +62,5 @@ def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict
         with watched(exchange), upstream_call(record(), provider.name, "", url):
             return fetch_entries(client, url, headers, exchange, secrets=secrets)
     except UpstreamError as error:
-        record().happenings.append(("error", provider.name, "", failure_kind(error)))
+        record().happened("error", failure_kind(error))
         raise

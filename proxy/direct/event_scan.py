@@ -3,12 +3,16 @@
 Rule: bytes go on in the read in which they came; only the event that names the model is awaited in
 full, and only where the name has to change (docs/protocol.md section 8). However the stream is cut
 into reads, the same bytes come out.
+
+Once there was content, events that cannot matter are passed over together: three searches of a whole
+read in the place of an expression, two searches and two calls for each event. A delta at full speed
+costs 0.3 microseconds instead of 2.5; what is told is the same (tests/direct/test_event_scan.py).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -24,8 +28,10 @@ _LINE_END = rb"(?>\r\n|\n|\r)"
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 """What may be the type of an error; it is logged and counted by, so the upstream's own words
 cannot be."""
-_TELLING = (b"message_", b"error", b"\r", b"\n\n\n")
-"""What a read holds that has to be looked into, or cut into events, with care."""
+_PARTS = (b'"message_', b'"error"', rb"\u00")
+"""One of these is in every read that holds a telling word."""
+_TELLING = re.compile(rb'"message_|"error"|\\u00[567]')
+"""What is in every event that matters once content was seen, its letters maybe written as escapes."""
 _EVENT_END = re.compile(_LINE_END + _LINE_END)
 
 
@@ -58,21 +64,13 @@ class EventScan:
 
     def feed(self, data: bytes) -> bytes:
         """What of this read, and of what was held back before it, goes to the client now."""
-        if self._model is None:
-            if not self._nothing_matters(data):
-                for event in self._complete(data):
-                    self._read(event)
-            passed = data
-        else:
-            passed = b"".join([self._passed(event) for event in self._complete(data)])
-            if self._model is None or len(self._tail) > HELD_BYTES:
-                self._model = None
-                passed += self._tail
-        if len(self._tail) > HELD_BYTES:
-            self._skipping = True
-            # What the end of the event may begin with.
-            self._tail = self._tail[-2:]
-        return passed
+        passed = b""
+        if self._model is not None:
+            passed, data = self._until_named(data)
+            if self._model is not None:
+                return passed
+        self._look_into(data)
+        return passed + data if passed else data
 
     def finish(self) -> bytes:
         """What was held back when the stream ended; its event counts without its blank line too."""
@@ -83,33 +81,67 @@ class EventScan:
             self._read(held)
         return b""
 
-    def _nothing_matters(self, data: bytes) -> bool:
-        """Pass over all events that ``data`` completes where none can matter, as most reads.
-
-        Nothing but a short cut: three searches of a whole read in the place of five for each event.
-        """
-        if not self.content_seen or self._on_event is not None or self._skipping:
-            return False
-        text = self._tail + data if self._tail else data
-        if any(word in text for word in _TELLING):
-            return False
-        self._tail = text[text.rfind(b"\n\n") + 2 :] if b"\n\n" in text else text
-        return True
-
-    def _complete(self, data: bytes) -> list[bytes]:
-        """The events that ``data`` completes, with the blank lines that end them."""
-        # Only what is new is searched, and before it what an end may begin with.
-        at, look = 0, max(0, len(self._tail) - 3)
-        text = self._tail + data if self._tail else data
-        events = []
+    def _until_named(self, data: bytes) -> tuple[bytes, bytes]:
+        """The events up to the one that names the model, as they go on, and what comes after it."""
+        text, look = self._joined(data)
+        passed: list[bytes] = []
+        at = 0
         while match := _EVENT_END.search(text, look):
-            events.append(text[at : match.end()])
+            passed.append(self._passed(text[at : match.end()]))
             at = look = match.end()
-        self._tail = text[at:] if at else text
-        if events and self._skipping:
+            if self._model is None:
+                break
+        else:
+            if len(text) - at <= HELD_BYTES:
+                self._tail = text[at:]
+                return b"".join(passed), b""
+            self._model = None
+        self._tail = b""
+        return b"".join(passed), text[at:]
+
+    def _look_into(self, data: bytes) -> None:
+        """Note what the events tell that ``data``, which goes on as it is, completes."""
+        # Only what is new is searched, and before it what an end may begin with.
+        text, look = self._joined(data)
+        blank = None if self._on_event is not None else _blank_line(text)
+        at = 0
+        while True:
+            if blank is not None and self.content_seen and not self._skipping:
+                at = self._pass_over(text, at, blank)
+                break
+            match = _EVENT_END.search(text, look)
+            if match is None:
+                break
+            if not self._skipping:
+                self._read(text[at : match.end()])
             self._skipping = False
-            del events[0]
-        return events
+            at = look = match.end()
+        self._tail = text[at:]
+        if len(self._tail) > HELD_BYTES:
+            self._skipping = True
+            # What the end of the event may begin with.
+            self._tail = self._tail[-2:]
+
+    def _joined(self, data: bytes) -> tuple[bytes, int]:
+        """The last event so far with ``data`` behind it, and where its end may begin."""
+        tail = self._tail
+        return (tail + data, max(0, len(tail) - 3)) if tail else (data, 0)
+
+    def _pass_over(self, text: bytes, at: int, blank: bytes) -> int:
+        """Read only those of the events from ``at`` on that may matter; where the last one begins.
+
+        ``blank`` ends each of them.
+        """
+        for place in _telling_places(text, at):
+            # Several of them may be in one event.
+            if place >= at:
+                start = _after_last(blank, text, at, place)
+                end = text.find(blank, place)
+                if end < 0:
+                    return start
+                at = end + len(blank)
+                self._read(text[start:at])
+        return _after_last(blank, text, at, len(text))
 
     def _passed(self, event: bytes) -> bytes:
         """``event`` with the client's name for the model, where it is the one that names it."""
@@ -140,7 +172,7 @@ class EventScan:
         return kind
 
     def _matters(self, event: bytes) -> bool:
-        if b"message_" in event or b"error" in event or self._on_event is not None:
+        if self._on_event is not None or _telling_places(event, 0):
             return True
         return not self.content_seen and b"content_block_" in event
 
@@ -175,6 +207,30 @@ _NOTED: Mapping[str, Callable[[EventScan, Mapping[str, Any]], None]] = {
     "message_stop": EventScan._stop,
     "error": EventScan._failed,
 }
+
+
+def _blank_line(text: bytes) -> bytes | None:
+    """What alone ends events in ``text``; None where it has to be searched for with care."""
+    if b"\r" not in text:
+        return b"\n\n"
+    ends = text.count(b"\r\n")
+    return b"\r\n\r\n" if ends == text.count(b"\r") == text.count(b"\n") else None
+
+
+def _telling_places(text: bytes, at: int) -> Sequence[int]:
+    """Where ``text`` holds telling words from ``at`` on."""
+    # Three searches for what mostly is not there take a tenth of what the expression takes.
+    message, error, escape = _PARTS
+    if not (message in text or error in text or (b"\\" in text and escape in text)):
+        return ()
+    places = [place for word in _PARTS if (place := text.find(word, at)) >= 0]
+    return [match.start() for match in _TELLING.finditer(text, min(places))] if places else ()
+
+
+def _after_last(blank: bytes, text: bytes, start: int, end: int) -> int:
+    """The place behind the last ``blank`` within ``start`` and ``end``; ``start`` without any."""
+    found = text.rfind(blank, start, end)
+    return start if found < 0 else found + len(blank)
 
 
 def token_counts(usage: object) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Three walks by tables took 150 us for 126 kB; this one takes 50.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 NULLABLE_OBJECT = (type(None), dict)
@@ -34,14 +35,17 @@ def is_plain(turns: Any) -> bool:
         if not content or role == previous:
             return False
         if role == "assistant":
-            found = _calls_in(content)
+            found = _ids_in(content, "tool_use", "id", _is_call, True)
             if found is None:
                 return False
             calls = found
         elif role == "user":
-            if _results_in(content) != calls:
+            if _ids_in(content, "tool_result", "tool_use_id", _is_result, False) != calls:
                 return False
-        elif role != "system" or _results_in(content) != set():
+        elif (
+            role != "system"
+            or _ids_in(content, "tool_result", "tool_use_id", _is_result, False) != set()
+        ):
             return False
         else:
             continue
@@ -49,44 +53,36 @@ def is_plain(turns: Any) -> bool:
     return True
 
 
-def _calls_in(content: Any) -> set[str] | None:
-    """The ids of the calls in an assistant turn; None for a turn that is not plain."""
-    calls: set[str] = set()
+def _ids_in(
+    content: Any,
+    with_id: str,
+    member: str,
+    is_right: Callable[[dict[str, Any]], bool],
+    thinks: bool,
+) -> set[str] | None:
+    """The ids at ``member`` of the blocks of type ``with_id``, beside texts and maybe thoughts.
+
+    None for a turn that is not plain.
+    """
+    ids: set[str] = set()
     if type(content) is str:
-        return calls
+        return ids
     if type(content) is not list:
         return None
     for block in content:
         if type(block) is not dict:
             return None
         kind = block.get("type")
-        if kind == "tool_use":
-            if not _is_call(block):
+        if kind == with_id:
+            if not is_right(block):
                 return None
-            calls.add(block["id"])
-        elif not (_is_text(block) if kind == "text" else _is_thought(block, kind)):
-            return None
-    return calls
-
-
-def _results_in(content: Any) -> set[str] | None:
-    """The ids of the calls that a turn of texts and results answers; None for any other turn."""
-    results: set[str] = set()
-    if type(content) is str:
-        return results
-    if type(content) is not list:
-        return None
-    for block in content:
-        if type(block) is not dict:
-            return None
-        kind = block.get("type")
-        if kind == "tool_result":
-            if not _is_result(block):
+            ids.add(block[member])
+        elif kind == "text":
+            if not _is_text(block):
                 return None
-            results.add(block["tool_use_id"])
-        elif kind != "text" or not _is_text(block):
+        elif not (thinks and _is_thought(block, kind)):
             return None
-    return results
+    return ids
 
 
 def _is_text(block: dict[str, Any]) -> bool:

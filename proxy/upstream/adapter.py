@@ -63,7 +63,7 @@ class SteadyTimeout(Timeout):
     """A limit for connects alone. It holds no state, so all calls share it.
 
     urllib3 makes and checks three copies for each call, in which it would note when the connect
-    began; that matters where all phases together have a limit (15 microseconds).
+    began; that matters where all phases together have a limit (7 to 10 microseconds).
     """
 
     def __init__(self, connect: float) -> None:
@@ -81,7 +81,7 @@ class SteadyTimeout(Timeout):
 class JoinedHeaders(Mapping[str, str]):
     """The headers of an answer by their names in any case; repeated ones joined by commas.
 
-    ``requests`` copies them into a dictionary of its own, at 4 microseconds each.
+    ``requests`` copies them into a dictionary of its own, six of them in 7 to 10 microseconds.
     """
 
     __slots__ = ("_held",)
@@ -102,7 +102,8 @@ class JoinedHeaders(Mapping[str, str]):
 class PlainAnswer(Response):
     """Without the cookie jar and the guess at a text encoding, which nobody reads.
 
-    ``requests`` makes a jar even for its empty response, which takes 15 microseconds.
+    ``requests`` makes a jar even for its empty response; its answer takes 15 to 20 microseconds
+    more.
     """
 
     def __init__(self, request: PreparedRequest, raw: Any) -> None:
@@ -159,7 +160,7 @@ class PromptAdapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
-        """The pool for the request's host, remembered by URL: parsing it again costs 40 µs."""
+        """The pool for the request's host, remembered by URL: parsing it again costs 30 µs."""
         url = str(request.url)
         key = (url, select_proxy(url, proxies) if proxies else None)
         pool = self._pools.get(key)

@@ -18,6 +18,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import BaseHTTPResponse
 
 from proxy.upstream.prompt_response import PromptResponse
+from proxy.upstream.sending import forget_sent, note_sent
 
 JOINED_BYTES = 65536
 """Requests up to this length leave in one write instead of one for the head and one for the body."""
@@ -74,12 +75,15 @@ class _Prompt:
             self.timeout = None
         held: list[bytes] = []
         self._held = held
+        # It may be sent for the second time, as the connection of the first was dead.
+        forget_sent()
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
             self._held = None
             whole = sum(map(len, held)) <= JOINED_BYTES
             for data in (b"".join(held),) if whole else held:
                 self.send(data)
+            note_sent()
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             if self._proven:
                 raise StaleConnection("connection died while idle") from error

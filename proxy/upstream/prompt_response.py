@@ -10,10 +10,17 @@ from __future__ import annotations
 import re
 import socket
 from functools import lru_cache
-from http.client import SWITCHING_PROTOCOLS, HTTPException, HTTPResponse, IncompleteRead
+from http.client import (
+    NO_CONTENT,
+    NOT_MODIFIED,
+    SWITCHING_PROTOCOLS,
+    HTTPException,
+    HTTPResponse,
+    IncompleteRead,
+)
 
 from proxy.upstream.head import PlainHead, take_head
-from proxy.upstream.head_rules import refuse_bad_head
+from proxy.upstream.head_rules import body_framing, refuse_bad_head
 from proxy.upstream.reader import SocketReader
 
 FRAMING_BYTES = 65536
@@ -47,11 +54,12 @@ class PromptResponse(HTTPResponse):
             super().begin()
         self.reader.end_head()
         refuse_bad_head(self.headers)
-        coding = (self.headers.get("transfer-encoding") or "").strip().lower()
-        if coding not in ("", "identity", "chunked"):
-            raise HTTPException("unknown transfer encoding")
-        if coding == "chunked" and not self.chunked:
+        chunked, length = body_framing(self.headers)
+        if chunked and not self.chunked:
             self.chunked, self.chunk_left, self.length = True, None, None
+        elif self.length is None:
+            self.length = length
+        self._drop_body_of_none()
 
     def _begin_with(self, head: PlainHead) -> None:
         """What ``http.client`` sets for the same head."""
@@ -67,6 +75,15 @@ class PromptResponse(HTTPResponse):
         if self._bodyless or head.status in (204, 304):
             self.length = 0
         self.will_close = head.closes or (not head.chunked and self.length is None)
+        self._drop_body_of_none()
+
+    def _drop_body_of_none(self) -> None:
+        """A status without a body has none, though its head announces chunks: nobody waits for them.
+
+        Where they come all the same, they find the connection closed.
+        """
+        if self.chunked and self.status in (SWITCHING_PROTOCOLS, NO_CONTENT, NOT_MODIFIED):
+            self.chunked, self.length, self.will_close = False, 0, True
 
     @property
     def ready(self) -> bool:

@@ -23,7 +23,17 @@ class UpstreamResponse:
     any of them may ``close()`` it: a read that is under way then fails with ``UpstreamError``.
     """
 
-    __slots__ = ("_body", "_encoded", "_ended", "_full", "_plain", "_response", "headers", "status")
+    __slots__ = (
+        "_body",
+        "_encoded",
+        "_ended",
+        "_full",
+        "_plain",
+        "_response",
+        "headers",
+        "status",
+        "unfinished",
+    )
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
@@ -32,6 +42,8 @@ class UpstreamResponse:
         self._body: PromptResponse | None = getattr(response.raw.connection, "body", None)
         self._ended = False
         self._full = False
+        self.unfinished = 0
+        """Bytes, decompressed, of a body that ``read_all`` could not read to its end."""
         self._encoded = "content-encoding" in self.headers
         plain = self._body is not None and not self._encoded
         # urllib3 adds nothing to a plain chunked body but its layers, which a paced stream feels.
@@ -85,10 +97,13 @@ class UpstreamResponse:
             self._raw.read1(limit)
         return data
 
-    def read_all(self, limit: int) -> bytes:
-        """The whole body, decompressed. ``UpstreamError`` (502) when larger than ``limit`` bytes."""
-        pieces = []
-        size = 0
+    def read_all(self, limit: int, begun: bytes = b"") -> bytes:
+        """The whole body, decompressed, which begins with what was read of it before.
+
+        ``UpstreamError`` (502) when larger than ``limit`` bytes.
+        """
+        pieces = [begun] if begun else []
+        self.unfinished = size = len(begun)
         try:
             while piece := self.read_available():
                 size += len(piece)
@@ -96,10 +111,12 @@ class UpstreamResponse:
                     self.close()
                     raise UpstreamError(f"the upstream's answer is larger than {limit} bytes")
                 pieces.append(piece)
+                self.unfinished = size
         except UpstreamError as error:
             if error.message == CUT:
                 raise UpstreamError("upstream closed the connection inside its answer") from error
             raise
+        self.unfinished = 0
         return b"".join(pieces)
 
     def would_block(self) -> bool:

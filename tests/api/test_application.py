@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from proxy.api.application import HOSTS, App, WholeAnswer
@@ -43,6 +45,37 @@ def test_adapters_are_flasks_own(app: App, changes: dict[str, Any]) -> None:
     first, second = app.create_url_adapter(request), app.create_url_adapter(request)
     assert facts(first) == stock
     assert facts(second) == stock
+
+
+ENVIRONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "wsgi.url_scheme": st.sampled_from(["http", "https"]),
+        "HTTP_HOST": st.sampled_from(
+            ["a", "A.b:80", "a:443", "[::1]:8082", "a b", "b\xfccher", ""]
+        ),
+        "SERVER_NAME": st.sampled_from(["a", "127.0.0.1"]),
+        "SERVER_PORT": st.sampled_from(["80", "443", "8082"]),
+        "SCRIPT_NAME": st.sampled_from(["", "/below", "/caf\xc3\xa9"]),
+        "PATH_INFO": st.text(st.characters(max_codepoint=255), max_size=8).map("/".__add__),
+        "QUERY_STRING": st.text(st.characters(max_codepoint=255), max_size=8),
+        "REQUEST_METHOD": st.sampled_from(["GET", "POST", "OPTIONS"]),
+    },
+) | st.just({"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "upgrade"})
+
+
+@given(ENVIRONS, st.lists(ENVIRONS.map(lambda all: dict([*all.items()][:2])), max_size=4))
+def test_what_is_remembered_of_one_request_is_right_for_the_next(
+    first: dict[str, Any], others: list[dict[str, Any]]
+) -> None:
+    several = [first, *[first | changes for changes in others]]
+    app = App("proxy", static_folder=None)
+    for changes in [*several, *several]:
+        environ = EnvironBuilder("/").get_environ()
+        environ.update(changes)
+        request = app.request_class(environ)
+        stock = facts(Flask.create_url_adapter(app, request))
+        assert facts(app.create_url_adapter(request)) == stock
 
 
 def test_names_of_the_server_are_forgotten(app: App) -> None:

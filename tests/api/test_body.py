@@ -137,10 +137,10 @@ def test_a_body_shorter_than_it_says(client: FlaskClient) -> None:
         headers=JSON,
         environ_overrides={"CONTENT_LENGTH": str(len(PLAIN) + 9)},
     )
-    assert response.status_code == 400
+    assert response.status_code == 499
     assert response.json is not None
-    assert response.json["error"]["message"] == (
-        "The request body is shorter than its content-length"
+    assert (
+        response.json["error"]["message"] == "the client closed the connection inside its request"
     )
 
 

@@ -54,6 +54,36 @@ def test_all_models(client: FlaskClient, upstream: UpstreamStub) -> None:
     ]
 
 
+def test_the_tokens_of_all_probes_count(
+    connect: Connect, upstream: UpstreamStub, caplog: pytest.LogCaptureFixture
+) -> None:
+    upstream.answer(
+        json_answer(completion()),
+        json_answer(completion()),
+        json_answer({"error": {"message": "no such model"}}, 404),
+    )
+    # Each answer costs ten tokens in and five out.
+    proxy = connect(rate_limit_tpm=100)
+    with caplog.at_level("INFO", "proxy.access"):
+        response = proxy.get("/test-connection?all=1")
+    assert response.status_code == 503
+    stats = proxy.get("/v1/stats").get_json()
+    assert stats["statuses"] == {"503": 1}
+    used = {name: (row["requests"], row["input_tokens"]) for name, row in stats["models"].items()}
+    assert used == {"big-model": (1, 10), "middle-model": (1, 10)}
+    [line] = [record for record in caplog.records if record.name == "proxy.access"]
+    facts = vars(line)["access"]
+    assert (facts["input_tokens"], facts["output_tokens"]) == (20, 10)
+    told = [line.partition(" | Input")[0] for line in vars(line)["more"]]
+    assert told == [
+        "Token Usage | Model: big-model → big-model",
+        "Token Usage | Model: middle-model → middle-model",
+    ]
+    upstream.answer(json_answer(completion()))
+    after = proxy.get("/test-connection")
+    assert after.headers["anthropic-ratelimit-tokens-remaining"] == "70"
+
+
 def test_passthrough_uses_the_callers_key(connect: Connect, upstream: UpstreamStub) -> None:
     upstream.answer(json_answer(completion()))
     proxy = connect(openai_api_key=None)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.api.conftest import Connect, message_request
 from tests.api.naming import Names, send, trap
 from tests.api.tricks import HOSTS, OTHERS, PATHS, REFUSED
+from tests.fuzz.strangers import Strangers
 from tests.upstream_stub import (
     Close,
     Recorded,
@@ -345,11 +346,19 @@ def test_there_are_enough_tricks() -> None:
     assert len(set(HOSTS)) + len(set(PATHS)) + len(set(OTHERS)) >= 200
 
 
+@pytest.fixture
+def strangers() -> Strangers:
+    return Strangers()
+
+
 def test_tricks_are_refused_and_nothing_is_asked_or_connected_to(
-    connect: Connect, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
+    strangers: Strangers,
+    connect: Connect,
+    upstream: UpstreamStub,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = Names({})
-    monkeypatch.setattr(socket, "getaddrinfo", names)
+    monkeypatch.setattr(socket, "getaddrinfo", strangers.spared(socket.getaddrinfo, names))
     client = connect(allowed_hosts=("qiniu.com", ".qiniu.com", f"127.0.0.1:{upstream.port}"))
     with trap() as trapped, trap("127.0.0.2", upstream.port) as neighbour:
         passed = []
@@ -462,7 +471,7 @@ def test_a_name_that_does_not_exist(connect: Connect, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def wild(connect: Connect, upstream: UpstreamStub) -> FlaskClient:
+def wild(strangers: Strangers, connect: Connect, upstream: UpstreamStub) -> FlaskClient:
     upstream.default = json_answer(completion("Hello"))
     # Short, because the stub does not answer a TLS handshake.
     hosts = (".wild.test", f"127.0.0.1:{upstream.port}")
@@ -496,13 +505,20 @@ _TAILS = st.one_of(
     tail=_TAILS,
 )
 def test_nothing_but_an_allowed_host_is_contacted(
-    wild: FlaskClient, upstream: UpstreamStub, scheme: str, host: str, port: str, tail: str
+    wild: FlaskClient,
+    upstream: UpstreamStub,
+    strangers: Strangers,
+    scheme: str,
+    host: str,
+    port: str,
+    tail: str,
 ) -> None:
     names = Names({}, otherwise=["10.0.0.1"])
     raw = f"/{scheme}/{host}{port}{tail}".replace("UP", str(upstream.port))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", names)
-        answer = send(wild, raw, json=message_request(), headers=OWN)
+        patch.setattr(socket, "getaddrinfo", strangers.spared(socket.getaddrinfo, names))
+        # Buffered, so that it is closed: an open answer keeps its slot.
+        answer = send(wild, raw, json=message_request(), headers=OWN, buffered=True)
     assert all(name.endswith(".wild.test") for name in names.asked)
     if raw.startswith(f"/{scheme}/127.0.0.1:{upstream.port}/"):
         assert set(names.numbers) <= {("127.0.0.1", upstream.port)}

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from config.registry import Model, Provider, Registry
 from config.settings import Settings
-from proxy import relay_direct, reply_stream
+from proxy import direct_stream, reply_stream
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.breaker import BreakerRule, Entry
@@ -538,7 +538,7 @@ def test_a_refusal_that_breaks_off_is_still_one(
 def test_a_native_stream_that_stays_empty_counts_against_its_provider(
     start: Start, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_direct, "PEEK_SECONDS", 0.3)
+    monkeypatch.setattr(direct_stream, "PEEK_SECONDS", 0.3)
     client = start({"timeout_seconds": 0.8, "direct": True}, rule=BreakerRule(failures=1))
     upstream.answer(sse(Sleep(3)))
     response = ask(client, stream=True)
@@ -552,7 +552,7 @@ def test_a_native_stream_that_stays_empty_counts_against_its_provider(
 def test_a_late_first_byte_proves_the_provider_alive_before_its_stream_ends(
     start: Start, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
-    monkeypatch.setattr(relay_direct, "PEEK_SECONDS", 0.3)
+    monkeypatch.setattr(direct_stream, "PEEK_SECONDS", 0.3)
     monkeypatch.setattr(reply_stream, "PEEK_SECONDS", 0.3)
     client = start({"timeout_seconds": 5, "direct": direct}, rule=BreakerRule(failures=1))
     runtime = client.application.extensions[EXTENSION]

@@ -58,7 +58,9 @@ def test_what_is_open_to_all(
     connect: Connect, method: str, path: str, status: int, slash: str
 ) -> None:
     address = path if path == "/" else path + slash
-    assert connect(**AUTH).open(address, method=method).status_code == status
+    response = connect(**AUTH).open(address, method=method)
+    assert response.status_code == status
+    assert ("content-type" in response.headers) == (status != 204)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import gevent
 import pytest
 from flask.testing import FlaskClient
 
-from proxy.call import MAX_HEALINGS
+from proxy.healed_call import MAX_HEALINGS
 from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import (
     Close,

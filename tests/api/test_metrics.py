@@ -221,3 +221,27 @@ def test_failures_of_other_calls_are_upstream_errors_too(
     assert series(client, "upstream_errors_total", "provider", "kind") == {
         ("localhost", "server_error"): 1
     }
+
+
+def test_a_list_of_models_counts_for_whoever_lists_them(
+    connect: Connect, upstream: UpstreamStub
+) -> None:
+    client = connect(allowed_hosts=("localhost",), openai_api_key=None)
+    listed, refused = json_answer({"data": [{"id": "m"}]}), json_answer({}, 500)
+    upstream.answer(listed, refused, listed)
+    for _ in range(2):
+        send(client, f"/http/localhost:{upstream.port}/v1/models", "GET", headers=KEY)
+    # The second one is remembered: nobody is asked.
+    for _ in range(2):
+        assert client.get("/v1/models", headers=KEY).status_code == 200
+    asked = series(client, "requests_total", "route", "provider", "status")
+    host = f"localhost:{upstream.port}"
+    assert asked == {
+        ("/dynamic/v1/models", host, "200"): 1,
+        ("/dynamic/v1/models", host, "500"): 1,
+        ("/v1/models", "localhost", "200"): 1,
+        ("/v1/models", "none", "200"): 1,
+    }
+    assert series(client, "upstream_errors_total", "provider", "kind") == {
+        (host, "server_error"): 1
+    }

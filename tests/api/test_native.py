@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from config.registry import Model, Provider, Registry, environment_registry
 from config.settings import Settings
-from proxy import relay_direct
+from proxy import direct_stream
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.errors import UpstreamError
@@ -404,7 +404,7 @@ def test_a_stream_without_a_byte_times_out(upstream: UpstreamStub) -> None:
 def test_a_slow_first_byte_is_awaited_behind_the_head(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_direct, "PEEK_SECONDS", 0.3)
+    monkeypatch.setattr(direct_stream, "PEEK_SECONDS", 0.3)
     upstream.answer(streamed(Sleep(1.2), *native_events()))
     with gevent.Timeout(5):
         response = client.post(PATH, json={"model": "m", "stream": True}, headers=KEY)

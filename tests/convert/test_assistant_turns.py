@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.convert import assistant_turns
+from proxy.convert.assistant_turns import AssistantDraft
+from proxy.convert.drops import Drops
+from proxy.convert.parts import TurnContext
 from proxy.convert.private_state import pack_tool_state
+from proxy.convert.tool_ids import ToolIds
+from proxy.convert.tool_names import ToolNames
 from proxy.errors import UnsupportedContent
+from proxy.profiles.base import Profile
 from tests.convert.asking import (
     LINK,
     answer,
@@ -305,3 +314,41 @@ def test_short_ids_stand_in_calls_and_results() -> None:
         ),
     ], "10.11 tool_id nine"
     assert chat.reply.known_tool_ids == {"toolu_01", short, "abcDEF123"}
+
+
+MARKERS = st.sampled_from([None, {"type": "ephemeral"}])
+BLOCKS = st.fixed_dictionaries(
+    {"type": st.just("text"), "text": st.sampled_from(["", "x", "\u00e9\n"])},
+    optional={"cache_control": MARKERS, "citations": st.sampled_from([None, [], [{"type": "x"}]])},
+) | st.fixed_dictionaries(
+    {
+        "type": st.just("tool_use"),
+        "id": st.sampled_from(["t1", "t2"]),
+        "name": st.just("f"),
+        "input": st.sampled_from([{}, {"a": "\u00e9"}, '{"a": 1}']),
+    },
+    optional={
+        "cache_control": MARKERS,
+        "caller": st.sampled_from([None, {"type": "direct"}]),
+        "toolset_name": st.sampled_from([None, "set"]),
+    },
+)
+
+
+@pytest.mark.parametrize("cache", [None, "anthropic", "breakpoint"])
+@given(blocks=st.lists(BLOCKS, min_size=1, max_size=4))
+def test_blocks_without_other_members_come_out_as_if_searched_for_them(
+    cache: Literal["anthropic", "breakpoint"] | None, blocks: list[Any]
+) -> None:
+    def converted() -> tuple[Any, Any]:
+        profile = Profile(cache=cache)
+        context = TurnContext(profile, Drops(), ToolNames(), ToolIds(), lambda _: None)
+        draft = AssistantDraft(context)
+        draft.add(blocks)
+        return None if draft.is_empty else draft.to_message(), context.drops.report()
+
+    short = converted()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assistant_turns, "TEXT_MEMBERS", 0)
+        patch.setattr(assistant_turns, "CALL_MEMBERS", 0)
+        assert converted() == short

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.convert import tool_results
@@ -246,8 +246,8 @@ RESULT_TEXTS = st.fixed_dictionaries(
 RESULTS = st.fixed_dictionaries(
     {"type": st.just("tool_result"), "tool_use_id": st.just("t1")},
     optional={
-        "content": st.none()
-        | st.sampled_from(["", "plain"])
+        "content": st.lists(RESULT_TEXTS, min_size=1, max_size=1)
+        | st.sampled_from([None, "", "plain"])
         | st.lists(RESULT_TEXTS | st.just(image()), max_size=2),
         "is_error": st.sampled_from([None, False, True]),
         "cache_control": st.sampled_from([None, {"type": "ephemeral"}]),
@@ -256,6 +256,7 @@ RESULTS = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("cache", [None, "anthropic", "breakpoint"])
+@settings(max_examples=300)
 @given(block=RESULTS)
 def test_a_single_text_comes_out_as_any_other_content(
     cache: Literal["anthropic", "breakpoint"] | None, block: dict[str, Any]

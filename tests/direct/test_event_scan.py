@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.direct import event_scan
@@ -222,29 +225,130 @@ def test_reasoning_is_counted(details: object, told: dict[str, object]) -> None:
     assert token_counts(usage) == {"output_tokens": 9, **told}
 
 
-DELTAS = st.sampled_from(
-    [
-        event("content_block_delta", index=0, delta={"type": "text_delta", "text": "a"}),
-        event("content_block_delta", index=0, delta={"type": "text_delta", "text": "message_ error"}),
-        event("content_block_stop", index=0),
-        event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 7}),
-        event("message_delta", "\r\n", delta={"stop_reason": "max_tokens"}, usage={}),
-        event("message_stop"),
-        event("error", error={"type": "overloaded_error", "message": "m"}),
-        event("ping"),
-        b"\n",
-        b"\r",
-        b"event: mess",
-        b"data: {}",
-    ]
-)  # fmt: skip
+def written(value: object) -> str:
+    return f"data: {json.dumps(value)}\n\n"
 
 
-@given(st.lists(DELTAS, max_size=30), st.lists(st.integers(0, 3000), max_size=12))
-def test_reads_that_are_passed_over_told_nothing(pieces: list[bytes], places: list[int]) -> None:
-    data = start() + event("content_block_start", index=0) + b"".join(pieces)
-    # One that shows every event looks into every read.
-    passing, looking = EventScan(None), EventScan(None, on_event=lambda _: None)
-    assert relayed(passing, cut_at(data, places)) == relayed(looking, cut_at(data, places))
-    told = [(s.ended, s.error, s.stop_reason, s.usage, s.inside_event) for s in (passing, looking)]
-    assert told[0] == told[1]
+MESSAGE = {"id": "m1", "model": "up-model", "usage": USAGE}
+STOPPED = {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}}
+FAILED = {"type": "error", "error": {"type": "overloaded_error", "message": "m"}}
+TELLING = [
+    written({"type": "message_start", "message": MESSAGE}),
+    written({"type": "message_start", "message": {"model": "other", "usage": {"input_tokens": 5}}}),
+    written({"type": "content_block_start", "index": 0, "content_block": {"type": "text"}}),
+    written({"type": "content_block_start", "index": 0, "content_block": {"type": "text"}}),
+    written({"type": "message_delta", **STOPPED}),
+    written({"type": "message_delta", **STOPPED}).replace("age_d", "ag\\u0065_d"),
+    written({"type": "message_stop"}),
+    written({"type": "message_stop"}).replace("message", "\\u006dessage"),
+    written(FAILED),
+    written(FAILED).replace("error", "err\\u006Fr"),
+    written({"type": "message_stop"}).replace(', "', ',\ndata: "').replace(": ", ":\ndata: "),
+    written({"type": "message_stop"}).replace("_stop", "_st\ndata: op"),
+]
+ODD = [
+    written({"type": "content_block_delta", "delta": {"text": '"message_stop" "error" \\u006d'}}),
+    written({"type": "content_block_stop", "of": "message_stop", "error": {"type": "x"}}),
+    *(written("message_stop"), written([]), written({}), written({"type": ["error"]})),
+    *(": message_stop\n\n", "event: message_stop\n\n", "data\n\n", "\n", "\n\n\n", "event: mess"),
+    *('data: {"type":"message_stop"}\n', 'data: {"type":"error"}}\n\n', 'data: {"type":'),
+]
+DELTA = written(
+    {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "a \u00e9"}}
+)
+PIECES = st.one_of(
+    st.sampled_from(TELLING),
+    st.sampled_from(ODD),
+    st.builds(lambda count: DELTA * count, st.integers(1, 30)),
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    """Events in any order, most with the same line end everywhere."""
+    ends = st.sampled_from(["\n", "\r\n", "\r"])
+    end = draw(ends)
+    strange = draw(st.booleans())
+    pieces = draw(st.lists(PIECES, max_size=14))
+    return "".join(
+        [piece.replace("\n", draw(ends) if strange else end) for piece in pieces]
+    ).encode()
+
+
+def events_in(data: bytes) -> tuple[list[Any], bool]:
+    """What the data of all events says, one by one, and whether the last was not ended."""
+    *lines, last = re.split(rb"\r\n|\n|\r", data)
+    values, held = [], []
+    for line in (*lines, last, b""):
+        if line.startswith(b"data:"):
+            held.append(line[5:])
+        elif not line and held:
+            with suppress(ValueError):
+                values.append(json.loads(b"\n".join(held)))
+            held = []
+    # The end of a line is not the end of its event.
+    return values, bool(last or lines[-1:] > [b""])
+
+
+def told(values: Iterable[Any]) -> dict[str, Any]:
+    """The plain way: each event decoded, in order."""
+    found: dict[str, Any] = {"ended": False, "error": None, "reason": None, "usage": {}}
+    found["content"] = False
+    for value in values:
+        kind = value.get("type") if isinstance(value, dict) else None
+        if kind == "message_start":
+            found["usage"] |= value["message"]["usage"]
+        elif kind == "message_delta":
+            found["usage"] |= value["usage"]
+            found["reason"] = value["delta"]["stop_reason"]
+        elif kind in ("message_stop", "error"):
+            found["ended"] = True
+            if kind == "error":
+                found["error"] = value.get("error", {}).get("type", "api_error")
+        elif isinstance(kind, str) and kind.startswith("content_block_"):
+            found["content"] = True
+    return found
+
+
+def renamed(values: Iterable[Any], model: str) -> list[Any]:
+    """The events with ``model`` in the first that starts a message before there is content."""
+    copies: list[Any] = copy.deepcopy(list(values))
+    for value in copies:
+        kind = str(value.get("type")) if isinstance(value, dict) else ""
+        if kind.startswith("content_block_"):
+            break
+        if kind == "message_start":
+            value["message"]["model"] = model
+            break
+    return copies
+
+
+@settings(max_examples=400)
+@given(
+    streams(),
+    st.lists(st.integers(0, 9000), max_size=12),
+    st.sampled_from([None, "client"]),
+    st.sampled_from([False, False, True]),
+)
+def test_a_stream_tells_what_each_of_its_events_tells(
+    data: bytes, places: list[int], model: str | None, shown: bool
+) -> None:
+    values, inside = events_in(data)
+    seen: list[Mapping[str, Any]] = []
+    scan = EventScan(model, on_event=seen.append if shown else None)
+    sent = b"".join(scan.feed(read) for read in cut_at(data, places))
+    assert scan.inside_event == inside
+    sent += scan.finish()
+    typed = [v for v in values if isinstance(v, dict) and isinstance(v.get("type"), str)]
+    assert seen == (typed if shown else [])
+    if model is None:
+        assert sent == data
+    else:
+        assert events_in(sent)[0] == renamed(values, model)
+    assert told(values) == {
+        "ended": scan.ended,
+        "error": scan.error,
+        "reason": scan.stop_reason,
+        "usage": scan.usage,
+        "content": scan.content_seen,
+    }

@@ -212,20 +212,25 @@ def _bodyless_and_redirects() -> Iterator[Cell]:
             _redirect(304, FRESH),
             "5: nothing was asked conditionally; 3xx is 502",
         )
-        for empty, lines in (("204 No Content", ()), ("205 Reset Content", ("Content-Length: 0",))):
+        for name, line, rest, connection in (
+            ("204", (), (), SAME),
+            ("204 that announces chunks", ("Transfer-Encoding: chunked",), (Hang(),), FRESH),
+            ("205", ("Content-Length: 0",), (), SAME),
+        ):
+            status = int(name[:3])
             yield Cell(
-                empty[:3],
+                name,
                 "at the head",
                 kind,
                 "none",
-                (head_of(*lines, status=empty),),
-                _no_content(kind, int(empty[:3])),
+                (head_of(*line, status=f"{status} Without"), *rest),
+                _no_content(kind, status, connection),
                 "5: an answer without a message is 502; 8: a native one's status is its own",
             )
 
 
-def _no_content(kind: str, status: int) -> Outcome:
+def _no_content(kind: str, status: int, connection: str) -> Outcome:
     if kind.startswith("native"):
-        return Outcome(status, ("",), SAME)
+        return Outcome(status, ("",), connection)
     message = CUT if kind in STREAMS else "the upstream's answer is not JSON (no content type)"
-    return bad_gateway(message, next=SAME)
+    return bad_gateway(message, next=connection)

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 import trustme
 
-from proxy import relay_direct, reply_stream, watch
+from proxy import direct_stream, reply_stream, watch
 from tests.faults.cell import Cell, Outcome
 from tests.faults.matrix import CELLS
 from tests.faults.trial import run_all, stalls
@@ -40,7 +40,7 @@ def outcomes(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watch, "SWEEP_SECONDS", SWEEP)
         patch.setattr(reply_stream, "PEEK_SECONDS", PEEK)
-        patch.setattr(relay_direct, "PEEK_SECONDS", PEEK)
+        patch.setattr(direct_stream, "PEEK_SECONDS", PEEK)
         patch.setattr(reply_stream, "SETTLE_SECONDS", SETTLE)
         return found | run_all(filter(stalls, wanted), str(authority), at_once=100)
 

@@ -187,3 +187,21 @@ def claude_code_search_request() -> Json:
         "thinking": {"type": "disabled"},
         "stream": True,
     }
+
+
+def unanswered(index: int, ids: str) -> str:
+    """The refusal of calls that the next turn does not answer."""
+    return (
+        f"messages.{index}: `tool_use` ids were found without `tool_result` blocks immediately "
+        f"after: {ids}. Each `tool_use` block must have a corresponding `tool_result` block in "
+        "the next message."
+    )
+
+
+def orphan(index: int, position: int, tool_id: str) -> str:
+    """The refusal of a result without its call."""
+    return (
+        f"messages.{index}.content.{position}: unexpected `tool_use_id` found in `tool_result` "
+        f"blocks: {tool_id}. Each `tool_result` block must have a corresponding `tool_use` block "
+        "in the previous message."
+    )

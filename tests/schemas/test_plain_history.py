@@ -40,7 +40,7 @@ LONG = [
     {"role": "user", "content": "and the other"},
     assistant({**tool_use(), "id": "b"}, {**tool_use(), "id": "c", "caller": None}),
     user({**tool_result(), "tool_use_id": "c"}, {"type": "tool_result", "tool_use_id": "b"}),
-    system("The following skills are available"),
+    system(text("The following skills are available")),
     assistant({"type": "redacted_thinking", "data": "x"}, tool_use()),
 ]
 
@@ -63,6 +63,9 @@ NOT_PLAIN: list[Any] = [
     pytest.param([*LONG[:2], user(text())], id="2.7 a call without its result"),
     pytest.param([user(tool_result())], id="2.7 a result without its call"),
     pytest.param([user(text(), tool_use())], id="22 a call of the user"),
+    pytest.param([user(text(), THOUGHT)], id="22 a thought of the user"),
+    pytest.param([system(text(), THOUGHT), *LONG], id="22 a thought in a system turn"),
+    pytest.param([system({"type": "", "text": "x"}), *LONG], id="2.4 a block without a type"),
     pytest.param([user(text()), assistant()], id="2.7 an empty last turn, which is right"),
 ]
 
@@ -104,8 +107,15 @@ def holders(value: Any) -> list[Any]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Any]:
-    """Turns, up to three of whose members were replaced, removed, repeated or added."""
+    """Turns, up to three of whose members were replaced, removed, repeated or added.
+
+    Sometimes a block stands in another turn as well.
+    """
     turns: list[Any] = copy.deepcopy(LONG[draw(st.integers(0, 6)) :])
+    if draw(st.booleans()):
+        lists = [turn["content"] for turn in turns if isinstance(turn["content"], list)]
+        taken, given_to = draw(st.sampled_from(lists)), draw(st.sampled_from(lists))
+        given_to.append(copy.deepcopy(draw(st.sampled_from(taken))))
     for _ in range(draw(st.integers(0, 3))):
         holder = draw(st.sampled_from(holders(turns)))
         value = copy.deepcopy(draw(st.sampled_from(REPLACEMENTS)))

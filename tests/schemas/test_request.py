@@ -14,6 +14,7 @@ from tests.schemas.bodies import (
     claude_code_search_request,
     claude_code_title_request,
     image,
+    orphan,
     refusal,
     request,
     system,
@@ -21,6 +22,7 @@ from tests.schemas.bodies import (
     tool,
     tool_result,
     tool_use,
+    unanswered,
     user,
     without,
 )
@@ -28,22 +30,6 @@ from tests.schemas.bodies import (
 NOT_EMPTY = (
     "all messages must have non-empty content except for the optional final assistant message"
 )
-
-
-def unanswered(index: int, ids: str) -> str:
-    return (
-        f"messages.{index}: `tool_use` ids were found without `tool_result` blocks immediately "
-        f"after: {ids}. Each `tool_use` block must have a corresponding `tool_result` block in "
-        "the next message."
-    )
-
-
-def orphan(index: int, position: int, tool_id: str) -> str:
-    return (
-        f"messages.{index}.content.{position}: unexpected `tool_use_id` found in `tool_result` "
-        f"blocks: {tool_id}. Each `tool_result` block must have a corresponding `tool_use` block "
-        "in the previous message."
-    )
 
 
 RULES = [

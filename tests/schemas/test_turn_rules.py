@@ -6,24 +6,17 @@ from hypothesis import strategies as st
 
 from proxy.errors import InvalidRequest
 from proxy.schemas.turn_rules import check_pairing, check_turns
-from tests.schemas.bodies import Json, assistant, system, text, tool_result, tool_use, user
-
-
-def unanswered(index: int, ids: str) -> str:
-    return (
-        f"messages.{index}: `tool_use` ids were found without `tool_result` blocks immediately "
-        f"after: {ids}. Each `tool_use` block must have a corresponding `tool_result` block in "
-        "the next message."
-    )
-
-
-def orphan(index: int, position: int, tool_id: str) -> str:
-    return (
-        f"messages.{index}.content.{position}: unexpected `tool_use_id` found in `tool_result` "
-        f"blocks: {tool_id}. Each `tool_result` block must have a corresponding `tool_use` block "
-        "in the previous message."
-    )
-
+from tests.schemas.bodies import (
+    Json,
+    assistant,
+    orphan,
+    system,
+    text,
+    tool_result,
+    tool_use,
+    unanswered,
+    user,
+)
 
 HI = user("hi")
 

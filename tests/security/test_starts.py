@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import SECONDS, environment
+from tests.cli.command import run_module
 from tests.live import ROOT
 from tests.security import canaries
 from tests.security.canaries import KEYS, UPSTREAMS
@@ -50,16 +48,7 @@ BAD = {
 
 def said_by(command: list[str], directory: Path, environ: dict[str, str]) -> tuple[int, str]:
     """Exit code and everything that was written."""
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=directory,
-        env=environment(directory, environ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    done = run_module(directory, *command, environ=environ)
     return done.returncode, done.stdout + done.stderr
 
 

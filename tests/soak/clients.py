@@ -12,7 +12,10 @@ from typing import Any
 
 from tests.deploy.watched_clients import WatchedClient
 from tests.security.wire import request
+from tests.soak.upstream import WHOLE_SECONDS
 
+LEAVE_SECONDS = WHOLE_SECONDS / 5
+"""After which a client leaves whose whole answer is not there yet."""
 SUCCESS, CLIENT_ERROR, UPSTREAM_ERROR = "success", "client error", "upstream error"
 ABORT, CUT = "abort", "cut"
 CLIENTS = 24
@@ -30,12 +33,16 @@ KINDS = {
     "native break": 1,
     "abort": 2,
     "native abort": 1,
+    "abort whole": 1,
+    "native abort whole": 1,
     "abort its body": 1,
     "slow": 1,
 }
 """What clients do, and how often."""
 TEXTS = ("paced", "fail", "break", "abort", "slow")
 SLOW_READ = 16384
+WHOLE = ("whole", "native whole", "abort whole", "native abort whole", "count", "fail")
+"""Kinds that ask for no stream."""
 
 
 @dataclass
@@ -98,6 +105,9 @@ class Crowd:
                 client.send(raw[-20:])
                 return _outcome(client)
             client.send(raw)
+            if kind.endswith("abort whole"):
+                time.sleep(LEAVE_SECONDS)
+                return _outcome(client) if self.staying.is_set() else ABORT
             if kind.endswith("abort"):
                 return self._leave(client)
             return _read_slowly(client) if kind == "slow" else _outcome(client)
@@ -126,7 +136,7 @@ def raw_for(kind: str, request_id: str) -> bytes:
         "messages": [
             {"role": "user", "content": {"abort": "paced", "slow": "long"}.get(text, text)}
         ],
-        "stream": kind not in ("whole", "native whole", "count", "fail"),
+        "stream": kind not in WHOLE,
     }
     if kind == "mistake":
         body["messages"] = []

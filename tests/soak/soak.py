@@ -258,8 +258,7 @@ def _compare(crowd: Crowd, lines: Mapping[str, list[dict[str, Any]]], books: Boo
         if outcome == CUT:
             fine = len(told) <= 1
         elif crowd.kinds[request_id] == "abort its body" and outcome == ABORT:
-            # The end of a connection inside a body is a body that is too short.
-            fine = told in ([ABORT], [CLIENT_ERROR])
+            fine = told == [ABORT]
         elif outcome == ABORT:
             # The upstream may have gone in the moment in which the client did.
             fine = told in ([ABORT], [UPSTREAM_ERROR])

@@ -17,6 +17,8 @@ from tests.upstream_stub import (
 
 PACED = 40
 PACE = 0.05
+WHOLE_SECONDS = 1.0
+"""Of work on a whole answer that a client does not wait for."""
 LONG = "all the words of a long answer " * 30
 
 
@@ -31,10 +33,14 @@ def served(recorded: Recorded) -> Script:
     if not recorded.target.endswith("/chat/completions"):
         return _native(recorded.target, text, streamed=bool(asked.get("stream")))
     if not asked.get("stream"):
-        return json_answer(completion())
+        return (*_work(text), *json_answer(completion()))
     if text == "break":
         return sse(chunk(content="a"), Sleep(0.01), Reset())
     return text_stream(*_pieces(text))
+
+
+def _work(text: str) -> Script:
+    return (Sleep(WHOLE_SECONDS),) if text == "paced" else ()
 
 
 def _pieces(text: str) -> list[object]:
@@ -56,7 +62,7 @@ def _native(target: str, text: str, *, streamed: bool) -> Script:
     if target.endswith("count_tokens"):
         return json_answer({"input_tokens": 5})
     if not streamed:
-        return json_answer(message)
+        return (*_work(text), *json_answer(message))
     deltas: list[object] = []
     for piece in _pieces(text):
         delta = {"type": "text_delta", "text": piece}

@@ -50,10 +50,19 @@ def as_read(kind: type[HTTPResponse], head: bytes, method: str) -> object:
             return type(error).__name__
         finally:
             near.close()
-        coding = (response.headers.get("transfer-encoding") or "").strip().lower()
         framing = response.chunked, response.length, response.will_close
         told = response.status, response.reason, response.version, response.headers.items()
-        return told, framing if coding in ("", "chunked") else None
+        return told, framing if not is_misread(response) else None
+
+
+def is_misread(response: HTTPResponse) -> bool:
+    """Where ``http.client`` does not see the framing that a head plainly has."""
+    coding = (response.headers.get("transfer-encoding") or "").strip().lower()
+    return (
+        coding not in ("", "chunked")
+        or "," in response.headers.get("content-length", "")
+        or (coding == "chunked" and response.status in (204, 304))
+    )
 
 
 @given(heads(), st.sampled_from(["GET", "HEAD"]))
@@ -79,7 +88,7 @@ def test_the_same_as_http_client_reads(head: bytes, method: str) -> None:
         (b"HTTP/1.1 100 Continue\r\n\r\n", False),
         (b"HTTP/1.0 200 OK\r\n\r\n", False),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", False),
-        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 101 + b"\r\n", False),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 100 + b"\r\n", False),
         (b"HTTP/1.1 200 OK\r\nA: " + b"b" * 20_000 + b"\r\n\r\n", False),
     ],
     ids=["length", "refusal", "chunked", "cut", "bare LF", "folded", "interim", "1.0", "both framings",

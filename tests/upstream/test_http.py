@@ -237,6 +237,17 @@ def test_a_body_cut_anywhere_gives_its_start_and_an_error(
             + b"Hello",
             id="interim answers are skipped",
         ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nHello and more",
+            id="a length twice in one line",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK"
+            + 2 * b"\r\nTransfer-Encoding: chunked"
+            + b"\r\n\r\n"
+            + framed(b"Hello"),
+            id="the same coding in two lines",
+        ),
     ],
 )
 @pytest.mark.parametrize("cut", [1, 1000])
@@ -277,6 +288,32 @@ def test_other_framings(answer: bytes, cut: int) -> None:
             [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"],
             "transfer encoding",
             id="unknown transfer encoding",
+        ),
+        pytest.param(
+            [
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n"
+            ],
+            "transfer encoding",
+            id="two codings in two lines",
+        ),
+        pytest.param(
+            [
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n"
+                b"Content-Length: 3\r\nContent-Length: 2\r\n\r\n"
+            ],
+            "Content-Length",
+            id="two lengths beside a coding that is none",
+        ),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\nContent-Length: 5,\x1e5\r\n\r\n"],
+            "Content-Length",
+            id="a control character in a length",
+        ),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 100 + b"\r\n"],
+            "more than 100 headers",
+            id="100 headers in one read",
         ),
     ],
 )
@@ -330,6 +367,18 @@ def test_an_answer_to_head_has_no_body() -> None:
     response.begin()
     assert response.read1() == b""
     assert response.read() == b""
+
+
+@pytest.mark.parametrize("status", [b"101 Switching", b"204 No Content", b"304 Not Modified"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_status_without_a_body_has_none(status: bytes, cut: bool) -> None:
+    head = b"HTTP/1.1 %b\r\nTransfer-Encoding: chunked\r\n\r\n" % status
+    far, response = opened(head[:30], head[30:]) if cut else opened(head)
+    reads = far.reads
+    assert (response.chunked, response.will_close, response.ready) == (False, True, True)
+    assert response.read1() == b""
+    assert response.isclosed()
+    assert far.reads == reads, "nobody waits for a chunk"
 
 
 def test_the_reader_is_a_file() -> None:

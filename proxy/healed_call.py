@@ -1,0 +1,66 @@
+"""A call whose refusal can be healed is repeated at once, healed.
+
+Rule: what was learned is remembered for this upstream and model once a repetition went through
+(docs/protocol.md 1.5); what did not help teaches nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from proxy.call import Call
+from proxy.convert.request import ChatRequest
+from proxy.errors import UpstreamError
+from proxy.healing import as_yaml, heal
+from proxy.profiles import overridden
+
+log = logging.getLogger(__name__)
+
+MAX_HEALINGS = 8
+"""Refusals healed in one request: strict upstreams name one item at a time, and what they taught is
+remembered only once they accept."""
+
+T = TypeVar("T")
+
+
+def with_healing(call: Call, attempt: Callable[[ChatRequest], T]) -> T:
+    """``attempt`` the converted request; where its refusal can be healed, repeat it healed.
+
+    What was learned is remembered for this upstream and model once a repetition went through
+    (docs/protocol.md 1.5).
+    """
+    profile = call.profile()
+    chat = call.convert(profile)
+    learned: dict[str, object] = {}
+    for last_try in (*[False] * MAX_HEALINGS, True):
+        try:
+            result = attempt(chat)
+        except UpstreamError as error:
+            last_try = last_try or time.monotonic() >= call.deadline
+            flags = {} if last_try else heal(profile, chat.body, error, healed=learned)
+            if not flags:
+                raise
+            learned |= flags
+            for name in flags:
+                call.record.happened("healing", name)
+            profile = overridden(profile, flags)
+            chat = call.convert(profile)
+        else:
+            break
+    if learned:
+        _remember(call, learned)
+    return result
+
+
+def _remember(call: Call, learned: Mapping[str, object]) -> None:
+    route = call.route
+    call.learned.learn(route.chat_url, route.model, learned)
+    log.warning(
+        "%s refused part of a request for %s; remembered as this profile override:\n%s",
+        route.provider.name,
+        route.model,
+        as_yaml(learned),
+    )
