@@ -20,7 +20,8 @@ class Strangers(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        alive = [each for each in gc.get_objects() if isinstance(each, gevent.Greenlet)]
+        # By its type: to be asked for its class, a proxy of what is gone raises.
+        alive = [each for each in gc.get_objects() if issubclass(type(each), gevent.Greenlet)]
         # Kept alive: a greenlet knows who spawned it by a weak reference only.
         self._known: set[Any] = {each for each in alive if not each.dead}
         self._known.discard(gevent.getcurrent())

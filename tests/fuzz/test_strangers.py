@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 
 import gevent
@@ -48,7 +49,10 @@ def test_only_what_lived_before_is_a_stranger(
 
     earlier = gevent.spawn(wait_and_meet) if before else None
     gevent.sleep(0)
+    # Something that is gone, and of which somebody still holds a proxy.
+    gone = weakref.proxy(Event())
     strangers = Strangers()
+    assert type(gone) is weakref.ProxyType
     worker = earlier or gevent.spawn(wait_and_meet)
     with contacts(strangers) as seen, caplog.filtering(strangers):
         now.set()
