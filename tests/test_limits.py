@@ -24,6 +24,7 @@ from tests.redis_server import RedisServer, redis_server
 from tests.until import until
 
 MINUTE = 60.0
+PATIENCE = 30.0
 
 
 class Clock:
@@ -42,9 +43,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
+def server() -> Iterator[RedisServer]:
     with redis_server() as server:
         yield server
+
+
+@pytest.fixture
+def redis(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
+    """A server that answers, however long a busy machine makes everybody wait."""
+    for name in (
+        "limits.outage.ASK_SECONDS",
+        "redis_client.SECONDS",
+        "redis_client.CONNECT_SECONDS",
+    ):
+        monkeypatch.setattr(f"proxy.{name}", PATIENCE)
+    return server
 
 
 Make = Callable[..., Store]
@@ -509,11 +522,11 @@ class SlowBeginning:
 
 
 def test_a_slow_beginning_only_delays(
-    redis: RedisServer, clock: Clock, caplog: pytest.LogCaptureFixture
+    server: RedisServer, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "proxy.limits")
-    redis.client.flushall()
-    way = SlowBeginning(redis.port, 1.5)
+    server.client.flushall()
+    way = SlowBeginning(server.port, 1.5)
     store = RedisStore(way.url, 5, 0, 0, meanwhile="goes on")
     store._outage._clock = clock
     began = monotonic()

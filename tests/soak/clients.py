@@ -14,7 +14,7 @@ from tests.deploy.watched_clients import WatchedClient
 from tests.security.wire import request
 from tests.soak.upstream import WHOLE_SECONDS
 
-LEAVE_SECONDS = WHOLE_SECONDS / 5
+LEAVE_SECONDS = WHOLE_SECONDS / 15
 """After which a client leaves whose whole answer is not there yet."""
 SUCCESS, CLIENT_ERROR, UPSTREAM_ERROR = "success", "client error", "upstream error"
 ABORT, CUT = "abort", "cut"

@@ -2,8 +2,8 @@
 
 Rule: the account balances to the request. Every request that was answered has exactly one line in the
 log, which tells the same ending; one that a killed worker had in hand is cut for its client and may
-have none. Metrics and statistics say what the lines say. Memory, descriptors and greenlets of calm
-workers are at the end what they were after the first part.
+have none. Metrics and statistics say what the lines say. One worker is never killed: what it holds
+at the end, when it is calm, is what it held after the first part.
 """
 
 from __future__ import annotations
@@ -11,31 +11,27 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import random
 import signal
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.live import ROOT, LiveProxy, live_proxy
-from tests.soak.clients import ABORT, CLIENT_ERROR, CLIENTS, CUT, SUCCESS, UPSTREAM_ERROR, Crowd
+from tests.soak.books import Books, Worker, compare, weigh
+from tests.soak.clients import CUT, Crowd
 from tests.soak.upstream import Restarted
+from tests.until import until
 
 WORKERS = 2
 FIRST_PART = 60.0
-GROWTH_SHARE = 0.05
-GROWTH_MB = 8.0
-GROWTH_DESCRIPTORS = CLIENTS
-"""Connections to the upstream are kept, as many as were busy at a time."""
-GROWTH_GREENLETS = 4
-CALM_SECONDS = 30.0
+CALM_SECONDS = 60.0
 OURS = "soak-"
 WATCHED = """
 import gc, json, os
@@ -60,46 +56,6 @@ app.wsgi_app = watched
 """The program, with a page that counts greenlets, which nobody can see from outside."""
 
 
-@dataclass(frozen=True)
-class Worker:
-    """What a calm worker holds."""
-
-    greenlets: int
-    descriptors: int
-    memory_mb: float
-
-
-@dataclass
-class Books:
-    """What clients, log, metrics and statistics say; ``faults`` are where they differ."""
-
-    clients: Counter[str]
-    lines: Counter[str]
-    metrics: dict[str, int]
-    stats: dict[str, int]
-    kills: int
-    restarts: int
-    early: list[Worker]
-    late: list[Worker]
-    faults: list[str] = field(default_factory=list)
-
-    def text(self) -> str:
-        """The closing account."""
-        rows = [f"{'':16}{'clients':>10}{'log':>10}"]
-        for name in (SUCCESS, CLIENT_ERROR, UPSTREAM_ERROR, ABORT, CUT):
-            rows.append(f"{name:16}{self.clients[name]:10}{self.lines[name]:10}")
-        rows.append(f"{'all':16}{self.clients.total():10}{self.lines.total():10}")
-        rows.append(f"by status: log and /metrics {self.metrics}, /v1/stats {self.stats}")
-        rows.append(f"upstream restarts: {self.restarts}, workers killed: {self.kills}")
-        for name, workers in (("first part", self.early), ("end", self.late)):
-            rows += [
-                f"{name}: {w.greenlets} greenlets, {w.descriptors} descriptors, "
-                f"{w.memory_mb:.1f} MB"
-                for w in workers
-            ]
-        return "\n".join([*rows, *(self.faults or ["It balances."])])
-
-
 def soak(seconds: float, say: Callable[[str], object] = print) -> Books:
     """Run for about ``seconds`` and close the books."""
     upstream = Restarted()
@@ -107,20 +63,29 @@ def soak(seconds: float, say: Callable[[str], object] = print) -> Books:
         crowd = Crowd(proxy.port)
         first = min(FIRST_PART, seconds / 4)
         _load(upstream, first)
-        early = _calm(proxy, crowd)
+        spared = min(proxy.worker_pids())
+        early = _calm(proxy, crowd, spared)
         crowd.resting.clear()
         say(f"after {first:.0f} s: {len(crowd.outcomes)} requests, {early}")
-        kills, restarts = _chaos(proxy, crowd, upstream, seconds - first)
-        late = _calm(proxy, crowd)
+        chaos = _Chaos(proxy, crowd, upstream, log, spared)
+        chaos.run(seconds - first)
+        late = _calm(proxy, crowd, spared)
         crowd.stop()
         lines = _lines(log)
         metrics, stats = _metrics(proxy), proxy.get("/v1/stats")[1]["statuses"]
         upstream.stop()
     books = Books(
-        Counter(crowd.outcomes.values()), Counter(), metrics, stats, kills, restarts, early, late
+        Counter(crowd.outcomes.values()),
+        Counter(),
+        metrics,
+        stats,
+        chaos.kills,
+        chaos.restarts,
+        early,
+        late,
     )
-    _compare(crowd, lines, books)
-    _weigh(books)
+    compare(crowd, lines, books)
+    weigh(books)
     return books
 
 
@@ -155,31 +120,49 @@ def _load(upstream: Restarted, seconds: float) -> None:
         upstream.forget()
 
 
-def _chaos(proxy: LiveProxy, crowd: Crowd, upstream: Restarted, seconds: float) -> tuple[int, int]:
-    """Restarts of the upstream and kills of workers; the last quarter is quiet."""
-    chance, kills, restarts = random.Random(crowd.seed), 0, 0
-    end = time.monotonic() + seconds
-    last, pause = end - seconds / 4, max(1.0, seconds / 60)
-    while time.monotonic() < last:
-        _load(upstream, pause)
-        upstream.stop()
-        time.sleep(0.3)
-        upstream.start()
-        restarts += 1
-        _load(upstream, pause)
-        crowd.staying.set()
-        # So that whoever has left already is noted.
-        time.sleep(1.0)
-        os.kill(chance.choice(proxy.worker_pids()), signal.SIGKILL)
-        kills += 1
+@dataclass
+class _Chaos:
+    """Restarts of the upstream and kills of workers."""
+
+    proxy: LiveProxy
+    crowd: Crowd
+    upstream: Restarted
+    log: Path
+    spared: int
+    kills: int = 0
+    restarts: int = 0
+
+    def run(self, seconds: float) -> None:
+        """The last quarter is quiet; at least one worker is killed, and one request with it."""
+        end, pause = time.monotonic() + seconds, max(1.0, seconds / 60)
+        while time.monotonic() < end - seconds / 4 or not self._cut():
+            _load(self.upstream, pause)
+            self.upstream.stop()
+            time.sleep(0.3)
+            self.upstream.start()
+            self.restarts += 1
+            _load(self.upstream, pause)
+            self._kill()
+        _load(self.upstream, max(0.0, end - time.monotonic()))
+
+    def _cut(self) -> bool:
+        return CUT in self.crowd.outcomes.copy().values()
+
+    def _kill(self) -> None:
+        """Kill all but one once it is noted who left: nobody could say later who that was."""
+        self.crowd.staying.set()
+        ended = {name for name, outcome in self.crowd.outcomes.copy().items() if outcome != CUT}
+        until(lambda: ended <= set(_lines(self.log)), "requests that ended have no line")
+        for pid in self.proxy.worker_pids():
+            if pid != self.spared:
+                os.kill(pid, signal.SIGKILL)
+                self.kills += 1
         time.sleep(0.2)
-        crowd.staying.clear()
-    _load(upstream, max(0.0, end - time.monotonic()))
-    return kills, restarts
+        self.crowd.staying.clear()
 
 
-def _calm(proxy: LiveProxy, crowd: Crowd) -> list[Worker]:
-    """What the workers hold once nothing is under way and idle connections are closed."""
+def _calm(proxy: LiveProxy, crowd: Crowd, pid: int) -> Worker:
+    """What worker ``pid`` holds once nothing is under way and idle connections are closed."""
     crowd.resting.set()
     deadline = time.monotonic() + CALM_SECONDS
     while crowd.open() or _under_way(proxy):
@@ -187,14 +170,10 @@ def _calm(proxy: LiveProxy, crowd: Crowd) -> list[Worker]:
         time.sleep(0.1)
     # gunicorn keeps a client's connection for five seconds, and upstream ones go with the last.
     time.sleep(7)
-    found: dict[int, Worker] = {}
-    while set(found) != set(proxy.worker_pids()):
-        assert time.monotonic() < deadline + CALM_SECONDS, "a worker does not answer"
-        told = proxy.get("/soak")[1]
-        pid = told["pid"]
-        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-        found[pid] = Worker(told["greenlets"], descriptors, _memory_mb(pid))
-    return list(found.values())
+    while (told := proxy.get("/soak")[1])["pid"] != pid:
+        assert time.monotonic() < deadline + CALM_SECONDS, "the worker does not answer"
+    descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    return Worker(pid, told["greenlets"], descriptors, _memory_mb(pid))
 
 
 def _under_way(proxy: LiveProxy) -> int:
@@ -235,68 +214,3 @@ def _metrics(proxy: LiveProxy) -> dict[str, int]:
 
 
 ROUTES = ("/v1/messages", "/v1/messages/count_tokens", "/v1/models")
-
-
-def _told(fact: Mapping[str, Any]) -> str:
-    """How the log says that a request ended."""
-    status = fact["status"]
-    if status == 499:
-        return ABORT
-    if status >= 500 or (status < 400 and "error" in fact):
-        return UPSTREAM_ERROR
-    return CLIENT_ERROR if status >= 400 else SUCCESS
-
-
-def _compare(crowd: Crowd, lines: Mapping[str, list[dict[str, Any]]], books: Books) -> None:
-    statuses: Counter[str] = Counter()
-    faults = books.faults
-    for request_id, outcome in crowd.outcomes.items():
-        facts = lines.get(request_id, [])
-        statuses.update(str(fact["status"]) for fact in facts)
-        told = [_told(fact) for fact in facts]
-        books.lines.update([CUT] if outcome == CUT else told)
-        if outcome == CUT:
-            fine = len(told) <= 1
-        elif crowd.kinds[request_id] == "abort its body" and outcome == ABORT:
-            fine = told == [ABORT]
-        elif outcome == ABORT:
-            # The upstream may have gone in the moment in which the client did.
-            fine = told in ([ABORT], [UPSTREAM_ERROR])
-        else:
-            fine = told == [outcome]
-        if not fine:
-            faults.append(f"{request_id} ({crowd.kinds[request_id]}): {outcome}, log {facts}")
-    if set(lines) - set(crowd.outcomes):
-        faults.append("the log has requests that nobody made")
-    if books.clients[CUT] and not books.kills:
-        faults.append("cut without a kill")
-    # A worker may be killed between its count and its line.
-    differ = {
-        status: books.metrics.get(status, 0) - statuses[status]
-        for status in {*books.metrics, *statuses}
-    }
-    if min(differ.values()) < 0 or sum(differ.values()) > books.kills:
-        faults.append(f"/metrics and the log differ: {differ}")
-    others = {s: n for s, n in books.stats.items() if n < books.metrics.get(s, 0)}
-    if others or {s: n for s, n in books.stats.items() if s != "200"} != {
-        s: n for s, n in books.metrics.items() if s != "200"
-    }:
-        faults.append(f"/metrics and /v1/stats differ: {books.metrics} {books.stats}")
-
-
-def _weigh(books: Books) -> None:
-    early, late = books.early, books.late
-
-    def most(workers: list[Worker], what: str) -> float:
-        return max(float(getattr(worker, what)) for worker in workers)
-
-    allowed = {
-        "greenlets": most(early, "greenlets") + GROWTH_GREENLETS,
-        "descriptors": most(early, "descriptors") + GROWTH_DESCRIPTORS,
-        "memory_mb": most(early, "memory_mb") * (1 + GROWTH_SHARE) + GROWTH_MB,
-    }
-    books.faults += [
-        f"{what} grew: {most(late, what):.1f}, allowed {bound:.1f}"
-        for what, bound in allowed.items()
-        if most(late, what) > bound
-    ]

@@ -15,10 +15,11 @@ from tests.upstream_stub import (
     text_stream,
 )
 
-PACED = 40
+PACED = 60
 PACE = 0.05
-WHOLE_SECONDS = 1.0
-"""Of work on a whole answer that a client does not wait for."""
+WHOLE_SECONDS = 3.0
+"""Of work on a whole answer that a client does not wait for: it has left long before, also where a
+busy machine lets nobody run for a second."""
 LONG = "all the words of a long answer " * 30
 
 
