@@ -31,6 +31,9 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         # Heartbeat of a worker, not a limit on requests: a stream may take longer.
         "timeout": 60,
         "limit_request_line": MOST_REQUEST_LINE,
+        # By default SCRIPT_NAME and PATH_INFO, from a server on the same machine: a client could
+        # choose a path that its rules did not see.
+        "forwarder_headers": "",
         # On by default, below HOME: a service's HOME is often not writable.
         "control_socket_disable": True,
         # The heartbeat touches a file; on a slow disk that would block the worker.

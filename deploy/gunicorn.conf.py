@@ -4,12 +4,10 @@ The same options as ``claude-proxy`` has. They come from the environment and fro
 working directory; SIGHUP reads both again.
 """
 
-import signal
-import sys
+from proxy.cli.interrupt import end_when_interrupted
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Until gunicorn handles it, which takes a second of imports: no traceback, but an orderly end.
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+# Until gunicorn handles it, which takes a second of imports.
+end_when_interrupted()
 
 from gevent import monkey
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,15 +21,14 @@ from proxy import __version__
 from proxy.access_record import AccessRecord
 from proxy.breaker import Outcome
 from proxy.convert.output_limit import OutputLimits, resolve_max_tokens
-from proxy.convert.pdf_text import pdf_to_text
 from proxy.convert.request import ChatRequest, message_request_to_chat
 from proxy.errors import InvalidRequest, UpstreamError, UpstreamTimeout
 from proxy.exchange import Exchange
 from proxy.failover import Candidate
 from proxy.failures import failure_from_answer
-from proxy.healing import LearnedFlags
-from proxy.offload import run_off_loop
+from proxy.learned_flags import LearnedFlags
 from proxy.owed import unfinished_tokens
+from proxy.pdf_reading import RequestPdfs
 from proxy.profiles import credential_header, overridden
 from proxy.profiles.base import Profile
 from proxy.registered import check_input, input_limit, with_registered, with_temperature
@@ -67,6 +66,8 @@ class Call:
 
     outcome: Outcome | None = None
     """Told how the present attempt ended."""
+    pdfs: RequestPdfs = field(default_factory=RequestPdfs)
+    """Reads the request's PDFs once, however often it is converted."""
 
     def take(self, route: Route, key: str | None, outcome: Outcome) -> None:
         """Go on by ``route`` with ``key``; nothing of an earlier attempt reaches the client."""
@@ -131,7 +132,7 @@ class Call:
             model=route.model,
             max_tokens=self.max_tokens(profile),
             secrets=self.secrets,
-            read_pdf=read_pdf,
+            read_pdf=self.pdfs.read,
         )
         chat = with_registered(chat, self.request, route.registered, profile)
         self._note_dropped(chat)
@@ -184,11 +185,6 @@ def learned_profile(route: Route, learned: LearnedFlags) -> Profile:
     """The profile of ``route`` with what was learned of its upstream and model."""
     flags = learned.flags_for(route.chat_url, route.model)
     return overridden(route.profile, flags) if flags else route.profile
-
-
-def read_pdf(file: bytes) -> str | None:
-    """The text of a PDF; extraction takes seconds for a long one."""
-    return run_off_loop(pdf_to_text, file)
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,8 @@
 """A call whose refusal can be healed is repeated at once, healed.
 
 Rule: what was learned is remembered for this upstream and model once a repetition went through
-(docs/protocol.md 1.5); what did not help teaches nothing.
+(docs/protocol.md 1.5); what did not help teaches nothing, and neither do the client's own words: a
+refusal that is only understood by what it quotes of the request heals this request alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from proxy.call import Call
 from proxy.convert.request import ChatRequest
 from proxy.errors import UpstreamError
 from proxy.healing import as_yaml, heal
+from proxy.offload import run_off_loop
 from proxy.profiles import overridden
+from proxy.quoted_words import own_words
+from proxy.refusals import LONGEST_TEXT
 
 log = logging.getLogger(__name__)
 
@@ -34,24 +38,28 @@ def with_healing(call: Call, attempt: Callable[[ChatRequest], T]) -> T:
     """
     profile = call.profile()
     chat = call.convert(profile)
-    learned: dict[str, object] = {}
+    healed: dict[str, object] = {}
+    lessons: dict[str, object] = {}
     for last_try in (*[False] * MAX_HEALINGS, True):
         try:
             result = attempt(chat)
         except UpstreamError as error:
             last_try = last_try or time.monotonic() >= call.deadline
-            flags = {} if last_try else heal(profile, chat.body, error, healed=learned)
+            flags = {} if last_try else heal(profile, chat.body, error, healed=healed)
             if not flags:
                 raise
-            learned |= flags
+            text = run_off_loop(own_words, error.text[:LONGEST_TEXT], chat.body)
+            if heal(profile, chat.body, error, healed=healed, text=text) == flags:
+                lessons |= flags
+            healed |= flags
             for name in flags:
                 call.record.happened("healing", name)
             profile = overridden(profile, flags)
             chat = call.convert(profile)
         else:
             break
-    if learned:
-        _remember(call, learned)
+    if lessons:
+        _remember(call, lessons)
     return result
 
 

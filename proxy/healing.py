@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from proxy.errors import UpstreamError
@@ -39,17 +36,24 @@ GRAMMAR_BREAKERS = ("pattern", "format", "minLength", "maxLength", "minItems", "
 
 
 def heal(
-    profile: Profile, chat_body: Body, error: UpstreamError, *, healed: Collection[str] = ()
+    profile: Profile,
+    chat_body: Body,
+    error: UpstreamError,
+    *,
+    healed: Collection[str] = (),
+    text: str | None = None,
 ) -> Flags:
     """Flags to override in ``profile`` before ``chat_body`` is converted and sent once more.
 
     ``{}``: not healable. ``healed`` names the flags already healed for this request: a token field
     that was swapped is not swapped back. Every other step goes one way only, but an upstream may
-    state ever smaller limits, so the caller bounds the number of steps.
+    state ever smaller limits, so the caller bounds the number of steps. ``text`` is read in the place
+    of the error's own, where part of that is not to be believed.
     """
-    if not _is_refusal(error):
+    text = error.text if text is None else text
+    if not _is_refusal(error, text):
         return {}
-    refusal = refusal_of(error, chat_body)
+    refusal = refusal_of(error, chat_body, text)
     for step in STEPS:
         flags = step(profile, chat_body, refusal)
         if "token_field" in flags and "token_field" in healed:
@@ -59,13 +63,13 @@ def heal(
     return {}
 
 
-def _is_refusal(error: UpstreamError) -> bool:
+def _is_refusal(error: UpstreamError, text: str) -> bool:
     if error.message.startswith(OVERFLOW_STARTS):
         return False
     if error.upstream_status is None:
         return error.status == 400
     words = NO_IMAGES.get(error.upstream_status)
-    return error.upstream_status in (400, 422) or (words is not None and words in error.text)
+    return error.upstream_status in (400, 422) or (words is not None and words in text)
 
 
 def _output_limit(profile: Profile, body: Body, refusal: Refusal) -> Flags:
@@ -211,60 +215,6 @@ STEPS: tuple[Step, ...] = (
     _grammar,
 )
 """In the order in which a refusal that names several items is understood."""
-
-
-class LearnedFlags:
-    """What healing found out, for each base URL and model, until the process ends.
-
-    Bounded: clients choose model names, so the pair least recently used is forgotten first, and
-    overlong names are not remembered at all.
-    """
-
-    def __init__(self, capacity: int = 512) -> None:
-        self._capacity = capacity
-        self._entries: OrderedDict[tuple[str, str], _Learned] = OrderedDict()
-
-    def flags_for(self, base_url: str, model: str) -> Mapping[str, object]:
-        """The flags to override before the first attempt; empty when nothing was learned."""
-        entry = self._entries.get((base_url, model))
-        if entry is None:
-            return NOTHING
-        self._entries.move_to_end((base_url, model))
-        return entry.flags
-
-    def learn(self, base_url: str, model: str, flags: Mapping[str, object]) -> None:
-        """Remember ``flags``, on top of what was learned before, after the repetition worked."""
-        if not flags or len(base_url) + len(model) > LONGEST_PAIR:
-            return
-        entry = self._entries.setdefault((base_url, model), _Learned())
-        entry.flags = {**entry.flags, **flags}
-        entry.healings += 1
-        self._entries.move_to_end((base_url, model))
-        while len(self._entries) > self._capacity:
-            self._entries.popitem(last=False)
-
-    def rows(self) -> list[dict[str, object]]:
-        """For statistics: ``[{"base_url", "model", "flags", "healings"}]``, oldest use first."""
-        return [
-            {
-                "base_url": base_url,
-                "model": model,
-                "flags": dict(entry.flags),
-                "healings": entry.healings,
-            }
-            for (base_url, model), entry in self._entries.items()
-        ]
-
-
-@dataclass(slots=True)
-class _Learned:
-    flags: Mapping[str, object] = field(default_factory=dict)
-    healings: int = 0
-
-
-NOTHING: Mapping[str, object] = MappingProxyType({})
-LONGEST_PAIR = 1024
-"""Characters of a base URL and a model name that are remembered together."""
 
 
 def as_yaml(flags: Mapping[str, object]) -> str:

@@ -1,7 +1,8 @@
 """The two lines that a request leaves in the log, and the form of every line.
 
 Rule: a log line holds names, numbers and ids. No key at any level and no prompt at INFO; bodies
-only where the operator switched them on, cut, with image data and keys replaced.
+only where the operator switched them on, cut, with image data and keys replaced. No message of an
+exception at all (``proxy.lost_errors``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from config.settings import Settings
 from proxy.access_record import AccessRecord, total_input
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures import mask_secrets
+from proxy.lost_errors import WordlessFormatter
 
 ACCESS = logging.getLogger("proxy.access")
 BODIES = logging.getLogger("proxy.bodies")
@@ -177,8 +179,8 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-class TextFormatter(logging.Formatter):
-    """Plain lines; whatever looks like a key is masked, in tracebacks too.
+class TextFormatter(WordlessFormatter):
+    """Plain lines; whatever looks like a key is masked.
 
     A record's ``more`` are further lines under the same head.
     """
@@ -207,7 +209,7 @@ class TextFormatter(logging.Formatter):
         return mask_secrets(lines, self._secrets)
 
 
-class JsonFormatter(OrjsonFormatter):
+class JsonFormatter(WordlessFormatter, OrjsonFormatter):
     """One object a line, masked; the access line's facts and token counts are members of it."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:

@@ -18,11 +18,14 @@ from config.registry import Price
 from proxy import metric_files
 from proxy.access_record import AccessRecord
 from proxy.errors import TYPE_FOR_STATUS, ClientGone
-from proxy.label_names import OTHER, LabelNames
+from proxy.label_names import OTHER, LabelNames, LabelPairs
 
 MOST_MODELS = 100
 MOST_PROVIDERS = 50
 """Names besides the configured ones that a worker gives series of their own."""
+MOST_PAIRS = 300
+"""Models at providers, one of them or both not configured, likewise: each pair is up to 100 lines
+of /metrics."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Buckets for whole requests."""
 FIRST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -67,6 +70,7 @@ class Metrics:
         self.providers = tuple(dict.fromkeys(providers))
         self._models = LabelNames(models, MOST_MODELS)
         self._providers = LabelNames(self.providers, MOST_PROVIDERS)
+        self._pairs = LabelPairs(self._models, self._providers, MOST_PAIRS)
         self._series: dict[tuple[str, str, str, int], _Series] = {}
         self._usage: dict[tuple[str, str, bool], _UsageSeries] = {}
         whom = ("model", "provider")
@@ -172,7 +176,7 @@ class Metrics:
 
     def _whom(self, record: AccessRecord) -> tuple[str, str]:
         """The labels ``model`` and ``provider`` of a call."""
-        return self._models.label(record.upstream_model), self._providers.label(record.provider)
+        return self._pairs.labels(record.upstream_model, record.provider)
 
     def _note_usage(self, record: AccessRecord, model: str, provider: str) -> None:
         usage = record.usage
@@ -201,20 +205,21 @@ class Metrics:
         )
 
     def _note_happening(self, what: str, provider: str, model: str, detail: str) -> None:
-        provider = self._providers.label(provider)
         if what == "healing":
-            self._healings.labels(self._models.label(model), provider, detail).inc()
+            self._healings.labels(*self._pairs.labels(model, provider), detail).inc()
         else:
             counter = self._upstream_errors if what == "error" else self._retries
-            counter.labels(provider, detail).inc()
+            counter.labels(self._providers.label(provider), detail).inc()
 
     def _remember_names(self) -> None:
         """Give the names that predecessors counted under the places that they had."""
         for metric in metric_files.of_all_processes(self.registry):
             for sample in metric.samples:
-                for names, label in ((self._models, "model"), (self._providers, "provider")):
-                    if label in sample.labels:
-                        names.label(sample.labels[label])
+                found = sample.labels
+                if "model" in found and "provider" in found:
+                    self._pairs.labels(found["model"], found["provider"])
+                elif "provider" in found:
+                    self._providers.label(found["provider"])
 
 
 def cost_of(usage: Mapping[str, Any], price: Price) -> float:

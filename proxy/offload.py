@@ -24,6 +24,9 @@ T = TypeVar("T")
 SLOTS = 2
 """Computations at a time; Claude Code asks for ten counts at once."""
 
+LONG_SLOTS = 1
+"""Computations at a time that take seconds: none of the others waits behind them."""
+
 NICER = 5
 """Steps of niceness below the loop. More would let a busy machine stop a thread for long while it
 holds the GIL."""
@@ -32,19 +35,21 @@ _LEAST = 19
 
 
 class _Pools:
-    """The threads of each process; those of the hub's own pool resolve host names, unhindered."""
+    """Threads of each process; those of the hub's own pool resolve host names, unhindered."""
 
-    def __init__(self) -> None:
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         self._process = 0
         self._pool: ThreadPool | None = None
 
     def pool(self) -> ThreadPool:
         if self._pool is None or self._process != os.getpid():
-            self._process, self._pool = os.getpid(), ThreadPool(SLOTS, hub=get_hub())
+            self._process, self._pool = os.getpid(), ThreadPool(self._slots, hub=get_hub())
         return self._pool
 
 
-_POOLS = _Pools()
+_SHORT = _Pools(SLOTS)
+_LONG = _Pools(LONG_SLOTS)
 
 
 def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -52,9 +57,18 @@ def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 
     Without gevent's patches there is no loop to protect: it runs where it is called.
     """
+    return _run(_SHORT, function, args, kwargs)
+
+
+def run_long_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same for what takes seconds, such as reading a PDF."""
+    return _run(_LONG, function, args, kwargs)
+
+
+def _run(pools: _Pools, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
-    result: T = _POOLS.pool().apply(_nicely, (function, args, kwargs))
+    result: T = pools.pool().apply(_nicely, (function, args, kwargs))
     return result
 
 

@@ -76,12 +76,12 @@ class Refusal:
         return re.search(pattern, self.text) is not None
 
 
-def refusal_of(error: UpstreamError, chat_body: Mapping[str, Any]) -> Refusal:
-    """Read ``error``, which answers ``chat_body``.
+def refusal_of(error: UpstreamError, chat_body: Mapping[str, Any], text: str) -> Refusal:
+    """Read ``text``, what is to be believed of the text of ``error``, which answers ``chat_body``.
 
     A param that names nothing in the body is ignored: gateways put request ids there.
     """
-    text = error.text[:LONGEST_TEXT].lower()
+    text = text[:LONGEST_TEXT].lower()
     quote = QUOTED_REQUEST.search(text)
     param = (error.param or "").lower().removeprefix("body.")
     named = re.split(r"[.\[]", param, maxsplit=1)[0]

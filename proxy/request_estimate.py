@@ -78,4 +78,5 @@ def _chat(body: bytes) -> Mapping[str, Any] | None:
 
 
 def _converted(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    return message_request_to_chat(request, Profile(), model="", max_tokens=None).body
+    # PDFs are counted by their pages: to read them takes seconds, and this may run on the loop.
+    return message_request_to_chat(request, Profile(pdf="file"), model="", max_tokens=None).body

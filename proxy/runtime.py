@@ -17,7 +17,7 @@ from proxy.access_record import AccessRecord
 from proxy.admission import Admission, admitted, open_files
 from proxy.drain import PROCESS, Drain
 from proxy.error_reports import start_reports
-from proxy.healing import LearnedFlags
+from proxy.learned_flags import LearnedFlags
 from proxy.limits.build import build_limiter
 from proxy.limits.limiter import Limiter
 from proxy.logs import log_access
@@ -82,8 +82,16 @@ class Runtime:
         record.streaming = True
         self.metrics.stream_opened()
 
+    def end(self, record: AccessRecord) -> None:
+        """The request is over, however it ended: one that nobody accounted for was broken off."""
+        if not record.accounted:
+            record.status = record.status or 500
+            record.error = record.error or "broken off"
+            self.account(record)
+        self.leave(record)
+
     def leave(self, record: AccessRecord) -> None:
-        """The request is over, however it ended; harmless when it was left before."""
+        """The request is not under way any more; harmless when it was left before."""
         if not record.under_way:
             return
         record.under_way = False
@@ -146,7 +154,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         registry=registry,
         router=router,
         clients=Clients(settings, registry.providers),
-        learned=LearnedFlags(),
+        learned=LearnedFlags(monotonic),
         watch=watch,
         drain=PROCESS,
         models=ModelList(),

@@ -16,6 +16,7 @@ import gevent
 from gevent.monkey import get_original
 
 from proxy.exchange import HANGUP, Exchange, drained
+from proxy.lost_errors import Logged
 
 SWEEP_SECONDS = 0.25
 
@@ -87,13 +88,23 @@ class Watch:
         self._poll.unregister(fileno)
 
     def _sweep(self) -> None:
-        while self._exchanges:
-            gevent.sleep(SWEEP_SECONDS)
+        logged = Logged()
+        try:
+            while self._exchanges:
+                gevent.sleep(SWEEP_SECONDS)
+                self._look(logged)
+        finally:
+            self._running = False
+
+    def _look(self, logged: Logged) -> None:
+        """Check every exchange; one that fails keeps none from being looked at."""
+        gone: set[Exchange] = set()
+        with logged:
             gone = self._gone_clients()
-            now = monotonic()
-            for exchange in list(self._exchanges):
+        now = monotonic()
+        for exchange in list(self._exchanges):
+            with logged:
                 exchange.check(now, exchange in gone)
-        self._running = False
 
     def _gone_clients(self) -> set[Exchange]:
         """Exchanges whose client closed its side.

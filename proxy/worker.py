@@ -11,41 +11,30 @@ import gc
 import os
 import signal
 import socket
-import ssl
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from time import monotonic
+from traceback import walk_stack
 from types import FrameType
 from typing import Any, NamedTuple
 
 import gevent
-import orjson
 from gevent.event import Event
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn import util
-from gunicorn.http import errors as http_errors
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 from gunicorn.workers.ggevent import GeventWorker
 
 from proxy.admission import connections_that_fit, open_files, spare
 from proxy.answer_writer import AnswerWriter, settle
+from proxy.client_sockets import linger, make_fair, unread
 from proxy.connection_slots import ConnectionSlots
 from proxy.drain import PROCESS, Schedule, keep_out_new
-from proxy.errors import ProxyError
-from proxy.request_ids import new_request_id
-
-_STATUS_FOR_PARSE_ERROR: dict[type[Exception], tuple[int, str]] = {
-    http_errors.LimitRequestLine: (414, "URI Too Long"),
-    http_errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
-    http_errors.ExpectationFailed: (417, "Expectation Failed"),
-    http_errors.UnsupportedTransferCoding: (501, "Not Implemented"),
-}
-
-_OUR_OWN = ("InvalidResponseHeader", "InvalidResponseHeaderName")
-"""gunicorn's parse errors for what this side wanted to send."""
-
+from proxy.lost_errors import log_lost_errors
+from proxy.raw_errors import is_malformed, write_error
+from proxy.turns import let_others
 
 COLLECTOR_THRESHOLDS = (20_000, 10, 10)
 HEARTBEAT_SECONDS = 1.0
@@ -58,9 +47,8 @@ HANDSHAKE_SECONDS = 0.1
 QUICK_SECONDS = 1.0
 """What a quick stop gives to the last events."""
 KILL_SECONDS = 0.5
-LINGER_SECONDS = 2.0
-"""How long the rest of a body is read that nobody wants: closed before it has come, the connection
-would be reset, and the client lose its answer."""
+SHOWN_CALLS = 12
+"""How many calls are told of a worker that hung."""
 
 
 class ProxyWorker(GeventWorker):
@@ -80,6 +68,7 @@ class ProxyWorker(GeventWorker):
 
     def load_wsgi(self) -> None:
         """Load the application."""
+        log_lost_errors()
         super().load_wsgi()
         self.wsgi: Any = _Application(self, self.wsgi)
         settle(self.cfg)
@@ -202,26 +191,56 @@ class ProxyWorker(GeventWorker):
             pool.kill(block=False)
         gevent.wait([greenlet for pool in pools for greenlet in pool], timeout=KILL_SECONDS)
 
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """SIGABRT: the master has waited in vain for a heartbeat, and replaces this worker.
+
+        Breaks off the request that kept all others waiting, if it is one, by ``SystemExit``.
+        """
+        self._tell()
+        self.log.error("no heartbeat: this worker hung in %s", _place(frame))
+        if any(each.f_code is ProxyWorker.handle.__code__ for each, _ in walk_stack(frame)):
+            super().handle_abort(sig, frame)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Answer the requests of one connection."""
+        make_fair(client)
+        super().handle(listener, client, addr)
+
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         """Answer one request."""
         greenlet = gevent.getcurrent()
         for pool in self._pools:
             pool.request_began(greenlet)
+        going_on = True
         try:
-            going_on = super().handle_request(listener_name, req, sock, addr)
+            # Not gevent's, which goes on after what ends a request without an answer.
+            going_on = super(GeventWorker, self).handle_request(listener_name, req, sock, addr)
         except StopIteration:
-            if _unread(req.body):
-                self._answered(greenlet)
-                _linger(sock)
+            self._end(greenlet, req, sock)
             raise
+        except SystemExit as broken_off:
+            # Of ``handle_abort``. Where the head of an answer had left, gunicorn closed it.
+            write_error(sock, broken_off)
+            self._end(greenlet, req, sock)
+            raise StopIteration from broken_off
+        except gevent.GreenletExit:
+            pass
         self._answered(greenlet)
         if req.body.failed:
             # gunicorn closes the connection before the next request.
-            _linger(sock)
+            linger(sock)
         if PROCESS.ended:
             # Whatever its head promised: the next request on it could only be refused.
             raise StopIteration
+        # Of a client that has sent the next ones already no read waits.
+        let_others()
         return going_on
+
+    def _end(self, greenlet: Any, req: Any, sock: Any) -> None:
+        """The connection is closed next."""
+        if unread(req.body):
+            self._answered(greenlet)
+            linger(sock)
 
     def _answered(self, greenlet: Any) -> None:
         for pool in self._pools:
@@ -232,32 +251,20 @@ class ProxyWorker(GeventWorker):
         if isinstance(exc, gevent.GreenletExit):
             # An idle connection at the end of the process: an answer would answer nothing.
             return
-        if isinstance(exc, http_errors.ParseException) and (type(exc).__name__ not in _OUR_OWN):
-            status, reason = _STATUS_FOR_PARSE_ERROR.get(type(exc), (400, "Bad Request"))
-            error = ProxyError(f"The HTTP request is malformed: {type(exc).__name__}")
+        if is_malformed(exc):
             self.log.warning("malformed HTTP request refused: %s", type(exc).__name__)
         else:
-            status, reason, error = (
-                500,
-                "Internal Server Error",
-                ProxyError("Internal server error"),
-            )
             self.log.error("error outside the application", exc_info=exc)
-        error.status = 400 if status < 500 else 500
-        request_id = new_request_id()
-        body = orjson.dumps(error.to_body(request_id))
-        head = (
-            f"HTTP/1.1 {status} {reason}\r\n"
-            "Connection: close\r\n"
-            "Content-Type: application/json\r\n"
-            f"request-id: {request_id}\r\n"
-            f"x-request-id: {request_id}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        try:
-            util.write_nonblock(client, head.encode("latin-1") + body)
-        except OSError:
+        if not write_error(client, exc):
             self.log.debug("the client of a malformed request was gone")
+
+
+def _place(frame: FrameType | None) -> str:
+    """Where the program is, the innermost call first; nothing of what it works on."""
+    steps = islice(walk_stack(frame), SHOWN_CALLS)
+    return ", called by ".join(
+        f"{each.f_globals.get('__name__')}.{each.f_code.co_name}:{line}" for each, line in steps
+    )
 
 
 class _Listener(NamedTuple):
@@ -282,22 +289,3 @@ class _Application:
     def __call__(self, environ: Any, start_response: Any) -> Any:
         writer = AnswerWriter.adopt(start_response.__self__, self._worker)
         return self._application(environ, writer.start_response)
-
-
-def _unread(body: Any) -> bool:
-    """Whether some of a request's body may still be on its way."""
-    reader = body.reader
-    return bool(
-        body.failed or getattr(reader, "length", 0) or getattr(reader, "parser", None) is not None
-    )
-
-
-def _linger(sock: socket.socket) -> None:
-    """End the answer and take what the client still sends, for a while."""
-    if isinstance(sock, ssl.SSLSocket):
-        # Only half of a TLS connection cannot be ended.
-        return
-    with contextlib.suppress(OSError), gevent.Timeout(LINGER_SECONDS, TimeoutError()):
-        sock.shutdown(socket.SHUT_WR)
-        while sock.recv(65536):
-            pass

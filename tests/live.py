@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -40,10 +41,12 @@ class LiveProxy:
     process: subprocess.Popen[bytes]
     port: int
     log_path: Path
+    tls: ssl.SSLContext | None = None
+    """Where it speaks TLS, and what its certificate is checked by."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def log(self) -> str:
         """Everything that the program has written so far, master and workers."""
@@ -59,11 +62,18 @@ class LiveProxy:
         """Status and JSON body of a plain GET; an error status is an answer too."""
         request = urllib.request.Request(self.url + path, headers=dict(headers or {}))
         try:
-            with _DIRECT.open(request, timeout=5) as response:
+            with self._open(request) as response:
                 return response.status, json.loads(response.read())
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read())
+
+    def _open(self, request: urllib.request.Request) -> Any:
+        if self.tls is None:
+            return _DIRECT.open(request, timeout=5)
+        over_tls = urllib.request.HTTPSHandler(context=self.tls)
+        direct = urllib.request.ProxyHandler({})
+        return urllib.request.build_opener(direct, over_tls).open(request, timeout=20)
 
 
 def free_port() -> int:
@@ -76,12 +86,16 @@ def free_port() -> int:
 
 @contextmanager
 def live_proxy(
-    environ: Mapping[str, str], *, options: Sequence[str] = (), workers: int = 1
+    environ: Mapping[str, str],
+    *,
+    options: Sequence[str] = (),
+    workers: int = 1,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[LiveProxy]:
     """Run gunicorn with the shipped configuration until the block is left.
 
     ``environ`` is added to a bare environment; ``options`` are gunicorn's own, such as
-    ``--preload``. Raises ``NotStarted`` when ``/health`` does not answer in time.
+    ``--preload``; ``tls`` is what checks the certificate that these name. Raises ``NotStarted`` when ``/health`` does not answer in time.
     """
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
@@ -96,7 +110,7 @@ def live_proxy(
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        proxy = LiveProxy(process, port, log_path)
+        proxy = LiveProxy(process, port, log_path, tls)
         try:
             _wait_until_healthy(proxy)
             yield proxy

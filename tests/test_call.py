@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import monotonic
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ from config.settings import Settings
 from proxy.access_record import AccessRecord
 from proxy.call import Call
 from proxy.exchange import Exchange
-from proxy.healing import LearnedFlags
+from proxy.learned_flags import LearnedFlags
 from proxy.profiles.base import Profile
 from proxy.routing import Route, Router
 
@@ -32,7 +33,7 @@ def call(route: Route, learned: LearnedFlags | None = None) -> Call:
         key="k",
         settings=SETTINGS,
         client=cast(Any, None),
-        learned=learned or LearnedFlags(),
+        learned=learned or LearnedFlags(monotonic),
         exchange=Exchange(),
         record=AccessRecord("req_1", "req_1", "POST", "/v1/messages"),
         answer_headers={},
@@ -57,7 +58,7 @@ def test_10_11_a_profile_may_have_its_own_first_byte_timeout(
 
 def test_1_5_what_was_learned_lies_on_top_of_the_profile() -> None:
     where = route(max_output=8192, no_stop=True)
-    learned = LearnedFlags()
+    learned = LearnedFlags(monotonic)
     learned.learn(where.chat_url, "another-model", {"max_output": 1})
     assert call(where, learned).profile() == where.profile
     learned.learn(where.chat_url, where.model, {"max_output": 4096})

@@ -241,6 +241,29 @@ def test_nothing_is_thrown_into_a_request_that_is_not_inside_run(watch: Watch) -
     watch.leave(exchange)
 
 
+class _Broken(Exchange):
+    """Whose check has a bug."""
+
+    def check(self, now: float, gone: bool) -> None:
+        raise ValueError
+
+
+def test_what_fails_in_a_sweep_ends_no_watching(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = _Broken(), Exchange()
+    watch.enter(first)
+    watch.enter(second)
+    for _ in range(2):
+        second.limit(0.1, "too slow")
+        with pytest.raises(UpstreamTimeout, match="too slow"):
+            second.run(Event().wait, 30)
+    watch.leave(first)
+    watch.leave(second)
+    assert {record.name for record in caplog.records} == {"proxy.lost_errors"}
+    assert len(caplog.records) >= 2
+
+
 def test_the_watch_rests_when_nothing_is_in_progress(watch: Watch) -> None:
     first, second = Exchange(), Exchange()
     watch.enter(first)

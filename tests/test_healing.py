@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import UpstreamError
-from proxy.healing import LONGEST_PAIR, LearnedFlags, as_yaml, heal
+from proxy.healing import as_yaml, heal
 from proxy.profiles import Profile, overridden, profile_for
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
@@ -559,51 +559,6 @@ def test_a_swapped_token_field_is_not_swapped_back() -> None:
     error = refused("Unsupported parameter: 'max_tokens'")
     assert heal(Profile(), {"max_tokens": 9}, error) == {"token_field": "max_completion_tokens"}
     assert heal(Profile(), {"max_tokens": 9}, error, healed={"token_field"}) == {}
-
-
-def test_learned_flags_belong_to_one_base_url_and_model() -> None:
-    learned = LearnedFlags()
-    learned.learn("https://a/v1", "m", {"max_output": 8192})
-    learned.learn("https://a/v1", "m", {"no_stream_usage": True})
-    assert learned.flags_for("https://a/v1", "m") == {"max_output": 8192, "no_stream_usage": True}
-    assert learned.flags_for("https://a/v1", "n") == {}
-    assert learned.flags_for("https://b/v1", "m") == {}
-    assert learned.rows() == [
-        {
-            "base_url": "https://a/v1",
-            "model": "m",
-            "flags": {"max_output": 8192, "no_stream_usage": True},
-            "healings": 2,
-        }
-    ]
-
-
-def test_the_latest_lesson_wins() -> None:
-    learned = LearnedFlags()
-    learned.learn("u", "m", {"structured": "json_object"})
-    learned.learn("u", "m", {"structured": "none"})
-    assert learned.flags_for("u", "m") == {"structured": "none"}
-
-
-def test_nothing_learned_leaves_no_row() -> None:
-    learned = LearnedFlags()
-    learned.learn("u", "m", {})
-    assert learned.rows() == []
-
-
-def test_the_pair_least_recently_used_is_forgotten() -> None:
-    learned = LearnedFlags(capacity=2)
-    learned.learn("u", "a", {"vision": False})
-    learned.learn("u", "b", {"vision": False})
-    learned.flags_for("u", "a")
-    learned.learn("u", "c", {"vision": False})
-    assert [row["model"] for row in learned.rows()] == ["a", "c"]
-
-
-def test_an_overlong_name_is_not_remembered() -> None:
-    learned = LearnedFlags()
-    learned.learn("u", "m" * LONGEST_PAIR, {"vision": False})
-    assert learned.rows() == []
 
 
 @pytest.mark.parametrize(

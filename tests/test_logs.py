@@ -142,13 +142,15 @@ def test_no_key_at_any_level(log_format: str) -> None:
         auth_keys=(SECRET,),
     )
 
+    words = f"sk-proj-1234567890abcdef and {SECRET} and the prompt"
+
     def leak() -> None:
         log = logging.getLogger("proxy.test")
         log.debug("with %s", SECRET)
         log.info("Authorization: Bearer abcdefgh12345678")
         log.warning("key upstream-secret-key")
         try:
-            raise RuntimeError(f"sk-proj-1234567890abcdef and {SECRET}")
+            raise RuntimeError(words)
         except RuntimeError:
             log.exception("failed")
 
@@ -156,6 +158,8 @@ def test_no_key_at_any_level(log_format: str) -> None:
     for secret in (SECRET, "abcdefgh12345678", "upstream-secret-key", "1234567890abcdef"):
         assert secret not in text
     assert "Traceback" in text
+    assert "builtins.RuntimeError" in text
+    assert "the prompt" not in text
 
 
 @pytest.mark.parametrize(

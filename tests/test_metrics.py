@@ -10,8 +10,9 @@ import pytest
 
 from config.registry import Price
 from proxy.access_record import AccessRecord
-from proxy.label_names import NONE, OTHER, LabelNames
-from proxy.metrics import MOST_MODELS, Metrics, cost_of
+from proxy.label_names import LONGEST, NONE, OTHER, LabelNames, LabelPairs
+from proxy.metrics import MOST_MODELS, MOST_PAIRS, Metrics, cost_of
+from proxy.stats import exposition
 
 USAGE = {
     "input_tokens": 1_000_000,
@@ -175,3 +176,38 @@ def test_label_names() -> None:
         OTHER,
     ]
     assert LabelNames([], most=1).label("x\ud800") == "x?"
+    assert LabelNames([], most=1).label("x" * (LONGEST + 1)) == OTHER
+    assert LabelNames(["x" * (LONGEST + 1)], most=1).label("x" * (LONGEST + 1)) != OTHER
+
+
+def test_pairs_of_names() -> None:
+    pairs = LabelPairs(LabelNames(["m"], most=9), LabelNames(["p"], most=9), most=2)
+    asked = [("m", "p"), ("a", "p"), ("a", "q"), ("b", "q"), ("b", "p"), ("m", "q"), ("a", "q")]
+    assert [pairs.labels(*pair) for pair in asked] == [
+        ("m", "p"),
+        ("a", "p"),
+        ("a", "q"),
+        (OTHER, OTHER),
+        (OTHER, "p"),
+        ("m", OTHER),
+        ("a", "q"),
+    ]
+
+
+def test_models_at_hosts_that_clients_make_up_are_bounded_together() -> None:
+    """A route by path names both: each of them alone has room for thousands of pairs."""
+    metrics = Metrics(models=["own"], providers=["mine"])
+    for host in range(40):
+        for model in range(40):
+            record = replace(RECORD, upstream_model=f"m{model}", provider=f"h{host}")
+            metrics.note(record, 1.0)
+    metrics.note(replace(RECORD, upstream_model="own", provider="mine"), 1.0)
+    found = {
+        (sample.labels["model"], sample.labels["provider"])
+        for metric in metrics.registry.collect()
+        for sample in metric.samples
+        if "model" in sample.labels
+    }
+    assert len(found) == MOST_PAIRS + 2
+    assert {("own", "mine"), (OTHER, OTHER), ("m0", "h0")} <= found
+    assert exposition(metrics).count(b"\n") < 100 * MOST_PAIRS

@@ -14,7 +14,7 @@ DETAIL = '{"detail":[{"type":"less_than_equal","loc":["body","max_tokens"],"msg"
 
 def said(text: str, *, param: str | None = None, body: dict[str, Any] | None = None) -> Refusal:
     error = UpstreamError(text, status=400, upstream_status=400, param=param)
-    return refusal_of(error, body or {})
+    return refusal_of(error, body or {}, error.text)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""What happens around every view: ids, authentication, CORS, the access line.
+"""What happens around every view: ids, authentication, web pages, CORS, the access line.
 
 Rule: authentication comes before anything of the body is read, and an endpoint needs the key unless
-it is named as open here (docs/features.md "Endpoints").
+it is named as open here (docs/features.md "Endpoints"). Web pages come before keys: what others have
+a browser send is refused whoever it is.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from proxy.api.endings import Endings, at_the_end
 from proxy.api.limits import limit_request, take_slot, tell_limits
 from proxy.auth import check_client
 from proxy.request_ids import correlation_id, new_request_id
+from proxy.web_pages import check_page
 
 OPEN_ENDPOINTS = frozenset(
     {
@@ -26,7 +28,17 @@ OPEN_ENDPOINTS = frozenset(
         "service.event_logging",
     }
 )
-"""Answered without a key."""
+"""Answered without a key, and to web pages."""
+SPENDING_GETS = frozenset({"connection.test_connection"})
+"""What a page could have a browser spend money by with a mere picture."""
+PAGE_HEADERS = (
+    ("origin", "HTTP_ORIGIN"),
+    ("sec-fetch-site", "HTTP_SEC_FETCH_SITE"),
+    ("host", "HTTP_HOST"),
+    ("user-agent", "HTTP_USER_AGENT"),
+    ("accept-language", "HTTP_ACCEPT_LANGUAGE"),
+)
+"""What tells of a web page, as headers and in a WSGI environ."""
 QUIET_ENDPOINTS = frozenset(
     {"health.health", "health.readyz", "metrics.metrics", "service.favicon"}
 )
@@ -58,14 +70,19 @@ def begin() -> Response | None:
         access.route = rule.rule
     shared = begin_present(access, sent)
     shared.begin(access)
-    at_the_end(shared.leave, access)
+    at_the_end(shared.end, access)
     if shared.tracing is not None and not access.quiet:
         parent = {name: sent.headers.get(name) for name in ("traceparent", "tracestate")}
         access.trace = shared.tracing.begin(access, rule.rule if rule else None, parent)
     if sent.method == "OPTIONS":
         return _preflight()
-    if endpoint is not None and endpoint not in OPEN_ENDPOINTS:
-        check_client(credential_headers(), shared.auth_keys)
+    if endpoint not in OPEN_ENDPOINTS:
+        # Also where no view is known: a dynamic route has none.
+        page = {name: environ[key] for name, key in PAGE_HEADERS if key in environ}
+        spends = endpoint in SPENDING_GETS
+        check_page(page, shared.settings.allowed_origins, spends=spends)
+        if endpoint is not None:
+            check_client(credential_headers(), shared.auth_keys)
     take_slot(sent.blueprint)
     limit_request(endpoint)
     return None

@@ -11,9 +11,10 @@ from proxy.api.answers import begin_call, json_response, watched
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
 from proxy.api.native_answers import may_be_native, native_count, native_route
-from proxy.call import learned_profile, note_route, read_pdf
+from proxy.call import learned_profile, note_route
 from proxy.convert.request import message_request_to_chat
 from proxy.errors import AuthenticationFailed
+from proxy.pdf_reading import RequestPdfs
 from proxy.routing import Route
 from proxy.schemas import check_chat_support, load_count_request, parse_json_object
 from proxy.tokens import count_chat_tokens
@@ -67,7 +68,11 @@ def answer_count(
     profile = learned_profile(route, runtime().learned)
     take_turn_for(size)
     chat = message_request_to_chat(
-        message_request, profile, model=route.model, max_tokens=None, read_pdf=read_pdf
+        message_request,
+        profile,
+        model=route.model,
+        max_tokens=None,
+        read_pdf=RequestPdfs().read,
     )
     tokens, method = _upstream_count(message_request, route), "upstream"
     if tokens is None:

@@ -24,6 +24,7 @@ from proxy.cli.demo import demo
 from proxy.cli.doctor import NoAnswer, doctor
 from proxy.cli.environment import current_settings, explained_settings
 from proxy.cli.healthcheck import Unhealthy, healthcheck
+from proxy.cli.interrupt import INTERRUPTED
 from proxy.cli.process import CannotStart
 from proxy.cli.serve import serve
 
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CannotStart, ClientSettingsError, NoAnswer, Unhealthy) as error:
         return _complain(str(error), REFUSED)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough (`--print-config | head`); the rest is flushed to nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -48,7 +48,8 @@ def _replace_retiring(arbiter: Arbiter) -> None:
     kill_worker, manage_workers = arbiter.kill_worker, arbiter.manage_workers
 
     def kill(pid: int, sig: int) -> None:
-        if sig == signal.SIGTERM:
+        # After an abort it may go on: it ends what runs, which may take long.
+        if sig in (signal.SIGTERM, signal.SIGABRT):
             retiring.add(pid)
         kill_worker(pid, sig)
 

@@ -18,6 +18,7 @@ from gunicorn.arbiter import Arbiter
 from config.server import bind_address
 from config.settings import Settings
 from proxy.logs import logging_config
+from proxy.lost_errors import log_lost_errors
 
 # macOS refuses its own "unlimited" and takes this.
 _FALLBACK_FILES = 10240
@@ -87,6 +88,7 @@ def settle_in_foreign_server(settings: Settings, *, patched_by_server: bool) -> 
     raise_file_limit()
     if not logging.getLogger().handlers:
         logging.config.dictConfig(logging_config(settings))
+    log_lost_errors()
     if not patched_by_server:
         log.warning(
             "this server's worker is not gevent's: streams will block each other; %s", START

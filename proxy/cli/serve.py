@@ -25,11 +25,13 @@ from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.cli.announce import ready_line, start_warnings
 from proxy.cli.environment import current_settings, put_in_force
+from proxy.cli.interrupt import end_when_interrupted
 from proxy.cli.master import amend
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import CannotStart, ensure_free, raise_file_limit
 from proxy.limits.build import try_store
 from proxy.logs import logging_config, spare_unused_facts
+from proxy.lost_errors import Logged, log_lost_errors
 from proxy.tokens.tables import load_tables
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class ServerLog(Logger):
 
 def serve(read_settings: ReadSettings) -> None:
     """Run until a signal ends it; raises ``ConfigError``, ``CannotStart`` or SystemExit."""
+    end_when_interrupted()
     settings = read_settings()
     ensure_free(settings.host, settings.port)
     prepare_metrics_directory()
@@ -92,6 +95,7 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
     announce = partial(_announce, settings, open_files)
 
     def on_starting(arbiter: Arbiter) -> None:
+        log_lost_errors()
         _exit_unless_free(arbiter)
         _share_tables()
         amend(arbiter)
@@ -106,7 +110,9 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
     def worker_exit(_: Arbiter, worker: Any) -> None:
         # gunicorn calls it in the worker; one that failed to start has no application.
         if worker.wsgi is not None:
-            worker.wsgi.extensions[EXTENSION].close()
+            # gunicorn would log the whole text of what this fails with.
+            with Logged():
+                worker.wsgi.extensions[EXTENSION].close()
 
     return (
         gunicorn_options(settings)

@@ -10,6 +10,7 @@ from binascii import Error, a2b_base64
 from collections.abc import Callable, Iterable, Mapping
 
 from proxy.convert.parts import Block, Part, RefusedBlock, TurnContext, text_part
+from proxy.convert.pdf_text import PdfText
 
 PDF = "application/pdf"
 DEFAULT_FILENAME = "document.pdf"
@@ -83,10 +84,10 @@ def _base64_source_to_parts(block: Block, source: Block, context: TurnContext) -
         file_data = f"data:{PDF};base64,{source['data']}"
         file = {"filename": title or DEFAULT_FILENAME, "file_data": file_data}
         return [{"type": "file", "file": file}]
-    text = _pdf_text(source["data"], context)
-    if text:
-        context.drops.degrade("document", "text")
-        return [text_part(_document_text(block, text))]
+    found = _pdf_text(source["data"], context)
+    if found:
+        context.drops.degrade("document", "cut_text" if found.is_cut else "text")
+        return [text_part(_document_text(block, found.text))]
     context.drops.degrade("document", "placeholder")
     return [text_part(f"[document omitted: {title or 'untitled'}, {PDF}]")]
 
@@ -99,7 +100,7 @@ _PARTS_FOR_SOURCE: Mapping[str, Callable[[Block, Block, TurnContext], list[Part]
 }
 
 
-def _pdf_text(data: str, context: TurnContext) -> str | None:
+def _pdf_text(data: str, context: TurnContext) -> PdfText | None:
     try:
         return context.read_pdf(a2b_base64(data))
     except Error:

@@ -44,12 +44,13 @@ class Drops:
         the N names left out.
         """
         entries = [_entry(name, count) for name, count in sorted(self._noted.items())]
-        value = ", ".join(entries)
-        kept = len(entries)
-        while len(value) > HEADER_BYTES:
-            kept -= 1
-            value = ", ".join([*entries[:kept], f"+{len(entries) - kept}"])
-        return value
+        if sum(map(len, entries)) + 2 * len(entries) <= HEADER_BYTES + 2:
+            return ", ".join(entries)
+        kept = size = 0
+        while size + _size_with(entries[kept], len(entries) - kept - 1) <= HEADER_BYTES:
+            size += len(entries[kept]) + 2
+            kept += 1
+        return ", ".join([*entries[:kept], f"+{len(entries) - kept}"])
 
     def report(self) -> list[dict[str, object]]:
         """Everything noted, routine drops too: ``[{"name", "became", "count", "routine"}]``."""
@@ -61,6 +62,11 @@ class Drops:
                     {"name": name, "became": became or None, "count": count, "routine": routine}
                 )
         return rows
+
+
+def _size_with(entry: str, others: int) -> int:
+    """Characters of ``entry``, a comma and the number of the ``others`` behind it."""
+    return len(f"{entry}, +{others}")
 
 
 def _entry(noted: str, count: int) -> str:

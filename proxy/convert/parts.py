@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from proxy.convert.drops import Drops
+from proxy.convert.pdf_text import PdfText
 from proxy.convert.tool_ids import ToolIds
 from proxy.convert.tool_names import ToolNames
 from proxy.profiles.base import Profile
@@ -20,7 +21,7 @@ from proxy.profiles.base import Profile
 Block = Mapping[str, Any]
 Part = dict[str, Any]
 ChatMessage = dict[str, Any]
-PdfReader = Callable[[bytes], str | None]
+PdfReader = Callable[[bytes], PdfText | None]
 """Text of a PDF file; None where it has none that can be read."""
 
 

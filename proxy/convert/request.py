@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from proxy.convert.caching import limit_breakpoints
@@ -16,7 +17,7 @@ from proxy.convert.fields import note_other_fields, plain_fields, token_field
 from proxy.convert.locate import refusal
 from proxy.convert.ordering import request_to_messages
 from proxy.convert.parts import ChatMessage, PdfReader, RefusedBlock, TurnContext
-from proxy.convert.pdf_text import pdf_to_text
+from proxy.convert.pdf_text import PdfBudget, pdf_to_text
 from proxy.convert.prefill import settle_prefill
 from proxy.convert.reply import ReplyContext
 from proxy.convert.structured import structured_output
@@ -51,7 +52,7 @@ def message_request_to_chat(
     *,
     model: str,
     max_tokens: int | None,
-    read_pdf: PdfReader = pdf_to_text,
+    read_pdf: PdfReader | None = None,
     secrets: tuple[str, ...] = (),
 ) -> ChatRequest:
     """Convert a validated Messages request for the upstream that ``profile`` describes.
@@ -59,12 +60,13 @@ def message_request_to_chat(
     ``model`` is the upstream's name for it, ``max_tokens`` what ``resolve_max_tokens`` found (None
     sends no limit, as for counting). ``request`` is not changed; the body shares schemas and long
     texts with it and must not be changed either. ``read_pdf`` is only called for PDFs that the
-    upstream does not take; it is slow. ``secrets`` are masked in failures that the answer reports.
+    upstream does not take; it is slow. Without one, PDFs are read here. ``secrets`` are masked in failures that the answer reports.
 
     Raises InvalidRequest where the request cannot be carried, naming the place.
     """
     tools = request.get("tools") or ()
     names = ToolNames(function_names(tools))
+    read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
     context = TurnContext(profile, Drops(), names, ToolIds(profile.tool_id), read_pdf)
     drops = context.drops
     note_other_fields(request, drops)

@@ -6,6 +6,7 @@ that the upstream's chat template takes (docs/protocol.md 1.1, 2.1, 2.4, section
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from proxy.convert.caching import carry_marker, is_plain_text
@@ -14,6 +15,7 @@ from proxy.convert.user_blocks import drop_block
 
 BILLING_HEADER = "x-anthropic-billing-header:"
 """A line that Claude Code puts first; it differs on every request and defeats prefix caches."""
+_AFTER_BREAKS = re.compile(r"[^\r\n]")
 
 
 def system_message(
@@ -60,9 +62,15 @@ def system_parts(content: str | Sequence[Block] | None, context: TurnContext) ->
 
 
 def _without_billing_header(text: str) -> str:
-    while text.startswith(BILLING_HEADER):
-        text = text.partition("\n")[2].lstrip("\r\n")
-    return text
+    at = 0
+    # One copy at the end: a text of nothing but such lines were else copied for each of them.
+    while text.startswith(BILLING_HEADER, at):
+        end = text.find("\n", at)
+        if end < 0:
+            return ""
+        found = _AFTER_BREAKS.search(text, end)
+        at = found.start() if found else len(text)
+    return text[at:] if at else text
 
 
 def system_turn_part(content: str | Sequence[Block] | None, context: TurnContext) -> Part | None:

@@ -53,7 +53,7 @@ def _json(schema: str, description: str, *headers: str) -> dict[int, Answer]:
 
 
 BODY = (400, 408, 413, 415)
-KEY = (401,)
+KEY = (401, 403)
 BUSY = (500, 529)
 LIMITS = (429, 503)
 UPSTREAM = (400, 402, 403, 404, 409, 502, 504, *LIMITS)
@@ -105,7 +105,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/messages/test_conversion",
         "What a request would become, and where it would go; calls nobody",
         _json("DryRun", "The converted request."),
-        tuple(sorted({*BODY, *KEY, *BUSY, 403, 404})),
+        tuple(sorted({*BODY, *KEY, *BUSY, 404})),
         parameters=CLIENT,
         body="MessageRequest",
     ),
@@ -167,7 +167,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/stats",
         "What was done since the start",
         _json("Stats", "The counters."),
-        (*KEY, 403, *BUSY),
+        (*KEY, *BUSY),
         "service",
         notes="Where no key is in force, for callers from loopback only.",
     ),
@@ -176,7 +176,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/metrics",
         "Prometheus metrics",
         {200: Answer("The metrics.", None, (), (PLAIN,))},
-        (*KEY, 403, *BUSY),
+        (*KEY, *BUSY),
         "service",
         notes="Where no key is in force, for callers from loopback only.",
     ),

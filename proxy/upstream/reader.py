@@ -16,6 +16,8 @@ from typing import Any
 
 from urllib3.util.ssltransport import SSLTransport
 
+from proxy.turns import let_others
+
 READ_BYTES = 65536
 """Most bytes taken from the socket at once."""
 HEAD_BYTES = 262144
@@ -65,6 +67,7 @@ class SocketReader(io.BufferedIOBase):
 
         Raises ``RemoteDisconnected`` where the connection died before a byte of the answer came.
         """
+        let_others()
         try:
             data = self._recv(READ_BYTES)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:

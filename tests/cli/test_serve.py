@@ -174,13 +174,17 @@ def test_a_server_with_threads_is_refused_at_once(tmp_path: Path, options: tuple
     assert "Traceback" not in service.output
 
 
-def test_an_interrupted_start_ends_quietly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", ["gunicorn", "proxy.cli"])
+def test_an_interrupted_start_ends_quietly(tmp_path: Path, module: str) -> None:
     configuration = Path(__file__).resolve().parents[2] / "deploy" / "gunicorn.conf.py"
-    options = ("-c", str(configuration), "--bind", f"127.0.0.1:{free_port()}", "wsgi:app")
-    with started(tmp_path, *options, module="gunicorn") as service:
-        # What is read first of the configuration is there; the rest takes a second.
+    options = {
+        "gunicorn": ("-c", str(configuration), "--bind", f"127.0.0.1:{free_port()}", "wsgi:app"),
+        "proxy.cli": ("--port", str(free_port())),
+    }
+    with started(tmp_path, *options[module], module=module) as service:
+        # What is loaded first is there; the rest takes a second.
         loaded = Path(f"/proc/{service.process.pid}/maps")
-        until(lambda: "/gevent/" in loaded.read_text("utf-8"), "the configuration is not read")
+        until(lambda: "/gevent/" in loaded.read_text("utf-8"), "nothing is loaded")
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(30) in (130, 0)
     assert "Traceback" not in service.output

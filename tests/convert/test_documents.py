@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from proxy.convert.pdf_text import PdfText
 from proxy.convert.request import message_request_to_chat
 from proxy.errors import UnsupportedContent
 from proxy.profiles.base import Profile
@@ -139,12 +140,13 @@ def test_document(
     assert noted(chat) == drops
 
 
-def test_text_of_a_pdf() -> None:
+@pytest.mark.parametrize(("is_cut", "became"), [(False, "text"), (True, "cut_text")])
+def test_text_of_a_pdf(is_cut: bool, became: str) -> None:
     seen: list[bytes] = []
 
-    def read_pdf(file: bytes) -> str:
+    def read_pdf(file: bytes) -> PdfText:
         seen.append(file)
-        return "page one"
+        return PdfText("page one", is_cut)
 
     request = {"model": "m", "messages": [user(document(PDF, title="T"))]}
     chat = message_request_to_chat(
@@ -154,11 +156,11 @@ def test_text_of_a_pdf() -> None:
         "10.8 the text, where it can be read"
     )
     assert seen == [b"%PDF"]
-    assert noted(chat) == {"document=text": "noted"}
+    assert noted(chat) == {f"document={became}": "noted"}
 
 
 def test_a_file_is_not_read() -> None:
-    def read_pdf(file: bytes) -> str:
+    def read_pdf(file: bytes) -> PdfText:
         raise AssertionError("read for nothing")
 
     request = {"model": "m", "messages": [user(document(PDF))]}

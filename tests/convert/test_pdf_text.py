@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.convert import pdf_text
-from proxy.convert.pdf_text import pdf_to_text
+from proxy.convert.pdf_text import PdfBudget, pdf_to_text
 from tests.convert.pdf_file import pdf_file
 
 ONE = pdf_file(["Hello"])
@@ -43,18 +43,20 @@ BIG_PAGE = b"0 0 m 1 1 l S\n" * (pdf_text.MAX_DRAWING_BYTES // 14 + 1)
     ],
 )
 def test_text(file: bytes, expected: str | None) -> None:
-    assert pdf_to_text(file) == expected
+    cut = expected is not None and "[the text is cut here" in expected
+    assert pdf_to_text(file) == (None if expected is None else (expected, cut))
 
 
-def test_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf_text, "MAX_CHARS", 7)
-    assert pdf_to_text(pdf_file(["Hello", "Hello", "Hello"])) == (
-        "Hello\n\nHe\n[the text is cut here, on page 2 of 3]"
-    )
-    assert pdf_to_text(pdf_file(["0123456"])) == "0123456"
-    assert pdf_to_text(pdf_file(["01234567"])) == (
-        "0123456\n[the text is cut here, on page 1 of 1]"
-    )
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [
+        (["Hello"] * 3, ("Hello\n\nHe\n[the text is cut here, on page 2 of 3]", True)),
+        (["0123456"], ("0123456", False)),
+        (["01234567"], ("0123456\n[the text is cut here, on page 1 of 1]", True)),
+    ],
+)
+def test_long_text(pages: list[str], expected: tuple[str, bool]) -> None:
+    assert pdf_to_text(pdf_file(pages), PdfBudget(chars=7)) == expected
 
 
 def test_large_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,4 +76,4 @@ def test_broken_files(data: st.DataObject) -> None:
     end = data.draw(st.integers(start, min(len(ONE), start + 40)))
     file = ONE[:start] + data.draw(st.binary(max_size=12)) + ONE[end:]
     text = pdf_to_text(file)
-    assert text is None or text
+    assert text is None or text.text

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.deploy.watched_clients import Crowd, WatchedClient, message, raw_request
-from tests.live import LiveProxy, live_proxy
+from tests.live import ROOT, LiveProxy, live_proxy
+from tests.security.wire import answers, exchange, kept, request
 from tests.until import until
 from tests.upstream_stub import Recorded, Script, Sleep, UpstreamStub, json_answer, text_stream
 from tests.upstream_stub import completion as whole_answer
@@ -96,6 +100,60 @@ def test_the_shipped_configuration_works_with_the_application_loaded_before_the_
         assert proxy.process.wait(10) == 0
 
 
+HANGING = """
+import runpy
+import time
+
+OPTIONS = runpy.run_path({shipped!r})
+globals().update({{name: value for name, value in OPTIONS.items() if not name.startswith("__")}})
+
+
+def post_worker_init(worker):
+    OPTIONS["post_worker_init"](worker)
+    from proxy.api import tokens
+
+    right = tokens.json_body
+
+    def hang():
+        secret = right()
+        while b"hang" in secret:
+            pass
+        return secret
+
+    tokens.json_body = hang
+"""
+"""Counting some tokens takes for ever."""
+
+
+def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_path: Path) -> None:
+    configuration = tmp_path / "hanging.py"
+    shipped = str(ROOT / "deploy" / "gunicorn.conf.py")
+    configuration.write_text(HANGING.format(shipped=shipped), "utf-8")
+    options = ("-c", str(configuration), "--timeout", "2")
+    environ = settings(upstream) | {"CLAUDE_PROXY_GRACEFUL_TIMEOUT": "30"}
+    upstream.default = text_stream(*[step for _ in range(80) for step in ("x", Sleep(0.1))])
+    with live_proxy(environ, options=options) as proxy:
+        (old,) = proxy.worker_pids()
+        crowd = Crowd(proxy.port, [message()] * 3)
+        assert upstream.wait_for_requests(3)
+        words = [{"role": "user", "content": "hang"}]
+        body = json.dumps({"model": "m", "messages": words}).encode()
+        raw = request("POST", "/v1/messages/count_tokens", body)
+        (told,) = answers(exchange(proxy.port, kept(raw), 30))
+        # Others take over at once, not when its streams are over.
+        until(lambda: set(proxy.worker_pids()) > {old}, "it was not replaced")
+        assert proxy.get("/health")[0] == 200
+        assert crowd.wait() == {"whole": 3}
+        until(lambda: old not in proxy.worker_pids(), "it stays")
+        log = proxy.log()
+    assert (told.status, told.headers["connection"]) == (500, ["close"])
+    assert json.loads(told.body)["error"]["type"] == "api_error"
+    assert re.search(r"no heartbeat: this worker hung in \w+\.hang:\d+, called by ", log)
+    assert log.count("POST /v1/messages/count_tokens 500") == 1
+    assert "Traceback" not in log
+    assert "was sent SIG" not in log
+
+
 def test_what_gunicorn_runs_with_is_what_we_ask_for(upstream: UpstreamStub) -> None:
     environ = settings(upstream) | {
         "CLAUDE_PROXY_LOG_LEVEL": "debug",
@@ -113,6 +171,7 @@ def test_what_gunicorn_runs_with_is_what_we_ask_for(upstream: UpstreamStub) -> N
 
 IN_FORCE = {
     "control_socket_disable": "True",
+    "forwarder_headers": "[]",
     "graceful_timeout": "4",
     "keepalive": "5",
     "limit_request_line": "8190",

@@ -204,6 +204,59 @@ def test_cors_is_off_unless_configured(proxy: LiveProxy) -> None:
         assert [name for name in seen.headers if name.startswith("access-control")] == []
 
 
+BROWSER = {"User-Agent": "Mozilla/5.0 Chrome/142.0", "Accept-Language": "de"}
+FOREIGN = {
+    "another page": ("POST", "/v1/messages", {"Sec-Fetch-Site": "cross-site"}),
+    "a sandbox": ("POST", "/v1/messages", {"Origin": "null"}),
+    "a rebound name": (
+        "POST",
+        "/v1/messages",
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.test"},
+    ),
+    "a count": ("POST", "/v1/messages/count_tokens", {"Origin": "https://evil.test"}),
+    "a picture": ("GET", "/test-connection", {"Sec-Fetch-Site": "cross-site"}),
+    "a picture, head only": ("HEAD", "/test-connection", {"Sec-Fetch-Site": "cross-site"}),
+    "a picture, to plain HTTP": ("GET", "/test-connection?all=1", BROWSER),
+    "the list of models": ("GET", "/v1/models", {"Origin": "http://evil.test"}),
+    "the statistics": ("GET", "/v1/stats", {"Sec-Fetch-Site": "same-site"}),
+    "a dynamic route": ("POST", "/http/localhost:{port}/v1/messages", {"Origin": "null"}),
+}
+
+
+@pytest.mark.parametrize("page", FOREIGN)
+def test_no_web_page_spends_the_key(native: LiveProxy, upstream: UpstreamStub, page: str) -> None:
+    """What a browser sends without asking first."""
+    method, path, fields = FOREIGN[page]
+    target = path.format(port=upstream.port)
+    before = len(upstream.requests)
+    body = asked() if method == "POST" else b""
+    # A form's type: no browser asks first.
+    head_lines = [f"{method} {target} HTTP/1.1", "Host: evil.test", "Content-Type: text/plain"]
+    head_lines += [f"{name}: {value}" for name, value in fields.items()]
+    head_lines += ["Connection: close", f"Content-Length: {len(body)}", "", ""]
+    raw = exchange(native.port, "\r\n".join(head_lines).encode() + body)
+    assert raw.startswith(b"HTTP/1.1 403 "), raw
+    assert (b"permission_error" in raw) is (method != "HEAD")
+    assert len(upstream.requests) == before
+    assert b"access-control-allow-origin" not in raw.lower()
+
+
+def test_a_listed_page_is_served(native: LiveProxy, upstream: UpstreamStub) -> None:
+    upstream.answer(json_answer(completion("served")))
+    fields = {"origin": "https://good.test", "sec_fetch_site": "cross-site"}
+    seen = ask(native, asked(), **fields)
+    assert seen.status == 200
+    assert b"served" in seen.body
+    assert seen.headers["access-control-allow-origin"] == ["https://good.test"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/readyz", "/", "/status", "/openapi.json"])
+def test_what_is_open_is_open_to_pages(native: LiveProxy, path: str) -> None:
+    sent = request("GET", path, origin="https://evil.test", sec_fetch_site="cross-site")
+    (seen,) = answers(exchange(native.port, sent))
+    assert seen.status == 200
+
+
 PAGES = (
     "/console",
     "/?__debugger__=yes&cmd=resource&f=debugger.js",

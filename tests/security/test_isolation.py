@@ -61,6 +61,47 @@ def upstream() -> Iterator[UpstreamStub]:
     stub.close()
 
 
+LIE = "https://elsewhere.test/image inputs are not supported"
+PNG = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+
+
+def refuses_urls(recorded: Recorded) -> Script:
+    """Quotes the address of an image that it cannot load; sees others."""
+    text = recorded.body.decode()
+    if "elsewhere.test" in text and "image_url" in text:
+        return json_answer({"error": {"message": f"Could not load {LIE}"}}, 400)
+    return json_answer(completion("sees it" if "image_url" in text else "sees nothing"))
+
+
+def refuses_images(recorded: Recorded) -> Script:
+    if "image_url" in recorded.body.decode():
+        return json_answer({"error": {"message": "image inputs are not supported"}}, 400)
+    return json_answer(completion("sees nothing"))
+
+
+def look(proxy: LiveProxy, source: object) -> bytes:
+    blocks = [{"type": "text", "text": "look"}, {"type": "image", "source": source}]
+    asked = TEXT | {"messages": [{"role": "user", "content": blocks}]}
+    return ask(proxy, "POST", "/v1/messages", asked, x_api_key="frank").body
+
+
+def test_no_client_teaches_what_an_upstream_lacks() -> None:
+    """Its words heal its own request; the upstream's own words heal the next ones too."""
+    stub = UpstreamStub(default=refuses_urls)
+    try:
+        with live_proxy({"OPENAI_BASE_URL": stub.base_url}) as proxy:
+            assert b"sees it" in look(proxy, PNG)
+            assert b"sees nothing" in look(proxy, {"type": "url", "url": LIE})
+            assert b"sees it" in look(proxy, PNG)
+            stub.default = refuses_images
+            assert b"sees nothing" in look(proxy, PNG)
+            before = len(stub.requests)
+            assert b"sees nothing" in look(proxy, PNG)
+            assert len(stub.requests) == before + 1
+    finally:
+        stub.close()
+
+
 @pytest.fixture(scope="module", params=["chat", "native"])
 def proxy(
     request: pytest.FixtureRequest,

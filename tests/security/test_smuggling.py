@@ -334,3 +334,19 @@ def test_a_target_is_what_the_request_line_says(directly: Place, name: str) -> N
     if status == 200:
         assert json.loads(seen[0].body)["status"] == "healthy"
     assert prompts == []
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [
+        ("/x/health", "SCRIPT_NAME: /x"),
+        ("/x/health", "SCRIPT-NAME: /x"),
+        ("/x", "PATH_INFO: /health"),
+        ("/x", "PATH-INFO: /health"),
+    ],
+)
+def test_no_header_chooses_another_path(proxy: LiveProxy, target: str, line: str) -> None:
+    """A server in front whose rules are for paths would let it through as something else."""
+    raw = f"GET {target} HTTP/1.1\r\nHost: proxy\r\n{line}\r\nConnection: close\r\n\r\n"
+    (seen,) = answers(exchange(proxy.port, raw.encode()))
+    assert seen.status == 404

@@ -1,0 +1,77 @@
+"""Which requests web pages of others have sent: a browser sends some without asking first.
+
+Rule: pure functions over headers. A page may call where ALLOWED_ORIGINS lists its origin, or where
+it is this server's own for certain; whoever is no web page says nothing of this and is let through
+(docs/features.md "Web pages").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from proxy.errors import PermissionDenied
+
+WEB_SCHEMES = ("http", "https")
+"""Of web pages. Editors, desktop programs and browser extensions have schemes of their own."""
+OWN_SITES = ("same-origin", "none")
+"""``none``: the user's own doing, such as an address that was typed."""
+REFUSED = "web pages may call this proxy only where CLAUDE_PROXY_ALLOWED_ORIGINS lists their origin"
+
+
+def check_page(headers: Mapping[str, str], allowed: Collection[str], *, spends: bool) -> None:
+    """Raise ``PermissionDenied`` for a request of a web page that is not allowed.
+
+    ``headers`` under lower-case names; ``allowed`` are the origins that may call, ``*`` any.
+    ``spends``: also where nothing but its kind tells that a browser sent it, since a GET that
+    costs money is sent for any page.
+    """
+    if "*" not in allowed and not _may_call(headers, allowed, spends):
+        raise PermissionDenied(REFUSED)
+
+
+def _may_call(headers: Mapping[str, str], allowed: Collection[str], spends: bool) -> bool:
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is not None:
+        return origin in allowed or _is_no_page(origin) or _is_own(origin, site, headers)
+    if site is not None:
+        return site in OWN_SITES
+    return not (spends and _is_browser(headers))
+
+
+def _is_no_page(origin: str) -> bool:
+    """``vscode-webview://...`` and the like; ``null`` is what pages in a sandbox are called."""
+    scheme, colon, _ = origin.partition("://")
+    return bool(colon) and scheme.lower() not in WEB_SCHEMES
+
+
+def _is_own(origin: str, site: str | None, headers: Mapping[str, str]) -> bool:
+    """Whether a page of ``origin`` has it from this very server.
+
+    A name proves nothing in plain HTTP: its owner may point it here after the page was loaded.
+    Behind TLS its certificate is proof, and the browser says what it saw.
+    """
+    try:
+        parts = urlsplit(origin)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    if parts.scheme == "https":
+        return site == "same-origin"
+    return parts.netloc == headers.get("host") and _cannot_be_pointed_elsewhere(host)
+
+
+def _cannot_be_pointed_elsewhere(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_browser(headers: Mapping[str, str]) -> bool:
+    """One that says nothing of the page: to plain HTTP, or older than 2023."""
+    return "accept-language" in headers and "mozilla/" in headers.get("user-agent", "").lower()

@@ -1,0 +1,36 @@
+"""How work grows with its size, told by processor time without being told by a slow machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+TIMES = 4
+"""How much larger the larger input is."""
+BOUND = 9.0
+"""Linear work takes 4 times as long, the square of it 16 times."""
+TRIES = 4
+NOTICEABLE = 0.02
+"""Seconds. Less than that is not measured well, and its square harms nobody."""
+
+
+def seconds(ask: Callable[[], object]) -> float:
+    """Processor time of one ``ask``."""
+    began = time.process_time()
+    ask()
+    return time.process_time() - began
+
+
+def grows_too_fast(few: Callable[[], object], many: Callable[[], object]) -> bool:
+    """Whether ``many``, which is TIMES as much to do as ``few``, costs far more than that.
+
+    Asked again where it seems so, and each time the least of all is taken: what disturbs a
+    measurement makes it longer.
+    """
+    least_few, least_many = seconds(few), seconds(many)
+    for _ in range(TRIES):
+        if least_many < max(BOUND * least_few, NOTICEABLE):
+            return False
+        least_few = min(least_few, seconds(few))
+        least_many = min(least_many, seconds(many))
+    return least_many >= BOUND * least_few
