@@ -161,7 +161,8 @@ class Origins(Field[tuple[str, ...]]):
     """Origins of web pages, comma-separated, or ``*``."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
-        origins = tuple(origin.rstrip("/") for origin in _listed(value))
+        # As browsers write them.
+        origins = tuple(origin.rstrip("/").lower() for origin in _listed(value))
         for origin in origins:
             if origin == "*":
                 continue

@@ -6,6 +6,7 @@ told; what it did not live to tell is owed: estimated, and marked so.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,10 @@ from time import monotonic
 from typing import Any, Protocol
 
 from config.registry import Price
+from proxy.errors import ClientGone, ProxyError
+
+BROKEN_OFF = "broken off"
+"""The error of a request that a bug or a worker that hung has ended."""
 
 
 class Trace(Protocol):
@@ -96,6 +101,18 @@ class AccessRecord:
     def owe(self, count_input: Callable[[], int], output: int) -> None:
         """Note what the present attempt costs where its usage is not told: both are estimates."""
         self.owed = Owed(count_input, output, self.provider, self.upstream_model, self.price)
+
+    def cut_short(self) -> None:
+        """Note a stream that is closed before its end, by whom: the client left, or we failed.
+
+        The server closes a stream while the error that ended it is under way: none, or one of the
+        connection, where the client left.
+        """
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError | ProxyError) or not isinstance(error, Exception | SystemExit):
+            self.status = ClientGone.status
+        else:
+            self.error = BROKEN_OFF
 
     def attempt_follows(self) -> None:
         """Another attempt begins; what this one owes counts only where nobody tells a usage."""

@@ -73,7 +73,7 @@ class FileReply:
         """Give the upstream connection back, or drop it when it was not read to its end."""
         self._response.close()
         if not self._over and self._asked:
-            self._call.record.status = ClientGone.status
+            self._call.record.cut_short()
         self._call.owe(0, complete=self._over)
         self._done()
 
@@ -228,7 +228,7 @@ class DirectReply:
         elif scan.ended and not unread:
             return
         elif self._exchange.gone or self._failure is None:
-            record.status = ClientGone.status
+            record.cut_short()
         else:
             record.error = error_words(self._failure)
             _count_failure(self._call, self._failure)

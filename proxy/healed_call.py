@@ -38,6 +38,8 @@ def with_healing(call: Call, attempt: Callable[[ChatRequest], T]) -> T:
     """
     profile = call.profile()
     chat = call.convert(profile)
+    # Without what only quotations told: a lesson of several items builds on those before it.
+    believed = profile
     healed: dict[str, object] = {}
     lessons: dict[str, object] = {}
     for last_try in (*[False] * MAX_HEALINGS, True):
@@ -50,7 +52,9 @@ def with_healing(call: Call, attempt: Callable[[ChatRequest], T]) -> T:
                 raise
             text = run_off_loop(own_words, error.text[:LONGEST_TEXT], chat.body)
             if heal(profile, chat.body, error, healed=healed, text=text) == flags:
-                lessons |= flags
+                taught = heal(believed, chat.body, error, healed=healed, text=text)
+                believed = overridden(believed, taught)
+                lessons |= taught
             healed |= flags
             for name in flags:
                 call.record.happened("healing", name)

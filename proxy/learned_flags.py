@@ -55,7 +55,10 @@ class LearnedFlags:
             self._entries.popitem(last=False)
 
     def rows(self) -> list[dict[str, object]]:
-        """For statistics: ``[{"base_url", "model", "flags", "healings"}]``, oldest use first."""
+        """What is believed now, for statistics: ``[{"base_url", "model", "flags", "healings"}]``,
+        oldest use first.
+        """
+        now = self._clock()
         return [
             {
                 "base_url": base_url,
@@ -64,6 +67,7 @@ class LearnedFlags:
                 "healings": entry.healings,
             }
             for (base_url, model), entry in self._entries.items()
+            if now < entry.until
         ]
 
 

@@ -7,8 +7,11 @@ the log's format, its masks and its file.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import socket
+import ssl
 import sys
 import threading
 import warnings
@@ -22,6 +25,9 @@ from config.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
+_OTHER_NUMBERS = (socket.gaierror, socket.herror, ssl.SSLError)
+"""The system would take theirs for numbers of its own."""
+
 
 def trace_words(error: BaseException) -> str:
     """Where ``error``, and what led to it, was raised, and their types; without a word of theirs."""
@@ -29,7 +35,8 @@ def trace_words(error: BaseException) -> str:
     link: BaseException | None = error
     while link is not None and not any(link is each for each in chain):
         chain.insert(0, link)
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        cause, context = link.__cause__, link.__context__
+        link = context if cause is None and not link.__suppress_context__ else cause
     lines = []
     for each in chain:
         lines += ["Traceback (most recent call last):\n", *format_tb(each.__traceback__)]
@@ -41,9 +48,12 @@ def _known_words(error: BaseException) -> str:
     """What may be told of ``error``: our own words for the operator, the system's for its errors."""
     if isinstance(error, ConfigError):
         return f": {error}"
-    if isinstance(error, OSError) and isinstance(error.errno, int):
-        return f": {os.strerror(error.errno)}"
-    return ""
+    if not isinstance(error, OSError) or isinstance(error, _OTHER_NUMBERS):
+        return ""
+    number = error.errno
+    if not isinstance(number, int) or number not in errno.errorcode:
+        return ""
+    return f": {os.strerror(number)}"
 
 
 class WordlessFormatter(logging.Formatter):
@@ -118,6 +128,7 @@ def _tell_unwritten(self: logging.Handler, record: logging.LogRecord) -> None:
     """Where the log cannot be written. Python would tell the message and its arguments."""
     error = sys.exc_info()[1]
     if sys.stderr is not None and error is not None:
-        with suppress(OSError, ValueError):
+        # RuntimeError: a signal or a finalizer came inside of a write to it.
+        with suppress(OSError, ValueError, RuntimeError):
             sys.stderr.write(f"a line of {record.name} is missing in the log\n")
             sys.stderr.write(f"{trace_words(error)}\n")

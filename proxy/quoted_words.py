@@ -1,19 +1,24 @@
 """A refusal without what it repeats of the request.
 
 Rule: words of the client's teach nothing, wherever in the text they stand. A run of four words that
-the request holds in the same order is taken for a quotation, and so is a name of the client's own
-in quotation marks; single words are not: a refusal must name what it refuses.
+the request holds in the same order is taken for a quotation, so is a whole value of two or three,
+and a name of the client's own in quotation marks; other single words are not: a refusal must name
+what it refuses.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote
 
 RUN = 4
 """Shorter runs, such as "does not support", are in every long prompt."""
+SHORTEST_VALUE = 2
+"""Words of a text of the request that is looked for as a whole."""
 LONGEST_REQUEST = 1_000_000
 """Characters of a request, files apart, that are compared; the refusal of a longer one has no words."""
 
@@ -32,22 +37,41 @@ def own_words(text: str, chat_body: Mapping[str, Any]) -> str:
     names = {value.lower() for value in _names(chat_body)}
     text = _QUOTED.sub(lambda found: _CUT if found[0] in names else found[0], text)
     found = list(_WORD.finditer(text))
-    # Divided by a line end, the words of two values are not a run.
-    said = f" {_plain(values)} ".lower()
+    quoted = _quoted([word[0] for word in found], values)
     kept, at, quoted_until = [], 0, 0
-    for number in range(len(found)):
-        run = found[number : number + RUN]
-        if len(run) == RUN and f" {' '.join(word[0] for word in run)} " in said:
-            if number >= quoted_until:
-                kept.append(text[at : run[0].start()])
-            quoted_until = number + RUN
-            at = run[-1].end()
+    for number, size in quoted:
+        if number >= quoted_until:
+            kept.append(text[at : found[number].start()])
+        quoted_until = max(quoted_until, number + size)
+        at = found[quoted_until - 1].end()
     return _CUT.join([*kept, text[at:]])
 
 
-def _plain(values: list[str]) -> str:
-    both = [value for each in values for value in _as_written_and_decoded(each)]
-    return " \n ".join(" ".join(_WORD.findall(value)) for value in both)
+def _quoted(words: list[str], values: list[str]) -> list[tuple[int, int]]:
+    """Where in ``words`` a run of theirs begins that one of ``values`` holds, and its length."""
+    places = [
+        (number, size)
+        for number in range(len(words))
+        for size in range(SHORTEST_VALUE, RUN + 1)
+        if number + size <= len(words)
+    ]
+    runs = {place: tuple(words[place[0] : sum(place)]) for place in places}
+    asked, held = set(runs.values()), set()
+    for value in values:
+        for each in _as_written_and_decoded(value):
+            held |= asked.intersection(_runs(each.lower()))
+    return [place for place in places if runs[place] in held]
+
+
+def _runs(value: str) -> Iterator[tuple[str, ...]]:
+    """Each RUN words of ``value`` that follow one another; all of them where they are fewer."""
+    # Once through, whatever it holds: a search for each run takes the product of both lengths.
+    words = map(itemgetter(0), _WORD.finditer(value))
+    run = tuple(islice(words, RUN))
+    yield run
+    for word in words:
+        run = (*run[1:], word)
+        yield run
 
 
 def _as_written_and_decoded(value: str) -> tuple[str, ...]:
@@ -71,9 +95,28 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _names(body: Mapping[str, Any]) -> Iterator[str]:
     """What a client calls its things."""
-    yield body.get("model") or ""
-    yield from body.get("stop") or ()
-    for tool in body.get("tools") or ():
-        yield tool.get("function", {}).get("name") or ""
-    for message in body.get("messages") or ():
-        yield message.get("tool_call_id") or ""
+    yield from _listed(body.get("model"))
+    yield from _listed(body.get("stop"))
+    for tool in _objects(body.get("tools")):
+        yield from _called(tool)
+    for message in _objects(body.get("messages")):
+        yield from _listed(message.get("tool_call_id"))
+        for call in _objects(message.get("tool_calls")):
+            yield from _listed(call.get("id"))
+            yield from _called(call)
+
+
+def _called(tool: Mapping[str, Any]) -> Iterator[str]:
+    for function in _objects([tool.get("function")]):
+        yield from _listed(function.get("name"))
+
+
+def _listed(value: Any) -> list[str]:
+    # An operator's extra_body may hold anything.
+    values = value if isinstance(value, list | tuple) else [value]
+    return [each for each in values if isinstance(each, str)]
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    values = value if isinstance(value, list | tuple) else []
+    return [each for each in values if isinstance(each, Mapping)]

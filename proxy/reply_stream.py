@@ -14,7 +14,7 @@ from proxy.call import MAX_ANSWER_BYTES, Call
 from proxy.convert.request import ChatRequest
 from proxy.convert.stream import StreamTranslator
 from proxy.convert.usage import INPUT_COUNTS
-from proxy.errors import ClientGone, ProxyError, UpstreamError, UpstreamTimeout
+from proxy.errors import ProxyError, UpstreamError, UpstreamTimeout
 from proxy.exchange import Wake
 from proxy.failover import failure_kind
 from proxy.logs import StreamPreview, error_words, log_body
@@ -245,7 +245,7 @@ class ReplyStream:
             estimate, written = self._input_estimate, translator.written
             record.owe(lambda: estimate, written // BYTES_PER_TOKEN)
         if self._exchange.gone or translator.error is None:
-            record.status = ClientGone.status
+            record.cut_short()
         else:
             record.error = error_words(translator.error)
             if isinstance(translator.error, UpstreamError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from config.errors import ConfigError
 from config.registry import Provider, Registry, mode
 from config.settings import Settings
-from proxy.access_record import AccessRecord
+from proxy.access_record import BROKEN_OFF, AccessRecord
 from proxy.admission import Admission, admitted, open_files
 from proxy.drain import PROCESS, Drain
 from proxy.error_reports import start_reports
@@ -86,7 +86,7 @@ class Runtime:
         """The request is over, however it ended: one that nobody accounted for was broken off."""
         if not record.accounted:
             record.status = record.status or 500
-            record.error = record.error or "broken off"
+            record.error = record.error or BROKEN_OFF
             self.account(record)
         self.leave(record)
 

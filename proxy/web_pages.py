@@ -7,6 +7,7 @@ it is this server's own for certain; whoever is no web page says nothing of this
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ WEB_SCHEMES = ("http", "https")
 """Of web pages. Editors, desktop programs and browser extensions have schemes of their own."""
 OWN_SITES = ("same-origin", "none")
 """``none``: the user's own doing, such as an address that was typed."""
+_ONE_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://[^\s,]*", re.IGNORECASE)
+"""A header that came twice has a comma."""
 REFUSED = "web pages may call this proxy only where CLAUDE_PROXY_ALLOWED_ORIGINS lists their origin"
 
 
@@ -42,8 +45,8 @@ def _may_call(headers: Mapping[str, str], allowed: Collection[str], spends: bool
 
 def _is_no_page(origin: str) -> bool:
     """``vscode-webview://...`` and the like; ``null`` is what pages in a sandbox are called."""
-    scheme, colon, _ = origin.partition("://")
-    return bool(colon) and scheme.lower() not in WEB_SCHEMES
+    program = _ONE_ORIGIN.fullmatch(origin)
+    return program is not None and program[1].lower() not in WEB_SCHEMES
 
 
 def _is_own(origin: str, site: str | None, headers: Mapping[str, str]) -> bool:

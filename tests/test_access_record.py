@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from gevent import GreenletExit
 
 from config.registry import Price
 from proxy.access_record import AccessRecord, total_input
+from proxy.errors import UpstreamError
 
 PRICE = Price(input=1.0)
 
@@ -103,3 +106,27 @@ def test_the_calls_of_one_request_are_kept_apart() -> None:
     ]
     assert [call.estimated for call in access.earlier] == [False, True]
     assert access.usage is None
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        pytest.param(None, (499, None), id="closed"),
+        pytest.param(BrokenPipeError(), (499, None), id="no more could be written"),
+        pytest.param(GreenletExit(), (499, None), id="never read, at the end of the process"),
+        pytest.param(UpstreamError("x"), (499, None), id="told by its own words, if any"),
+        pytest.param(SystemExit(1), (200, "broken off"), id="a worker that hung"),
+        pytest.param(KeyError("x"), (200, "broken off"), id="a bug"),
+    ],
+)
+def test_who_cut_a_stream_short(error: BaseException | None, told: tuple[int, str | None]) -> None:
+    made = record()
+    made.status = 200
+    # As gunicorn closes what it writes.
+    with suppress(BaseException):
+        try:
+            if error is not None:
+                raise error
+        finally:
+            made.cut_short()
+    assert (made.status, made.error) == told

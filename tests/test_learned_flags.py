@@ -68,8 +68,8 @@ def test_a_lesson_is_believed_for_an_hour() -> None:
     clock.now += LESSON_SECONDS / 2 - 1
     assert learned.flags_for("u", "m") == {"vision": False, "max_output": 9}
     clock.now += 1
-    assert learned.flags_for("u", "m") == {}
     assert learned.rows() == []
+    assert learned.flags_for("u", "m") == {}
 
 
 def test_the_next_refusal_teaches_again_and_nothing_that_is_too_old() -> None:

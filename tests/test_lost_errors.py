@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import subprocess
 import sys
 
@@ -109,6 +111,9 @@ except ValueError: print('got it')
         ),
         pytest.param(OSError(WORDS), "builtins.OSError", id="no number"),
         pytest.param(OSError(WORDS, WORDS), "builtins.OSError", id="a number that is none"),
+        pytest.param(OSError(1 << 40, WORDS), "builtins.OSError", id="a number of nobody's"),
+        pytest.param(socket.gaierror(-2, WORDS), "socket.gaierror", id="a resolver's number"),
+        pytest.param(ssl.SSLError(1, WORDS), "ssl.SSLError", id="a number of OpenSSL's"),
     ],
 )
 def test_the_last_line(error: BaseException, line: str) -> None:
@@ -120,6 +125,29 @@ def test_what_led_to_it_is_told_once_and_in_order() -> None:
     second.__cause__, first.__context__ = first, second
     told = [line for line in trace_words(second).splitlines() if line.startswith("builtins")]
     assert told == ["builtins.KeyError", "builtins.ValueError"]
+
+
+def test_a_cause_that_counts_as_false_is_told_too() -> None:
+    class Empty(ValueError):
+        def __len__(self) -> int:
+            return 0
+
+    error = ValueError(WORDS)
+    error.__cause__ = Empty(WORDS)
+    assert "Empty\n" in trace_words(error)
+
+
+@pytest.mark.parametrize("stream", ["None", "Reentered()"])
+def test_where_not_even_that_can_be_written_the_program_goes_on(stream: str) -> None:
+    done = run(f"""
+class Reentered:
+    def write(self, text): raise RuntimeError(text)
+    def flush(self): pass
+logging.getLogger().handlers[0].stream, sys.stderr = Reentered(), {stream}
+log.error("lost"); gevent.spawn(fail).join()
+print("alive")
+""")
+    assert (done.stdout, done.stderr) == ("alive\n", "")
 
 
 def test_what_was_suppressed_is_not_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from proxy.errors import UpstreamError
 from proxy.healing import heal
 from proxy.profiles.base import Profile
 from proxy.quoted_words import LONGEST_REQUEST, own_words
+from tests.security.growth import TIMES, grows_too_fast
 
 LIE = "image inputs are not supported"
 
@@ -68,15 +70,60 @@ LIED = body(picture(f"https://far.test/{LIE}"))
         ),
         pytest.param(
             "one two three four",
-            body({"type": "text", "text": "one two"}, {"type": "text", "text": "three four"}),
+            body({"type": "text", "text": "a one two"}, {"type": "text", "text": "three four b"}),
             "one two three four",
             id="two texts are no run",
+        ),
+        pytest.param(
+            "could not load not%20a vision, SUPPORT image input, temperature",
+            body(
+                picture("Not%20a%20vision"),
+                {"type": "text", "text": "support image-input"},
+                {"type": "text", "text": "temperature"},
+            ),
+            "could not load not%20a vision, \n\n, temperature",
+            id="a whole text of three words",
+        ),
+        pytest.param(
+            "could not load not a vision",
+            body(picture("Not%20a%20vision")),
+            "could not load \n\n",
+            id="a whole text of three words, quoted decoded",
+        ),
+        pytest.param(
+            "one two three four five six, seven",
+            body({"type": "text", "text": "one two three four"}, picture("three:four five six")),
+            "\n\n, seven",
+            id="quotations that overlap",
+        ),
+        pytest.param(
+            "bad İ one two three end",
+            body({"type": "text", "text": "İ one two three"}),
+            "bad \n\n end",
+            id="a letter that is two in lower case",
         ),
         pytest.param(
             "Invalid name 'temperature' of a function, 'top_p' too",
             body(tools=[{"type": "function", "function": {"name": "Temperature"}}]),
             "invalid name '\n\n' of a function, 'top_p' too",
             id="the name of a tool",
+        ),
+        pytest.param(
+            "Invalid call 'temperature' in 'call_1'",
+            {"messages": [{"tool_calls": [{"id": "call_1", "function": {"name": "temperature"}}]}]},
+            "invalid call '\n\n' in '\n\n'",
+            id="the name of a tool that was called",
+        ),
+        pytest.param(
+            "Unsupported 'top_p', 'max_tokens'",
+            {
+                "model": None,
+                "stop": "top_p",
+                "tools": [{"type": "custom"}, {"function": None}, {"function": {"name": 1}}, "x"],
+                "messages": [None, {"tool_calls": None}, {"tool_calls": [None], "content": None}],
+            },
+            "unsupported '\n\n', 'max_tokens'",
+            id="an operator's extra_body of any form",
         ),
         pytest.param(
             f"no: {LIE}",
@@ -116,3 +163,13 @@ def test_what_a_refusal_teaches(
     assert heal(Profile(), request_body, error) == {"vision": False}
     own = own_words(error.text, request_body)
     assert heal(Profile(), request_body, error, text=own) == taught
+
+
+def test_a_refusal_made_to_be_searched_for_costs_no_more_than_the_request() -> None:
+    request = body({"type": "text", "text": "a " * 150_000})
+
+    def compare(words: int) -> Callable[[], object]:
+        return lambda: own_words("a a a b " * words, request)
+
+    # So many runs that are almost found; what the request itself costs is in both.
+    assert not grows_too_fast(compare(30), compare(30 * TIMES), bound=2.5)

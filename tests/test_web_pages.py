@@ -62,6 +62,8 @@ REFUSED = {
     "upper case": page("HTTPS://evil.test"),
     "no origin at all": page("evil"),
     "an empty origin": page(""),
+    "an origin without a scheme": page("://evil"),
+    "a program's origin and a page's": page("app://obsidian.md,https://evil.test"),
     "an origin that cannot be read": page("http://[evil"),
     "a picture": {"sec-fetch-site": "cross-site", **CHROME},
     "a picture on another page of this machine": {"sec-fetch-site": "same-site", **CHROME},

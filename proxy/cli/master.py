@@ -7,8 +7,10 @@ Rule: gunicorn's own methods do the work; each is wrapped on the one arbiter the
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 
 from proxy.drain import PROCESS
 
@@ -20,6 +22,7 @@ class _Reloaded(BaseException):
 def amend(arbiter: Arbiter) -> None:
     """Change ``arbiter`` before it forks."""
     _announce_stop(arbiter)
+    _halt_once(arbiter)
     _replace_retiring(arbiter)
     _reload_without_waiting(arbiter)
 
@@ -36,6 +39,30 @@ def _announce_stop(arbiter: Arbiter) -> None:
         stop(graceful)
 
     arbiter.stop = announced  # type: ignore[method-assign]
+
+
+def _halt_once(arbiter: Arbiter) -> None:
+    """End in order where no worker can start.
+
+    gunicorn stops for the first one, and where a second one ends meanwhile with a stack trace.
+    """
+    halt, reap_workers = arbiter.halt, arbiter.reap_workers
+    halting = False
+
+    def halt_and_remember(*arguments: Any, **named: Any) -> None:
+        nonlocal halting
+        halting = True
+        halt(*arguments, **named)
+
+    def reap() -> None:
+        try:
+            reap_workers()
+        except HaltServer:
+            if not halting:
+                raise
+
+    arbiter.halt = halt_and_remember  # type: ignore[method-assign]
+    arbiter.reap_workers = reap  # type: ignore[method-assign]
 
 
 def _replace_retiring(arbiter: Arbiter) -> None:

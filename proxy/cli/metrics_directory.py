@@ -20,6 +20,7 @@ from typing import Any
 from config.server import SHARED_MEMORY
 from proxy import metric_files
 from proxy.api.context import EXTENSION
+from proxy.cli.interrupt import before_the_end
 from proxy.cli.process import CannotStart
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -69,6 +70,7 @@ def _private_directory() -> str:
         ) from error
     _lock(path)
     atexit.register(_remove, path, os.getpid())
+    before_the_end(_remove, path, os.getpid())
     _sweep(Path(path).parent)
     return path
 

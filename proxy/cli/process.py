@@ -12,8 +12,10 @@ import os
 import resource
 import socket
 import sys
+from typing import Any
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.sock import ssl_context
 
 from config.server import bind_address
 from config.settings import Settings
@@ -73,6 +75,24 @@ def _why_not(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EACCES:
         return f"may not listen on {address}: choose a port from 1024 up with --port"
     return f"cannot listen on {address} ({error.strerror}): choose another address with --host"
+
+
+def ensure_certificate(options: Any) -> None:
+    """Raise ``CannotStart`` where gunicorn's ``options`` for TLS do not work.
+
+    Else each worker would fail for itself, and be replaced by one that fails, for ever.
+    """
+    if not options.is_ssl:
+        return
+    try:
+        ssl_context(options)
+    except (OSError, TypeError, ValueError) as error:
+        # TypeError: a key and no certificate.
+        reason = getattr(error, "strerror", None) or error
+        raise CannotStart(
+            f"cannot serve TLS with certfile={options.certfile} and keyfile={options.keyfile} "
+            f"({reason}): name a PEM certificate and its key that this user may read"
+        ) from error
 
 
 def settle_in_foreign_server(settings: Settings, *, patched_by_server: bool) -> None:

@@ -28,7 +28,7 @@ from proxy.cli.environment import current_settings, put_in_force
 from proxy.cli.interrupt import end_when_interrupted
 from proxy.cli.master import amend
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
-from proxy.cli.process import CannotStart, ensure_free, raise_file_limit
+from proxy.cli.process import CannotStart, ensure_certificate, ensure_free, raise_file_limit
 from proxy.limits.build import try_store
 from proxy.logs import logging_config, spare_unused_facts
 from proxy.lost_errors import Logged, log_lost_errors
@@ -96,7 +96,7 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
 
     def on_starting(arbiter: Arbiter) -> None:
         log_lost_errors()
-        _exit_unless_free(arbiter)
+        _exit_unless_able(arbiter)
         _share_tables()
         amend(arbiter)
         _guard_reload(arbiter, read_settings)
@@ -109,7 +109,7 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
 
     def worker_exit(_: Arbiter, worker: Any) -> None:
         # gunicorn calls it in the worker; one that failed to start has no application.
-        if worker.wsgi is not None:
+        if getattr(worker, "wsgi", None) is not None:
             # gunicorn would log the whole text of what this fails with.
             with Logged():
                 worker.wsgi.extensions[EXTENSION].close()
@@ -137,14 +137,18 @@ def _logging(settings: Settings) -> dict[str, Any]:
     return chosen
 
 
-def _exit_unless_free(arbiter: Arbiter) -> None:
-    """Say in one line what gunicorn, started by its own name, says in eleven five seconds later."""
+def _exit_unless_able(arbiter: Arbiter) -> None:
+    """Say in one line what gunicorn, started by its own name, says in eleven five seconds later.
+
+    Of a certificate it does not say which, at each of endless attempts.
+    """
     addresses = [] if arbiter.cfg.reuse_port else arbiter.cfg.address
     try:
         for address in addresses:
             # Others are unix sockets and descriptors.
             if isinstance(address, tuple):
                 ensure_free(*address)
+        ensure_certificate(arbiter.cfg)
     except CannotStart as error:
         print(f"claude-proxy: {error}", file=sys.stderr)
         sys.exit(1)
@@ -170,7 +174,7 @@ def _guard_reload(arbiter: Arbiter, read_settings: ReadSettings) -> None:
     def reload_when_valid() -> None:
         try:
             _check_reloadable(read_settings(), arbiter)
-        except ConfigError as error:
+        except (ConfigError, CannotStart) as error:
             log.error("not reloaded, the old configuration stays in force: %s", error)
         else:
             reload()
@@ -182,6 +186,8 @@ def _check_reloadable(settings: Settings, arbiter: Arbiter) -> None:
     # gunicorn closes its listeners before it tries the new address, and ends when that fails.
     if gunicorn_options(settings)["bind"] != arbiter.cfg.bind:
         raise ConfigError(["HOST and PORT cannot change while it runs: restart it for that"])
+    # Their files may have been replaced since.
+    ensure_certificate(arbiter.cfg)
 
 
 def _announce(settings: Settings, open_files: int, arbiter: Arbiter) -> None:

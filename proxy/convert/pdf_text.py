@@ -9,7 +9,8 @@ gigabytes into a kilobyte, is cut where the budget ends, and says so.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from base64 import a85decode
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -32,7 +33,8 @@ megabyte takes seconds."""
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 """Everything that is unpacked: fonts, forms and tables too. The library keeps it in memory."""
 MAX_CALLS = 10_000_000
-"""Calls within the library. A full page of text takes 10,000 of them, and each a microsecond."""
+"""Calls within the library. A full page of text takes 10,000 of them, and each a microsecond; so
+does each byte in a loop that has no calls."""
 MAX_SECONDS = 10.0
 """For what takes long in few calls, where the caller has a clock."""
 
@@ -106,7 +108,8 @@ def pdf_to_text(file: bytes, budget: PdfBudget | None = None) -> PdfText | None:
     try:
         # The library is an extra of this distribution.
         from pypdf import PdfReader, apply_configuration
-        from pypdf.errors import PyPdfError
+        from pypdf._crypt_providers._fallback import CryptRC4
+        from pypdf.errors import DependencyError, PyPdfError
         from pypdf.filters import decode_stream_data
     except ImportError:
         return None
@@ -114,12 +117,13 @@ def pdf_to_text(file: bytes, budget: PdfBudget | None = None) -> PdfText | None:
     if len(file) > MAX_BYTES or budget.spent:
         return None
     reading = _Reading(budget)
+    loops = {id(a85decode.__code__): "b", id(CryptRC4.encrypt.__code__): "data"}
     try:
-        with apply_configuration(**_LIMITS), _metered(budget, decode_stream_data.__code__):
+        with apply_configuration(**_LIMITS), _metered(budget, decode_stream_data.__code__, loops):
             reading.read(PdfReader(BytesIO(file)))
     except _Enough:
         pass
-    except (PyPdfError, *_BROKEN):
+    except (PyPdfError, DependencyError, *_BROKEN):
         return None
     return reading.result()
 
@@ -170,12 +174,19 @@ def _drawing_bytes(page: PageObject) -> int:
     return len(contents.get_data()) if contents is not None else 0
 
 
+def _is_pypdfs(frame: FrameType) -> bool:
+    """Whether it may be broken off. Others may be giving back a lock, such as that of ``logging``."""
+    return str(frame.f_globals.get("__name__")).startswith("pypdf.")
+
+
 @contextmanager
-def _metered(budget: PdfBudget, unpack: CodeType) -> Iterator[None]:
+def _metered(budget: PdfBudget, unpack: CodeType, loops: Mapping[int, str]) -> Iterator[None]:
     """Take from ``budget`` what this thread does in here; ``_Enough`` where nothing is left.
 
     pypdf has no place of its own where all its work could be counted: not the operations, since
-    fonts are read before the first of them. ``unpack`` is the code that returns unpacked bytes.
+    fonts are read before the first of them. ``unpack`` is the code that returns unpacked bytes,
+    ``loops`` the argument of each code (by its ``id``) that reads it byte by byte, without a call
+    in which the clock could be looked at.
     """
     clock = budget.clock
     began = clock() if clock else 0.0
@@ -189,8 +200,11 @@ def _metered(budget: PdfBudget, unpack: CodeType) -> Iterator[None]:
         return note_unpacked
 
     def note_call(frame: FrameType, event: str, argument: Any) -> Any:
-        budget.calls -= 1
-        if budget.calls <= 0 or (clock and not budget.calls % _CALLS_A_LOOK and clock() > ends):
+        looped = loops.get(id(frame.f_code))
+        budget.calls -= 1 if looped is None else len(frame.f_locals[looped])
+        if clock and not budget.calls % _CALLS_A_LOOK and clock() > ends:
+            budget.calls = 0
+        if budget.calls <= 0 and (looped or _is_pypdfs(frame)):
             raise _Enough
         return note_unpacked if frame.f_code is unpack else None
 

@@ -60,7 +60,8 @@ def message_request_to_chat(
     ``model`` is the upstream's name for it, ``max_tokens`` what ``resolve_max_tokens`` found (None
     sends no limit, as for counting). ``request`` is not changed; the body shares schemas and long
     texts with it and must not be changed either. ``read_pdf`` is only called for PDFs that the
-    upstream does not take; it is slow. Without one, PDFs are read here. ``secrets`` are masked in failures that the answer reports.
+    upstream does not take; it is slow. Without one, PDFs are read here. ``secrets`` are masked in
+    failures that the answer reports.
 
     Raises InvalidRequest where the request cannot be carried, naming the place.
     """

@@ -108,7 +108,7 @@ class EventScan:
         while True:
             if blank is not None and self.content_seen and not self._skipping:
                 # An event without end is not searched again with each read.
-                if text.find(blank, look) >= 0:
+                if not self._tail or text.find(blank, look) >= 0:
                     at = self._pass_over(text, at, blank)
                 break
             match = _EVENT_END.search(text, look)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
-from tests.cli.command import run, started
-from tests.live import LiveProxy, NotStarted, free_port, live_proxy
+from tests.cli.command import environment, run, run_module, started
+from tests.live import ROOT, LiveProxy, NotStarted, free_port, live_proxy
 from tests.until import until
+
+SHIPPED = ROOT / "deploy" / "gunicorn.conf.py"
 
 
 def big_model(proxy: LiveProxy) -> str:
@@ -146,6 +152,49 @@ def test_the_shipped_configuration_refuses_bad_values_in_words() -> None:
     assert "Traceback" not in message
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--certfile", "bad.pem", "--keyfile", "bad.pem"), "PEM"),
+        (("--certfile", "none.pem"), "No such file or directory"),
+        (("--keyfile", "bad.pem"), "certfile should be"),
+    ],
+)
+def test_a_bad_certificate_is_one_line_and_no_start(
+    tmp_path: Path, options: tuple[str, ...], reason: str
+) -> None:
+    (tmp_path / "bad.pem").write_text("no certificate")
+    arguments = ("-c", str(SHIPPED), *options, "wsgi:app")
+    done = run_module(tmp_path, "gunicorn", *arguments, environ={"CLAUDE_PROXY_PORT": "0"})
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("claude-proxy: cannot serve TLS with certfile=")
+    assert reason in line
+
+
+def test_a_certificate_that_went_bad_stops_no_service(tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    authority = trustme.CA()
+    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(own)
+    tls = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    with live_proxy({}, options=("--certfile", str(own), "--keyfile", str(own)), tls=tls) as proxy:
+        old = proxy.worker_pids()
+        own.write_text("half a certificate")
+        hang_up(proxy)
+        until(lambda: "not reloaded" in proxy.log(), "the reload was not refused")
+        assert "cannot serve TLS with certfile=" in proxy.log()
+        assert proxy.get("/health")[0] == 200
+        assert proxy.worker_pids() == old
+
+
+def test_an_application_that_is_not_there_is_no_stack_trace(tmp_path: Path) -> None:
+    arguments = ("-c", str(SHIPPED), "wsgi:nothing")
+    done = run_module(tmp_path, "gunicorn", *arguments, environ={"CLAUDE_PROXY_PORT": "0"})
+    assert done.returncode == 4
+    assert "Failed to find attribute 'nothing' in 'wsgi'." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_another_worker_class_is_warned_about() -> None:
     with live_proxy({}, options=("--worker-class", "sync")) as proxy:
         assert "the worker is not gevent's" in proxy.log()
@@ -176,9 +225,8 @@ def test_a_server_with_threads_is_refused_at_once(tmp_path: Path, options: tuple
 
 @pytest.mark.parametrize("module", ["gunicorn", "proxy.cli"])
 def test_an_interrupted_start_ends_quietly(tmp_path: Path, module: str) -> None:
-    configuration = Path(__file__).resolve().parents[2] / "deploy" / "gunicorn.conf.py"
     options = {
-        "gunicorn": ("-c", str(configuration), "--bind", f"127.0.0.1:{free_port()}", "wsgi:app"),
+        "gunicorn": ("-c", str(SHIPPED), "--bind", f"127.0.0.1:{free_port()}", "wsgi:app"),
         "proxy.cli": ("--port", str(free_port())),
     }
     with started(tmp_path, *options[module], module=module) as service:
@@ -188,6 +236,26 @@ def test_an_interrupted_start_ends_quietly(tmp_path: Path, module: str) -> None:
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(30) in (130, 0)
     assert "Traceback" not in service.output
+
+
+def test_an_interrupted_start_leaves_no_files(tmp_path: Path) -> None:
+    code = """
+import os, signal
+from proxy.cli.interrupt import end_when_interrupted
+from proxy.cli.metrics_directory import VARIABLE, prepare_metrics_directory
+end_when_interrupted()
+prepare_metrics_directory()
+print(os.environ[VARIABLE], os.path.isdir(os.environ[VARIABLE]), flush=True)
+os.kill(os.getpid(), signal.SIGINT)
+print("alive")
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=environment(tmp_path), capture_output=True, text=True, check=False, timeout=60
+    )
+    made, was_there = done.stdout.split()
+    assert (done.returncode, was_there, done.stderr) == (130, "True", "")
+    assert not Path(made).exists()
 
 
 def test_gevents_own_worker_needs_no_warning(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
         pytest.param({}, "counts_upstream", False, id="counting is local"),
         pytest.param({"TIKTOKEN_MODEL": "gpt-4"}, "tiktoken_model", "gpt-4", id="TIKTOKEN_MODEL"),
         pytest.param(
-            {"ALLOWED_ORIGINS": "https://a.test/, http://b.test:1"},
+            {"ALLOWED_ORIGINS": "https://A.test/, http://b.test:1"},
             "allowed_origins",
             ("https://a.test", "http://b.test:1"),
             id="ALLOWED_ORIGINS",

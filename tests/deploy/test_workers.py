@@ -111,8 +111,9 @@ globals().update({{name: value for name, value in OPTIONS.items() if not name.st
 def post_worker_init(worker):
     OPTIONS["post_worker_init"](worker)
     from proxy.api import tokens
+    from proxy.stream_bytes import StreamBytes
 
-    right = tokens.json_body
+    fed, right = StreamBytes.feed, tokens.json_body
 
     def hang():
         secret = right()
@@ -120,9 +121,14 @@ def post_worker_init(worker):
             pass
         return secret
 
-    tokens.json_body = hang
+    def feed(stream, data):
+        while b"hang" in data:
+            pass
+        return fed(stream, data)
+
+    tokens.json_body, StreamBytes.feed = hang, feed
 """
-"""Counting some tokens takes for ever."""
+"""Counting some tokens takes for ever, and so does some event of a stream."""
 
 
 def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_path: Path) -> None:
@@ -152,6 +158,29 @@ def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_p
     assert log.count("POST /v1/messages/count_tokens 500") == 1
     assert "Traceback" not in log
     assert "was sent SIG" not in log
+
+
+def test_a_stream_in_which_a_worker_hung_was_not_left_by_its_client(
+    upstream: UpstreamStub, tmp_path: Path
+) -> None:
+    configuration = tmp_path / "hanging.py"
+    shipped = str(ROOT / "deploy" / "gunicorn.conf.py")
+    configuration.write_text(HANGING.format(shipped=shipped), "utf-8")
+    upstream.default = text_stream("x", Sleep(0.3), "hang", Sleep(0.3), "x")
+    options = ("-c", str(configuration), "--timeout", "2")
+    with live_proxy(settings(upstream), options=options) as proxy:
+        client = WatchedClient(proxy.port)
+        client.send(raw_request(message()))
+        assert client.read().ending == "cut"
+        client.close()
+        until(lambda: "POST /v1/messages" in proxy.log(), "no line")
+        (line,) = [line for line in proxy.log().splitlines() if "POST /v1/messages" in line]
+        until(lambda: proxy.get("/health")[0] == 200, "nobody serves")
+        counted = exchange(proxy.port, request("GET", "/metrics")).decode()
+    assert "POST /v1/messages 200 " in line
+    assert " error=broken off " in line
+    assert 'route="/v1/messages",status="200"} 1.0' in counted
+    assert "claude_proxy_streams_open 0.0" in counted
 
 
 def test_what_gunicorn_runs_with_is_what_we_ask_for(upstream: UpstreamStub) -> None:

@@ -21,7 +21,9 @@ def seconds(ask: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def grows_too_fast(few: Callable[[], object], many: Callable[[], object]) -> bool:
+def grows_too_fast(
+    few: Callable[[], object], many: Callable[[], object], *, bound: float = BOUND
+) -> bool:
     """Whether ``many``, which is TIMES as much to do as ``few``, costs far more than that.
 
     Asked again where it seems so, and each time the least of all is taken: what disturbs a
@@ -29,8 +31,8 @@ def grows_too_fast(few: Callable[[], object], many: Callable[[], object]) -> boo
     """
     least_few, least_many = seconds(few), seconds(many)
     for _ in range(TRIES):
-        if least_many < max(BOUND * least_few, NOTICEABLE):
+        if least_many < max(bound * least_few, NOTICEABLE):
             return False
         least_few = min(least_few, seconds(few))
         least_many = min(least_many, seconds(many))
-    return least_many >= BOUND * least_few
+    return least_many >= bound * least_few

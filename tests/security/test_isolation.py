@@ -102,6 +102,38 @@ def test_no_client_teaches_what_an_upstream_lacks() -> None:
         stub.close()
 
 
+QUOTED = "temperature is unsupported here"
+
+
+def refuses_words(recorded: Recorded) -> Script:
+    """Quotes words that it does not like; takes no ``top_p``."""
+    sent = json.loads(recorded.body)
+    if "temperature" in sent and QUOTED in str(sent["messages"]):
+        return json_answer({"error": {"message": f"Bad words: {QUOTED}"}}, 400)
+    if "top_p" in sent:
+        return json_answer({"error": {"message": "Unsupported parameter: 'top_p'"}}, 400)
+    return json_answer(completion())
+
+
+def test_a_true_lesson_takes_no_untrue_one_along() -> None:
+    stub = UpstreamStub(default=refuses_words)
+    try:
+        with live_proxy({"OPENAI_BASE_URL": stub.base_url}) as proxy:
+            said = {"messages": [{"role": "user", "content": QUOTED}], "temperature": 0.5}
+            for more in (said, {"temperature": 0.5}):
+                asked = {**TEXT, "top_p": 0.5, **more}
+                assert ask(proxy, "POST", "/v1/messages", asked, x_api_key="frank").status == 200
+    finally:
+        stub.close()
+    sent = [json.loads(each.body) for each in stub.requests]
+    assert [sorted({"temperature", "top_p"} & each.keys()) for each in sent] == [
+        ["temperature", "top_p"],
+        ["top_p"],
+        [],
+        ["temperature"],
+    ]
+
+
 @pytest.fixture(scope="module", params=["chat", "native"])
 def proxy(
     request: pytest.FixtureRequest,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zlib
 from time import process_time
 
@@ -78,6 +80,40 @@ BOMBS = {
 }
 """Each is less than 2 MB, most of them less than 20 kB; unbounded they take minutes."""
 CALLS = 300_000
+ENCRYPTED = f"""
+import sys
+sys.modules["cryptography"] = sys.modules["Crypto"] = None
+from io import BytesIO
+from pypdf import PdfReader, PdfWriter
+from proxy.convert.pdf_text import PdfBudget, pdf_to_text
+from tests.convert.pdf_file import pdf_file
+for spaces in (0, {2 * CALLS}):
+    writer = PdfWriter(clone_from=PdfReader(BytesIO(pdf_file([b"BT/F1 9 Tf(Hello)Tj ET" + b" " * spaces]))))
+    writer.encrypt("", owner_password="o", algorithm="RC4-128")
+    writer.write(file := BytesIO())
+    budget = PdfBudget(calls={CALLS})
+    text = pdf_to_text(file.getvalue(), budget)
+    print(text and tuple(text), budget.spent)
+"""
+WARNED = """
+import logging, os
+from threading import Thread
+from proxy.convert.pdf_text import MAX_CALLS, PdfBudget, pdf_to_text
+from tests.security.test_pdfs import TEXT, page
+warnings = []
+logging.getLogger("pypdf").addFilter(warnings.append)
+logging.getLogger("pypdf._reader").addFilter(warnings.append)
+file = page(TEXT).replace(b"/Kids[3", b"/Kids[7")
+whole = PdfBudget()
+assert pdf_to_text(file, whole) is None
+for calls in range(1, MAX_CALLS - whole.calls):
+    pdf_to_text(file, PdfBudget(calls=calls))
+asking = Thread(target=logging.getLogger, args=["nobody"], daemon=True)
+asking.start()
+asking.join(20)
+print(f"warned {bool(warnings)}, locked {asking.is_alive()}", flush=True)
+os._exit(0)
+"""
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
@@ -103,6 +139,27 @@ def test_a_clock_ends_it_too() -> None:
     assert next(moments) < 110
 
 
+def test_loops_without_calls_are_counted_by_their_bytes() -> None:
+    packed = b"<</Filter/ASCII85Decode/Length %d>>stream\n%b\nendstream"
+    letters = packed % (2 * CALLS, b"abcde" * (2 * CALLS // 5))
+    budget = PdfBudget(calls=CALLS)
+    assert pdf_to_text(page(b"/X0 Do", form(TEXT, MAPPED), letters), budget) is None
+    assert budget.spent
+
+
+def test_files_encrypted_in_pure_python_are_counted_by_their_bytes() -> None:
+    """Where pypdf finds no library that decrypts."""
+    run = subprocess.run([sys.executable, "-c", ENCRYPTED], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("('Hello', False) False\nNone True\n", "")
+
+
+def test_a_filter_that_nobody_has_is_no_error() -> None:
+    for name in (b"JBIG2Decode", b"BrotliDecode"):
+        drawn = b"<</Filter/%b/Length 3>>stream\nabc\nendstream" % name
+        assert pdf_to_text(page(b"/X0 Do", form(TEXT, MAPPED), drawn)) in (None, ("a", False))
+        assert pdf_to_text(pdf_file(["a"]).replace(b"/Length", b"/Filter/%b/Length" % name)) is None
+
+
 def test_what_was_read_before_the_budget_was_spent_stays() -> None:
     file = pdf_file(["Hello", b"BT /F1 9 Tf " + b"(a) Tj " * 20_000 + b"ET", "Hello"])
     cut = PdfText("Hello\n[the text is cut here, on page 1 of 3]", True)
@@ -110,12 +167,17 @@ def test_what_was_read_before_the_budget_was_spent_stays() -> None:
 
 
 def test_tracing_ends_with_the_reading() -> None:
-    import sys
-
     before = sys.gettrace()
     for file in (b"", pdf_file(["a"]), BOMBS["a form drawn 5000 times"]):
         pdf_to_text(file, PdfBudget(calls=10_000))
         assert sys.gettrace() is before
+
+
+def test_nobody_elses_code_is_broken_off() -> None:
+    """Each warning of the library takes a lock of the whole process, and gives it back."""
+    # If it did not, this process would wait for the lock itself.
+    run = subprocess.run([sys.executable, "-c", WARNED], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("warned True, locked False\n", "")
 
 
 def test_all_pdfs_of_a_request_share_one_budget() -> None:
