@@ -34,7 +34,7 @@ FIRST_PART = 60.0
 CALM_SECONDS = 60.0
 OURS = "soak-"
 WATCHED = """
-import gc, json, os
+import gc, json, os, sys
 import greenlet
 from proxy.app import create_app
 from proxy.cli.environment import settings_in_force
@@ -47,13 +47,14 @@ def watched(environ, start_response):
         return answer(environ, start_response)
     gc.collect()
     count = sum(isinstance(each, greenlet.greenlet) and not each.dead for each in gc.get_objects())
-    body = json.dumps({"pid": os.getpid(), "greenlets": count}).encode()
+    held = {"greenlets": count, "blocks": sys.getallocatedblocks()}
+    body = json.dumps({"pid": os.getpid(), **held}).encode()
     start_response("200 OK", [("Content-Length", str(len(body))), ("Connection", "close")])
     return [body]
 
 app.wsgi_app = watched
 """
-"""The program, with a page that counts greenlets, which nobody can see from outside."""
+"""The program, with a page that counts greenlets and blocks, which nobody can see from outside."""
 
 
 def soak(seconds: float, say: Callable[[str], object] = print) -> Books:
@@ -173,7 +174,7 @@ def _calm(proxy: LiveProxy, crowd: Crowd, pid: int) -> Worker:
     while (told := proxy.get("/soak")[1])["pid"] != pid:
         assert time.monotonic() < deadline + CALM_SECONDS, "the worker does not answer"
     descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-    return Worker(pid, told["greenlets"], descriptors, _memory_mb(pid))
+    return Worker(pid, told["greenlets"], told["blocks"], descriptors, _memory_mb(pid))
 
 
 def _under_way(proxy: LiveProxy) -> int:
