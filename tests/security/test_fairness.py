@@ -26,7 +26,7 @@ MESSAGES = "/v1/messages"
 LOOKS = 10
 """Requests of somebody else that are answered meanwhile."""
 FLOOD = """
-import socket, ssl, sys, threading, time
+import contextlib, os, socket, ssl, sys, threading, time
 port, tls, head, piece, seconds = sys.argv[1:]
 sock = socket.create_connection(("127.0.0.1", int(port)))
 if tls:
@@ -34,8 +34,9 @@ if tls:
     sock = context.wrap_socket(sock, server_hostname="localhost")
 else:
     def take():
-        while sock.recv(1 << 20):
-            pass
+        with contextlib.suppress(OSError):
+            while sock.recv(1 << 20):
+                pass
     threading.Thread(target=take, daemon=True).start()
 end = time.monotonic() + float(seconds)
 try:
@@ -47,7 +48,7 @@ try:
         if time.monotonic() > end:
             break
 except OSError:
-    sys.exit(7)
+    os._exit(7)
 """
 """Sends as fast as it can; a line once that is under way; ends with 7 where it is cut off."""
 READ = """
@@ -178,24 +179,37 @@ ANSWERS: dict[str, tuple[bytes, str, dict[str, Any], bytes]] = {
 """By name: what the upstream says, as what, to which request, and how the answer begins."""
 
 
+TRIES = 3
+"""On a busy machine the answer may be over before anybody got to look."""
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_no_upstream_has_the_worker_alone(
     proxy: LiveProxy, upstream: UpstreamStub, name: str
 ) -> None:
     body, content_type, fields, begins = ANSWERS[name]
-    upstream.answer(in_bytes(body, content_type))
+    script = in_bytes(body, content_type)
     said = [{"role": "user", "content": "x"}]
     asked = json.dumps({"max_tokens": 5, "messages": said} | fields).encode()
+    sent = request("POST", MESSAGES, asked, x_api_key="front")
+    assert any(_others_were_served(proxy, upstream, script, sent, begins) for _ in range(TRIES))
+
+
+def _others_were_served(
+    proxy: LiveProxy, upstream: UpstreamStub, script: Script, sent: bytes, begins: bytes
+) -> bool:
+    """Whether the answer was still under way after all looks; it goes on to its end."""
+    upstream.answer(script)
     before = len(upstream.requests)
     command = [sys.executable, "-c", READ, str(proxy.port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
         assert client.stdin is not None
-        client.stdin.write(request("POST", MESSAGES, asked, x_api_key="front"))
+        client.stdin.write(sent)
         client.stdin.close()
         client.stdin = None
         assert upstream.wait_for_requests(before + 1, 20)
         assert [health(proxy) for _ in range(LOOKS)] == [200] * LOOKS
-        # It is not over, and goes on to its end.
-        assert client.poll() is None
+        under_way = client.poll() is None
         told, _ = client.communicate(timeout=120)
     assert told.startswith(begins)
+    return under_way
