@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from config.fields import is_address
 from proxy.errors import PermissionDenied
 
 WEB_SCHEMES = ("http", "https")
@@ -62,17 +62,8 @@ def _is_own(origin: str, site: str | None, headers: Mapping[str, str]) -> bool:
         return False
     if parts.scheme == "https":
         return site == "same-origin"
-    return parts.netloc == headers.get("host") and _cannot_be_pointed_elsewhere(host)
-
-
-def _cannot_be_pointed_elsewhere(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    fixed = is_address(host) or host.endswith(".localhost")
+    return fixed and parts.netloc == headers.get("host")
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:
