@@ -67,7 +67,7 @@ class Choice(Field[str]):
         return chosen
 
 
-class Truth(Field[bool]):
+class Boolean(Field[bool]):
     """``true`` or ``false``, or what people write for them."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
@@ -77,7 +77,7 @@ class Truth(Field[bool]):
         return truth
 
 
-class Whole(Field[int | None]):
+class Integer(Field[int | None]):
     """A whole number within bounds; with ``off``, 0 says that there is no limit (None)."""
 
     def __init__(self, least: int, most: int, *, off: bool = False) -> None:

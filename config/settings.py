@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config.errors import ConfigError
-from config.registry import DEFAULT_BASE_URL, LONG_CONTEXT_THRESHOLD, Registry
-from config.registry_entries import RegistryFile, load_registry_file
-from config.registry_file import file_registry
+from config.registry.entries import RegistryFile, load_registry_file
+from config.registry.file import file_registry
+from config.registry.values import DEFAULT_BASE_URL, LONG_CONTEXT_THRESHOLD, Registry
 from config.sources import Checks, Resolution, chosen_file, resolve
 from config.variables import PREFIX
 

@@ -6,15 +6,15 @@ Rule: what concerns upstreams and models stands in ``variables_upstream``.
 from __future__ import annotations
 
 from config.fields import (
+    Boolean,
     Choice,
+    Integer,
     Keys,
     ListenHost,
     Origins,
     RedisUrl,
     Seconds,
     Text,
-    Truth,
-    Whole,
 )
 from config.file_fields import LogFile
 from config.report_fields import OtlpEndpoint, OtlpHeaders, SentryDsn
@@ -42,7 +42,7 @@ SERVER: tuple[Variable, ...] = (
     Variable(
         "port",
         also_bare("PORT"),
-        Whole(0, 65535),
+        Integer(0, 65535),
         "port to listen on; 0 takes a free one",
         "8085",
         bare_may_be_foreign=True,
@@ -65,38 +65,38 @@ SERVER: tuple[Variable, ...] = (
     Variable(
         "log_body_max_chars",
         own("LOG_BODY_MAX_CHARS"),
-        Whole(0, MOST),
+        Integer(0, MOST),
         "characters of bodies that are logged; 0 = none",
         "0",
     ),
     Variable(
         "log_stream_text_preview_chars",
         own("LOG_STREAM_TEXT_PREVIEW_CHARS"),
-        Whole(0, MOST),
+        Integer(0, MOST),
         "characters of streamed text that are logged; 0 = none",
         "0",
     ),
     Variable("log_file", own("LOG_FILE"), LogFile(), "file for the log instead of stderr"),
-    Variable("workers", own("WORKERS"), Whole(1, 256), "worker processes", "min(4, cores)"),
+    Variable("workers", own("WORKERS"), Integer(1, 256), "worker processes", "min(4, cores)"),
     Variable(
         "worker_connections",
         own("WORKER_CONNECTIONS"),
-        # One request, and the two that a worker keeps for probes (proxy/admission.py).
-        Whole(3, 100_000),
+        # One request, and the two that a worker keeps for probes (proxy/access/admission.py).
+        Integer(3, 100_000),
         "connections that one worker takes",
         "1000",
     ),
     Variable(
         "max_concurrency",
         own("MAX_CONCURRENCY"),
-        Whole(1, 100_000),
+        Integer(1, 100_000),
         "requests that one worker answers at a time, below WORKER_CONNECTIONS; the rest get 529",
         "900",
     ),
     Variable(
         "max_body_bytes",
         own("MAX_BODY_BYTES"),
-        Whole(1, 2**40),
+        Integer(1, 2**40),
         "longest request body; above it 413",
         "33554432",
     ),
@@ -110,14 +110,14 @@ SERVER: tuple[Variable, ...] = (
     Variable(
         "graceful_timeout",
         own("GRACEFUL_TIMEOUT"),
-        Whole(1, 86_400),
+        Integer(1, 86_400),
         "seconds that running requests get at a stop",
         "60",
     ),
     Variable(
         "drain_delay",
         own("DRAIN_DELAY"),
-        Whole(0, 3600),
+        Integer(0, 3600),
         "seconds that a stopping server still takes requests while `/readyz` says 503",
         "0",
     ),
@@ -130,7 +130,7 @@ SERVER: tuple[Variable, ...] = (
     Variable(
         "public_metrics",
         own("PUBLIC_METRICS"),
-        Truth(),
+        Boolean(),
         "statistics for callers from elsewhere too, where no key is in force",
         "false",
     ),
@@ -144,21 +144,21 @@ SERVER: tuple[Variable, ...] = (
     Variable(
         "rate_limit_rpm",
         own("RATE_LIMIT_RPM"),
-        Whole(0, MOST, off=True),
+        Integer(0, MOST, off=True),
         "requests a minute for each client key; 0 = no limit",
         "off",
     ),
     Variable(
         "rate_limit_tpm",
         own("RATE_LIMIT_TPM"),
-        Whole(0, MOST, off=True),
+        Integer(0, MOST, off=True),
         "tokens a minute, in and out, for each client key; 0 = no limit",
         "off",
     ),
     Variable(
         "rate_limit_streams",
         own("RATE_LIMIT_STREAMS"),
-        Whole(0, MOST, off=True),
+        Integer(0, MOST, off=True),
         "streams at a time for each client key; 0 = no limit",
         "off",
     ),

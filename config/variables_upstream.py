@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from config.fields import (
     BaseUrl,
+    Boolean,
     Choice,
     Hosts,
+    Integer,
     Key,
     ProxyUrl,
     Seconds,
     Text,
     TokenCount,
-    Truth,
-    Whole,
 )
 from config.file_fields import CaBundle, ReadableFile
 from config.variable import MOST, Variable, also_bare, own
@@ -72,7 +72,7 @@ UPSTREAM: tuple[Variable, ...] = (
     Variable(
         "max_retries",
         also_bare("MAX_RETRIES"),
-        Whole(0, 10),
+        Integer(0, 10),
         "repetitions on the same upstream after 408, 409, 5xx or a 429 with a short retry-after",
         "0",
     ),
@@ -86,32 +86,32 @@ UPSTREAM: tuple[Variable, ...] = (
     Variable(
         "image_block_data_max_size",
         also_bare("IMAGE_BLOCK_DATA_MAX_SIZE"),
-        Whole(0, 2**40),
+        Integer(0, 2**40),
         "base64 characters of one image; 0 = no limit",
         "0",
     ),
     Variable(
         "max_tokens_limit",
         also_bare("MAX_TOKENS_LIMIT"),
-        Whole(0, MOST, off=True),
+        Integer(0, MOST, off=True),
         "most output tokens that are asked for; 0 = no limit",
     ),
     Variable(
         "min_tokens_limit",
         also_bare("MIN_TOKENS_LIMIT"),
-        Whole(0, MOST, off=True),
+        Integer(0, MOST, off=True),
         "least output tokens that are asked for; 0 = no limit",
     ),
     Variable(
         "default_max_tokens",
         also_bare("DEFAULT_MAX_TOKENS"),
-        Whole(0, MOST, off=True),
+        Integer(0, MOST, off=True),
         "output tokens where the client names none; 0 = none",
     ),
     Variable(
         "enable_token_estimation",
         also_bare("ENABLE_TOKEN_ESTIMATION"),
-        Truth(),
+        Boolean(),
         "estimate usage that the upstream does not report",
         "true",
     ),
@@ -125,7 +125,7 @@ UPSTREAM: tuple[Variable, ...] = (
     Variable(
         "local_token_counting",
         also_bare("LOCAL_TOKEN_COUNTING"),
-        Truth(),
+        Boolean(),
         "false: as TOKEN_COUNTING=upstream, unless that is set",
         "true",
     ),
@@ -141,8 +141,8 @@ UPSTREAM: tuple[Variable, ...] = (
         Hosts(),
         "hosts that clients may name in the path, comma-separated; `.name` is its subdomains",
     ),
-    Variable("strict", own("STRICT"), Truth(), "refuse what the newest API refuses", "false"),
-    Variable("strict_models", own("STRICT_MODELS"), Truth(), "unknown models are 404", "false"),
+    Variable("strict", own("STRICT"), Boolean(), "refuse what the newest API refuses", "false"),
+    Variable("strict_models", own("STRICT_MODELS"), Boolean(), "unknown models are 404", "false"),
     Variable(
         "router_default",
         also_bare("ROUTER_DEFAULT"),

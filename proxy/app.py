@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from config.registry import Registry, registry_in_force
+from config.registry.values import Registry, registry_in_force
 from config.settings import Settings
 from proxy.api import BLUEPRINTS, native
 from proxy.api.application import App

@@ -11,28 +11,28 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from config.errors import ConfigError
-from config.registry import Provider, Registry, mode
+from config.registry.values import Provider, Registry, mode
 from config.settings import Settings
-from proxy.access_record import BROKEN_OFF, AccessRecord
-from proxy.admission import Admission, admitted, open_files
-from proxy.drain import PROCESS, Drain
-from proxy.error_reports import start_reports
-from proxy.learned_flags import LearnedFlags
-from proxy.limits.build import build_limiter
-from proxy.limits.limiter import Limiter
-from proxy.logs import log_access
-from proxy.metrics import Metrics
-from proxy.model_list import ModelList
-from proxy.provider_states import ProviderStates
-from proxy.routing import Router
-from proxy.stats import own_counts
+from proxy.access.admission import Admission, admitted, open_files
+from proxy.access.limits.build import build_limiter
+from proxy.access.limits.limiter import Limiter
+from proxy.providers.health import ProviderHealth
+from proxy.providers.learned_flags import LearnedFlags
+from proxy.providers.routing import Router
+from proxy.relay.model_list import ModelList
+from proxy.relay.sweeper import Sweeper
+from proxy.server.shutdown import PROCESS, Drain
+from proxy.telemetry.logs import log_access
+from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.request_record import BROKEN_OFF, RequestRecord
+from proxy.telemetry.sentry import start_reports
+from proxy.telemetry.stats import own_counts
+from proxy.telemetry.tracing import Tracing, tracing_for
 from proxy.tokens import encoding_for
-from proxy.tracing import Tracing, tracing_for
 from proxy.upstream.clients import Clients
-from proxy.watch import Watch
 
 if TYPE_CHECKING:
-    from proxy.shared_usage import SharedUsage
+    from proxy.telemetry.cluster_usage import ClusterUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Runtime:
     router: Router
     clients: Clients
     learned: LearnedFlags
-    watch: Watch
+    watch: Sweeper
     drain: Drain
     models: ModelList
-    states: ProviderStates
+    states: ProviderHealth
     metrics: Metrics
-    usage: SharedUsage | None
+    usage: ClusterUsage | None
     """None where nothing is shared with other machines."""
     admission: Admission
     limiter: Limiter | None
@@ -72,17 +72,17 @@ class Runtime:
         if self.flush_reports is not None:
             self.flush_reports()
 
-    def begin(self, record: AccessRecord) -> None:
+    def begin(self, record: RequestRecord) -> None:
         """Count a request as under way until ``leave``."""
         record.under_way = True
         self.metrics.begun()
 
-    def stream(self, record: AccessRecord) -> None:
+    def stream(self, record: RequestRecord) -> None:
         """The answer goes on as a stream, until ``account``."""
         record.streaming = True
         self.metrics.stream_opened()
 
-    def end(self, record: AccessRecord) -> None:
+    def end(self, record: RequestRecord) -> None:
         """The request is over, however it ended: one that nobody accounted for was broken off."""
         if not record.accounted:
             record.status = record.status or 500
@@ -90,7 +90,7 @@ class Runtime:
             self.account(record)
         self.leave(record)
 
-    def leave(self, record: AccessRecord) -> None:
+    def leave(self, record: RequestRecord) -> None:
         """The request is not under way any more; harmless when it was left before."""
         if not record.under_way:
             return
@@ -101,7 +101,7 @@ class Runtime:
         if record.streaming:
             self.metrics.stream_closed()
 
-    def account(self, record: AccessRecord) -> None:
+    def account(self, record: RequestRecord) -> None:
         """Count and log a finished request, once."""
         if record.accounted:
             return
@@ -143,7 +143,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         encoding_for("", settings.tiktoken_model)
     except ValueError as error:
         raise ConfigError([f"TIKTOKEN_MODEL: {error}"]) from error
-    watch = Watch()
+    watch = Sweeper()
     PROCESS.add(watch)
     PROCESS.delay = settings.drain_delay
     router = Router(settings, registry)
@@ -158,7 +158,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         watch=watch,
         drain=PROCESS,
         models=ModelList(),
-        states=ProviderStates(changed=metrics.breaker_changed),
+        states=ProviderHealth(changed=metrics.breaker_changed),
         metrics=metrics,
         usage=_shared_usage(settings, metrics),
         admission=Admission(admitted(settings, open_files())),
@@ -168,11 +168,11 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
     )
 
 
-def _shared_usage(settings: Settings, metrics: Metrics) -> SharedUsage | None:
+def _shared_usage(settings: Settings, metrics: Metrics) -> ClusterUsage | None:
     if settings.redis_url is None:
         return None
     # Nobody else waits for the import of redis, nor keeps its megabytes.
     from proxy.redis_client import redis_client
-    from proxy.shared_usage import SharedUsage
+    from proxy.telemetry.cluster_usage import ClusterUsage
 
-    return SharedUsage(redis_client(settings.redis_url), lambda: own_counts(metrics))
+    return ClusterUsage(redis_client(settings.redis_url), lambda: own_counts(metrics))

@@ -7,6 +7,7 @@ events without a name and lose a last one without its blank line (docs/protocol.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Any
 
 import orjson
@@ -27,3 +28,16 @@ def encode_events(events: Iterable[Mapping[str, Any]]) -> bytes:
     return b"".join(
         [b"event: %b\ndata: %b\n\n" % (event["type"].encode(), dumps(event)) for event in events]
     )
+
+
+class Signal(Enum):
+    """Stream items that are not JSON."""
+
+    DONE = "done"
+    """``data: [DONE]``."""
+    UNDECODABLE = "undecodable"
+    """A data line that is not JSON, or an event above the size cap."""
+
+
+Chunk = Any
+"""A decoded JSON value or a ``Signal``."""

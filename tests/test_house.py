@@ -18,13 +18,13 @@ from packaging.requirements import Requirement
 from config.settings import Settings
 from config.variables import CUSTOM_HEADER_PREFIX, PREFIX, VARIABLES
 from proxy.app import create_app
-from proxy.convert.request import message_request_to_chat
-from proxy.profiles.base import Profile
+from proxy.convert.request.messages_to_chat import message_request_to_chat
+from proxy.providers.profiles.base import Profile
 from proxy.schemas.blocks import RESULT_BLOCKS
 from proxy.schemas.content import BLOCKS
 from tests.claude_code.client import VERSION as CLAUDE_CODE_VERSION
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(
     [*(ROOT / "config").rglob("*.py"), *(ROOT / "proxy").rglob("*.py"), ROOT / "wsgi.py"]
 )

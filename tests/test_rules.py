@@ -11,12 +11,12 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-TESTS = Path(__file__).parent
+from tests.paths import TESTS
+
 DOCS = TESTS.parent / "docs"
 RULES: Mapping[str, Mapping[str, Any]] = tomllib.loads((TESTS / "rules.toml").read_text("utf-8"))
 EDGE = "edge"

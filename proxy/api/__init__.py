@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from proxy.api import (
-    connection,
-    dry_run,
-    health,
-    messages,
-    metrics,
-    models,
-    openapi,
-    service,
-    stats,
-    tokens,
-)
+from proxy.api import connection, dry_run, health, info, messages, metrics, models, stats, tokens
+from proxy.api.openapi import view
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     messages.bp,
@@ -26,6 +16,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connection.bp,
     stats.bp,
     metrics.bp,
-    service.bp,
-    openapi.bp,
+    info.bp,
+    view.bp,
 )

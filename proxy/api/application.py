@@ -77,7 +77,7 @@ def _decoded(text: str) -> str:
     return text if text.isascii() else text.encode("latin-1").decode(errors="replace")
 
 
-class WholeAnswer(Response):
+class WholeResponse(Response):
     """A response whose body is there; its length is among the headers since it was set."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from config.registry import Provider
+from config.registry.values import Provider
+from proxy.access.auth import upstream_key
 from proxy.api.context import credential_headers, runtime
-from proxy.auth import upstream_key
 from proxy.errors import NotFound
-from proxy.failover import Candidate
-from proxy.key_ring import KeyRing
-from proxy.routing import Route
+from proxy.failures.policy import Candidate
+from proxy.providers.key_ring import KeyRing
+from proxy.providers.routing import Route
 
 FALLBACK = "fallback"
 """The reason of a route that answers in the place of another."""

@@ -9,15 +9,15 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from proxy.api.answers import begin_call, json_response, watched
 from proxy.api.context import credential_headers, record, runtime
-from proxy.call import Call, decoded
-from proxy.direct_call import Sent, message_call
+from proxy.api.responses import begin_call, json_response, watched
 from proxy.errors import ProxyError, UpstreamError
-from proxy.failover import failure_kind
-from proxy.logs import error_words
-from proxy.relay import relay_message
-from proxy.relay_direct import open_direct
+from proxy.failures.policy import failure_kind
+from proxy.relay.call import Call, decoded
+from proxy.relay.chat.whole import relay_message
+from proxy.relay.native.call import Sent, message_call
+from proxy.relay.native.open import open_direct
+from proxy.telemetry.logs import error_words
 
 bp = Blueprint("connection", __name__)
 
@@ -70,7 +70,7 @@ def _probe(model: str) -> dict[str, Any]:
     except ProxyError as error:
         record().error = error_words(error)
         if isinstance(error, UpstreamError):
-            record().happened("error", failure_kind(error))
+            record().record_event("error", failure_kind(error))
         return {
             "status": "failed",
             "model": model,

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from flask import Request, current_app
 
-from proxy.access_record import AccessRecord
 from proxy.runtime import Runtime
+from proxy.telemetry.request_record import RequestRecord
 
 EXTENSION = "claude_proxy"
 
@@ -16,7 +16,7 @@ EXTENSION = "claude_proxy"
 class Present(NamedTuple):
     """The present request, its record for the log, and the worker's runtime."""
 
-    record: AccessRecord
+    record: RequestRecord
     runtime: Runtime
     request: Request
 
@@ -26,7 +26,7 @@ class Present(NamedTuple):
 _PRESENT: ContextVar[Present] = ContextVar("present")
 
 
-def begin_present(record: AccessRecord, sent: Request) -> Runtime:
+def begin_present(record: RequestRecord, sent: Request) -> Runtime:
     """Make ``record`` that of ``sent``, the request which begins; the worker's runtime."""
     runtime: Runtime = current_app.extensions[EXTENSION]
     _PRESENT.set(Present(record, runtime, sent))
@@ -43,7 +43,7 @@ def runtime() -> Runtime:
     return _PRESENT.get().runtime
 
 
-def record() -> AccessRecord:
+def record() -> RequestRecord:
     """The present request's record for the log."""
     return _PRESENT.get().record
 

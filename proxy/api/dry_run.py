@@ -13,16 +13,16 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from flask import Blueprint, Response, request
 
-from proxy.api.answers import begin_call, json_response
 from proxy.api.body import json_body
 from proxy.api.messages import checked_request, chosen_route
-from proxy.api.native_answers import native_request, sent_request
-from proxy.call import Call, decoded
-from proxy.convert.drops import Drops
-from proxy.direct.own_thinking import without_own_thinking
-from proxy.direct_call import message_call
-from proxy.profiles.base import Profile
-from proxy.registered import check_input, input_limit
+from proxy.api.native_responses import native_request, sent_request
+from proxy.api.responses import begin_call, json_response
+from proxy.convert.request.drops import Drops
+from proxy.providers.profiles.base import Profile
+from proxy.relay.call import Call, decoded
+from proxy.relay.model_overrides import check_input, input_limit
+from proxy.relay.native.call import message_call
+from proxy.relay.native.own_thinking import without_own_thinking
 from proxy.schemas import check_chat_support
 
 bp = Blueprint("dry_run", __name__)

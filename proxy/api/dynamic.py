@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from proxy.access.auth import check_client
 from proxy.api.body import json_body
 from proxy.api.candidates import credential
 from proxy.api.context import credential_headers, present_request, record, runtime
@@ -21,17 +22,16 @@ from proxy.api.messages import answer_message
 from proxy.api.models import models_page
 from proxy.api.tokens import answer_count, parsed_body
 from proxy.api.upstream_models import provider_entries
-from proxy.auth import check_client
-from proxy.call import encoded
-from proxy.dynamic_path import DynamicTarget, Endpoint, is_dynamic
-from proxy.dynamic_route import (
+from proxy.errors import MethodNotAllowed
+from proxy.providers.dynamic_path import DynamicTarget, Endpoint, is_dynamic
+from proxy.providers.dynamic_route import (
     allowed_target,
     dynamic_models_url,
     dynamic_provider,
     dynamic_route,
 )
-from proxy.errors import MethodNotAllowed
-from proxy.routing import Route
+from proxy.providers.routing import Route
+from proxy.relay.call import encoded
 from proxy.schemas import parse_json_object
 
 METHODS: Mapping[Endpoint, tuple[str, ...]] = {

@@ -11,10 +11,10 @@ import logging
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from proxy.api.answers import json_response
 from proxy.api.context import record
+from proxy.api.responses import json_response
 from proxy.errors import MethodNotAllowed, NativeRefusal, NotFound, ProxyError
-from proxy.logs import error_words
+from proxy.telemetry.logs import error_words
 
 log = logging.getLogger(__name__)
 

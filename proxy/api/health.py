@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response
 
 from proxy import __version__
-from proxy.api.answers import json_response
 from proxy.api.context import runtime
+from proxy.api.responses import json_response
 
 bp = Blueprint("health", __name__)
 

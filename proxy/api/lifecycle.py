@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from flask import Flask, Request, Response, request
 
-from proxy.access_record import AccessRecord
+from proxy.access.auth import check_client
+from proxy.access.cross_site import check_page
 from proxy.api.application import no_content
+from proxy.api.cleanup import Endings, on_request_end
 from proxy.api.context import begin_present, credential_headers, record, runtime
-from proxy.api.endings import Endings, at_the_end
 from proxy.api.limits import limit_request, take_slot, tell_limits
-from proxy.auth import check_client
-from proxy.request_ids import correlation_id, new_request_id
-from proxy.web_pages import check_page
+from proxy.ids import correlation_id, new_request_id
+from proxy.telemetry.request_record import RequestRecord
 
 OPEN_ENDPOINTS = frozenset(
     {
@@ -59,7 +59,7 @@ def begin() -> Response | None:
     environ, rule = sent.environ, sent.url_rule
     endpoint = None if rule is None else rule.endpoint
     request_id = new_request_id()
-    access = AccessRecord(
+    access = RequestRecord(
         request_id=request_id,
         correlation_id=correlation_id(environ.get("HTTP_X_REQUEST_ID"), request_id),
         method=sent.method,
@@ -70,7 +70,7 @@ def begin() -> Response | None:
         access.route = rule.rule
     shared = begin_present(access, sent)
     shared.begin(access)
-    at_the_end(shared.end, access)
+    on_request_end(shared.end, access)
     if shared.tracing is not None and not access.quiet:
         parent = {name: sent.headers.get(name) for name in ("traceparent", "tracestate")}
         access.trace = shared.tracing.begin(access, rule.rule if rule else None, parent)
@@ -102,7 +102,7 @@ def finish(response: Response) -> Response:
         runtime().stream(access)
     elif access.unsettled:
         # What has to be estimated must not hold up the answer.
-        at_the_end(runtime().account, access)
+        on_request_end(runtime().account, access)
     else:
         runtime().account(access)
     return response

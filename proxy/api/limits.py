@@ -11,11 +11,11 @@ from typing import cast
 
 from flask import Response, g, request
 
-from proxy.access_record import AccessRecord, total_input
+from proxy.access.limits.identity import client_address, client_identity
+from proxy.access.limits.limiter import Ticket
+from proxy.api.cleanup import on_request_end
 from proxy.api.context import credential_headers, record, runtime
-from proxy.api.endings import at_the_end
-from proxy.limits.identity import client_address, client_identity
-from proxy.limits.limiter import Ticket
+from proxy.telemetry.request_record import RequestRecord, total_input
 
 ALWAYS_SERVED = frozenset({"health", "metrics", "openapi", "service", "stats"})
 """Blueprints whose views are quick and ask nobody."""
@@ -35,7 +35,7 @@ def take_slot(blueprint: str | None) -> None:
     if blueprint not in ALWAYS_SERVED:
         admission = runtime().admission
         admission.enter()
-        at_the_end(admission.leave)
+        on_request_end(admission.leave)
 
 
 def limit_request(endpoint: str | None) -> None:
@@ -65,7 +65,7 @@ def limit_client(*, tokens: bool, dynamic: bool) -> None:
         anybody=shared.has_server_key and not shared.auth_keys,
     )
     ticket = g.ticket = shared.limiter.ticket(client, tokens=tokens)
-    at_the_end(settle, ticket, record())
+    on_request_end(settle, ticket, record())
     ticket.take()
 
 
@@ -89,13 +89,13 @@ def tell_limits(response: Response) -> None:
         ticket.charge(spent_tokens(record()))
 
 
-def settle(ticket: Ticket, access: AccessRecord) -> None:
+def settle(ticket: Ticket, access: RequestRecord) -> None:
     """Charge what is not charged yet and end the stream, when the answer is over."""
     ticket.charge(spent_tokens(access))
     ticket.close()
 
 
-def spent_tokens(access: AccessRecord) -> int:
+def spent_tokens(access: RequestRecord) -> int:
     """All tokens in and out of all its calls, cached ones too, as reported or estimated."""
     usage = access.usage
     told = 0 if usage is None else total_input(usage) + (usage.get("output_tokens") or 0)

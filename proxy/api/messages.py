@@ -7,16 +7,16 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from proxy.api.answers import answered, begin_call, chat_response
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
-from proxy.api.native_answers import may_be_native, native_response, native_route
-from proxy.call import Call
-from proxy.logs import log_body
-from proxy.request_estimate import request_estimate
-from proxy.routing import Route
+from proxy.api.native_responses import may_be_native, native_response, native_route
+from proxy.api.responses import answered, begin_call, chat_response
+from proxy.concurrency import yield_if_large
+from proxy.providers.routing import Route
+from proxy.relay.call import Call
+from proxy.relay.input_estimate import request_estimate
 from proxy.schemas import check_chat_support, load_message_request, parse_json_object
-from proxy.turns import take_turn_for
+from proxy.telemetry.logs import log_body
 
 bp = Blueprint("messages", __name__)
 
@@ -24,7 +24,7 @@ bp = Blueprint("messages", __name__)
 @bp.post("/v1/messages")
 def create_message() -> Response:
     body = json_body()
-    take_turn_for(len(body))
+    yield_if_large(len(body))
     # Parsed once for both questions: whether it is for a native upstream, and whether it is right.
     message_request = parse_json_object(body) if may_be_native() else None
     if message_request is not None:
@@ -45,9 +45,9 @@ def answer_message(
     ``parsed`` is what ``body`` holds where that was read before; the request is made of it.
     """
     _log(body)
-    take_turn_for(len(body))
+    yield_if_large(len(body))
     message_request = checked_request(body if parsed is None else parsed)
-    take_turn_for(len(body))
+    yield_if_large(len(body))
     call = begin_call(message_request, route_for(message_request))
     check_chat_support(message_request)
     return _answered(call, body)

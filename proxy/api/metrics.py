@@ -7,8 +7,8 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from proxy.api.context import runtime
 from proxy.api.operator import only_for_the_operator
-from proxy.metric_files import read_off_loop
-from proxy.stats import exposition
+from proxy.telemetry.multiprocess import read_off_loop
+from proxy.telemetry.stats import exposition
 
 bp = Blueprint("metrics", __name__)
 

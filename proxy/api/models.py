@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
-from proxy.api.answers import json_response
-from proxy.api.native_answers import lists_itself, native_get
+from proxy.api.native_responses import lists_itself, native_get
+from proxy.api.responses import json_response
 from proxy.api.upstream_models import listed_entries
 from proxy.convert.models import entries_to_page, entry_for, is_claude_code
 from proxy.schemas import load_models_query

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from proxy.api.body import any_body
 from proxy.api.context import record
-from proxy.api.native_answers import native_answer
+from proxy.api.native_responses import native_answer
 from proxy.errors import NotFound
 
 bp = Blueprint("native", __name__)

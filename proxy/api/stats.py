@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from proxy.api.answers import json_response
 from proxy.api.context import runtime
 from proxy.api.operator import only_for_the_operator
-from proxy.metric_files import read_off_loop
-from proxy.stats import machine_stats, totals
+from proxy.api.responses import json_response
+from proxy.telemetry.multiprocess import read_off_loop
+from proxy.telemetry.stats import machine_stats, totals
 
 bp = Blueprint("stats", __name__)
 

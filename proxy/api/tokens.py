@@ -7,19 +7,19 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from proxy.api.answers import begin_call, json_response, watched
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
-from proxy.api.native_answers import may_be_native, native_count, native_route
-from proxy.call import learned_profile, note_route
-from proxy.convert.request import message_request_to_chat
+from proxy.api.native_responses import may_be_native, native_count, native_route
+from proxy.api.responses import begin_call, json_response, watched
+from proxy.concurrency import yield_if_large
+from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.errors import AuthenticationFailed
-from proxy.pdf_reading import RequestPdfs
-from proxy.routing import Route
+from proxy.providers.routing import Route
+from proxy.relay.call import learned_profile, note_route
+from proxy.relay.chat.count import count_upstream
+from proxy.relay.pdf_cache import RequestPdfs
 from proxy.schemas import check_chat_support, load_count_request, parse_json_object
 from proxy.tokens import count_chat_tokens
-from proxy.turns import take_turn_for
-from proxy.upstream_count import count_upstream
 
 bp = Blueprint("tokens", __name__)
 
@@ -41,7 +41,7 @@ def count_tokens() -> Response:
 
 def parsed_body(body: bytes) -> dict[str, Any]:
     """The JSON object in ``body``; raises ``InvalidRequest``."""
-    take_turn_for(len(body))
+    yield_if_large(len(body))
     return parse_json_object(body)
 
 
@@ -53,7 +53,7 @@ def answer_count(
     ``route_for`` gives a validated request its route.
     """
     settings = runtime().settings
-    take_turn_for(size)
+    yield_if_large(size)
     message_request = load_count_request(
         parsed,
         strict=settings.strict,
@@ -66,7 +66,7 @@ def answer_count(
     access.client_model = message_request["model"]
     note_route(access, route)
     profile = learned_profile(route, runtime().learned)
-    take_turn_for(size)
+    yield_if_large(size)
     chat = message_request_to_chat(
         message_request,
         profile,

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from config.registry import Provider
-from proxy.api.answers import watched
+from config.registry.values import Provider
 from proxy.api.candidates import credential
 from proxy.api.context import credential_headers, record, runtime
-from proxy.call import sent_secrets, upstream_headers
+from proxy.api.responses import watched
 from proxy.convert.models import registered_entries, unique
-from proxy.direct_call import Sent, direct_headers
 from proxy.errors import AuthenticationFailed, UpstreamError
-from proxy.exchange import Exchange
-from proxy.failover import failure_kind
-from proxy.model_list import fetch_entries
-from proxy.tracing import upstream_call
+from proxy.failures.policy import failure_kind
+from proxy.relay.call import sent_secrets, upstream_headers
+from proxy.relay.cancellation import Exchange
+from proxy.relay.model_list import fetch_entries
+from proxy.relay.native.call import Sent, direct_headers
+from proxy.telemetry.tracing import upstream_call
 
 
 def listed_entries() -> list[dict[str, Any]]:
@@ -62,5 +62,5 @@ def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict
         with watched(exchange), upstream_call(record(), provider.name, "", url):
             return fetch_entries(client, url, headers, exchange, secrets=secrets)
     except UpstreamError as error:
-        record().happened("error", failure_kind(error))
+        record().record_event("error", failure_kind(error))
         raise

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
-from config.registry import mode, registry_in_force
+from config.registry.values import mode, registry_in_force
 from config.settings import Settings
 from config.urls import without_query
-from proxy.admission import admission_warning
-from proxy.limits.build import chosen_limits
-from proxy.tracing import missing_extras
+from proxy.access.admission import admission_warning
+from proxy.access.limits.build import chosen_limits
+from proxy.telemetry.tracing import missing_extras
 
 MODELS_SHOWN = 5
 

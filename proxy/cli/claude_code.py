@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from config.registry import registry_in_force
+from config.registry.values import registry_in_force
 from config.settings import Settings
 from proxy.cli.server_urls import client_url
 

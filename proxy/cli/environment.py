@@ -15,11 +15,11 @@ from dotenv import dotenv_values
 
 from config.errors import ConfigError
 from config.explain import Explained, explain_settings
-from config.registry import registry_in_force
+from config.registry.values import registry_in_force
 from config.settings import Settings, load_settings
 from config.sources import Checks
 from config.variables import VARIABLES
-from proxy.routing import Router
+from proxy.providers.routing import Router
 from proxy.tokens.encodings import ENCODING_NAMES, encoding_for
 
 DOTENV = Path(".env")

@@ -21,7 +21,7 @@ from proxy.app import create_app
 from proxy.cli.announce import start_warnings, summary
 from proxy.cli.claude_code import ClientSettingsError, show_or_write
 from proxy.cli.demo import demo
-from proxy.cli.doctor import NoAnswer, doctor
+from proxy.cli.doctor.command import NoAnswer, doctor
 from proxy.cli.environment import current_settings, explained_settings
 from proxy.cli.healthcheck import Unhealthy, healthcheck
 from proxy.cli.interrupt import INTERRUPTED

@@ -17,11 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from config.server import SHARED_MEMORY
-from proxy import metric_files
+from config.gunicorn import SHARED_MEMORY
 from proxy.api.context import EXTENSION
 from proxy.cli.interrupt import before_the_end
 from proxy.cli.process import CannotStart
+from proxy.telemetry import multiprocess
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "claude-proxy-metrics-"
@@ -40,7 +40,7 @@ def prepare_metrics_directory() -> None:
 
     Harmless when repeated, as at each reload.
     """
-    if metric_files.are_shared():
+    if multiprocess.are_shared():
         return
     chosen = os.environ.get(VARIABLE, "")
     if chosen and not Path(chosen).name.startswith(PREFIX):
@@ -48,14 +48,14 @@ def prepare_metrics_directory() -> None:
     else:
         # One with our prefix is that of the master that started this one.
         chosen = os.environ[VARIABLE] = _private_directory()
-    metric_files.use_directory(chosen)
+    multiprocess.use_directory(chosen)
 
 
 def adopt_metrics_directory() -> None:
     """Count into the operator's directory in a server that another configuration started."""
     chosen = os.environ.get(VARIABLE)
-    if chosen and not metric_files.are_shared():
-        metric_files.use_directory(chosen)
+    if chosen and not multiprocess.are_shared():
+        multiprocess.use_directory(chosen)
 
 
 def _private_directory() -> str:
@@ -188,7 +188,7 @@ def _choose_place(arbiter: Any, worker: Any) -> None:
 def _take_place(_: Any, worker: Any) -> None:
     while _MASTERS_ONLY:
         os.close(_MASTERS_ONLY.pop())
-    metric_files.take_place(worker.place)
+    multiprocess.take_place(worker.place)
 
 
 def _serving(worker: Any) -> None:
@@ -196,5 +196,5 @@ def _serving(worker: Any) -> None:
 
 
 def _free_place(_: Any, worker: Any) -> None:
-    metric_files.clear_place(os.environ[VARIABLE], worker.place)
+    multiprocess.clear_place(os.environ[VARIABLE], worker.place)
     _TAKEN.discard(worker.place)

@@ -17,10 +17,10 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.sock import ssl_context
 
-from config.server import bind_address
+from config.gunicorn import bind_address
 from config.settings import Settings
-from proxy.logs import logging_config
-from proxy.lost_errors import log_lost_errors
+from proxy.telemetry.logs import logging_config
+from proxy.telemetry.uncaught import log_lost_errors
 
 # macOS refuses its own "unlimited" and takes this.
 _FALLBACK_FILES = 10240

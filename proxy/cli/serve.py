@@ -19,19 +19,19 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.ggevent import GeventWorker
 
 from config.errors import ConfigError
-from config.server import gunicorn_options
+from config.gunicorn import gunicorn_options
 from config.settings import Settings
+from proxy.access.limits.build import try_store
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.cli.announce import ready_line, start_warnings
 from proxy.cli.environment import current_settings, put_in_force
 from proxy.cli.interrupt import end_when_interrupted
-from proxy.cli.master import amend
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import CannotStart, ensure_certificate, ensure_free, raise_file_limit
-from proxy.limits.build import try_store
-from proxy.logs import logging_config, spare_unused_facts
-from proxy.lost_errors import Logged, log_lost_errors
+from proxy.server.arbiter import amend
+from proxy.telemetry.logs import logging_config, spare_unused_facts
+from proxy.telemetry.uncaught import Logged, log_lost_errors
 from proxy.tokens.tables import load_tables
 
 log = logging.getLogger(__name__)

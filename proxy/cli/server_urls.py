@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from config.server import bind_address
+from config.gunicorn import bind_address
 
 
 def server_url(host: str, port: int) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from config.registry import Model
+from config.registry.values import Model
 from proxy.errors import InvalidRequest, NotFound, UpstreamError
 
 DEFAULT_LIMIT = 20

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from tiktoken import Encoding
 
-from proxy.offload import run_off_loop
+from proxy.concurrency import run_off_loop
 from proxy.tokens.documents import pdf_tokens
 from proxy.tokens.estimate import estimate_tokens
 from proxy.tokens.pieces import Pieces, chat_pieces

@@ -19,7 +19,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 from urllib3.util.retry import Retry
 
-from proxy.upstream.http import POOL_CLASSES
+from proxy.upstream.connections import POOL_CLASSES
 
 HOSTS = 64
 """Upstream hosts whose pools are kept."""
@@ -117,7 +117,7 @@ class PlainAnswer(Response):
         self.reason = raw.reason
 
 
-class PromptAdapter(HTTPAdapter):
+class EagerAdapter(HTTPAdapter):
     """Pools of prompt connections, one TLS context for all of them."""
 
     def __init__(

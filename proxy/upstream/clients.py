@@ -7,9 +7,9 @@ is made: the forward proxy, the certificates, the time to connect.
 from __future__ import annotations
 
 from config.errors import ConfigError
-from config.registry import Provider
+from config.registry.values import Provider
 from config.settings import Settings
-from proxy.host_rules import host_rules
+from proxy.providers.allowed_hosts import host_rules
 from proxy.upstream.pinned import pinned_client
 from proxy.upstream.session import UpstreamClient
 

@@ -16,12 +16,12 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError
 
 from config.settings import Settings
 from proxy.errors import PermissionDenied
-from proxy.host_rules import HostRules
-from proxy.upstream.http import (
-    PromptHTTPConnection,
-    PromptHTTPPool,
-    PromptHTTPSConnection,
-    PromptHTTPSPool,
+from proxy.providers.allowed_hosts import HostRules
+from proxy.upstream.connections import (
+    EagerHTTPConnection,
+    EagerHTTPPool,
+    EagerHTTPSConnection,
+    EagerHTTPSPool,
 )
 from proxy.upstream.session import UpstreamClient
 
@@ -88,16 +88,16 @@ class _Pinned(HTTPConnection):
 def pinned_pools(rules: HostRules) -> Mapping[str, type[HTTPConnectionPool]]:
     """Pool classes by scheme whose connections obey ``rules``."""
 
-    class PinnedHTTPConnection(_Pinned, PromptHTTPConnection):  # type: ignore[misc]
+    class PinnedHTTPConnection(_Pinned, EagerHTTPConnection):  # type: ignore[misc]
         allowed = rules
 
-    class PinnedHTTPSConnection(_Pinned, PromptHTTPSConnection):  # type: ignore[misc]
+    class PinnedHTTPSConnection(_Pinned, EagerHTTPSConnection):  # type: ignore[misc]
         allowed = rules
 
-    class PinnedHTTPPool(PromptHTTPPool):
+    class PinnedHTTPPool(EagerHTTPPool):
         ConnectionCls = PinnedHTTPConnection
 
-    class PinnedHTTPSPool(PromptHTTPSPool):
+    class PinnedHTTPSPool(EagerHTTPSPool):
         ConnectionCls = PinnedHTTPSConnection
 
     return {"http": PinnedHTTPPool, "https": PinnedHTTPSPool}

@@ -16,7 +16,7 @@ from typing import Any
 
 from urllib3.util.ssltransport import SSLTransport
 
-from proxy.turns import let_others
+from proxy.concurrency import yield_if_slice_used
 
 READ_BYTES = 65536
 """Most bytes taken from the socket at once."""
@@ -67,7 +67,7 @@ class SocketReader(io.BufferedIOBase):
 
         Raises ``RemoteDisconnected`` where the connection died before a byte of the answer came.
         """
-        let_others()
+        yield_if_slice_used()
         try:
             data = self._recv(READ_BYTES)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:

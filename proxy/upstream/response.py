@@ -12,8 +12,8 @@ from typing import Any
 import requests
 
 from proxy.errors import UpstreamError
+from proxy.upstream.chunked_response import EagerResponse
 from proxy.upstream.faults import CUT, FAULTS, read_fault
-from proxy.upstream.prompt_response import PromptResponse
 
 READ_BYTES = 65536
 
@@ -39,7 +39,7 @@ class UpstreamResponse:
         self._response = response
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
-        self._body: PromptResponse | None = getattr(response.raw.connection, "body", None)
+        self._body: EagerResponse | None = getattr(response.raw.connection, "body", None)
         self._ended = False
         self._full = False
         self.unfinished = 0
@@ -78,7 +78,7 @@ class UpstreamResponse:
         """Whether all of the body has come: another read would only say so, for 20 microseconds."""
         return self._body is not None and self._body.isclosed()
 
-    def _read_plain(self, body: PromptResponse, limit: int) -> bytes:
+    def _read_plain(self, body: EagerResponse, limit: int) -> bytes:
         """What has arrived of ``body``; nothing at its end."""
         if body.isclosed():
             return b""

@@ -21,9 +21,9 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from proxy import __version__
 from proxy.errors import NO_RETRY, AuthenticationFailed, InvalidRequest, UpstreamError
-from proxy.upstream.adapter import PromptAdapter, SteadyTimeout
+from proxy.upstream.adapter import EagerAdapter, SteadyTimeout
+from proxy.upstream.connections import POOL_CLASSES, EagerTlsSocket, StaleConnection
 from proxy.upstream.faults import FAULTS, call_fault, has_cause, redirect_fault
-from proxy.upstream.http import POOL_CLASSES, PromptTlsSocket, StaleConnection
 from proxy.upstream.response import UpstreamResponse
 
 __all__ = ["UpstreamClient", "UpstreamResponse"]
@@ -69,7 +69,7 @@ class UpstreamClient:
         self._proxies = dict(proxies or {})
         self._no_proxy = no_proxy or ""
         self._targets: dict[str, _Target] = {}
-        self._adapter = PromptAdapter(pool_size=pool_size, tls=_tls_context(ca_bundle), pools=pools)
+        self._adapter = EagerAdapter(pool_size=pool_size, tls=_tls_context(ca_bundle), pools=pools)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.max_redirects = 0
@@ -183,5 +183,5 @@ def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(
         cafile=None if folder else str(authorities), capath=str(authorities) if folder else None
     )
-    context.sslsocket_class = PromptTlsSocket
+    context.sslsocket_class = EagerTlsSocket
     return context

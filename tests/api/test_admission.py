@@ -10,7 +10,7 @@ import gevent
 import pytest
 from flask.testing import FlaskClient
 
-from proxy.admission import Admission
+from proxy.access.admission import Admission
 from proxy.api.context import EXTENSION
 from tests.api.conftest import KEY, Connect, message_request
 from tests.upstream_stub import (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
-from proxy.api.application import HOSTS, App, WholeAnswer
+from proxy.api.application import HOSTS, App, WholeResponse
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_names_of_the_server_are_forgotten(app: App) -> None:
 )
 def test_whole_answers_are_werkzeugs_own(status: int, method: str, headers: dict[str, str]) -> None:
     environ = EnvironBuilder("/", method=method).get_environ()
-    stock, ours = (kind(b"abc", status, headers) for kind in (Response, WholeAnswer))
+    stock, ours = (kind(b"abc", status, headers) for kind in (Response, WholeResponse))
     for one, other in zip(
         stock.get_wsgi_response(environ), ours.get_wsgi_response(environ), strict=True
     ):

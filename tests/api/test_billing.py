@@ -9,10 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
-from config.registry import Provider, Registry
+from config.registry.values import Provider, Registry
 from proxy.api.context import EXTENSION
-from proxy.stats import machine_stats
-from proxy.turns import LONG_BYTES
+from proxy.concurrency import LONG_BYTES
+from proxy.telemetry.stats import machine_stats
 from tests.api.conftest import KEY, Connect, message_request
 from tests.upstream_stub import UpstreamStub, Wait, answer, completion, json_answer, sse
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from config.registry import Model, Provider, Registry
+from config.registry.values import Model, Provider, Registry
 from proxy.api.dry_run import hidden, shown_url, unsent_headers
-from proxy.profiles import PROFILES, UNKNOWN
+from proxy.providers.profiles import PROFILES, UNKNOWN
 from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import UpstreamStub, completion, json_answer
 

@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.api.conftest import Connect, message_request
-from tests.api.naming import Names, send, trap
-from tests.api.tricks import HOSTS, OTHERS, PATHS, REFUSED
+from tests.api.hostile_targets import HOSTS, OTHERS, PATHS, REFUSED
+from tests.api.name_service import Names, send, trap
 from tests.fuzz.strangers import Strangers
 from tests.upstream_stub import (
     Close,

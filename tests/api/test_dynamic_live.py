@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.conftest import message_request
-from tests.api.naming import trap
-from tests.api.tricks import OTHERS, REFUSED
+from tests.api.hostile_targets import OTHERS, REFUSED
+from tests.api.name_service import trap
 from tests.live import LiveProxy, live_proxy
 from tests.upstream_stub import UpstreamStub, completion, json_answer
 

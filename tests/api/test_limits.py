@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from config.registry import Provider, Registry
+from config.registry.values import Provider, Registry
 from proxy.api.context import EXTENSION
 from tests.api.conftest import KEY, Connect, message_request
 from tests.api.test_admission import Unread

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import KEY, Connect, message_request
-from tests.api.naming import send
+from tests.api.name_service import send
 from tests.upstream_stub import (
     Close,
     UpstreamStub,

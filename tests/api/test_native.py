@@ -15,14 +15,14 @@ import gevent
 import pytest
 from flask.testing import FlaskClient
 
-from config.registry import Model, Provider, Registry, environment_registry
+from config.registry.values import Model, Provider, Registry, environment_registry
 from config.settings import Settings
-from proxy import direct_stream
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.errors import UpstreamError
-from proxy.routing import Router
-from proxy.stats import machine_stats
+from proxy.providers.routing import Router
+from proxy.relay.native import stream as native_stream
+from proxy.telemetry.stats import machine_stats
 from tests.upstream_stub import Close, Reset, Sleep, UpstreamStub, Wait, answer, json_answer
 
 PATH = "/v1/messages"
@@ -404,7 +404,7 @@ def test_a_stream_without_a_byte_times_out(upstream: UpstreamStub) -> None:
 def test_a_slow_first_byte_is_awaited_behind_the_head(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(direct_stream, "PEEK_SECONDS", 0.3)
+    monkeypatch.setattr(native_stream, "PEEK_SECONDS", 0.3)
     upstream.answer(streamed(Sleep(1.2), *native_events()))
     with gevent.Timeout(5):
         response = client.post(PATH, json={"model": "m", "stream": True}, headers=KEY)

@@ -18,16 +18,16 @@ from referencing.jsonschema import DRAFT202012
 
 from config.settings import Settings
 from proxy.api.dynamic import METHODS
-from proxy.app import create_app
-from proxy.dynamic_path import ENDPOINTS
-from proxy.openapi import examples, openapi_document
-from proxy.openapi.operations import (
+from proxy.api.openapi import examples, openapi_document
+from proxy.api.openapi.operations import (
     DYNAMIC_OPERATIONS,
     NATIVE_OPERATIONS,
     OPERATIONS,
     Operation,
 )
-from proxy.openapi.parts import HEADERS
+from proxy.api.openapi.parts import HEADERS
+from proxy.app import create_app
+from proxy.providers.dynamic_path import ENDPOINTS
 from proxy.schemas import load_count_request, load_message_request
 from tests.api.conftest import KEY, Connect, message_request
 from tests.upstream_stub import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from config.registry import Provider, Registry
+from config.registry.values import Provider, Registry
 from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import (
     Close,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.live import ROOT
+from tests.paths import ROOT
 
 VERSION = "2.1.197"
 """What docs/decisions.md and the Makefile install; the wire facts were measured with it."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.live import ROOT
+from tests.paths import ROOT
 
 SECONDS = 20.0
 

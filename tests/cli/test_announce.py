@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from config.registry import Model, Provider, Registry
+from config.registry.values import Model, Provider, Registry
 from config.settings import Settings
 from proxy.cli.announce import is_loopback, ready_line, start_warnings, summary
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import run_module
-from tests.live import ROOT
+from tests.paths import ROOT
 
 COMMANDS = {
     "claude-proxy": ["proxy.cli"],

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.command import run, started
 from tests.live import LiveProxy, live_proxy
-from tests.until import until
+from tests.waiting import until
 
 FILE = """
 providers:

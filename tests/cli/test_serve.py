@@ -16,8 +16,9 @@ import pytest
 import trustme
 
 from tests.cli.command import environment, run, run_module, started
-from tests.live import ROOT, LiveProxy, NotStarted, free_port, live_proxy
-from tests.until import until
+from tests.live import LiveProxy, NotStarted, free_port, live_proxy
+from tests.paths import ROOT
+from tests.waiting import until
 
 SHIPPED = ROOT / "deploy" / "gunicorn.conf.py"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from io import StringIO
-from pathlib import Path
 
 from dotenv import dotenv_values
 
 from config.settings import load_settings
 from config.variables import VARIABLES
+from tests.paths import DEPLOY
 
-TEXT = (Path(__file__).parents[2] / "deploy" / ".env.example").read_text("utf-8")
+TEXT = (DEPLOY / ".env.example").read_text("utf-8")
 
 
 def test_every_variable_is_there() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from config.errors import ConfigError
 from config.settings import Settings, load_settings
-from proxy.tracing import missing_extras, tracing_for
+from proxy.telemetry.tracing import missing_extras, tracing_for
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.registry import Provider
+from config.registry.values import Provider
 from config.urls import chat_url, is_azure_deployment, models_url, without_query
 
 AZURE = "https://x.openai.azure.com/openai/deployments/d"

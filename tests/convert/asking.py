@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.convert.request import ChatRequest, message_request_to_chat
-from proxy.profiles.base import Profile
+from proxy.convert.request.messages_to_chat import ChatRequest, message_request_to_chat
+from proxy.providers.profiles.base import Profile
 
 CACHE: dict[str, Any] = {"cache_control": {"type": "ephemeral"}}
 PNG = {"type": "base64", "media_type": "image/png", "data": "QQ=="}

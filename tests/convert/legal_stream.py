@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from proxy.convert.events import Event
+from proxy.convert.reply.events import Event
 
 DELTAS_OF = {
     "text": {"text_delta"},

@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.convert.events_to_message import chunks_to_message
-from proxy.convert.reply import ReplyContext
-from proxy.convert.request import ChatRequest, message_request_to_chat
-from proxy.convert.response import chat_to_message
-from proxy.profiles import Profile, profile_for
+from proxy.convert.reply.chat_to_message import chat_to_message
+from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.events_to_message import chunks_to_message
+from proxy.convert.request.messages_to_chat import ChatRequest, message_request_to_chat
+from proxy.providers.profiles import Profile, profile_for
 from proxy.schemas import load_message_request
 
 DEEPSEEK = profile_for("api.deepseek.com", "deepseek-reasoner")

@@ -8,9 +8,9 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
-from proxy.convert.events import Event
-from proxy.convert.reply import ReplyContext
-from proxy.convert.stream import StreamTranslator
+from proxy.convert.reply.chat_to_events import StreamTranslator
+from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.events import Event
 
 
 def chunk(delta: object = None, finish: object = None, **extra: object) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.deploy.scratch import scratch
-from tests.until import until
+from tests.waiting import until
 
 _CLONE_NEWNET = 0x40000000
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.live import ROOT
+from tests.paths import ROOT
 
 NAME = "localhost/claude-proxy"
 BASE = "localhost/base"

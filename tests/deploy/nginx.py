@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from tests.live import NotStarted, free_port
+from tests.paths import DEPLOY
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 START_SECONDS = 10.0
 NGINX = shutil.which("nginx", path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
 

@@ -17,7 +17,7 @@ from config.settings import Settings, load_settings
 from config.variables import VARIABLES
 from proxy.app import create_app
 from tests.deploy.nginx import NGINX, needs_nginx
-from tests.live import ROOT
+from tests.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
 SCHEMA = Path(__file__).parent / "schemas" / "compose-spec.json"

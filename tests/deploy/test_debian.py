@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.debian_root import DebianRoot, debian_root, why_not
+from tests.paths import ROOT
 from tests.upstream_stub import UpstreamStub, completion, json_answer
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "deployment.md"
 SUITE = "bookworm"
 SOURCES = (

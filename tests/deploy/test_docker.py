@@ -18,7 +18,7 @@ from config.settings import Settings
 from proxy import __version__
 from tests.deploy.image import Image
 from tests.deploy.sealed import SealedService, can_unshare, sealed_service
-from tests.live import ROOT
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -18,7 +18,6 @@ from tests.cli.command import run
 from tests.deploy.nginx import needs_nginx, nginx_in_front
 from tests.deploy.watched_clients import Crowd, Seen, WatchedClient, message, raw_request
 from tests.live import LiveProxy, live_proxy
-from tests.until import until
 from tests.upstream_stub import (
     Recorded,
     Script,
@@ -29,6 +28,7 @@ from tests.upstream_stub import (
     json_answer,
     text_stream,
 )
+from tests.waiting import until
 
 GRACEFUL = 6
 END = GRACEFUL - 3

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy.test_metrics import ask, exposition, proxy_for
-from tests.live import ROOT
+from tests.paths import ROOT
 from tests.upstream_stub import UpstreamStub, completion, json_answer, text_stream
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "claude-proxy.json"

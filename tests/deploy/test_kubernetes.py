@@ -15,7 +15,7 @@ import yaml
 from config.settings import Settings, load_settings
 from config.variables import CUSTOM_HEADER_PREFIX, VARIABLES
 from proxy.app import create_app
-from tests.live import ROOT
+from tests.paths import ROOT
 
 MANIFESTS = ROOT / "deploy" / "kubernetes"
 RELEASES = ("1.29", "1.37")

@@ -22,9 +22,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.command import started
-from tests.live import ROOT, LiveProxy, NotStarted, free_port, live_proxy
+from tests.live import LiveProxy, NotStarted, free_port, live_proxy
+from tests.paths import ROOT
 from tests.redis_server import redis_server
-from tests.until import until
 from tests.upstream_stub import (
     Recorded,
     Script,
@@ -36,6 +36,7 @@ from tests.upstream_stub import (
     sse,
     text_stream,
 )
+from tests.waiting import until
 
 PATH = "/v1/messages"
 Samples = dict[tuple[str, ...], float]

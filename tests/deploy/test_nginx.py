@@ -18,9 +18,9 @@ import trustme
 
 from config.settings import Settings
 from proxy.errors import TYPE_FOR_STATUS
-from tests.deploy.nginx import DEPLOY, Nginx, needs_nginx, nginx_in_front
+from tests.deploy.nginx import Nginx, needs_nginx, nginx_in_front
 from tests.live import LiveProxy, free_port, live_proxy
-from tests.until import until
+from tests.paths import DEPLOY
 from tests.upstream_stub import (
     Recorded,
     Reset,
@@ -35,6 +35,7 @@ from tests.upstream_stub import (
     json_answer,
     text_stream,
 )
+from tests.waiting import until
 
 pytestmark = needs_nginx
 EVENTS = 1000

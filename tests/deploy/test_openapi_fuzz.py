@@ -30,9 +30,9 @@ from schemathesis.specs.openapi.checks import (
 
 from config.settings import Settings
 from proxy.api.context import EXTENSION
+from proxy.api.openapi import openapi_document
+from proxy.api.openapi.fields import JSON_OBJECT
 from proxy.app import create_app
-from proxy.openapi import openapi_document
-from proxy.openapi.fields import JSON_OBJECT
 from tests.api.test_openapi import events, faults
 from tests.upstream_stub import (
     Recorded,

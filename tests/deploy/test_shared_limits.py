@@ -18,8 +18,8 @@ import pytest
 
 from tests.live import LiveProxy, live_proxy
 from tests.redis_server import RedisServer, redis_server
-from tests.until import until
 from tests.upstream_stub import UpstreamStub, Wait, completion, json_answer, text_stream
+from tests.waiting import until
 
 PASSWORD = "hidden-word"
 KEY = "sk-key-of-a-client"

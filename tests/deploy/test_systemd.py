@@ -22,7 +22,8 @@ import pytest
 from config.settings import Settings
 from config.variables import VARIABLES
 from tests.deploy.systemctl import Unit, environment, read_unit
-from tests.live import ROOT, free_port
+from tests.live import free_port
+from tests.paths import ROOT
 from tests.upstream_stub import UpstreamStub, text_stream
 
 UNIT = ROOT / "deploy" / "systemd" / "claude-proxy.service"

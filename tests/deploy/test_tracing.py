@@ -18,7 +18,7 @@ import pytest
 
 from tests.deploy.report_stubs import ReportStub, report_stub
 from tests.live import LiveProxy, free_port, live_proxy
-from tests.until import until
+from tests.paths import ROOT
 from tests.upstream_stub import (
     Reset,
     Sleep,
@@ -29,6 +29,7 @@ from tests.upstream_stub import (
     sse,
     text_stream,
 )
+from tests.waiting import until
 
 pytest.importorskip("opentelemetry.proto", reason="the extra otel is not installed")
 pytest.importorskip("sentry_sdk", reason="the extra sentry is not installed")
@@ -352,7 +353,7 @@ sys.meta_path.insert(0, Missing())
 def test_a_missing_package_is_one_warning(upstream: UpstreamStub, tmp_path: Path) -> None:
     upstream.default = json_answer(completion(ANSWER))
     (tmp_path / "sitecustomize.py").write_text(MISSING, "utf-8")
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(ROOT)
     settings = environ(
         upstream,
         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
@@ -372,13 +373,13 @@ import sys
 from config.settings import Settings
 from proxy.app import create_app
 create_app(Settings(openai_api_key="k")).test_client().get("/")
-unwanted = ("opentelemetry.exporter", "proxy.spans", "sentry_sdk", "apispec", "proxy.openapi")
+unwanted = ("opentelemetry.exporter", "proxy.telemetry.otel", "sentry_sdk", "apispec", "proxy.api.openapi")
 print([name for name in sys.modules if name.startswith(unwanted)])
 """
 
 
 def test_nothing_is_imported_that_nobody_asked_for() -> None:
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     done = subprocess.run(
         [sys.executable, "-c", UNUSED], cwd=root, capture_output=True, text=True, check=True
     )
@@ -405,7 +406,7 @@ def test_bugs_are_reported_without_what_was_asked(upstream: UpstreamStub, tmp_pa
     (tmp_path / "wsgi.py").write_text(FAULTY, "utf-8")
     with report_stub() as sentry:
         dsn = f"http://canary-dsn@127.0.0.1:{sentry.port}/1"
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(ROOT)
         settings = environ(upstream, SENTRY_DSN=dsn, PYTHONPATH=f"{tmp_path}:{root}")
         with live_proxy(settings) as proxy:
             body, headers = ask(proxy)

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from tests.deploy.watched_clients import Crowd, WatchedClient, message, raw_request
-from tests.live import ROOT, LiveProxy, live_proxy
+from tests.live import LiveProxy, live_proxy
+from tests.paths import ROOT
 from tests.security.wire import answers, exchange, kept, request
-from tests.until import until
 from tests.upstream_stub import Recorded, Script, Sleep, UpstreamStub, json_answer, text_stream
 from tests.upstream_stub import completion as whole_answer
+from tests.waiting import until
 
 
 def scripted(recorded: Recorded) -> Script:
@@ -111,7 +112,7 @@ globals().update({{name: value for name, value in OPTIONS.items() if not name.st
 def post_worker_init(worker):
     OPTIONS["post_worker_init"](worker)
     from proxy.api import tokens
-    from proxy.stream_bytes import StreamBytes
+    from proxy.relay.chat.stream_bytes import StreamBytes
 
     fed, right = StreamBytes.feed, tokens.json_body
 

@@ -12,7 +12,9 @@ from typing import cast
 import pytest
 import trustme
 
-from proxy import direct_stream, reply_stream, watch
+from proxy.relay import sweeper
+from proxy.relay.chat import stream as chat_stream
+from proxy.relay.native import stream as native_stream
 from tests.faults.cell import Cell, Outcome
 from tests.faults.matrix import CELLS
 from tests.faults.trial import run_all, stalls
@@ -38,10 +40,10 @@ def outcomes(
     trustme.CA().cert_pem.write_to_path(str(authority))
     found = run_all((cell for cell in wanted if not stalls(cell)), str(authority), at_once=8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watch, "SWEEP_SECONDS", SWEEP)
-        patch.setattr(reply_stream, "PEEK_SECONDS", PEEK)
-        patch.setattr(direct_stream, "PEEK_SECONDS", PEEK)
-        patch.setattr(reply_stream, "SETTLE_SECONDS", SETTLE)
+        patch.setattr(sweeper, "SWEEP_SECONDS", SWEEP)
+        patch.setattr(chat_stream, "PEEK_SECONDS", PEEK)
+        patch.setattr(native_stream, "PEEK_SECONDS", PEEK)
+        patch.setattr(chat_stream, "SETTLE_SECONDS", SETTLE)
         return found | run_all(filter(stalls, wanted), str(authority), at_once=100)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.faults.matrix import CELLS
 from tests.faults.table import BEGIN, END, GROUPS, group_of, section
+from tests.paths import ROOT
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = ROOT / "README.md"
 
 
 def test_the_readmes_table_is_generated() -> None:

@@ -15,7 +15,7 @@ import gevent
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from config.registry import Model, Provider, Registry
+from config.registry.values import Model, Provider, Registry
 from config.settings import Settings
 from proxy.api.context import EXTENSION
 from proxy.app import create_app

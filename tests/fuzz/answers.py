@@ -11,8 +11,8 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 from werkzeug.test import TestResponse
 
+from proxy.api.openapi import openapi_document
 from proxy.errors import TYPE_FOR_STATUS
-from proxy.openapi import openapi_document
 from tests.convert.legal_stream import assert_legal
 
 HANG_SECONDS = 20

@@ -53,7 +53,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextlib.contextmanager
 def contacts(strangers: Strangers) -> Iterator[Contacts]:
-    """Watch for the length of the block."""
+    """Sweeper for the length of the block."""
     if not _installed:
         # It can never be taken away again.
         sys.addaudithook(_note)

@@ -14,9 +14,9 @@ from unittest.mock import patch
 
 import orjson
 
-from proxy.direct import event_scan
-from proxy.direct.event_scan import EventScan
-from proxy.direct.model_name import with_model
+from proxy.relay.native import event_scan
+from proxy.relay.native.event_scan import EventScan
+from proxy.relay.native.model_name import with_model
 from tests.fuzz.cuts import chosen, cut_at, single_bytes
 from tests.fuzz.plain_events import Plain, blocks, json_pairs, pairs_of, renamed, told
 

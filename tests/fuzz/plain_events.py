@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from proxy.convert.usage import MAX_COUNT
+from proxy.convert.reply.usage import MAX_COUNT
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,49}")
 Pairs = tuple[tuple[str, Any], ...]

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from proxy.convert.reply import ReplyContext
-from proxy.convert.stream import StreamTranslator
+from proxy.convert.reply.chat_to_events import StreamTranslator
+from proxy.convert.reply.context import ReplyContext
+from proxy.relay.chat.stream_bytes import StreamBytes
 from proxy.sse import encode_events
-from proxy.stream_bytes import StreamBytes
-from proxy.upstream.sse import ChunkDecoder
+from proxy.upstream.event_decoder import ChunkDecoder
 
 _EVENT = re.compile(rb"event: ([a-z_]+)\ndata: (.*)\n\n")
 

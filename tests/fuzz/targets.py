@@ -16,12 +16,12 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import requests
 
 from config.urls import chat_url
-from proxy.chunks import Chunk
-from proxy.dynamic_path import DynamicTarget, is_dynamic, parse_dynamic_target
-from proxy.dynamic_route import dynamic_provider
 from proxy.errors import NotFound, PermissionDenied
-from proxy.upstream.prompt_response import PromptResponse
-from proxy.upstream.sse import ChunkDecoder
+from proxy.providers.dynamic_path import DynamicTarget, is_dynamic, parse_dynamic_target
+from proxy.providers.dynamic_route import dynamic_provider
+from proxy.sse import Chunk
+from proxy.upstream.chunked_response import EagerResponse
+from proxy.upstream.event_decoder import ChunkDecoder
 from tests.fuzz.cuts import chosen, cut_at, single_bytes
 from tests.fuzz.far_side import FarSide
 from tests.fuzz.frame_target import learned_frames
@@ -64,7 +64,7 @@ def chunked_body(data: bytes) -> None:
     expected = unchunked(body)
     together = [HEAD + pieces[0], *pieces[1:]] if choice & 1 and pieces else [HEAD, *pieces]
     far: Any = FarSide(together)
-    response = PromptResponse(far, method="POST")
+    response = EagerResponse(far, method="POST")
     response.begin()
     found, ending = b"", "complete"
     try:

@@ -16,8 +16,8 @@ from config.settings import Settings
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from tests.api.conftest import message_request
-from tests.api.naming import Names, Trap, send
-from tests.api.tricks import HOSTS, OTHERS, PATHS
+from tests.api.hostile_targets import HOSTS, OTHERS, PATHS
+from tests.api.name_service import Names, Trap, send
 from tests.fuzz.answers import HANG_SECONDS, assert_error
 from tests.fuzz.budget import law
 from tests.fuzz.contacts import contacts

@@ -15,11 +15,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.api.conftest import message_request
-from tests.convert.test_stream_properties import CHUNK, ITEM, JUNK
+from tests.convert.reply.test_stream_properties import CHUNK, ITEM, JUNK
 from tests.fuzz.answers import HANG_SECONDS, assert_error, assert_message, assert_stream
 from tests.fuzz.budget import law
 from tests.fuzz.strangers import Strangers
-from tests.test_stream_bytes import streams
+from tests.relay.chat.test_stream_bytes import streams
 from tests.upstream_stub import (
     Close,
     Framing,

@@ -10,7 +10,8 @@ from pathlib import Path
 import anthropic
 import pytest
 
-from tests.live import ROOT, LiveProxy, free_port, live_proxy
+from tests.live import LiveProxy, free_port, live_proxy
+from tests.paths import ROOT
 
 HERE = Path(__file__).resolve().parent
 MODEL = ROOT / ".venv" / "tiny-random.gguf"

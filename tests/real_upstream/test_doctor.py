@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from config.settings import load_settings
-from proxy.cli.doctor import doctor
-from proxy.doctor.probes import PROBES
-from proxy.profiles import overridden
-from proxy.profiles.base import Profile
+from proxy.cli.doctor.command import doctor
+from proxy.cli.doctor.probes import PROBES
+from proxy.providers.profiles import overridden
+from proxy.providers.profiles.base import Profile
 
 CERTAIN = {
     "streaming": "works",

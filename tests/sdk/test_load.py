@@ -10,7 +10,6 @@ from gevent.pool import Group
 from tests.live import LiveProxy
 from tests.sdk.clients import message_request, raw_client
 from tests.sdk.events import assert_legal, parse_events, text_of
-from tests.until import until
 from tests.upstream_stub import (
     Recorded,
     Script,
@@ -23,6 +22,7 @@ from tests.upstream_stub import (
     sse,
     text_stream,
 )
+from tests.waiting import until
 
 STREAMS = 300
 FREED_SECONDS = 2.0

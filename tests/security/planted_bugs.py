@@ -66,16 +66,16 @@ PLACES: dict[str, tuple[Spot, Callable[..., Any]]] = {
     "before a view": (("proxy.api.lifecycle", "take_slot"), fail),
     "a view": (("proxy.api.messages", "checked_request"), fail),
     "after a view": (("proxy.api.lifecycle", "tell_limits"), fail),
-    "the head of a stream": (("proxy.reply_stream", "cheap_estimate"), fail),
-    "a running stream": (("proxy.reply_stream", "StreamBytes.feed"), fail),
-    "the end of a stream": (("proxy.reply_stream", "ReplyStream._record"), fail),
+    "the head of a stream": (("proxy.relay.chat.stream", "cheap_estimate"), fail),
+    "a running stream": (("proxy.relay.chat.stream", "StreamBytes.feed"), fail),
+    "the end of a stream": (("proxy.relay.chat.stream", "ReplyStream._record"), fail),
     "a computation": (("proxy.tokens.count", "_total"), fail),
-    "outside the application": (("proxy.api.endings", "_Body.__iter__"), fail),
+    "outside the application": (("proxy.api.cleanup", "_Body.__iter__"), fail),
     "the loop": (_LOG, in_callback),
     "the end of an object": (_LOG, in_finalizer),
     "a thread": (_LOG, in_thread),
     # The last ones: the worker does not get over them.
-    "the watch": (("proxy.watch", "Watch._gone_clients"), fail),
+    "the watch": (("proxy.relay.sweeper", "Sweeper._gone_clients"), fail),
     "a hanging view": (("proxy.api.messages", "chosen_route"), hang),
 }
 """By name: what stands there, and what stands there instead."""

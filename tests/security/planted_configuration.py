@@ -1,9 +1,10 @@
 """The shipped configuration of gunicorn, for workers with bugs (``tests.security.planted_bugs``)."""
 
 import runpy
-from pathlib import Path
 
-_SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "gunicorn.conf.py"
+from tests.paths import DEPLOY
+
+_SHIPPED = DEPLOY / "gunicorn.conf.py"
 _OPTIONS = {
     name: value
     for name, value in runpy.run_path(str(_SHIPPED)).items()

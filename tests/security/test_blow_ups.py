@@ -24,10 +24,10 @@ import config
 import proxy as package
 from config.settings import Settings
 from proxy.app import create_app
-from proxy.convert.request import message_request_to_chat
-from proxy.direct.event_scan import EventScan
-from proxy.failures import failure_from_answer
-from proxy.profiles.base import Profile
+from proxy.convert.request.messages_to_chat import message_request_to_chat
+from proxy.failures.classify import failure_from_answer
+from proxy.providers.profiles.base import Profile
+from proxy.relay.native.event_scan import EventScan
 from tests.live import LiveProxy, live_proxy
 from tests.security.growth import NOTICEABLE, TIMES, grows_too_fast, seconds
 from tests.security.wire import answers, exchange, request

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.deploy.report_stubs import ReportStub, report_stub
-from tests.live import ROOT, LiveProxy, live_proxy
+from tests.live import LiveProxy, live_proxy
+from tests.paths import ROOT
 from tests.security import canaries
 from tests.security.canaries import CLIENT_KEY, FRONT_KEY, SERVER_KEY
 from tests.security.planted_bugs import PLACES, TRIGGER

@@ -7,8 +7,8 @@ import hmac
 
 import pytest
 
-from proxy import auth
-from tests.live import ROOT
+from proxy.access import auth
+from tests.paths import ROOT
 
 SECRETS = {"auth_key", "auth_keys", "api_key", "api_keys", "provider_key", "key"}
 AUTH = ROOT / "proxy" / "auth.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.live import ROOT
+from tests.paths import ROOT
 
 LOCK = (ROOT / "deploy" / "requirements.lock").read_text("utf-8")
 SECURITY = (ROOT / "SECURITY.md").read_text("utf-8")

@@ -9,11 +9,11 @@ from time import process_time
 
 import pytest
 
-from proxy.convert.pdf_text import PdfBudget, PdfText, pdf_to_text
-from proxy.convert.request import message_request_to_chat
-from proxy.offload import run_long_off_loop, run_off_loop
-from proxy.pdf_reading import RequestPdfs
-from proxy.profiles.base import Profile
+from proxy.concurrency import run_long_off_loop, run_off_loop
+from proxy.convert.request.messages_to_chat import message_request_to_chat
+from proxy.convert.request.pdf_text import PdfBudget, PdfText, pdf_to_text
+from proxy.providers.profiles.base import Profile
+from proxy.relay.pdf_cache import RequestPdfs
 from tests.convert.pdf_file import pdf_file
 
 FONT = b"/Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>"
@@ -85,7 +85,7 @@ import sys
 sys.modules["cryptography"] = sys.modules["Crypto"] = None
 from io import BytesIO
 from pypdf import PdfReader, PdfWriter
-from proxy.convert.pdf_text import PdfBudget, pdf_to_text
+from proxy.convert.request.pdf_text import PdfBudget, pdf_to_text
 from tests.convert.pdf_file import pdf_file
 for spaces in (0, {2 * CALLS}):
     writer = PdfWriter(clone_from=PdfReader(BytesIO(pdf_file([b"BT/F1 9 Tf(Hello)Tj ET" + b" " * spaces]))))
@@ -98,7 +98,7 @@ for spaces in (0, {2 * CALLS}):
 WARNED = """
 import logging, os
 from threading import Thread
-from proxy.convert.pdf_text import MAX_CALLS, PdfBudget, pdf_to_text
+from proxy.convert.request.pdf_text import MAX_CALLS, PdfBudget, pdf_to_text
 from tests.security.test_pdfs import TEXT, page
 warnings = []
 logging.getLogger("pypdf").addFilter(warnings.append)

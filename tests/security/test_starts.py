@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import run_module
-from tests.live import ROOT
+from tests.paths import ROOT
 from tests.security import canaries
 from tests.security.canaries import KEYS, UPSTREAMS
 from tests.upstream_stub import UpstreamStub

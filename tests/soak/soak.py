@@ -23,11 +23,12 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.live import ROOT, LiveProxy, live_proxy
+from tests.live import LiveProxy, live_proxy
+from tests.paths import ROOT
 from tests.soak.books import Books, Worker, compare, weigh
 from tests.soak.clients import CUT, Crowd
 from tests.soak.upstream import Restarted
-from tests.until import until
+from tests.waiting import until
 
 WORKERS = 2
 FIRST_PART = 60.0

@@ -19,8 +19,8 @@ from proxy.tokens.tables import (
     read_tables,
     tables_directory,
 )
+from tests.paths import ROOT
 
-REPO = Path(__file__).parents[2]
 THEIR_ENCODINGS = importlib.import_module("tiktoken_ext.openai_public").ENCODING_CONSTRUCTORS
 BLOB = "https://openaipublic.blob.core.windows.net/encodings"
 
@@ -154,7 +154,7 @@ for module in ("bpe_openai", "requests", "ssl", "urllib3"):
 
 def test_no_network_and_nothing_that_gevent_must_patch_first(tmp_path: Path) -> None:
     """6 never from the network: a fresh process without gevent's patches, with an empty cache."""
-    environ = {**os.environ, "TIKTOKEN_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(REPO)}
+    environ = {**os.environ, "TIKTOKEN_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     run = subprocess.run(
         [sys.executable, "-c", OFFLINE], env=environ, capture_output=True, text=True, check=False
     )

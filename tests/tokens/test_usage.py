@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.convert.usage import UsageEstimate
+from proxy.convert.reply.usage import UsageEstimate
 from proxy.tokens import RequestEstimate, count_chat_tokens, count_text
 
 BODY: dict[str, Any] = {"messages": [{"role": "user", "content": "hello world"}]}

@@ -13,10 +13,10 @@ from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse, Timeout
 
-from proxy.upstream.adapter import JoinedHeaders, PromptAdapter, SteadyTimeout
+from proxy.upstream.adapter import EagerAdapter, JoinedHeaders, SteadyTimeout
 from proxy.upstream.session import USER_AGENT, _prepared
 
-ADAPTER = PromptAdapter(pool_size=2, tls=ssl.create_default_context())
+ADAPTER = EagerAdapter(pool_size=2, tls=ssl.create_default_context())
 OUR_PROXY = {"http": "http://proxy.example:3128", "https": "http://proxy.example:3128"}
 
 NAMES = st.sampled_from(

@@ -8,9 +8,9 @@ import pytest
 
 from config.settings import Settings
 from proxy.errors import PermissionDenied
-from proxy.host_rules import host_rules
+from proxy.providers.allowed_hosts import host_rules
 from proxy.upstream.pinned import checked_addresses, pinned_client
-from tests.api.naming import Names
+from tests.api.name_service import Names
 from tests.upstream_stub import UpstreamStub, completion, json_answer
 
 

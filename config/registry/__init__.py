@@ -1,0 +1,1 @@
+"""The upstreams and models that the operator registered."""

@@ -1,0 +1,122 @@
+"""What the entries of a registry file have to do with each other and with the environment.
+
+Rule: judged on the file as it is read, before any schema: one bad value must not hide that a name
+stands there twice or that a variable is not set. What is of the wrong kind is the schemas' matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from marshmallow import ValidationError
+
+from config.fields import checked_key
+from config.registry.schema import KEY_SOURCES, VARIABLE_SOURCES
+from config.registry.text import Place, RegistryText
+
+Found = Iterator[tuple[Place, str]]
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+def cross_problems(text: RegistryText, environ: Mapping[str, str]) -> list[str]:
+    """A line for each name that is taken and each key that is not there."""
+    content = text.content
+    keyed = [*_entries(content, "providers"), *_flat_entries(content)]
+    found = [
+        *_repeated_models(text),
+        *_bad_names(content),
+        *(problem for entry in keyed for problem in _key_problems(*entry, environ)),
+    ]
+    return [text.problem(place, phrase) for place, phrase in found]
+
+
+def key_variables(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The variables that ``entry`` names for its keys."""
+    for source in VARIABLE_SOURCES:
+        named = entry.get(source)
+        if isinstance(named, str) and named.strip():
+            return (named.strip(),)
+        if isinstance(named, list | tuple):
+            return tuple(name.strip() for name in named if isinstance(name, str) and name.strip())
+    return ()
+
+
+def _entries(content: object, key: str) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    listed = content.get(key) if isinstance(content, Mapping) else None
+    for number, entry in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(entry, Mapping):
+            yield (key, number), entry
+
+
+def _flat_entries(content: object) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """Models that say themselves where they are."""
+    if isinstance(content, list):
+        yield from ((place[1:], entry) for place, entry in _entries({"models": content}, "models"))
+    models = content.get("models") if isinstance(content, Mapping) else None
+    if isinstance(models, Mapping):
+        for name, entry in models.items():
+            if isinstance(entry, Mapping):
+                yield ("models", name), entry
+    else:
+        yield from _entries(content, "models")
+
+
+def _model_names(content: object) -> Found:
+    for above, provider in _entries(content, "providers"):
+        for below, model in _entries(provider, "models"):
+            yield from _names_of((*above, *below), model.get("id"), model)
+    for place, model in _flat_entries(content):
+        yield from _names_of(place, model.get("model_id", place[-1]), model)
+
+
+def _names_of(place: Place, model_id: object, model: Mapping[str, Any]) -> Found:
+    aliases = model.get("aliases")
+    for name in (model_id, *(aliases if isinstance(aliases, list) else (aliases,))):
+        if isinstance(name, str) and name.strip():
+            yield place, name.strip()
+
+
+def _repeated_models(text: RegistryText) -> Found:
+    first: dict[str, Place] = {}
+    for place, name in _model_names(text.content):
+        if name in first:
+            yield place, f"the name {name!r} is registered in line {text.line(first[name])} already"
+        first.setdefault(name, place)
+
+
+def _bad_names(content: object) -> Found:
+    taken: set[str] = set()
+    for place, provider in _entries(content, "providers"):
+        name = provider.get("name")
+        if not isinstance(name, str):
+            continue
+        if name.strip() in taken:
+            yield (*place, "name"), f"{name.strip()!r} is the name of another provider"
+        taken.add(name.strip())
+    for place, entry in (*_entries(content, "providers"), *_flat_entries(content)):
+        name = entry.get("name")
+        if isinstance(name, str) and set("/,") & set(name):
+            yield (*place, "name"), "may hold neither a slash nor a comma"
+
+
+def _key_problems(place: Place, entry: Mapping[str, Any], environ: Mapping[str, str]) -> Found:
+    given = [source for source in KEY_SOURCES if entry.get(source)]
+    if len(given) > 1:
+        yield (*place, given[1]), f"is given beside {given[0]}: keep one of them"
+    named = [source for source in given if source in VARIABLE_SOURCES]
+    for variable in key_variables(entry):
+        key = environ.get(variable, "").strip()
+        if not key:
+            yield (*place, named[0]), f"the variable {_shown(variable)} is not set"
+            continue
+        try:
+            checked_key(key)
+        except ValidationError as error:
+            yield (*place, named[0]), f"the variable {variable} {error.messages[0]}"
+
+
+def _shown(variable: str) -> str:
+    """``variable`` unless it may be a key that somebody put in the place of a variable's name."""
+    return variable if _VARIABLE.fullmatch(variable) else "that it names"

@@ -1,0 +1,1 @@
+"""Who may call, and how much: authentication, cross-site requests, admission, rate limits."""

@@ -1,0 +1,51 @@
+"""Whose limit a request counts against.
+
+Rule: whoever holds an auth key is that key, whatever else the request shows; else it is the key
+that goes upstream, and the address where none of the client's does: a key that nobody looks at could
+be another one in each request. Only a hash of it is ever kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from proxy.access.auth import client_keys, holds_auth_key
+
+
+def client_identity(
+    headers: Mapping[str, str],
+    auth_keys: Sequence[str],
+    address: str,
+    *,
+    dynamic: bool = False,
+    anybody: bool = False,
+) -> str:
+    """32 hexadecimal digits that stand for the client; raises ``AuthenticationFailed``.
+
+    ``auth_keys`` are those in force; ``anybody``: none are, and the server's own key goes upstream.
+    On ``dynamic`` routes it is the client's ``Authorization`` in any case.
+    """
+    keys = client_keys(headers)
+    for key in keys:
+        if auth_keys and holds_auth_key((key,), auth_keys):
+            return _hashed("key", key)
+    if keys and (dynamic or not anybody):
+        return _hashed("key", keys[-1] if dynamic else keys[0])
+    return _hashed("address", address)
+
+
+def client_address(peer: str | None, forwarded_for: str | None) -> str:
+    """The client's address: that of the peer, or what a server in front on this machine says.
+
+    ``forwarded_for``: the header ``x-forwarded-for``, whose last part that server has written.
+    """
+    # A listener for both families shows IPv4 peers as IPv6 ones.
+    local = not peer or peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+    if local and forwarded_for:
+        return forwarded_for.rpartition(",")[2].strip()
+    return peer or ""
+
+
+def _hashed(kind: str, value: str) -> str:
+    return sha256(f"{kind}:{value}".encode()).hexdigest()[:32]

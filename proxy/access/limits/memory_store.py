@@ -1,0 +1,148 @@
+"""Counts in the memory of one worker.
+
+Rule: nothing runs beside the requests. The memory storage of ``limits`` starts a timer every
+hundredth of a second, which under gevent costs a request several times what it counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from limits.storage import MovingWindowSupport, Storage
+
+from proxy.access.limits.windows import Windows
+
+SWEEP_SECONDS = 60.0
+"""How often clients that are heard of no more are forgotten."""
+
+
+@dataclass(slots=True)
+class _Count:
+    value: int
+    until: float
+
+
+class WorkerStorage(Storage, MovingWindowSupport):
+    """A storage for the strategies of ``limits``, on a clock of its own."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._counts: dict[str, _Count] = {}
+        self._entries: dict[str, deque[float]] = {}
+        """When each entry leaves its window, by key, the next one first."""
+        self._swept = clock()
+
+    def __len__(self) -> int:
+        return len(self._counts) + len(self._entries)
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ValueError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        count = self._count(key)
+        if count is None:
+            count = self._counts[key] = _Count(0, self._clock() + expiry)
+        count.value += amount
+        return count.value
+
+    def get(self, key: str) -> int:
+        count = self._count(key)
+        return 0 if count is None else count.value
+
+    def get_expiry(self, key: str) -> float:
+        count = self._count(key)
+        return self._clock() if count is None else count.until
+
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        entries, now = self._left(key), self._clock()
+        if len(entries) + amount > limit:
+            return False
+        entries.extend([now + expiry] * amount)
+        return True
+
+    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        entries = self._left(key)
+        return (entries[0] - expiry if entries else self._clock()), len(entries)
+
+    def give_back(self, key: str) -> None:
+        """Take the youngest entry out of the window again."""
+        entries = self._left(key)
+        if entries:
+            entries.pop()
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int | None:
+        forgotten = len(self)
+        self._counts.clear()
+        self._entries.clear()
+        return forgotten
+
+    def clear(self, key: str) -> None:
+        self._counts.pop(key, None)
+        self._entries.pop(key, None)
+
+    def _count(self, key: str) -> _Count | None:
+        now = self._now()
+        count = self._counts.get(key)
+        if count is not None and count.until <= now:
+            del self._counts[key]
+            return None
+        return count
+
+    def _left(self, key: str) -> deque[float]:
+        """The entries of ``key`` that are still in their window."""
+        now = self._now()
+        entries = self._entries.get(key)
+        if entries is None:
+            entries = self._entries[key] = deque()
+        while entries and entries[0] <= now:
+            entries.popleft()
+        return entries
+
+    def _now(self) -> float:
+        now = self._clock()
+        if now - self._swept >= SWEEP_SECONDS:
+            self._swept = now
+            self._sweep(now)
+        return now
+
+    def _sweep(self, now: float) -> None:
+        self._counts = {key: count for key, count in self._counts.items() if count.until > now}
+        self._entries = {
+            key: entries for key, entries in self._entries.items() if entries and entries[-1] > now
+        }
+
+
+class MemoryStore(Windows):
+    """The ``Store`` of a worker that counts for itself."""
+
+    def __init__(
+        self, requests: int, tokens: int, streams: int, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._storage = WorkerStorage(clock)
+        super().__init__(self._storage, clock, requests, tokens)
+        self._most_streams = streams
+        self._streams: Counter[str] = Counter()
+
+    def give_request_back(self, client: str) -> None:
+        self._storage.give_back(self.per_minute_requests.key_for(client))
+
+    def open_stream(self, client: str, lease: str) -> bool:
+        if self._streams[client] >= self._most_streams:
+            return False
+        self._streams[client] += 1
+        return True
+
+    def close_stream(self, client: str, lease: str) -> None:
+        self._streams[client] -= 1
+        if not self._streams[client]:
+            del self._streams[client]

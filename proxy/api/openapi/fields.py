@@ -1,0 +1,196 @@
+"""The fields of ``proxy.schemas`` as JSON Schema.
+
+Rule: what a field accepts beyond its type is said here once for each kind of field; where JSON Schema
+cannot say it, the text of a ``format`` names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from marshmallow import Schema
+from marshmallow.fields import Field
+
+from proxy.api.openapi.answers import ANSWERED_BLOCKS, DELTAS, EVENTS
+from proxy.schemas.blocks import ILLUSTRATED_BLOCKS, RESULT_BLOCKS, TEXT_BLOCKS
+from proxy.schemas.content import BLOCKS, ToolInput
+from proxy.schemas.fields import Choice, Integer, OrItems, Tagged, WireSchema
+from proxy.schemas.messages import (
+    ConfigurationTurn,
+    Turn,
+    TurnField,
+    check_stop_sequences,
+)
+from proxy.schemas.server_results import RESULTS
+from proxy.schemas.sources import check_base64
+from proxy.schemas.tools import CUSTOM, FAMILIES, Tool
+
+Json: TypeAlias = dict[str, Any]
+Converter: TypeAlias = Any
+"""apispec's Converter, whose methods have no types."""
+
+NULL: Json = {"type": "null"}
+JSON_OBJECT = "json-object"
+"""Format of a text that is the JSON of an object."""
+BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
+LEAST, MOST = -(2**63), 2**64 - 1
+"""What a JSON reader here takes for an integer."""
+
+SAID_OTHERWISE: Mapping[Callable[[Any], object], Json] = {
+    check_base64: {"pattern": BASE64, "contentEncoding": "base64"},
+    check_stop_sequences: {"items": {"type": "string", "pattern": r"\S"}},
+}
+"""What validators that are functions demand."""
+UNIONS: tuple[tuple[str, Mapping[str, WireSchema]], ...] = (
+    ("ContentBlock", BLOCKS),
+    ("ToolResultContent", RESULT_BLOCKS),
+    ("TextOrImage", ILLUSTRATED_BLOCKS),
+    ("TextOnly", TEXT_BLOCKS),
+    ("ServerToolResult", RESULTS),
+    ("AnsweredBlock", ANSWERED_BLOCKS),
+    ("Delta", DELTAS),
+    ("StreamEvent", EVENTS),
+)
+"""Unions that have a name of their own; every other stands where it is used."""
+
+
+def teach(converter: Converter) -> None:
+    """Tell ``converter`` what the fields of ``proxy.schemas`` are."""
+    converter.map_to_openapi_type(Choice, "string", None)
+    for function in (tool2union, turn2union, tagged2union, either2union, input2union):
+        converter.add_attribute_function(function)
+    converter.add_attribute_function(limits2range)
+
+
+def tagged2union(self: Converter, field: Field[Any], **_: Any) -> Json:
+    """An object whose ``type`` says what else it holds."""
+    if not isinstance(field, Tagged) or isinstance(field, Tool):
+        return {}
+    return _nullable(field, union(self, field.members, tolerant=field.tolerant))
+
+
+def union(
+    converter: Converter, members: Mapping[str, WireSchema], *, tolerant: bool = False
+) -> Json:
+    """The schema of one of ``members``, a reference where it has a name."""
+    name = next((name for name, known in UNIONS if known is members), None)
+    if name is None:
+        return _union(converter, members, tolerant)
+    components = converter.spec.components
+    if name not in components.schemas:
+        components.schema(name, _union(converter, members, tolerant))
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _union(converter: Converter, members: Mapping[str, WireSchema], tolerant: bool) -> Json:
+    tags: dict[type[Schema], list[str]] = {}
+    for tag, member in members.items():
+        tags.setdefault(type(member), []).append(tag)
+    branches = [
+        _tagged_object(converter, kind, {"type": "string", "enum": own}, own[0])
+        for kind, own in tags.items()
+    ]
+    if tolerant:
+        other: Json = {"type": "string", "not": {"enum": list(members)}}
+        branches.append({"type": "object", "required": ["type"], "properties": {"type": other}})
+    return {"oneOf": branches}
+
+
+def _tagged_object(
+    converter: Converter, kind: type[Schema], tag: Json, known_as: str, *, need: bool = True
+) -> Json:
+    """A reference to the component of a union's member."""
+    name = kind.__name__
+    if kind.__name__ in ("Marker", "WireSchema", "Choice", "HostedTool"):
+        name = "".join(word.title() for word in known_as.split("_")) + "Object"
+    component = converter.schema2jsonschema(kind())
+    component["properties"] = {"type": tag, **component["properties"]}
+    if need:
+        component["required"] = ["type", *component.get("required", [])]
+    components = converter.spec.components
+    if components.schemas.get(name, component) != component:
+        name += "".join(word.title() for word in known_as.split("_"))
+    if name not in components.schemas:
+        components.schema(name, component)
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def tool2union(self: Converter, field: Field[Any], **_: Any) -> Json:
+    """A tool: a custom one, or one of a family that the beginning of its type names."""
+    if not isinstance(field, Tool):
+        return {}
+    custom: Json = {"type": ["string", "null"], "enum": [CUSTOM, None]}
+    branches = [_tagged_object(self, type(field.members[CUSTOM]), custom, CUSTOM, need=False)]
+    families: dict[type[Schema], list[str]] = {}
+    for family, member in FAMILIES.items():
+        families.setdefault(type(member), []).append(family)
+    for kind, names in families.items():
+        tag = {"type": "string", "pattern": _family_pattern(names, FAMILIES)}
+        branches.append(_tagged_object(self, kind, tag, "hosted_tool"))
+    return {"oneOf": branches}
+
+
+def _family_pattern(families: Iterable[str], known: Iterable[str]) -> str:
+    """What a type of one of ``families`` looks like; of two that fit, the longer one is meant."""
+    words = []
+    for family in families:
+        longer = [name.removeprefix(family) for name in known if name.startswith(family)]
+        more = "|".join(filter(None, longer))
+        words.append(f"{family}(?!{more})" if more else family)
+    return f"^(?:{'|'.join(words)})"
+
+
+def turn2union(self: Converter, field: Field[Any], **_: Any) -> Json:
+    """A turn with content, or a system turn that only carries ``output_config``."""
+    if not isinstance(field, TurnField):
+        return {}
+    only_configures = self.schema2jsonschema(ConfigurationTurn())
+    only_configures["properties"] |= {
+        "content": NULL,
+        "output_config": {"type": "object", "minProperties": 1},
+    }
+    only_configures["required"] = ["role", "output_config"]
+    return {"anyOf": [self.resolve_nested_schema(Turn), only_configures]}
+
+
+def either2union(self: Converter, field: Field[Any], **_: Any) -> Json:
+    """One value, or a list."""
+    if not isinstance(field, OrItems):
+        return {}
+    items = {"type": "array", "items": self.field2property(field.items.inner)}
+    single = self.field2property(field.single)
+    if "type" in single:
+        # The field itself says whether it may be null.
+        single = {**single, "type": [kind for kind in _listed(single["type"]) if kind != "null"]}
+        single["type"] = single["type"][0] if len(single["type"]) == 1 else single["type"]
+    else:
+        single = next((each for each in single.get("anyOf", ()) if each != NULL), single)
+    return _nullable(field, {"anyOf": [single, items]})
+
+
+def input2union(self: Converter, field: Field[Any], **_: Any) -> Json:
+    """The input of a tool: an object, or the JSON text of one."""
+    if not isinstance(field, ToolInput):
+        return {}
+    text = {"type": "string", "format": JSON_OBJECT, "contentMediaType": "application/json"}
+    return _nullable(field, {"anyOf": [{"type": "object"}, text]})
+
+
+def limits2range(self: Converter, field: Field[Any], ret: Json, **_: Any) -> Json:
+    """What validators that are functions demand, and the bounds of integers."""
+    found: Json = {}
+    if isinstance(field, Integer):
+        found |= {"minimum": ret.get("minimum", LEAST), "maximum": ret.get("maximum", MOST)}
+    for validator in field.validators:
+        if callable(validator):
+            found |= SAID_OTHERWISE.get(validator, {})
+    return found
+
+
+def _nullable(field: Field[Any], schema: Json) -> Json:
+    return {"anyOf": [schema, NULL]} if field.allow_none else schema
+
+
+def _listed(kind: str | list[str]) -> list[str]:
+    return [kind] if isinstance(kind, str) else kind

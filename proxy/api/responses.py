@@ -1,0 +1,110 @@
+"""The responses that views return, and the call each of them answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+import orjson
+from flask import Response
+
+from proxy import sse
+from proxy.api.application import WholeResponse
+from proxy.api.candidates import candidates_for
+from proxy.api.context import present_request, record, runtime
+from proxy.api.limits import limit_stream
+from proxy.providers.routing import Route
+from proxy.relay.attempts import with_failover
+from proxy.relay.call import Call, note_route
+from proxy.relay.cancellation import Exchange
+from proxy.relay.chat.open import open_reply
+from proxy.relay.chat.whole import relay_message
+from proxy.telemetry.logs import log_body
+
+ROUTE_HEADER = "x-claude-proxy-route"
+"""Names the route of an answer: ``PROVIDER/MODEL;reason=REASON``."""
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """``body`` as JSON."""
+    return WholeResponse(orjson.dumps(body), status, content_type="application/json")
+
+
+def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
+    """The call for a validated request; raises ``AuthenticationFailed`` without a key to send."""
+    shared, access = runtime(), record()
+    access.client_model = message_request["model"]
+    note_route(access, route)
+    access.stream = message_request.get("stream") is True
+    candidates = candidates_for(route)
+    return Call(
+        request=message_request,
+        route=route,
+        key=candidates[0].keys.best(monotonic()),
+        settings=shared.settings,
+        client=shared.clients.for_provider(route.provider),
+        learned=shared.learned,
+        exchange=Exchange(shared.settings.total_timeout),
+        record=access,
+        answer_headers={},
+        candidates=candidates,
+        client_for=shared.clients.for_provider,
+        deadline=monotonic() + shared.settings.failover_deadline,
+    )
+
+
+@contextmanager
+def watched(exchange: Exchange) -> Iterator[None]:
+    """Notice while this runs that the client left or a limit is over."""
+    watch = runtime().watch
+    watch.enter(exchange, present_request().environ.get("gunicorn.socket"))
+    try:
+        yield
+    finally:
+        watch.leave(exchange)
+
+
+def answered(call: Call, attempt: Callable[[], Response]) -> Response:
+    """What ``attempt`` returns for the first of the call's routes and keys that is not refused.
+
+    A streamed response goes on being watched until it calls what ``end_of`` gave it.
+    """
+    if call.record.stream:
+        limit_stream()
+    watch, streams = runtime().watch, False
+    watch.enter(call.exchange, present_request().environ.get("gunicorn.socket"))
+    try:
+        response = with_failover(call, attempt)
+        streams = response.is_streamed
+    finally:
+        if not streams:
+            watch.leave(call.exchange)
+    if call.answer_headers:
+        response.headers.update(call.answer_headers)
+    response.headers[ROUTE_HEADER] = call.route.header
+    shown = call.settings.log_body_max_chars
+    if shown and not streams:
+        log_body("answer body", call.record.request_id, response.data, shown)
+    return response
+
+
+def chat_response(call: Call) -> Response:
+    """The converted answer to ``call``: the whole message, or its first events at hand."""
+    if not call.request.get("stream"):
+        return json_response(relay_message(call))
+    response = Response(open_reply(call, end_of(call)), direct_passthrough=True)
+    response.headers.update(sse.HEADERS)
+    return response
+
+
+def end_of(call: Call) -> Callable[[], None]:
+    """What a streamed answer calls when it is over."""
+    shared = runtime()
+
+    def ended() -> None:
+        shared.watch.leave(call.exchange)
+        shared.account(call.record)
+
+    return ended

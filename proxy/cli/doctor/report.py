@@ -1,0 +1,51 @@
+"""The words of ``claude-proxy doctor``.
+
+Rule: pure text; what an upstream said is cut and stripped of whatever could steer a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from config.urls import without_query
+from proxy.cli.doctor.examination import Result
+from proxy.failures.healing import as_yaml
+from proxy.providers.routing import Route
+from proxy.redaction import mask_secrets
+
+LONGEST_MEANING = 160
+HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
+
+
+def title(route: Route) -> str:
+    """``PROVIDER/MODEL at URL (profile NAME)``; a native upstream has no profile."""
+    url = mask_secrets(without_query(route.messages_url if route.direct else route.chat_url))
+    where = f"{route.provider.name}/{route.model} at {url}"
+    return printable(where if route.direct else f"{where} (profile {route.profile.name})")
+
+
+def table(results: Sequence[Result]) -> str:
+    """One line for each probe, in columns."""
+    rows = [HEADINGS, *((r.probe, r.word, shortened(r.meaning)) for r in results)]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return "\n".join(f"{name:{first}}  {word:{second}}  {text}" for name, word, text in rows)
+
+
+def advice(flags: Mapping[str, object], *, answers: bool) -> str:
+    """What the operator has to do now: the flags to paste, if any."""
+    if not answers:
+        return "The upstream does not answer plain requests; nothing else was found out."
+    if not flags:
+        return "The profile fits as it is: nothing to paste."
+    return f"For this model in the registry file:\n\n{as_yaml(flags)}"
+
+
+def shortened(text: str) -> str:
+    """``text`` on one line of bounded length."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= LONGEST_MEANING else f"{line[: LONGEST_MEANING - 3]}..."
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,65 @@
+"""What an upstream's answer, whole or in chunks, holds before any content is read.
+
+Rule: an error is an error wherever it stands, also with status 200 and also as a finish reason
+(docs/protocol.md sections 3 and 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.stop_reasons import FAILED
+from proxy.errors import UpstreamError
+from proxy.failures.classify import failure_from_chunk
+
+
+def answer_object(payload: object) -> dict[str, Any] | None:
+    """The object in a decoded answer or chunk; Gemini wraps its errors in a list of one."""
+    if isinstance(payload, list) and len(payload) == 1:
+        payload = payload[0]
+    return payload if isinstance(payload, dict) else None
+
+
+def failure_in(payload: Mapping[str, Any], reply: ReplyContext) -> UpstreamError | None:
+    """The failure that ``payload`` reports by an ``error`` member or by being an error object."""
+    error = payload.get("error")
+    if error or (isinstance(error, dict | list) and "choices" not in payload):
+        return _failure(payload, reply)
+    if payload.get("object") == "error":
+        return _failure({"error": payload}, reply)
+    return None
+
+
+def failure_in_finish(
+    word: str, choice: Mapping[str, Any], reply: ReplyContext
+) -> UpstreamError | None:
+    """The failure that a ``finish_word`` stands for, with the choice's own error where it has one."""
+    if word not in FAILED:
+        return None
+    error = choice.get("error")
+    if error and isinstance(error, dict):
+        return _failure({"error": error}, reply)
+    return UpstreamError(
+        f"the upstream ended its answer with finish_reason {word!r}", status=FAILED[word]
+    )
+
+
+def _failure(chunk: Mapping[str, Any], reply: ReplyContext) -> UpstreamError:
+    return failure_from_chunk(chunk, model=reply.model, secrets=reply.secrets)
+
+
+def matched_stop(choice: Mapping[str, Any]) -> object:
+    """What the choice says stopped it (vLLM: ``stop_reason``, SGLang: ``matched_stop``)."""
+    matched = choice.get("stop_reason")
+    return choice.get("matched_stop") if matched is None else matched
+
+
+def usage_report(payload: Mapping[str, Any], choice: Mapping[str, Any] | None) -> object:
+    """The usage report of an answer or chunk, None without one. Kimi's stands in the choice."""
+    report = payload.get("usage") or (choice.get("usage") if choice else None)
+    if not report:
+        groq = payload.get("x_groq")
+        report = groq.get("usage") if isinstance(groq, dict) else None
+    return report or None

@@ -1,0 +1,243 @@
+"""Chat Completions chunks -> Anthropic stream events, without any I/O.
+
+Rule: whatever the upstream sends, the client gets a legal stream: one ``message_start``, blocks one
+after another, then ``message_delta`` and ``message_stop``, or an ``error`` that ends it. A finish
+reason makes an end an end; without one, a closed connection is an error (docs/protocol.md
+section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; the open block of
+``DeltaReader`` tells S1, TH, TX and TO apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proxy.convert.reply import events
+from proxy.convert.reply.answer_choice import (
+    answer_object,
+    failure_in,
+    failure_in_finish,
+    matched_stop,
+    usage_report,
+)
+from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.delta_reader import DeltaReader
+from proxy.convert.reply.events import Event
+from proxy.convert.reply.plain_deltas import Run
+from proxy.convert.reply.reply_ids import message_id
+from proxy.convert.reply.stop_reasons import Stop, finish_word, is_known, stop_for
+from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
+from proxy.errors import ProxyError, UpstreamError
+from proxy.sse import Chunk, Signal
+
+MAX_BAD_LINES = 3
+"""So many undecodable lines in a row end the stream."""
+CUT_SHORT = "upstream closed the stream before it finished"
+
+
+class StreamTranslator:
+    """State of one streamed reply.
+
+    Feed chunks in order, forward what each call returns, then call ``finish`` once when the
+    upstream closed, or ``fail`` when reading broke. No call raises on what the upstream sent: a
+    failure ends the stream with an ``error`` event and is kept in ``error``. While ``started`` is
+    False nothing went out, so the caller can still turn ``error`` into an HTTP status.
+    """
+
+    def __init__(
+        self,
+        reply: ReplyContext,
+        *,
+        request_id: str,
+        input_estimate: int = 0,
+        estimate: UsageEstimate | None = None,
+    ) -> None:
+        self._reply = reply
+        self._request_id = request_id
+        self._input_estimate = input_estimate
+        self._tally = ReplyUsage(estimate)
+        self.warnings: Counter[str] = Counter()
+        """Oddities of the upstream, named by short words without content."""
+        self._reader = DeltaReader(reply, self._tally, self.warnings)
+        self._finish = ""
+        self._matched: object = None
+        self._bad_lines = 0
+        self._stop: Stop | None = None
+        self._usage: dict[str, Any] | None = None
+        self.started = False
+        """True once ``message_start`` was returned."""
+        self.ended = False
+        """True once the last event was returned."""
+        self.error: ProxyError | None = None
+        """The failure that ended the stream."""
+
+    @property
+    def finishing(self) -> bool:
+        """True once a finish reason was seen: an end of the connection is then a normal end."""
+        return bool(self._finish)
+
+    @property
+    def content_seen(self) -> bool:
+        """True once the upstream sent any of the answer, also reasoning that is discarded."""
+        return self._reader.content_seen
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """Usage of the message: final once ``ended``, before that what the upstream reported."""
+        return self._tally.reported() if self._usage is None else self._usage
+
+    @property
+    def written(self) -> int:
+        """Characters of the answer so far, reasoning and tool calls too."""
+        return self._tally.written
+
+    @property
+    def estimated(self) -> bool:
+        """True when a count in ``usage`` is an estimate."""
+        return self._tally.estimated
+
+    @property
+    def stop_reason(self) -> str | None:
+        """None until the message came to its end."""
+        return None if self._stop is None else self._stop.reason
+
+    def start(self, upstream_id: object = None) -> list[Event]:
+        """Begin the message before the first chunk; no events when it has begun already."""
+        if self.started or self.ended:
+            return []
+        self._start(upstream_id)
+        return self._reader.blocks.take()
+
+    def feed(self, chunk: Chunk) -> list[Event]:
+        """The events that ``chunk`` causes, maybe none."""
+        try:
+            if self._bad_lines or self.ended or not self._reader.read_plain(chunk):
+                self._take(chunk)
+        except UpstreamError as error:
+            return self._end_with(error)
+        return self._reader.blocks.take()
+
+    def run(self) -> Run | None:
+        """What a chunk must hold to go on plainly with the open block; None where none can."""
+        return None if self._bad_lines or self.ended else self._reader.run()
+
+    def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
+        """Note ``texts`` that go on with ``run`` and whose events the caller writes himself.
+
+        False (nothing noted) where ``feed`` would not have given one event for each of them.
+        """
+        return self._reader.pass_on(run, texts)
+
+    def finish(self) -> list[Event]:
+        """The upstream closed the stream, or stayed silent after its finish reason."""
+        if self.ended:
+            return []
+        if not self.finishing:
+            return self._end_with(UpstreamError(CUT_SHORT))
+        self._end()
+        return self._reader.blocks.take()
+
+    def fail(self, error: ProxyError) -> list[Event]:
+        """Reading broke. An answer that has its finish reason is complete all the same."""
+        if self.ended:
+            return []
+        return self.finish() if self.finishing else self._end_with(error)
+
+    def _take(self, chunk: Chunk) -> None:
+        if self.ended:
+            return
+        if chunk is Signal.DONE:
+            self._take_done()
+            return
+        payload = answer_object(chunk)
+        if payload is None:
+            self._take_bad_line()
+            return
+        self._bad_lines = 0
+        failure = failure_in(payload, self._reply)
+        if failure is not None:
+            raise failure
+        choice = _first_choice(payload)
+        word = finish_word(choice.get("finish_reason")) if choice else ""
+        if choice and word:
+            failure = failure_in_finish(word, choice, self._reply)
+            if failure is not None:
+                raise failure
+        if not self.started:
+            self._start(payload.get("id"))
+        self._tally.note(usage_report(payload, choice))
+        if choice:
+            self._reader.read(self._delta_of(choice))
+            self._take_finish(word, choice)
+
+    def _delta_of(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The choice's delta; a server that streams one whole message has it in ``message``."""
+        delta = choice.get("delta")
+        if delta is None and not self.content_seen:
+            delta = choice.get("message")
+        return delta if isinstance(delta, dict) else {}
+
+    def _take_finish(self, word: str, choice: Mapping[str, Any]) -> None:
+        if not word:
+            return
+        if is_known(word):
+            self._finish = word
+            self._matched = matched_stop(choice)
+        else:
+            self.warnings["unknown_finish_reason"] += 1
+            self._finish = self._finish or word
+
+    def _take_done(self) -> None:
+        if not self.started:
+            raise UpstreamError(CUT_SHORT)
+        if not self.finishing:
+            self.warnings["no_finish_reason"] += 1
+        self._end()
+
+    def _take_bad_line(self) -> None:
+        self.warnings["undecodable"] += 1
+        self._bad_lines += 1
+        if self._bad_lines == MAX_BAD_LINES:
+            raise UpstreamError(f"the upstream sent {MAX_BAD_LINES} undecodable lines in a row")
+
+    def _start(self, upstream_id: object) -> None:
+        start = events.message_start(
+            message_id(upstream_id, self._reply),
+            self._reply.model,
+            no_usage(self._input_estimate),
+        )
+        self._reader.blocks.out += [start, events.ping()]
+        self.started = True
+
+    def _end(self) -> None:
+        reader = self._reader
+        reader.end()
+        self._stop = stop_for(
+            self._finish,
+            tool_used=reader.tools.used,
+            refusal=reader.refusal,
+            matched=self._matched,
+            stop_sequences=self._reply.stop_sequences,
+        )
+        self._usage = self._tally.result()
+        delta = events.message_delta(self._stop, delta_usage(self._usage))
+        reader.blocks.out += [delta, events.message_stop()]
+        self.ended = True
+
+    def _end_with(self, error: ProxyError) -> list[Event]:
+        """End with an error; an open block stays open, so that nobody runs half a tool call."""
+        self.error = error
+        self.ended = True
+        return [*self._reader.blocks.take(), events.error_event(error, self._request_id)]
+
+
+def _first_choice(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The choice with index 0, or with none."""
+    choices = payload.get("choices")
+    if not isinstance(choices, list):
+        return None
+    for choice in choices:
+        if isinstance(choice, dict) and not choice.get("index"):
+            return choice
+    return None

@@ -1,0 +1,155 @@
+"""A whole Chat Completions answer -> an Anthropic message, and a message -> its events.
+
+Rule: a whole answer is read as one big delta by the reader of streams, so both give the same
+message (docs/protocol.md section 3). An answer that holds no message is an upstream's failure, not
+an empty success.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.convert.reply import events
+from proxy.convert.reply.answer_choice import (
+    answer_object,
+    failure_in,
+    failure_in_finish,
+    matched_stop,
+    usage_report,
+)
+from proxy.convert.reply.arguments import json_text
+from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.delta_reader import DeltaReader
+from proxy.convert.reply.events import Event
+from proxy.convert.reply.events_to_message import EventCollector
+from proxy.convert.reply.reply_ids import message_id
+from proxy.convert.reply.stop_reasons import STOP_REASON_FOR, Stop, finish_word, is_known, stop_for
+from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage, whole_usage
+from proxy.errors import UpstreamError
+from proxy.ids import new_message_id
+
+
+def chat_to_message(
+    completion: object,
+    reply: ReplyContext,
+    *,
+    estimate: UsageEstimate | None = None,
+    warnings: Counter[str] | None = None,
+) -> dict[str, Any]:
+    """The message in a completion, which may be any decoded JSON value.
+
+    ``warnings`` counts oddities of the upstream as ``StreamTranslator.warnings`` does. Raises
+    ``UpstreamError`` for an error object, a failed finish, and an answer without a message (502).
+    """
+    payload = answer_object(completion)
+    if payload is None:
+        raise UpstreamError("the upstream's answer is not a JSON object")
+    choice, word = _choice_in(payload, reply)
+    warnings = Counter() if warnings is None else warnings
+    usage = ReplyUsage(estimate)
+    usage.note(usage_report(payload, choice))
+    reader = DeltaReader(reply, usage, warnings)
+    reader.read_message(_message_in(choice, word))
+    reader.end()
+    if not is_known(word):
+        warnings["unknown_finish_reason" if word else "no_finish_reason"] += 1
+    stop = stop_for(
+        word,
+        tool_used=reader.tools.used,
+        refusal=reader.refusal,
+        matched=matched_stop(choice),
+        stop_sequences=reply.stop_sequences,
+    )
+    head = events.message_start(message_id(payload.get("id"), reply), reply.model, no_usage())
+    end = events.message_delta(stop, delta_usage(usage.result()))
+    collector = EventCollector()
+    collector.feed([head, *reader.blocks.out, end])
+    return collector.message
+
+
+def empty_message(model: str, *, stop_reason: str, input_tokens: int = 0) -> dict[str, Any]:
+    """A message without content, for what is answered without an upstream's message.
+
+    The answer to a cache pre-warm (docs/protocol.md 1.1) and to a reasoning model that could not
+    finish within the output limit (edge case 35).
+    """
+    return {
+        **events.message_start(new_message_id(), model, no_usage())["message"],
+        "stop_reason": stop_reason,
+        "usage": whole_usage(no_usage(input_tokens)),
+    }
+
+
+def message_to_events(message: Mapping[str, Any]) -> list[Event]:
+    """The events of a whole message, as a stream of it would have them, ping included."""
+    usage = message["usage"]
+    start_usage = {**delta_usage(usage), "output_tokens": 0}
+    start_usage.pop("output_tokens_details", None)
+    out = [events.message_start(message["id"], message["model"], start_usage), events.ping()]
+    for index, block in enumerate(message["content"]):
+        out += _block_events(index, block)
+    stop = Stop(message["stop_reason"], message["stop_sequence"], message["stop_details"])
+    return [*out, events.message_delta(stop, delta_usage(usage)), events.message_stop()]
+
+
+def _block_events(index: int, block: Mapping[str, Any]) -> list[Event]:
+    empty, deltas = PARTS_OF_BLOCK[block["type"]](index, block)
+    return [events.block_start(index, empty), *deltas, events.block_stop(index)]
+
+
+def _text_parts(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+    text = block["text"]
+    return events.text_block(), [events.text_delta(index, text)] if text else []
+
+
+def _thinking_parts(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+    thinking = block["thinking"]
+    deltas = [events.thinking_delta(index, thinking)] if thinking else []
+    return events.thinking_block(), [*deltas, events.signature_delta(index, block["signature"])]
+
+
+def _tool_parts(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+    arguments = block["input"]
+    deltas = [events.arguments_delta(index, json_text(arguments))] if arguments else []
+    return events.tool_block(block["id"], block["name"]), deltas
+
+
+def _redacted_parts(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+    return events.redacted_block(block["data"]), []
+
+
+PARTS_OF_BLOCK = {
+    "text": _text_parts,
+    "thinking": _thinking_parts,
+    "tool_use": _tool_parts,
+    "redacted_thinking": _redacted_parts,
+}
+"""For each block type: the block as it starts, and the deltas that fill it."""
+
+
+def _choice_in(payload: Mapping[str, Any], reply: ReplyContext) -> tuple[dict[str, Any], str]:
+    """The first choice and its finish word."""
+    failure = failure_in(payload, reply)
+    if failure is not None:
+        raise failure
+    choices = payload.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        raise UpstreamError("the upstream's answer has no choices")
+    word = finish_word(choice.get("finish_reason"))
+    failure = failure_in_finish(word, choice, reply)
+    if failure is not None:
+        raise failure
+    return choice, word
+
+
+def _message_in(choice: Mapping[str, Any], word: str) -> dict[str, Any]:
+    """The choice's message; filtered answers may have none (Azure)."""
+    message = choice.get("message")
+    if isinstance(message, dict):
+        return message
+    if message is None and STOP_REASON_FOR.get(word) == "refusal":
+        return {}
+    raise UpstreamError("the upstream's answer has no message")

@@ -1,0 +1,38 @@
+"""What a request means for the reading of its answer.
+
+Rule: both readers of an answer, the whole (``response.py``) and the streamed (``stream.py``), take
+everything they need to know of the request from a ``ReplyContext``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from proxy.ids import new_message_id, new_tool_id
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """Facts of one request that its answer is read with; immutable, shared by nobody else.
+
+    ``tool_names`` maps names as sent upstream to the client's names (only those that differ).
+    ``known_tool_ids`` are the ids the history already uses: an answer must not reuse them
+    (docs/protocol.md 10.2). ``new_tool_id`` and ``new_message_id`` make fresh ids; tests hand in
+    counters.
+    """
+
+    model: str = ""
+    """The model name as the client wrote it."""
+    tool_names: Mapping[str, str] = field(default_factory=dict)
+    known_tool_ids: frozenset[str] = frozenset()
+    stop_sequences: tuple[str, ...] = ()
+    thinking: Literal["show", "omit", "discard"] = "show"
+    """omit: blocks with empty text and their signature; discard: no blocks at all (1.4)."""
+    think_tags: bool = False
+    tool_args: Literal["stream", "buffer"] = "stream"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Credentials that the upstream got: masked where it reports a failure in their words."""
+    new_tool_id: Callable[[], str] = new_tool_id
+    new_message_id: Callable[[], str] = new_message_id

@@ -1,0 +1,187 @@
+"""Reasoning of an answer in its three spellings, and the signature of thinking blocks.
+
+Rule: reasoning that an upstream sends in several spellings is told once (docs/protocol.md
+section 3): ``reasoning_details``, else ``reasoning_content``, else ``reasoning``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from proxy.convert.reply.arguments import is_writable
+from proxy.convert.reply.content_parts import string_in, text_of
+
+Form = Literal["reasoning_details", "reasoning_content", "reasoning"]
+FORMS: Sequence[Form] = ("reasoning_details", "reasoning_content", "reasoning")
+"""Best first: details also carry signatures and encrypted reasoning."""
+
+SIGNATURE_PREFIX = "cp1."
+"""Marks what this proxy made itself, in signatures and in ``redacted_thinking`` data."""
+SIGNATURE_CHARS = 22
+
+KEPT_CHARS = 256 * 1024
+"""Reasoning kept to compare spellings with; beyond it a second spelling counts as a copy."""
+_IN_BLOCKS = frozenset({"text", "summary", "signature", "data"})
+_PLAIN_TYPES = ("reasoning.text", "reasoning.encrypted", None)
+
+BATCH = 64
+"""Fragments that are hashed together."""
+
+
+class ReasoningPiece(NamedTuple):
+    """A stretch of readable reasoning, or one encrypted item (``data``)."""
+
+    form: Form
+    text: str
+    signature: str = ""
+    part: int | None = None
+    """Number of the item this stretch belongs to; None where the spelling has no items."""
+    data: str = ""
+    detail: Mapping[str, Any] | None = None
+    """What the item says beside all that, and must say again when it goes back."""
+
+
+def reasoning_pieces(source: Mapping[str, Any]) -> list[ReasoningPiece]:
+    """Pieces of a message's or delta's best spelling, and every encrypted item."""
+    pieces = _detail_pieces(source.get("reasoning_details"))
+    if not any(piece.text for piece in pieces):
+        for form in FORMS[1:]:
+            text = text_of(source.get(form))
+            if text:
+                return [ReasoningPiece(form, text), *pieces]
+    return pieces
+
+
+def forms_in(source: Mapping[str, Any]) -> list[Form]:
+    """The spellings that hold anything in ``source``."""
+    return [form for form in FORMS if source.get(form)]
+
+
+def _detail_pieces(details: object) -> list[ReasoningPiece]:
+    items = details if isinstance(details, list) else [details]
+    pieces = [_detail_piece(item) for item in items if isinstance(item, dict)]
+    return [piece for piece in pieces if piece.text or piece.signature or piece.data]
+
+
+def _detail_piece(item: Mapping[str, Any]) -> ReasoningPiece:
+    detail = _detail_of(item)
+    if item.get("type") == "reasoning.encrypted":
+        return ReasoningPiece("reasoning_details", "", data=string_in(item, "data"), detail=detail)
+    number = item.get("index")
+    return ReasoningPiece(
+        "reasoning_details",
+        string_in(item, "text") or string_in(item, "summary"),
+        signature=string_in(item, "signature"),
+        part=number if isinstance(number, int) else None,
+        detail=detail,
+    )
+
+
+def _detail_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The members of ``item`` that no block has a place for; None where there are none.
+
+    The number is one of them only beside others: it tells the items of one answer apart.
+    """
+    detail = {
+        name: value
+        for name, value in item.items()
+        if name not in _IN_BLOCKS and value is not None and is_writable(value)
+    }
+    if detail.keys() <= {"type", "index"} and detail.get("type") in _PLAIN_TYPES:
+        return None
+    return detail
+
+
+class ReasoningForms:
+    """Tells new reasoning from the same reasoning in another spelling, chunk by chunk.
+
+    Each spelling is a reader of one text: what it repeats of that text is a copy, what goes beyond
+    it or differs from it is new.
+    """
+
+    __slots__ = ("_kept", "_length", "_read", "_sole")
+
+    def __init__(self) -> None:
+        self._sole: Form | None = None
+        self._read: dict[Form, int] = {}
+        self._kept: list[str] = []
+        self._length = 0
+
+    @property
+    def sole(self) -> Form | None:
+        """The spelling in use while it is the only one."""
+        return self._sole
+
+    def fresh(self, form: Form, text: str) -> str:
+        """The part of ``text`` that was not told yet."""
+        if self._sole is None and not self._read:
+            self._sole = form
+        if form == self._sole:
+            self.tell(text)
+            return text
+        self._count_readers()
+        at = self._read.get(form, 0)
+        new = text if at == self._length else self._beyond(at, text)
+        self.tell(new)
+        self._read[form] = self._length if new else at + len(text)
+        return new
+
+    def cover(self, forms: Sequence[Form]) -> None:
+        """Note that ``forms`` said, in other words, all that was told so far."""
+        if list(forms) == [self._sole]:
+            return
+        self._count_readers()
+        for form in forms:
+            self._read[form] = self._length
+
+    def tell(self, text: str) -> None:
+        """Note ``text`` as told, all of it new."""
+        if self._length < KEPT_CHARS:
+            self._kept.append(text)
+        self._length += len(text)
+
+    def _count_readers(self) -> None:
+        if self._sole is not None:
+            self._read[self._sole] = self._length
+            self._sole = None
+
+    def _beyond(self, at: int, text: str) -> str:
+        """``text`` without what it repeats of the reasoning from ``at`` on; all of it if it differs.
+
+        A stretch that was not kept is taken for repeated.
+        """
+        kept = "".join(self._kept)
+        self._kept = [kept]
+        repeated = text[: self._length - at]
+        if repeated.startswith(kept[at : at + len(repeated)]):
+            return text[len(repeated) :]
+        return text
+
+
+class ThinkingDigest:
+    """The signature of a thinking block that an upstream did not sign."""
+
+    __slots__ = ("_hash", "_waiting")
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._waiting: list[str] = []
+
+    def add(self, text: str) -> None:
+        self._waiting.append(text)
+        if len(self._waiting) >= BATCH:
+            self._update()
+
+    def signature(self) -> str:
+        """``cp1.`` + 22 characters of base64url(sha256(all text))."""
+        self._update()
+        encoded = urlsafe_b64encode(self._hash.digest()).decode()
+        return SIGNATURE_PREFIX + encoded[:SIGNATURE_CHARS]
+
+    def _update(self) -> None:
+        # Half of a character pair can only come from a caller that did not decode UTF-8.
+        self._hash.update("".join(self._waiting).encode("utf-8", "surrogatepass"))
+        self._waiting.clear()

@@ -1,0 +1,173 @@
+"""Writes the content blocks of one reply as events.
+
+Rule: one block is open at a time, indexes are 0, 1, 2 and so on, a block's deltas are of its kind
+(docs/protocol.md section 4). All of that is kept here; callers only say what comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from proxy.convert.reply import events
+from proxy.convert.reply.events import Event
+from proxy.convert.reply.private_state import pack_detail
+from proxy.convert.reply.reasoning import ThinkingDigest
+
+Kind = Literal["text", "thinking", "tool_use"]
+TEXT: Kind = "text"
+THINKING: Kind = "thinking"
+TOOL: Kind = "tool_use"
+
+_IDENTITY = frozenset({"id", "type"})
+"""Members by which an item of the upstream's reasoning differs from the one before it."""
+
+
+class BlockWriter:
+    """The blocks of one reply. Events collect in ``out`` until somebody takes them.
+
+    With ``show_thinking=False`` thinking blocks have no text; their signature carries it, so that
+    the upstream gets it back all the same.
+    """
+
+    __slots__ = (
+        "_detail",
+        "_digest",
+        "_hidden",
+        "_part",
+        "_signature",
+        "index",
+        "kind",
+        "out",
+        "show_thinking",
+    )
+
+    def __init__(self, *, show_thinking: bool = True) -> None:
+        self.out: list[Event] = []
+        self.index = 0
+        """Index of the open block, or of the next one: the number of blocks that are closed."""
+        self.kind: Kind | None = None
+        """Kind of the open block."""
+        self.show_thinking = show_thinking
+        self._digest = ThinkingDigest()
+        self._signature = ""
+        self._part: int | None = None
+        self._detail: Mapping[str, Any] | None = None
+        self._hidden: list[str] = []
+        """Text of the open thinking block that is not shown."""
+
+    def take(self) -> list[Event]:
+        """The events since the last call."""
+        taken, self.out = self.out, []
+        return taken
+
+    def text(self, text: str) -> None:
+        """Text, in the open text block or a new one."""
+        if self.kind is not TEXT:
+            self.close()
+            self.start_text()
+        self.out.append(events.text_delta(self.index, text))
+
+    def start_text(self) -> None:
+        """A new text block, so far empty; no block may be open."""
+        self.out.append(events.block_start(self.index, events.text_block()))
+        self.kind = TEXT
+
+    def thinking(
+        self,
+        text: str,
+        signature: str = "",
+        part: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Thinking, in the open thinking block or a new one.
+
+        A signature completes a block; so does the next ``part`` (item) of the upstream's reasoning.
+        ``detail`` is what the upstream wants to hear again of this item.
+        """
+        if self.kind is not THINKING or self._is_past(signature, part, detail):
+            self.close()
+            self.out.append(events.block_start(self.index, events.thinking_block()))
+            self.kind = THINKING
+            self._digest = ThinkingDigest()
+        if part is not None:
+            self._part = part
+        if signature:
+            self._signature = signature
+        if detail:
+            self._detail = {**(self._detail or {}), **detail}
+        if text:
+            self.more_thinking(text)
+
+    def more_thinking(self, text: str) -> None:
+        """Thinking for the open, unsigned thinking block."""
+        self._digest.add(text)
+        if self.show_thinking:
+            self.out.append(events.thinking_delta(self.index, text))
+        else:
+            self._hidden.append(text)
+
+    def note_thinking(self, text: str) -> None:
+        """Thinking of the open block that is shown, its event written elsewhere."""
+        self._digest.add(text)
+
+    @property
+    def unsigned(self) -> bool:
+        """True when the upstream has not signed the open thinking block so far."""
+        return not self._signature
+
+    def redacted(self, data: str) -> None:
+        """A whole ``redacted_thinking`` block."""
+        self.close()
+        self.out.append(events.block_start(self.index, events.redacted_block(data)))
+        self._stop()
+
+    def start_tool(self, tool_id: str, name: str) -> None:
+        """A new ``tool_use`` block."""
+        self.close()
+        self.out.append(events.block_start(self.index, events.tool_block(tool_id, name)))
+        self.kind = TOOL
+
+    def arguments(self, partial_json: str) -> None:
+        """Arguments for the open ``tool_use`` block."""
+        self.out.append(events.arguments_delta(self.index, partial_json))
+
+    def close(self) -> None:
+        """Close the open block, if there is one."""
+        if self.kind is None:
+            return
+        if self.kind is THINKING:
+            self.out.append(events.signature_delta(self.index, self._block_signature()))
+            self._signature = ""
+            self._part = self._detail = None
+            self._hidden.clear()
+        self._stop()
+
+    def _block_signature(self) -> str:
+        """The upstream's own signature, ours, or one that carries what the block cannot show."""
+        if self._detail is None and not self._hidden:
+            return self._signature or self._digest.signature()
+        detail = dict(self._detail or {"type": "reasoning.text"})
+        if self._hidden:
+            detail["text"] = "".join(self._hidden)
+        if self._signature:
+            detail["signature"] = self._signature
+        return pack_detail(detail)
+
+    def _is_past(self, signature: str, part: int | None, detail: Mapping[str, Any] | None) -> bool:
+        """True when the open thinking block is complete and this belongs to the next one."""
+        if self._signature and signature != self._signature:
+            return True
+        held = self._detail
+        if (
+            held
+            and detail
+            and any(held.get(k, detail[k]) != detail[k] for k in _IDENTITY & detail.keys())
+        ):
+            return True
+        return part is not None and self._part is not None and part != self._part
+
+    def _stop(self) -> None:
+        self.out.append(events.block_stop(self.index))
+        self.kind = None
+        self.index += 1

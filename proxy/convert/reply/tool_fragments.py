@@ -1,0 +1,67 @@
+"""One entry of ``tool_calls``, whole or in a delta -> what it says of a call.
+
+Rule: upstreams disagree about every member, so a member that is not of its type was not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from proxy.convert.reply.arguments import is_writable, json_text
+from proxy.convert.reply.content_parts import string_in
+
+LEGACY_PLACE = -1
+"""Place of the one call of a legacy ``function_call``."""
+
+
+class ToolFragment(NamedTuple):
+    """A piece of a tool call; ``""`` and None are what it does not say."""
+
+    place: int | None
+    """Its ``index``, where that is a number."""
+    id: str
+    name: str
+    arguments: str
+    custom: bool
+    """True when ``arguments`` are free text, not JSON."""
+    state: Mapping[str, Any] | None
+    """Private state of the upstream that must come back with the call (Gemini)."""
+
+
+def tool_fragment(entry: object) -> ToolFragment | None:
+    """The fragment in an entry of ``tool_calls``; None when it is not an object."""
+    if not isinstance(entry, dict):
+        return None
+    custom = entry.get("custom")
+    is_custom = isinstance(custom, dict)
+    call = custom if is_custom else entry.get("function")
+    if not isinstance(call, dict):
+        call = entry
+    index = entry.get("index")
+    if isinstance(index, bool) or not isinstance(index, int) or index < 0:
+        index = None
+    state = entry.get("extra_content")
+    return ToolFragment(
+        place=index,
+        id=string_in(entry, "id"),
+        name=string_in(call, "name").strip(),
+        arguments=_arguments(call.get("input" if is_custom else "arguments")),
+        custom=is_custom,
+        state=state if isinstance(state, dict) and state and is_writable(state) else None,
+    )
+
+
+def legacy_fragment(function_call: object) -> ToolFragment | None:
+    """The fragment in a legacy ``function_call``."""
+    if not isinstance(function_call, dict):
+        return None
+    fragment = tool_fragment({"function": function_call})
+    return fragment._replace(place=LEGACY_PLACE) if fragment else None
+
+
+def _arguments(value: object) -> str:
+    """Arguments as text; some servers send the object itself."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json_text(value)

@@ -1,0 +1,143 @@
+"""Plain fields of a request, those without a module of their own.
+
+Rule: the body holds what the client asked for and the upstream knows, nothing else; every field
+that is left out is noted. What no upstream can do was refused before
+(``proxy.schemas.check_chat_support``; docs/protocol.md 1.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from proxy.convert.request.drops import Drops
+from proxy.providers.profiles.base import Profile
+
+Request = Mapping[str, Any]
+
+CONVERTED = frozenset(
+    {
+        "model",
+        "max_tokens",
+        "messages",
+        "system",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "output_format",
+        "metadata",
+        "service_tier",
+    }
+)
+"""Fields that some module converts or notes itself."""
+ROUTINE = frozenset(
+    {
+        "billing_policy",
+        "cache_control",
+        "context_management",
+        "diagnostics",
+        "fallback_credit_token",
+    }
+)
+"""Fields whose loss changes nothing in the answer."""
+
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def note_other_fields(request: Request, drops: Drops) -> None:
+    """Note the fields that nothing converts, unless they are empty."""
+    for name, value in request.items():
+        if name in CONVERTED or value in (None, [], {}, ""):
+            continue
+        # Names of unknown fields are the client's words and go into a header.
+        note = drops.routine if name in ROUTINE else drops.drop
+        note(name if _FIELD_NAME.fullmatch(name) else "unknown")
+    if (request.get("output_config") or {}).get("task_budget"):
+        drops.drop("output_config.task_budget")
+
+
+def plain_fields(request: Request, profile: Profile, drops: Drops) -> dict[str, Any]:
+    """Stop strings, streaming, sampling, user and service tier, as the upstream names them."""
+    return {
+        **_stop_field(request, profile, drops),
+        **_stream_fields(request, profile),
+        **_sampling_fields(request, profile, drops),
+        **_user_field(request, profile, drops),
+        **_service_tier_field(request, profile, drops),
+    }
+
+
+def token_field(
+    request: Request, max_tokens: int | None, profile: Profile, drops: Drops
+) -> dict[str, int]:
+    """The output limit under the upstream's name for it; nothing for None."""
+    if max_tokens is None:
+        return {}
+    if profile.max_output:
+        max_tokens = min(max_tokens, profile.max_output)
+    requested = request.get("max_tokens")
+    if requested is not None and requested != max_tokens:
+        drops.degrade("max_tokens", str(max_tokens))
+    return {profile.token_field: max_tokens}
+
+
+def _stop_field(request: Request, profile: Profile, drops: Drops) -> dict[str, Any]:
+    sequences = request.get("stop_sequences") or []
+    kept = [] if profile.no_stop else sequences[: profile.max_stop]
+    if len(kept) < len(sequences):
+        drops.drop("stop_sequences", len(sequences) - len(kept))
+    return {"stop": kept} if kept else {}
+
+
+def _stream_fields(request: Request, profile: Profile) -> dict[str, Any]:
+    if not request.get("stream") and not profile.stream_only:
+        return {}
+    if profile.no_stream_usage:
+        return {"stream": True}
+    return {"stream": True, "stream_options": {"include_usage": True}}
+
+
+def _sampling_fields(request: Request, profile: Profile, drops: Drops) -> dict[str, Any]:
+    fields = {}
+    for name, taken in (
+        ("temperature", not profile.no_sampling),
+        ("top_p", not profile.no_sampling),
+        ("top_k", profile.top_k),
+    ):
+        value = request.get(name)
+        if value is None:
+            continue
+        if taken:
+            fields[name] = value
+        else:
+            drops.drop(name)
+    return fields
+
+
+def _user_field(request: Request, profile: Profile, drops: Drops) -> dict[str, str]:
+    metadata = request.get("metadata")
+    if not metadata:
+        return {}
+    user = metadata.get("user_id")
+    if not user or profile.user_field is None:
+        drops.routine("metadata")
+        return {}
+    # Upstreams take 64 characters and are not told who the client's user is.
+    return {profile.user_field: sha256(user.encode("utf-8", "surrogatepass")).hexdigest()}
+
+
+def _service_tier_field(request: Request, profile: Profile, drops: Drops) -> dict[str, str]:
+    tier = request.get("service_tier")
+    if tier == "standard_only":
+        if profile.service_tier:
+            return {"service_tier": "default"}
+        drops.drop("service_tier")
+    return {}

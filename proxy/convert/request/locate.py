@@ -1,0 +1,40 @@
+"""Where a refused block stands in the client's request.
+
+Rule: converters carry no paths; only a refusal pays for finding one (docs/protocol.md section 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proxy.convert.request.parts import Block, RefusedBlock
+from proxy.errors import UnsupportedContent
+
+_HOLDERS = ("content", "source")
+"""Members of a turn or block that hold further blocks."""
+
+
+def refusal(turns: Sequence[Mapping[str, Any]], refused: RefusedBlock) -> UnsupportedContent:
+    """The error that names the refused block: ``messages.0.content.1.image.source: REASON``."""
+    path = _path(turns, refused.block, "messages") or "messages"
+    return UnsupportedContent(f"{path}{refused.reason}")
+
+
+def _path(value: object, wanted: Block, path: str) -> str | None:
+    if value is wanted:
+        return path
+    if isinstance(value, Mapping):
+        members = ((_step(name, value[name]), value[name]) for name in _HOLDERS if name in value)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        members = ((_step(index, item), item) for index, item in enumerate(value))
+    else:
+        return None
+    paths = (_path(member, wanted, f"{path}.{step}") for step, member in members)
+    return next((found for found in paths if found), None)
+
+
+def _step(place: int | str, member: object) -> str:
+    # A member of a union is named as well.
+    tag = member.get("type") if isinstance(member, Mapping) else None
+    return f"{place}.{tag}" if isinstance(tag, str) else str(place)

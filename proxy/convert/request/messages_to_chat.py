@@ -1,0 +1,131 @@
+"""An Anthropic Messages request -> a Chat Completions request.
+
+Rule: this module is the order of steps and nothing else; each step is a module of its own
+(docs/protocol.md sections 1, 2, 10 and 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from proxy.convert.reply.context import ReplyContext
+from proxy.convert.request.caching import limit_breakpoints
+from proxy.convert.request.drops import Drops
+from proxy.convert.request.fields import note_other_fields, plain_fields, token_field
+from proxy.convert.request.locate import refusal
+from proxy.convert.request.ordering import request_to_messages
+from proxy.convert.request.parts import ChatMessage, PdfReader, RefusedBlock, TurnContext
+from proxy.convert.request.pdf_text import PdfBudget, pdf_to_text
+from proxy.convert.request.prefill import settle_prefill
+from proxy.convert.request.structured import structured_output
+from proxy.convert.request.thinking import thinking_delivery, thinking_fields
+from proxy.convert.request.tool_choice import is_forced, tool_fields
+from proxy.convert.request.tool_ids import ToolIds
+from proxy.convert.request.tool_names import ToolNames
+from proxy.convert.request.tools import function_names, tools_to_chat
+from proxy.errors import InvalidRequest
+from proxy.providers.profiles.base import Profile
+
+_NEVER_REMOVED = frozenset({"model", "messages"})
+_REMOVED_WITH: Mapping[str, tuple[str, ...]] = {
+    "tools": ("tool_choice", "parallel_tool_calls"),
+    "stream": ("stream_options",),
+}
+"""Fields that an upstream refuses without the one they belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A converted request: the body to send, how to read its answer, what was lost."""
+
+    body: dict[str, Any]
+    reply: ReplyContext
+    drops: Drops
+
+
+def message_request_to_chat(
+    request: Mapping[str, Any],
+    profile: Profile,
+    *,
+    model: str,
+    max_tokens: int | None,
+    read_pdf: PdfReader | None = None,
+    secrets: tuple[str, ...] = (),
+) -> ChatRequest:
+    """Convert a validated Messages request for the upstream that ``profile`` describes.
+
+    ``model`` is the upstream's name for it, ``max_tokens`` what ``resolve_max_tokens`` found (None
+    sends no limit, as for counting). ``request`` is not changed; the body shares schemas and long
+    texts with it and must not be changed either. ``read_pdf`` is only called for PDFs that the
+    upstream does not take; it is slow. Without one, PDFs are read here. ``secrets`` are masked in
+    failures that the answer reports.
+
+    Raises InvalidRequest where the request cannot be carried, naming the place.
+    """
+    tools = request.get("tools") or ()
+    names = ToolNames(function_names(tools))
+    read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
+    context = TurnContext(profile, Drops(), names, ToolIds(profile.tool_id), read_pdf)
+    drops = context.drops
+    note_other_fields(request, drops)
+    structured = structured_output(request, profile, drops)
+    messages, prefill = _messages(request, structured.system_line, context)
+    choice = tool_fields(tools_to_chat(tools, context), request.get("tool_choice"), context)
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": messages,
+        **token_field(request, max_tokens, profile, drops),
+        **plain_fields(request, profile, drops),
+        **choice,
+        **thinking_fields(
+            request, profile, drops, forced_tool=is_forced(choice), tools="tools" in choice
+        ),
+        **prefill,
+    }
+    if structured.response_format:
+        body["response_format"] = structured.response_format
+    _remove_unsupported(body, profile, drops)
+    return ChatRequest(body, _reply_context(request, model, context, secrets), drops)
+
+
+def _messages(
+    request: Mapping[str, Any], system_line: str | None, context: TurnContext
+) -> tuple[list[ChatMessage], dict[str, Any]]:
+    try:
+        messages = request_to_messages(request, system_line, context)
+    except RefusedBlock as refused:
+        raise refusal(request["messages"], refused) from None
+    prefill = settle_prefill(messages, context.profile)
+    if not any(message["role"] in ("user", "tool") for message in messages):
+        raise InvalidRequest("messages: at least one user message with content is required")
+    if context.profile.cache == "breakpoint":
+        limit_breakpoints(messages, context.drops)
+    return messages, prefill
+
+
+def _remove_unsupported(body: dict[str, Any], profile: Profile, drops: Drops) -> None:
+    for name in profile.unsupported:
+        if name not in body or name in _NEVER_REMOVED:
+            continue
+        del body[name]
+        drops.drop(name)
+        for dependent in _REMOVED_WITH.get(name, ()):
+            body.pop(dependent, None)
+
+
+def _reply_context(
+    request: Mapping[str, Any], model: str, context: TurnContext, secrets: tuple[str, ...]
+) -> ReplyContext:
+    return ReplyContext(
+        model=request.get("model") or model,
+        tool_names=context.names.client_names(),
+        known_tool_ids=context.ids.known(),
+        stop_sequences=tuple(request.get("stop_sequences") or ()),
+        thinking=thinking_delivery(request),
+        think_tags=context.profile.think_tags,
+        tool_args=context.profile.tool_args,
+        secrets=secrets,
+    )

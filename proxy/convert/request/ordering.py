@@ -1,0 +1,216 @@
+"""The order of messages.
+
+Rule: tool messages stand directly behind the calls they answer, no two user or assistant messages
+stand in a row, and none is empty, whatever order the client's turns and blocks have
+(docs/protocol.md section 2).
+
+Turns of the user and the system between two assistant turns form one run: its results come first,
+then what could not travel in a result, then everything else in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from proxy.convert.request.assistant_turns import AssistantDraft
+from proxy.convert.request.caching import single_text_content, user_content
+from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext, text_part
+from proxy.convert.request.system import system_message, system_turn_part
+from proxy.convert.request.tool_results import tool_result_to_message
+from proxy.convert.request.user_blocks import user_block_to_parts
+
+Turn = tuple[str, Any]
+"""Role and content."""
+
+_APART: Mapping[str, frozenset[str]] = {
+    "user": frozenset({"mid_conv_system"}),
+    "assistant": frozenset({"mid_conv_system", "compaction"}),
+}
+"""Blocks that stand for a turn of another role, by the role of the turn that holds them."""
+
+
+def request_to_messages(
+    request: Mapping[str, Any], system_line: str | None, context: TurnContext
+) -> list[ChatMessage]:
+    """Every message of the converted request.
+
+    ``system_line`` closes the system message. Raises RefusedBlock for a block that cannot be
+    carried. A final assistant message is left as it is; ``prefill`` sees to it.
+    """
+    turns: Sequence[Mapping[str, Any]] = request["messages"]
+    last_user = next((i for i in reversed(range(len(turns))) if turns[i]["role"] == "user"), -1)
+    prompts = [request.get("system")]
+    conversation = Conversation(context)
+    leading = True
+    for index, turn in enumerate(turns):
+        role = turn["role"]
+        leading = leading and role == "system"
+        if role != "system":
+            conversation.add_turn(role, turn.get("content"))
+            continue
+        if turn.get("output_config"):
+            context.drops.drop("system.output_config")
+        if index < last_user and turn.get("clear_at") == "next_user_message":
+            continue
+        if leading:
+            prompts.append(turn.get("content"))
+        else:
+            conversation.add_system(turn.get("content"))
+    messages = conversation.finish()
+    first = system_message(prompts, system_line, context)
+    return [first, *messages] if first else messages
+
+
+class Conversation:
+    """Messages that are finished; the assistant message after them; the run behind that.
+
+    A turn that comes to nothing leaves no trace: what stood before and after it is one message.
+    """
+
+    __slots__ = (
+        "_attachments",
+        "_context",
+        "_draft",
+        "_messages",
+        "_next",
+        "_results",
+        "_segments",
+    )
+
+    def __init__(self, context: TurnContext) -> None:
+        self._context = context
+        self._messages: list[ChatMessage] = []
+        self._draft = AssistantDraft(context)
+        self._next: AssistantDraft | None = None
+        """The assistant message behind the run, as long as it holds thoughts only."""
+        self._start_run()
+
+    def _start_run(self) -> None:
+        self._results: list[ChatMessage] = []
+        self._attachments: list[Part] = []
+        self._segments: list[tuple[str, list[Part]]] = []
+
+    def add_turn(self, role: str, content: Any) -> None:
+        """Add a turn of the user or the assistant; it may show as several messages or as none."""
+        if not content or isinstance(content, str) or not _is_cut(content, _APART[role]):
+            self._add_piece(role, content or [])
+            return
+        for piece_role, piece in _pieces(role, content):
+            self._add_piece(piece_role, piece)
+
+    def add_system(self, content: Any) -> None:
+        """Add a system turn that does not lead."""
+        part = system_turn_part(content, self._context)
+        profile = self._context.profile
+        if part is not None:
+            wrapped = profile.mid_system == "wrap"
+            self._add_parts("user" if wrapped else profile.system_role, [part])
+
+    def finish(self) -> list[ChatMessage]:
+        """All messages, closing what is open."""
+        self._close()
+        return self._messages
+
+    def _add_piece(self, role: str, piece: Any) -> None:
+        if role == "assistant":
+            self._add_assistant(piece)
+        elif role == "system":
+            self.add_system(piece)
+        elif isinstance(piece, str):
+            self._add_parts("user", [text_part(piece)])
+        else:
+            self._add_user_blocks(piece)
+
+    def _add_assistant(self, content: str | list[Block]) -> None:
+        waits_for_results = self._draft.has_calls and not self._results
+        if waits_for_results or not (self._results or self._segments):
+            # Only system turns can stand here between a call and more of the same message.
+            self._draft.add(content)
+            return
+        following = self._next or AssistantDraft(self._context)
+        following.add(content)
+        if following.is_empty:
+            self._next = following
+            return
+        self._close()
+        self._draft, self._next = following, None
+
+    def _add_user_blocks(self, blocks: list[Block]) -> None:
+        parts: list[Part] = []
+        for block in blocks:
+            if block["type"] == "tool_result":
+                message, attachments = tool_result_to_message(block, self._context)
+                self._results.append(message)
+                self._attachments += attachments
+            else:
+                parts += user_block_to_parts(block, self._context)
+        if parts:
+            self._add_parts("user", parts)
+
+    def _add_parts(self, role: str, parts: list[Part]) -> None:
+        self._next = None
+        if role == "user" and self._segments and self._segments[-1][0] == "user":
+            self._segments[-1][1].extend(parts)
+        else:
+            self._segments.append((role, parts))
+
+    def _close(self) -> None:
+        if not self._draft.is_empty:
+            self._messages.append(self._draft.to_message())
+        if self._attachments:
+            self._put_attachments_first()
+        self._messages += self._results
+        for role, parts in self._segments:
+            # A system turn is one part; its content is written like a single text.
+            content = (
+                user_content(parts, self._context.profile)
+                if role == "user"
+                else single_text_content(parts[0])
+            )
+            self._messages.append({"role": role, "content": content})
+        self._start_run()
+
+    def _put_attachments_first(self) -> None:
+        if self._segments and self._segments[0][0] == "user":
+            self._segments[0][1][:0] = self._attachments
+        else:
+            self._segments.insert(0, ("user", self._attachments))
+
+
+def _is_cut(blocks: list[Block], apart: frozenset[str]) -> bool:
+    # A plain loop: with any() and a generator every turn paid for two of them.
+    for block in blocks:  # noqa: SIM110
+        if block["type"] in apart:
+            return True
+    return False
+
+
+def _pieces(role: str, content: list[Block]) -> Iterator[Turn]:
+    """``content`` cut at the blocks that stand for turns of their own.
+
+    In a turn that calls tools they come last: calls and results are never separated.
+    """
+    apart = _APART[role]
+    rest: list[Block] = []
+    later: list[Turn] = []
+    calls = False
+    for block in content:
+        if block["type"] not in apart:
+            rest.append(block)
+            calls = calls or block["type"] == "tool_use"
+        elif calls:
+            later.append(_turn_of(block))
+        else:
+            yield role, rest
+            yield _turn_of(block)
+            rest = []
+    yield role, rest
+    yield from later
+
+
+def _turn_of(block: Block) -> Turn:
+    if block["type"] == "compaction":
+        return "user", [block]
+    content = block.get("content")
+    return "system", block.get("text") if content is None else content

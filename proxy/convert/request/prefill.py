@@ -1,0 +1,51 @@
+"""The beginning of an answer that the client wrote: a conversation that ends with the assistant.
+
+Rule: the upstream is told to go on from there in its own way, or the client is told that it cannot;
+the text itself only loses white space at its end (docs/protocol.md 2.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.convert.request.parts import ChatMessage
+from proxy.errors import UnsupportedContent
+from proxy.providers.profiles.base import Profile
+
+REFUSAL = (
+    "This model does not support assistant message prefill. "
+    "The conversation must end with a user message."
+)
+
+_VLLM: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
+
+
+def settle_prefill(messages: list[ChatMessage], profile: Profile) -> dict[str, Any]:
+    """Trim a final assistant message of ``messages``, or take it out if that leaves nothing.
+
+    Returns what the body needs beside it. Raises UnsupportedContent where the upstream takes no
+    prefill.
+    """
+    if not messages or messages[-1]["role"] != "assistant":
+        return {}
+    last = messages[-1]
+    calls_open = "tool_calls" in last
+    if not calls_open and not _trim(last):
+        messages.pop()
+        return {}
+    if profile.prefill == "error":
+        raise UnsupportedContent(REFUSAL)
+    if calls_open:
+        # Nothing that a model could go on writing.
+        return {}
+    if profile.prefill == "prefix":
+        last["prefix"] = True
+    return dict(_VLLM) if profile.prefill == "vllm" else {}
+
+
+def _trim(message: ChatMessage) -> bool:
+    content = message["content"]
+    holder, key = (message, "content") if isinstance(content, str) else (content[-1], "text")
+    holder[key] = holder[key].rstrip()
+    return bool(holder[key])

@@ -1,0 +1,70 @@
+"""Structured output: a JSON Schema for the answer -> the upstream's way of asking for it.
+
+Rule: the answer's shape is never given up in silence: what the upstream cannot enforce is asked for
+in a system line that holds the schema (docs/protocol.md 1.1, section 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.convert.request.drops import Drops
+from proxy.convert.request.json_schema import OpenSchema, Schema, strict_schema, without_keywords
+from proxy.convert.request.parts import compact_json
+from proxy.providers.profiles.base import Profile
+
+SCHEMA_NAME = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredOutput:
+    """What goes into the body, and the line that closes the system message."""
+
+    response_format: Mapping[str, Any] | None = None
+    system_line: str | None = None
+
+
+def structured_output(
+    request: Mapping[str, Any], profile: Profile, drops: Drops
+) -> StructuredOutput:
+    """The wanted answer format, of ``output_config.format`` or the older ``output_format``."""
+    wanted = (request.get("output_config") or {}).get("format")
+    name = "output_config.format" if wanted else "output_format"
+    wanted = wanted or request.get("output_format")
+    if not wanted:
+        return StructuredOutput()
+    if profile.structured == "json_schema":
+        return StructuredOutput(_json_schema_format(wanted["schema"], name, profile, drops))
+    line = _system_line(wanted["schema"])
+    if profile.structured == "json_object":
+        drops.degrade(name, "json_object")
+        return StructuredOutput({"type": "json_object"}, line)
+    drops.degrade(name, "system")
+    return StructuredOutput(None, line)
+
+
+def _json_schema_format(
+    schema: Schema, name: str, profile: Profile, drops: Drops
+) -> dict[str, Any]:
+    strict = True
+    try:
+        schema = strict_schema(schema)
+    except OpenSchema:
+        # Closing it would forbid answers that the client's schema allows.
+        strict = False
+        drops.degrade(name, "not_strict")
+    if profile.schema_drop:
+        schema, removed = without_keywords(schema, profile.schema_drop)
+        for keyword in removed:
+            drops.routine(f"{name}.schema.{keyword}")
+    json_schema = {"name": SCHEMA_NAME, "schema": schema, "strict": strict}
+    return {"type": "json_schema", "json_schema": json_schema}
+
+
+def _system_line(schema: Schema) -> str:
+    return (
+        "Answer with one JSON value that fits this JSON Schema, and with nothing else:\n"
+        + compact_json(schema)
+    )

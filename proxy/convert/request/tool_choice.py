@@ -1,0 +1,76 @@
+"""``tool_choice`` -> ``tool_choice`` and ``parallel_tool_calls``, beside the tools themselves.
+
+Rule: a choice that cannot be kept is noted, and one that names a tool the model will not have is
+refused: the client waits for that very call (docs/protocol.md 1.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.convert.request.parts import TurnContext
+from proxy.convert.request.tools import ChatTools
+from proxy.errors import InvalidRequest
+
+_PLAIN: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
+
+
+def tool_fields(
+    tools: ChatTools, choice: Mapping[str, Any] | None, context: TurnContext
+) -> dict[str, Any]:
+    """The body's ``tools``, ``tool_choice``, ``parallel_tool_calls`` and web search fields.
+
+    Raises InvalidRequest where ``choice`` names a tool that is not among ``tools``.
+    """
+    kind = choice["type"] if choice else None
+    name = choice["name"] if choice and kind == "tool" else None
+    if name is not None and name not in tools.names and name not in tools.replaced:
+        raise InvalidRequest(f"Tool '{name}' not found in provided tools")
+    fields: dict[str, Any] = {} if kind == "none" else dict(tools.fields)
+    if not tools.functions:
+        if kind == "any" and not tools.replaced:
+            context.drops.drop("tool_choice")
+        return fields
+    if kind == "none" and context.profile.tool_choice == "auto_only":
+        return fields
+    fields["tools"] = tools.functions
+    if choice and kind:
+        value = _choice_value(kind, name, tools, context)
+        if value is not None:
+            fields["tool_choice"] = value
+        if choice.get("disable_parallel_tool_use"):
+            fields |= _parallel_field(context)
+    return fields
+
+
+def is_forced(fields: Mapping[str, Any]) -> bool:
+    """Whether the converted fields oblige the model to call a tool."""
+    choice = fields.get("tool_choice")
+    return choice == "required" or isinstance(choice, dict)
+
+
+def _choice_value(
+    kind: str, name: str | None, tools: ChatTools, context: TurnContext
+) -> str | dict[str, Any] | None:
+    rule = context.profile.tool_choice
+    if name is not None and name not in tools.names:
+        # The web search that it names is on without being asked for.
+        return None
+    if rule == "auto_only":
+        if kind != "auto":
+            context.drops.drop("tool_choice")
+        return None
+    if name is None:
+        return _PLAIN[kind]
+    if rule == "required":
+        context.drops.degrade("tool_choice", "required")
+        return "required"
+    return {"type": "function", "function": {"name": context.names.sent(name)}}
+
+
+def _parallel_field(context: TurnContext) -> dict[str, Any]:
+    if context.profile.parallel_flag:
+        return {"parallel_tool_calls": False}
+    context.drops.drop("disable_parallel_tool_use")
+    return {}

@@ -1,0 +1,59 @@
+"""Tool call ids as an upstream takes them.
+
+Rule: a call and its result get the same id, the same on every request, and no two calls share one.
+Profile flag ``tool_id``: ``keep`` sends the client's id, ``nine`` nine alphanumeric characters
+(docs/protocol.md 10.11).
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha1
+from typing import Literal
+
+from proxy.ids import BASE62
+
+_NINE = re.compile(r"[A-Za-z0-9]{9}")
+
+
+class ToolIds:
+    """The tool call ids of one request's history."""
+
+    __slots__ = ("_nine", "_sent", "_taken")
+
+    def __init__(self, form: Literal["keep", "nine"] = "keep") -> None:
+        self._nine = form == "nine"
+        self._sent: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def sent(self, tool_id: str) -> str:
+        """The id that stands for the client's ``tool_id`` upstream."""
+        known = self._sent.get(tool_id)
+        if known is not None:
+            return known
+        sent = self._in_nine(tool_id) if self._nine else tool_id
+        self._sent[tool_id] = sent
+        return sent
+
+    def _in_nine(self, tool_id: str) -> str:
+        sent = tool_id
+        attempt = 0
+        while sent in self._taken or not _NINE.fullmatch(sent):
+            sent = _nine_characters(f"{tool_id}\0{attempt}" if attempt else tool_id)
+            attempt += 1
+        self._taken.add(sent)
+        return sent
+
+    def known(self) -> frozenset[str]:
+        """Every id in the history, as the client wrote it and as it was sent."""
+        return frozenset(self._sent) | self._taken
+
+
+def _nine_characters(text: str) -> str:
+    digest = sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+    number = int.from_bytes(digest)
+    digits = []
+    for _ in range(9):
+        number, digit = divmod(number, len(BASE62))
+        digits.append(BASE62[digit])
+    return "".join(digits)

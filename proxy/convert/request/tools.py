@@ -1,0 +1,139 @@
+"""Tool definitions -> functions, and what stands in for the tools that a server would run.
+
+Rule: each kind of tool is one row of a table; a tool that this upstream cannot have is left out
+with a note or refused, never sent in a form that it does not know (docs/protocol.md 1.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.convert.request.builtin_tools import PREFIXES as BUILTIN_PREFIXES
+from proxy.convert.request.builtin_tools import builtin_definition
+from proxy.convert.request.drops import Drops
+from proxy.convert.request.json_schema import Schema, without_keywords
+from proxy.convert.request.parts import TurnContext, compact_json
+from proxy.convert.request.web_search import web_search_fields
+from proxy.errors import UnsupportedContent
+
+Tool = Mapping[str, Any]
+
+TOOLSET_PREFIXES = ("computer_toolset_", "browser_toolset_")
+WEB_SEARCH_PREFIX = "web_search_"
+SERVER_PREFIXES = (
+    WEB_SEARCH_PREFIX,
+    "web_fetch_",
+    "code_execution_",
+    "tool_search_",
+    "advisor_",
+    "mcp_toolset",
+)
+_OPTIONS = frozenset({"defer_loading", "eager_input_streaming", "cache_control", "allowed_callers"})
+"""Members of a tool that no function has."""
+_METADATA_KEYWORDS = frozenset({"$schema", "$id", "$comment", "title"})
+"""Keywords whose loss changes nothing in what a schema allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTools:
+    """The converted ``tools``: functions, other body fields, and the client's names of both."""
+
+    functions: list[dict[str, Any]] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    """Body fields that stand in for a server tool."""
+    names: set[str] = field(default_factory=set)
+    """Names of the tools that became functions, as the client wrote them."""
+    replaced: set[str] = field(default_factory=set)
+    """Names of the tools that became ``fields``."""
+
+
+def function_names(tools: Sequence[Tool]) -> list[str]:
+    """The names, in order, of the tools that become functions."""
+    return [tool["name"] for tool in tools if _is_custom(tool) or _is_builtin(tool)]
+
+
+def tools_to_chat(tools: Sequence[Tool], context: TurnContext) -> ChatTools:
+    """Convert ``tools``. Raises UnsupportedContent for a kind that this upstream cannot have."""
+    chat = ChatTools()
+    for index, tool in enumerate(tools):
+        if _is_custom(tool) or _is_builtin(tool):
+            chat.functions.append(_function(tool, context))
+            chat.names.add(tool["name"])
+        else:
+            _add_server_tool(chat, tool, index, context)
+        _note_options(tool, context.drops)
+    return chat
+
+
+def _is_custom(tool: Tool) -> bool:
+    return tool.get("type") in (None, "custom")
+
+
+def _is_builtin(tool: Tool) -> bool:
+    tool_type: str = tool["type"]
+    return tool_type.startswith(BUILTIN_PREFIXES) and not tool_type.startswith(TOOLSET_PREFIXES)
+
+
+def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnContext) -> None:
+    tool_type: str = tool["type"]
+    profile = context.profile
+    if tool_type.startswith(WEB_SEARCH_PREFIX) and profile.web_search:
+        chat.fields.update(web_search_fields(tool, profile.web_search, context.drops))
+        chat.replaced.add(tool.get("name") or "")
+    elif tool_type.startswith(SERVER_PREFIXES) and profile.server_tools == "drop":
+        context.drops.drop(f"tools.{tool_type}")
+    else:
+        raise UnsupportedContent(f"tools.{index}: '{tool_type}' is not supported by this upstream")
+
+
+def _function(tool: Tool, context: TurnContext) -> dict[str, Any]:
+    schema: Schema
+    if _is_custom(tool):
+        description, schema = tool.get("description") or "", tool.get("input_schema") or {}
+    else:
+        description, schema = builtin_definition(tool)
+    function: dict[str, Any] = {"name": context.names.sent(tool["name"])}
+    examples = tool.get("input_examples")
+    if examples:
+        lines = [description, "", "Examples:", *map(compact_json, examples)]
+        description = "\n".join(lines).lstrip()
+    if description:
+        function["description"] = description
+    function["parameters"] = _parameters(schema, context)
+    if tool.get("strict"):
+        if context.profile.strict_tools:
+            function["strict"] = True
+        else:
+            context.drops.drop("tools.strict")
+    return {"type": "function", "function": function}
+
+
+def _parameters(schema: Schema, context: TurnContext) -> Schema:
+    if "type" not in schema:
+        # The input of a tool is always an object.
+        schema = {"type": "object", **schema}
+    if schema["type"] == "object" and schema.get("properties") is None:
+        schema = {**schema, "properties": {}}
+    unwanted = context.profile.schema_drop
+    if not unwanted:
+        return schema
+    shorter, removed = without_keywords(schema, unwanted)
+    for keyword in removed:
+        note = context.drops.routine if keyword in _METADATA_KEYWORDS else context.drops.drop
+        note(f"tools.input_schema.{keyword}")
+    return shorter
+
+
+def _note_options(tool: Tool, drops: Drops) -> None:
+    if _OPTIONS.isdisjoint(tool):
+        return
+    for name in ("defer_loading", "eager_input_streaming"):
+        if tool.get(name):
+            drops.routine(f"tools.{name}")
+    if tool.get("cache_control"):
+        drops.routine("cache_control")
+    callers = tool.get("allowed_callers")
+    if isinstance(callers, list) and callers and "direct" not in callers:
+        drops.drop("tools.allowed_callers")

@@ -1,0 +1,57 @@
+"""Anthropic's web search -> the upstream's own, where it has one.
+
+Rule: the search runs at the upstream or not at all; limits that it cannot express are noted
+(docs/protocol.md 1.3, 10.10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from proxy.convert.request.drops import Drops
+
+Tool = Mapping[str, Any]
+
+_PLACE_KEYS = ("city", "country", "region", "timezone")
+_PLUGIN_KEYS: Mapping[str, str] = {
+    "allowed_domains": "include_domains",
+    "blocked_domains": "exclude_domains",
+    "max_uses": "max_uses",
+}
+
+
+def web_search_fields(
+    tool: Tool, form: Literal["options", "plugin"], drops: Drops
+) -> dict[str, Any]:
+    """Body fields that switch the upstream's web search on."""
+    return _FIELDS_FOR_FORM[form](tool, drops)
+
+
+def _options(tool: Tool, drops: Drops) -> dict[str, Any]:
+    for name in _PLUGIN_KEYS:
+        if tool.get(name):
+            drops.drop(f"tools.{tool['type']}.{name}")
+    place = _place(tool)
+    location = {"user_location": {"type": "approximate", "approximate": place}} if place else {}
+    return {"web_search_options": location}
+
+
+def _plugin(tool: Tool, drops: Drops) -> dict[str, Any]:
+    plugin: dict[str, Any] = {"id": "web"}
+    plugin |= {theirs: tool[ours] for ours, theirs in _PLUGIN_KEYS.items() if tool.get(ours)}
+    place = _place(tool)
+    if place:
+        plugin["user_location"] = {"type": "approximate", **place}
+    return {"plugins": [plugin]}
+
+
+def _place(tool: Tool) -> dict[str, Any]:
+    location = tool.get("user_location") or {}
+    return {key: location[key] for key in _PLACE_KEYS if location.get(key)}
+
+
+_FIELDS_FOR_FORM: Mapping[str, Callable[[Tool, Drops], dict[str, Any]]] = {
+    "options": _options,
+    "plugin": _plugin,
+}

@@ -1,0 +1,71 @@
+"""Which HTTP status an upstream's failure becomes.
+
+Rule: the status column of docs/protocol.md section 5. An upstream's HTTP status decides; words
+decide only where none was given: a 500 stays a 500 (section 11).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from proxy.failures.error_body import ErrorFacts
+
+STATUS_FOR_UPSTREAM: Mapping[int, int] = {
+    401: 401,
+    402: 402,
+    403: 403,
+    404: 404,
+    408: 504,
+    409: 409,
+    413: 413,
+    429: 429,
+    502: 502,
+    503: 529,
+    504: 504,
+    529: 529,
+}
+"""Status for the client; other 4xx are 400, other 5xx 500, anything else 502."""
+
+WORDS_OF_KINDS: Mapping[int, str] = {
+    402: r"insufficient.?(?:user.?)?(?:quota|balance)|billing|payment",
+    429: r"rate.?limit|too.?many.?requests|resource.?exhausted|throttl|\b1302\b",
+    529: r"overload|capacity|unavailable|busy|insufficient.system.resource|\b1305\b",
+    401: r"authenti|unauthori[sz]ed|invalid.?api.?key",
+    403: r"permission|forbidden",
+    404: r"not.?found",
+    504: r"time.?out|deadline.?exceeded",
+    413: r"too.?large",
+    409: r"conflict",
+    400: r"invalid|bad.?request|validation|failed.?precondition|tool_use_failed",
+}
+"""What an error's type and code say; the numbers are GLM's. First match wins."""
+WORDS_OF_MESSAGES: Mapping[int, str] = {
+    402: r"insufficient (?:quota|balance|credits?)|exceeded your current quota",
+    429: r"rate.?limit|too many requests",
+    529: r"overloaded|capacity|(?:temporarily|service) unavailable",
+    401: r"(?:invalid|incorrect) api key|unauthorized",
+    504: r"timed out|timeout",
+}
+
+
+def client_status(upstream_status: int) -> int:
+    """The client's status for an answer with ``upstream_status``."""
+    known = STATUS_FOR_UPSTREAM.get(upstream_status)
+    if known is not None:
+        return known
+    if 400 <= upstream_status < 500:
+        return 400
+    return 500 if 500 <= upstream_status < 600 else 502
+
+
+def status_without_answer(facts: ErrorFacts) -> int:
+    """The client's status for an error in a stream or a 200 body; 500 where nothing tells."""
+    if facts.status is not None:
+        return client_status(facts.status)
+    kinds = f"{facts.kind or ''} {facts.code or ''}"
+    for text, words in ((kinds, WORDS_OF_KINDS), (facts.message, WORDS_OF_MESSAGES)):
+        for status, pattern in words.items():
+            if re.search(pattern, text, re.IGNORECASE):
+                return status
+    return 500

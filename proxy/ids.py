@@ -1,0 +1,42 @@
+"""The ids by which a request is found again in logs on either side.
+
+Rule: an inbound id is believed only when it cannot break a log line or a header.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+
+BASE62 = string.digits + string.ascii_letters
+_CHARACTERS = bytes(ord(BASE62[byte % len(BASE62)]) for byte in range(256))
+"""The character for each byte; that some come a little more often harms no id."""
+_BELIEVED = re.compile(r"[A-Za-z0-9._-]{8,128}")
+
+
+def random_id(prefix: str) -> str:
+    """``prefix`` and 24 random base62 characters."""
+    return prefix + secrets.token_bytes(24).translate(_CHARACTERS).decode("ascii")
+
+
+def new_tool_id() -> str:
+    """A fresh ``toolu_`` id: 24 random base62 characters."""
+    return random_id("toolu_")
+
+
+def new_message_id() -> str:
+    """A fresh ``msg_`` id: 24 random base62 characters."""
+    return random_id("msg_")
+
+
+def new_request_id() -> str:
+    """``req_`` and 24 random base62 characters (docs/protocol.md section 5)."""
+    return random_id("req_")
+
+
+def correlation_id(inbound: str | None, request_id: str) -> str:
+    """``x-request-id`` for the answer, the log and the upstream: the client's where it is sane."""
+    if inbound and _BELIEVED.fullmatch(inbound):
+        return inbound
+    return request_id

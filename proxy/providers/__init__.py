@@ -1,0 +1,1 @@
+"""Which upstream answers a request, the dialect it speaks, and its health."""

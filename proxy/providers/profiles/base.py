@@ -1,0 +1,137 @@
+"""What a profile is: the flags by which one upstream differs from plain Chat Completions.
+
+Rule: a flag is data that a pure converter reads. Every flag can be overridden by its name in a
+registry file and by what healing learned, so a flag never needs to know which provider set it.
+Defaults are docs/protocol.md's (there written P.flag [default]). A ``Vendor`` says which hosts
+and models get which flags: data too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Flags of one upstream and model; the defaults are a plain, strict upstream."""
+
+    name: str = "default"
+    """Vendor name for logs."""
+
+    # Request fields
+    token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    max_output: int | None = None
+    """Largest output the model takes, in tokens; larger requests are clamped."""
+    max_input: int | None = None
+    """Longest prompt in tokens, where known; longer ones are refused before they are sent."""
+    system_role: Literal["system", "developer"] = "system"
+    max_stop: int = 4
+    no_stop: bool = False
+    no_stream_usage: bool = False
+    no_sampling: bool = False
+    top_k: bool = False
+    user_field: Literal["user", "safety_identifier"] | None = None
+    service_tier: bool = False
+    structured: Literal["json_schema", "json_object", "none"] = "json_schema"
+    cache: Literal["anthropic", "breakpoint"] | None = None
+    unsupported: tuple[str, ...] = ()
+    """Chat Completions fields that are never sent, such as ``temperature``."""
+
+    # Messages
+    mid_system: Literal["inline", "wrap"] = "wrap"
+    prefill: Literal["send", "prefix", "vllm", "error"] = "send"
+    null_content: bool = True
+    """False: an assistant message without text has ``""`` instead of null."""
+    vision: bool = True
+    pdf: Literal["none", "file"] = "none"
+    tool_id: Literal["keep", "nine"] = "keep"
+    """nine: ids are mapped to nine alphanumeric characters (Mistral)."""
+    extra_content: bool = False
+    """A tool call goes back with the ``extra_content`` that came with it (Gemini's thought
+    signature); strict upstreams refuse the member."""
+
+    # Tools
+    strict_tools: bool = False
+    server_tools: Literal["drop", "error"] = "drop"
+    web_search: Literal["options", "plugin"] | None = None
+    """options: ``web_search_options``; plugin: OpenRouter's web plugin."""
+    tool_choice: Literal["any", "required", "auto_only"] = "any"
+    """required: a named tool is asked for as ``required``; auto_only: the field is omitted."""
+    parallel_flag: bool = True
+    schema_drop: tuple[str, ...] = ()
+    """JSON Schema keywords removed from tool schemas, at any depth."""
+
+    # Reasoning
+    thinking_style: Literal["none", "effort", "openrouter", "qwen", "toggle"] = "none"
+    efforts: tuple[str, ...] = ("low", "medium", "high")
+    reasoning_history: Literal["drop", "reasoning_content", "details"] = "drop"
+    effort_with_tools: Literal["send", "omit", "none"] = "send"
+    """For upstreams that take tools only without reasoning (style ``effort``): a request with tools
+    carries no ``reasoning_effort`` at all (omit) or ``"none"`` (none), whatever was asked."""
+    forced_choice_stops_thinking: bool = False
+    think_tags: bool = False
+
+    # Counting
+    count_endpoint: Literal["vllm", "moonshot"] | None = None
+    """Whose endpoint counts the tokens of messages: ``/tokenize`` or
+    ``/tokenizers/estimate-token-count``."""
+
+    # Answers
+    tool_args: Literal["stream", "buffer"] = "stream"
+    stream_only: bool = False
+    """The upstream only streams: non-stream requests are streamed and aggregated."""
+    first_byte_timeout: float | None = None
+    """Seconds to the first byte, where the operator's value does not fit."""
+
+
+VERSION = r"(?:-(?:\d{4}-\d{2}-\d{2}|\d{3,8}|latest|preview|exp))*"
+"""Suffixes that name a version of the same model: ``-2024-11-20``, ``-250414``, ``-latest``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRule:
+    """Flags of the models whose name ``pattern`` matches as a whole.
+
+    The name is lower case, without vendor prefix, fine-tune wrapping and ``:tag``; a pattern with
+    a slash is matched against the name with its vendor prefix.
+    """
+
+    pattern: re.Pattern[str]
+    flags: Mapping[str, object]
+
+    def matches(self, name: str) -> bool:
+        """Whether ``name``, from ``plain_name``, is one of these models."""
+        subject = name if "/" in self.pattern.pattern else name.rpartition("/")[2]
+        return self.pattern.fullmatch(subject) is not None
+
+
+def rule(pattern: str, **flags: object) -> ModelRule:
+    """The rule for ``pattern``, which also covers dated and ``-latest`` versions."""
+    return ModelRule(re.compile(f"(?:{pattern}){VERSION}"), flags)
+
+
+def plain_name(model: str) -> str:
+    """``model`` as rules compare it: ``ft:gpt-4o-2024-08-06:org::id`` -> ``gpt-4o-2024-08-06``,
+    ``OpenAI/gpt-5:nitro`` -> ``openai/gpt-5``."""
+    name = model.strip().lower().removeprefix("ft:")
+    return name.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """One provider: where it answers, how it wants its key, and its flags.
+
+    ``hosts`` maps a host to the path under which Chat Completions lives there. A key is an exact host, ``.suffix`` (its subdomains) or ``:port`` (that port on a
+    machine of one's own). ``flags`` hold for every model, ``models`` add to them in order, the
+    last one wins.
+    """
+
+    name: str
+    hosts: Mapping[str, str]
+    flags: Mapping[str, object] = field(default_factory=dict)
+    models: tuple[ModelRule, ...] = ()
+    credential: Literal["bearer", "api-key"] = "bearer"
+    """api-key: the key travels in that header; an access token stays a bearer token."""

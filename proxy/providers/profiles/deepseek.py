@@ -1,0 +1,18 @@
+"""DeepSeek: reasoning must come back within a tool loop, forced tools exclude thinking."""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor, rule
+
+DEEPSEEK = Vendor(
+    name="deepseek",
+    hosts={"api.deepseek.com": "/v1"},
+    flags={
+        "thinking_style": "toggle",
+        "reasoning_history": "reasoning_content",
+        "forced_choice_stops_thinking": True,
+        "structured": "json_object",
+        "max_stop": 16,
+    },
+    models=(rule("deepseek-chat", max_output=8192),),
+)

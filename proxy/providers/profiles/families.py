@@ -1,0 +1,71 @@
+"""What a model is, whoever serves it.
+
+Rule: a row here must be true of the model behind every gateway and harmless where a gateway is
+laxer than the model's own maker: limits of the model itself, fields it refuses, senses it lacks.
+What depends on the server (history, schema dialect, thinking switches) belongs to a provider.
+A missing row is healed at run time; a wrong one cuts output or hides images, so rows are few.
+"""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import ModelRule, rule
+
+ALL_EFFORTS = ("none", "low", "medium", "high", "xhigh", "max")
+REASONING = {
+    "token_field": "max_completion_tokens",
+    "no_sampling": True,
+    "thinking_style": "effort",
+}
+"""OpenAI's reasoning models (docs/protocol.md 1.1, 1.4)."""
+
+OPENAI_CHAT: tuple[ModelRule, ...] = (
+    rule("(chat)?gpt-4o(-mini)?(-search|-audio)?", max_output=16384),
+    rule("gpt-4o-2024-05-13", max_output=4096, structured="json_object"),
+    rule(r"gpt-4\.1(-mini|-nano)?", max_output=32768),
+    rule(r"gpt-4\.5", max_output=16384),
+    rule("gpt-4", max_output=8192, vision=False, structured="none"),
+    rule(
+        "gpt-4-(turbo|0125|1106|vision)",
+        max_output=4096,
+        vision=True,
+        structured="json_object",
+    ),
+    rule(r"gpt-3\.?5-turbo(-16k)?", max_output=4096, vision=False, structured="json_object"),
+)
+
+OPENAI_REASONING: tuple[ModelRule, ...] = (
+    rule(r"o\d.*", **REASONING, parallel_flag=False),
+    rule("o1|o3|o3-(mini|pro)|o4-mini", max_output=100_000),
+    # Maker's reference: stop is not supported by o3, o4-mini and what came after them.
+    rule("o3|o3-pro|o[4-9].*", no_stop=True),
+    rule("o3-mini", vision=False),
+    rule("o1-mini", max_output=65536, vision=False, thinking_style="none", structured="none"),
+    rule("o1-preview", max_output=32768, vision=False, thinking_style="none", structured="none"),
+    rule(r"gpt-[5-9].*", **REASONING, no_stop=True),
+    rule(r"gpt-5.*", max_output=128_000, efforts=("minimal", "low", "medium", "high")),
+    rule(r"gpt-5\.1.*", efforts=("none", "low", "medium", "high")),
+    rule(r"gpt-5\.[2-5].*", efforts=("none", "low", "medium", "high", "xhigh")),
+    rule(r"gpt-5\.[6-9].*", efforts=ALL_EFFORTS),
+    rule(r"gpt-[6-9].*", efforts=ALL_EFFORTS[1:]),
+    rule(r"gpt-5(\.\d)?-chat", max_output=16384, efforts=("medium",)),
+    rule("gpt-5-chat", thinking_style="none"),
+)
+
+OPEN_WEIGHTS: tuple[ModelRule, ...] = (
+    rule("gpt-oss.*", thinking_style="effort", vision=False),
+    rule(r"deepseek-(chat|reasoner|coder.*|r1.*|v[23](\.\d)?(-terminus|-speciale)?)", vision=False),
+    # Servers without a reasoning parser leave the thoughts of these in the text (edge case 117).
+    rule(r"deepseek-r1.*|qwq.*|minimax-m\d.*", think_tags=True),
+    rule("kimi-k2(-(instruct|thinking|turbo))*(-preview)?", vision=False),
+    rule(r"glm-(4\.[5-7]|5(\.[1-3])?)(-(air|airx|x|flash|flashx|turbo|fp8))*", vision=False),
+    rule(r"minimax-m[12](\.\d)?(-.*)?", vision=False),
+    rule(
+        r"qwen3(-\d+(\.\d+)?b.*)?|qwen3-coder.*|qwen2\.5-(coder-)?\d.*b(-instruct)?|qwq.*",
+        vision=False,
+    ),
+    rule(r"llama-?3\.[13](-.*)?|mixtral.*|codestral.*", vision=False),
+    # Their chat templates check the length of an id, so this holds on every server.
+    rule("(open-)?(mi[sx]tral|ministral|magistral|codestral|devstral|pixtral).*", tool_id="nine"),
+)
+
+FAMILIES: tuple[ModelRule, ...] = (*OPENAI_CHAT, *OPENAI_REASONING, *OPEN_WEIGHTS)

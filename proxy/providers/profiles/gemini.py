@@ -1,0 +1,32 @@
+"""Gemini's OpenAI endpoint: a narrower JSON Schema, effort for the models that think, thought
+signatures that must come back with their calls.
+"""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor, rule
+
+GEMINI = Vendor(
+    name="gemini",
+    hosts={"generativelanguage.googleapis.com": "/v1beta/openai"},
+    flags={
+        "extra_content": True,
+        "schema_drop": (
+            "$schema",
+            "$id",
+            "$comment",
+            "additionalProperties",
+            "unevaluatedProperties",
+            "patternProperties",
+            "propertyNames",
+            "exclusiveMinimum",
+            "exclusiveMaximum",
+        ),
+    },
+    models=(
+        rule(r"gemini-(1|2\.0).*", max_output=8192),
+        rule(r"gemini-(2\.5|[3-9]|flash|pro).*", thinking_style="effort"),
+        rule(r"gemini-2\.5-flash(-lite)?", efforts=("none", "low", "medium", "high")),
+        rule("gemini-.*-(image|tts|live|audio).*", thinking_style="none"),
+    ),
+)

@@ -1,0 +1,23 @@
+"""Zhipu / Z.ai (GLM): tool_choice is always auto, one stop string, JSON mode without a schema."""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor, rule
+
+GLM = Vendor(
+    name="glm",
+    hosts={"open.bigmodel.cn": "/api/paas/v4", "api.z.ai": "/api/paas/v4"},
+    flags={
+        "reasoning_history": "reasoning_content",
+        "tool_choice": "auto_only",
+        "structured": "json_object",
+        "max_stop": 1,
+    },
+    models=(
+        rule(r"glm-(4\.[5-9]|[5-9]).*", thinking_style="toggle"),
+        # Thinking cannot be switched off any more, only graded.
+        rule(r"glm-5\.[3-9].*", thinking_style="effort", efforts=("low", "high", "max")),
+        rule(r"glm-4\.5v", max_output=16384),
+        rule(r"glm-4\.6v.*", max_output=32768),
+    ),
+)

@@ -1,0 +1,22 @@
+"""llama.cpp's server and LM Studio: tool_choice is a word, never a named function.
+
+llama.cpp takes a named choice for ``auto`` in silence, LM Studio refuses it.
+"""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor
+
+LLAMACPP = Vendor(
+    name="llamacpp",
+    hosts={
+        ":8080": "/v1",
+        ":1234": "/v1",
+        "llamacpp": "/v1",
+        "llama-cpp": "/v1",
+        "llama-server": "/v1",
+        "lmstudio": "/v1",
+        "lm-studio": "/v1",
+    },
+    flags={"tool_choice": "required", "top_k": True, "think_tags": True},
+)

@@ -1,0 +1,19 @@
+"""MiniMax: thoughts inline in the text, wanted back as reasoning_content; no response_format."""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor
+
+MINIMAX = Vendor(
+    name="minimax",
+    hosts={
+        "api.minimax.io": "/v1",
+        "api.minimaxi.com": "/v1",
+        "api.minimax.chat": "/v1",
+    },
+    flags={
+        "reasoning_history": "reasoning_content",
+        "think_tags": True,
+        "structured": "none",
+    },
+)

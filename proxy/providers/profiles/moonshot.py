@@ -1,0 +1,25 @@
+"""Moonshot AI (Kimi): fixed sampling on the newer models, reasoning comes back in the history."""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor, rule
+
+MOONSHOT = Vendor(
+    name="moonshot",
+    hosts={
+        "api.moonshot.cn": "/v1",
+        "api.moonshot.ai": "/v1",
+        "api.kimi.com": "/coding/v1",
+    },
+    flags={
+        "reasoning_history": "reasoning_content",
+        "forced_choice_stops_thinking": True,
+        "count_endpoint": "moonshot",
+    },
+    models=(
+        # These answer 400 to any temperature or top_p but their own.
+        rule(r"kimi-k2\.[5-9].*|kimi-k[3-9].*", no_sampling=True),
+        rule(r"kimi-k2\.[56]", thinking_style="toggle"),
+        rule(r"kimi-k[3-9].*", thinking_style="effort", efforts=("low", "high", "max")),
+    ),
+)

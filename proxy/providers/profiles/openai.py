@@ -1,0 +1,29 @@
+"""OpenAI: the plain form of the protocol, with its own dialect for the reasoning models."""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor, rule
+
+OPENAI = Vendor(
+    name="openai",
+    hosts={"api.openai.com": "/v1", ".api.openai.com": "/v1"},
+    flags={
+        "token_field": "max_completion_tokens",
+        "mid_system": "inline",
+        "service_tier": True,
+        "strict_tools": True,
+        "pdf": "file",
+    },
+    models=(
+        rule(r"o\d.*|gpt-[5-9].*", system_role="developer"),
+        rule("o1-mini|o1-preview", system_role="system"),
+        rule(
+            r"gpt-4|gpt-4-(turbo|0125|1106|vision)|gpt-3\.5.*|o1-mini|o1-preview|o3-mini",
+            pdf="none",
+        ),
+        # Chat Completions takes function tools for these only without reasoning.
+        rule(r"gpt-5\.[4-9].*|gpt-[6-9].*", effort_with_tools="none"),
+        rule(r"gpt-5\.[6-9].*|gpt-[6-9].*", cache="breakpoint"),
+        rule("gpt-.*-search(-api)?", web_search="options", no_sampling=True, thinking_style="none"),
+    ),
+)

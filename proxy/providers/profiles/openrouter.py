@@ -1,0 +1,19 @@
+"""OpenRouter: one reasoning field for every model, reasoning_details echoed back unchanged."""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor, rule
+
+OPENROUTER = Vendor(
+    name="openrouter",
+    hosts={"openrouter.ai": "/api/v1", ".openrouter.ai": "/api/v1"},
+    flags={
+        "thinking_style": "openrouter",
+        "reasoning_history": "details",
+        "mid_system": "inline",
+        "top_k": True,
+        "pdf": "file",
+        "web_search": "plugin",
+    },
+    models=(rule("~?anthropic/.*", cache="anthropic"),),
+)

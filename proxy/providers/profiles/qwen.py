@@ -1,0 +1,34 @@
+"""Qwen on DashScope (Alibaba Model Studio) and ModelScope.
+
+Thinking cannot be had without streaming, nor together with a forced tool. ``enable_thinking`` is
+refused by models that always or never think, so only the hybrid ones get it.
+"""
+
+from __future__ import annotations
+
+from proxy.providers.profiles.base import Vendor, rule
+
+QWEN = Vendor(
+    name="qwen",
+    hosts={
+        "dashscope.aliyuncs.com": "/compatible-mode/v1",
+        "dashscope-intl.aliyuncs.com": "/compatible-mode/v1",
+        "dashscope-us.aliyuncs.com": "/compatible-mode/v1",
+        ".dashscope.aliyuncs.com": "/compatible-mode/v1",
+        ".maas.aliyuncs.com": "/compatible-mode/v1",
+        "coding.dashscope.aliyuncs.com": "/v1",
+        "coding-intl.dashscope.aliyuncs.com": "/v1",
+        "api-inference.modelscope.cn": "/v1",
+    },
+    flags={"forced_choice_stops_thinking": True},
+    models=(
+        rule(
+            r"qwen-(plus|flash|turbo)|qwen3-\d+(\.\d+)?b(-a\d+b)?|qwen3-max-(preview|2026.*)"
+            r"|qwen3-vl-(plus|flash)|qwen3\.[5-9]-(?!.*(instruct|thinking|coder|omni)).*"
+            r"|deepseek-v(3\.[12]|4).*|glm-(4\.[5-7]|5(\.[12])?)|kimi-k2\.[56]",
+            thinking_style="qwen",
+            stream_only=True,
+        ),
+        rule(r"qwq.*|qvq.*|qwen3.*-thinking|deepseek-r1.*|kimi-k2-thinking", stream_only=True),
+    ),
+)

@@ -1,0 +1,281 @@
+"""Where a request goes: provider, upstream model, profile.
+
+Rule: a route is a value, decided before anything is converted; two requests for the same name get
+the same one (docs/features.md "Model choice"). Clients see their own model name again in every
+answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from config.errors import ConfigError
+from config.registry.values import ALIAS_PREFIX, Model, Provider, Registry
+from config.settings import Settings
+from config.urls import chat_url, messages_url, models_url
+from proxy.errors import NotFound
+from proxy.providers.model_names import (
+    Tiers,
+    is_haiku_class,
+    upstream_model,
+    without_context,
+    without_date,
+)
+from proxy.providers.profiles import base_path_for, overridden, profile_for, vendor_for
+from proxy.providers.profiles.base import Profile
+from proxy.tokens.encodings import encoding_for
+
+REMEMBERED_ROUTES = 1000
+HEAVY_EFFORTS = frozenset({"xhigh", "max"})
+"""Efforts that ask for thinking where thinking is ``adaptive``: Claude Code always says that."""
+
+_UNSET = Settings()
+_UNCHOSEN = (_UNSET.big_model, _UNSET.middle_model, _UNSET.small_model)
+"""The tiers that no operator chose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where and how one request is sent."""
+
+    provider: Provider
+    model: str
+    """The model name that the upstream knows."""
+    profile: Profile
+    chat_url: str
+    encoding: str
+    """tiktoken's name of the encoding by which this model's tokens are counted."""
+    reason: str
+    """Why this model: ``name`` (as the client wrote it), ``registered``, ``provider`` (named by the
+    client), ``tier``, or the smart route: ``think``, ``background``, ``long_context``, ``default``.
+    """
+    registered: Model | None = None
+    direct: bool = False
+    """The upstream speaks the Messages API itself; ``messages_url`` is where."""
+    messages_url: str = ""
+    fallbacks: tuple[str, ...] = ()
+    """Models to try in this order when this one cannot answer, as clients name them."""
+
+    @property
+    def header(self) -> str:
+        """The value of ``x-claude-proxy-route``."""
+        return f"{_ascii(self.provider.name)}/{_ascii(self.model)};reason={self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What of a route the model's name alone decides."""
+
+    provider: Provider
+    model: str
+    reason: str
+    registered: Model | None = None
+
+
+class Router:
+    """Routes over a registry; remembers what it decided."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        """Raises ``ConfigError`` naming every profile flag and encoding that is not valid."""
+        self.registry = registry
+        self._encoding = settings.tiktoken_model
+        self._tiers = _tiers(settings, registry)
+        self._undated = {
+            without_date(name): model
+            for model in reversed(registry.models)
+            for name in (model.id, *model.aliases)
+        }
+        self._remembered: dict[str, Route] = {}
+        default = registry.default
+        self._on_openrouter = _is_openrouter(default)
+        base = urlsplit(default.base_url)
+        self.models_url = models_url(default, base_path_for(base.netloc, base.path))
+        self._check()
+
+    @property
+    def tiers(self) -> Tiers:
+        return self._tiers
+
+    def resolve(self, name: str) -> Route:
+        """The route for a client's model name; raises ``NotFound`` under strict models."""
+        route = self._remembered.get(name)
+        if route is None:
+            if len(self._remembered) >= REMEMBERED_ROUTES:
+                self._remembered.clear()
+            route = self._remembered[name] = self._route(self._target(name))
+        return route
+
+    def choose(self, request: Mapping[str, Any], estimate: Callable[[], int]) -> Route:
+        """The route for a request by the smart routes, else by its model's name.
+
+        ``estimate`` gives the tokens of the input; it is only called where that matters. A model
+        that the client addressed as ``provider/model`` is never replaced. Raises ``NotFound``.
+        """
+        rules = self.registry.rules
+        route = self.resolve(request["model"])
+        if not rules or route.reason == "provider":
+            return route
+        route = self._chosen(request, route)
+        if rules.long_context and _is_long(route, rules.long_context_threshold, estimate):
+            return self._by_rule(rules.long_context, "long_context")
+        return route
+
+    def _chosen(self, request: Mapping[str, Any], route: Route) -> Route:
+        rules = self.registry.rules
+        if rules.think and asks_for_thinking(request):
+            return self._by_rule(rules.think, "think")
+        if rules.background and is_haiku_class(request["model"]):
+            return self._by_rule(rules.background, "background")
+        if rules.default and route.reason == "tier":
+            return self._by_rule(rules.default, "default")
+        return route
+
+    def _by_rule(self, name: str, reason: str) -> Route:
+        return replace(self.resolve(name), reason=reason)
+
+    def _target(self, name: str) -> _Target:
+        named = self._named(name)
+        if named is not None:
+            return named
+        model, reason = upstream_model(name, self._tiers, on_openrouter=self._on_openrouter)
+        if reason == "tier":
+            named = self._named(model)
+            if named is not None:
+                return replace(named, reason="tier")
+            if self.registry.default.direct and model in _UNCHOSEN:
+                # A native upstream knows Claude's own names.
+                model, reason = without_context(name).removeprefix(ALIAS_PREFIX), "name"
+        elif not model or (self.registry.strict_models and model not in self._tiers):
+            # Nothing but a suffix or a prefix names no model.
+            raise NotFound(f"model: {name}")
+        return _Target(self.registry.default, model, reason)
+
+    def _named(self, name: str) -> _Target | None:
+        """What the registry says of ``name``: a model of its own, or one at a named provider."""
+        if not self.registry.from_file:
+            return None
+        plain = without_context(name)
+        undated = without_date(name)
+        for spelling in dict.fromkeys((name, plain, undated)):
+            model = self.registry.find(spelling)
+            if model is not None:
+                reason = "provider" if self.registry.is_address(spelling) else "registered"
+                return _Target(model.provider, model.remote_id, reason, model)
+        model = self._undated.get(plain.removeprefix(ALIAS_PREFIX))
+        if model is not None:
+            return _Target(model.provider, model.remote_id, "registered", model)
+        return self._addressed(plain)
+
+    def _addressed(self, name: str) -> _Target | None:
+        """A model that nobody registered, at the provider that ``name`` begins with."""
+        for separator in ",/":
+            provider_name, _, model = name.partition(separator)
+            provider = self.registry.provider(provider_name) if model else None
+            if provider is None:
+                continue
+            if self.registry.strict_models:
+                raise NotFound(f"model: {name}")
+            if _is_openrouter(provider) and separator == "/" and "/" not in model:
+                model = name  # OpenRouter has models of its own: openrouter/auto.
+            return _Target(provider, model, "provider")
+        return None
+
+    def _route(self, target: _Target) -> Route:
+        provider, model = target.provider, target.registered
+        base = urlsplit(provider.base_url)
+        profile = profile_for(base.netloc, target.model, path=base.path)
+        profile = overridden(profile, {**provider.profile, **(model.profile if model else {})})
+        return Route(
+            provider=provider,
+            model=target.model,
+            profile=profile,
+            chat_url=chat_url(provider, base_path_for(base.netloc, base.path)),
+            encoding=encoding_for(target.model, (model and model.encoding) or self._encoding),
+            reason=target.reason,
+            registered=model,
+            direct=provider.direct,
+            messages_url=messages_url(provider) if provider.direct else "",
+            fallbacks=model.fallbacks if model else (),
+        )
+
+    def _check(self) -> None:
+        """Refuse what the registry's loader cannot judge."""
+        problems = []
+        for provider in self.registry.providers:
+            problems += _bad_flags(f"provider {provider.name}", provider.profile)
+        for model in self.registry.models:
+            problems += _bad_flags(f"model {model.id}", model.profile)
+            problems += _bad_encoding(model)
+            for name in model.fallbacks:
+                problems += self._unroutable(f"model {model.id}: fallbacks", name)
+        rules = self.registry.rules
+        for rule in ("default", "think", "background", "long_context"):
+            problems += self._unroutable(f"router: {rule}", getattr(rules, rule))
+        if problems:
+            raise ConfigError(problems)
+
+    def _unroutable(self, place: str, name: str | None) -> list[str]:
+        try:
+            if name is not None:
+                self._target(name)
+        except NotFound:
+            return [f"{place}: no model {name!r} is registered (strict_models)"]
+        return []
+
+
+def _bad_flags(owner: str, flags: Mapping[str, object]) -> list[str]:
+    problems = []
+    for name, value in flags.items():
+        try:
+            overridden(Profile(), {name: value})
+        except ValueError as error:
+            problems.append(f"{owner}: profile: {error}")
+    return problems
+
+
+def _bad_encoding(model: Model) -> list[str]:
+    try:
+        encoding_for("", model.encoding)
+    except ValueError as error:
+        return [f"model {model.id}: encoding: {error}"]
+    return []
+
+
+def asks_for_thinking(request: Mapping[str, Any]) -> bool:
+    """Whether the request wants a model that thinks (docs/features.md "Smart routing")."""
+    kind = (request.get("thinking") or {}).get("type")
+    effort = (request.get("output_config") or {}).get("effort")
+    return kind == "enabled" or (kind == "adaptive" and effort in HEAVY_EFFORTS)
+
+
+def _is_long(route: Route, threshold: int | None, estimate: Callable[[], int]) -> bool:
+    model = route.registered
+    limits = [threshold, model.max_input_tokens if model else None]
+    known = [limit for limit in limits if limit is not None]
+    return bool(known) and estimate() > min(known)
+
+
+def _tiers(settings: Settings, registry: Registry) -> Tiers:
+    """The operator's tiers. The built-in names belong to the environment's upstream: without one, a
+    tier that nobody chose is the first registered model."""
+    chosen = Tiers(settings.big_model, settings.middle_model, settings.small_model)
+    if not registry.models or not registry.default_is_registered:
+        return chosen
+    first = registry.models[0].id
+    return Tiers(
+        *(
+            first if name == unchosen and registry.find(name) is None else name
+            for name, unchosen in zip(chosen, _UNCHOSEN, strict=True)
+        )
+    )
+
+
+def _is_openrouter(provider: Provider) -> bool:
+    return vendor_for(urlsplit(provider.base_url).netloc).name == "openrouter"
+
+
+def _ascii(name: str) -> str:
+    return quote(name, safe="/:@+,[]!$&'()*~.-_")

@@ -1,0 +1,65 @@
+"""Masking credentials in text.
+
+Rule: every text of an upstream, and every log line, passes through here before anybody reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+SHORTEST_SECRET = 8
+"""A configured key below this length (``ollama``, ``none``) is not masked."""
+
+_KEY_STARTS = ("sk", "rk", "pk", "gsk", "csk", "xai", "hf", "nvapi", "pplx", "fw", "tgp", "r8")
+_SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+    (("bearer",), re.compile(r"\b(bearer)\s+[^\s\"',;]+", re.IGNORECASE), r"\1 ***"),
+    # Only behind its header's name: the word alone is a common one.
+    (
+        ("authorization",),
+        re.compile(
+            r"((?a:authorization)[\"']?\s{0,4}[:=]\s{0,4}[\"']?basic)\s+[^\s\"',;]+", re.IGNORECASE
+        ),
+        r"\1 ***",
+    ),
+    (
+        tuple(start + joint for start in _KEY_STARTS for joint in "-_"),
+        re.compile(rf"\b(?:{'|'.join(_KEY_STARTS)})[-_][\w*…-]{{3,}}"),
+        "***",
+    ),
+    (("aiza",), re.compile(r"\bAIza[\w*-]{10,}"), "***"),
+    # A key that the upstream shortened by itself: both ends are still the key's.
+    (("***",), re.compile(r"(?<![\w-])(?:[\w-]+\*{3,}[\w*-]*|\*{3,}[\w*-]+)"), "***"),
+    (("://",), re.compile(r"://[^/@\s]+@"), "://***@"),
+    (
+        ("key=", "token="),
+        re.compile(r"\b(api[-_]?key|access_token|key|token)=[^&\s\"']+", re.IGNORECASE),
+        r"\1=***",
+    ),
+)
+"""What looks like a secret. A pattern runs only where one of its words occurs in lower case: log
+lines pass through here, and searching for words costs a tenth."""
+_WORDS = tuple(word for words, _, _ in _SECRETS for word in words)
+
+
+def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """``text`` with everything that is or looks like a credential replaced by ``***``.
+
+    A secret of fewer than 8 characters (``ollama``, ``none``) guards nothing and would blot out
+    words of the text.
+    """
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    lower = text.lower()
+    for word in _WORDS:
+        if word in lower:
+            break
+    else:
+        return text
+    for words, pattern, replacement in _SECRETS:
+        if any(word in lower for word in words):
+            text = pattern.sub(replacement, text)
+            # What was put in may be the word of a later one.
+            lower = text.lower()
+    return text

@@ -1,0 +1,152 @@
+"""The attempts at answering one call: run, judged, and followed by the next one.
+
+Rule: ``proxy.failures.policy`` decides what comes next; here it is done, told to the breaker and logged:
+one WARNING for each failover, without a key and without a word of the prompt (docs/features.md
+"Failover"). Nothing follows once the client left.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Generator
+from time import monotonic
+from typing import TypeVar
+
+from proxy.errors import ClientGone, InvalidRequest, UpstreamError
+from proxy.failures.policy import FINAL, PASSED_OVER, Attempt, Plan, Verdict, failure_kind, judge
+from proxy.providers.routing import Route
+from proxy.relay.call import Call
+from proxy.telemetry.logs import error_words
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+RouteAttempt = Attempt[Route]
+
+
+def with_failover(call: Call, answer: Callable[[], T]) -> T:
+    """What ``answer`` returns for the first attempt that is not refused.
+
+    ``answer`` sends ``call`` by its present route and key, which change from one attempt to the
+    next. Where all fail, the first failure is raised: it is about the model that was asked for.
+    """
+    plan = Plan(
+        call.candidates,
+        max_retries=call.settings.max_retries,
+        deadline=call.deadline,
+        now=monotonic,
+        dice=random.random,
+    ).attempts()
+    attempt = next(plan)
+    failures: list[tuple[RouteAttempt, UpstreamError | InvalidRequest]] = []
+    while True:
+        try:
+            return _tried(call, attempt, answer)
+        except (UpstreamError, InvalidRequest) as error:
+            failures.append((attempt, error))
+            if isinstance(error, UpstreamError):
+                call.record.record_event("error", failure_kind(error))
+            following = _following(plan, _verdict(call, attempt, error))
+        if following is None:
+            answered = [failed for failed in failures if isinstance(failed[1], UpstreamError)]
+            first, failure = (answered or failures)[0]
+            if first is not attempt:
+                call.take(first.candidate.target, first.key, first.outcome)
+            raise failure
+        _go_on(call, following)
+        _log_next(call, attempt, following, failures[-1][1])
+        attempt = following
+
+
+def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
+    outcome = attempt.outcome
+    try:
+        call.take(attempt.candidate.target, attempt.key, outcome)
+        if attempt.wait:
+            call.exchange.pause(attempt.wait)
+        result = answer()
+        if not outcome.open_ended:
+            outcome.tell(False, monotonic())
+    except UpstreamError:
+        # What it says of the provider is judged with what may follow.
+        raise
+    except BaseException:
+        outcome.tell(None, monotonic())
+        raise
+    return result
+
+
+def _verdict(call: Call, attempt: RouteAttempt, error: UpstreamError | InvalidRequest) -> Verdict:
+    """What may follow; the breaker is told what the failure says of the provider."""
+    candidate = attempt.candidate
+    if isinstance(error, InvalidRequest):
+        # Where the model that was asked for cannot carry the request, the client hears of it.
+        return FINAL if candidate is call.candidates[0] else PASSED_OVER
+    provider = candidate.target.provider
+    verdict = judge(error, own_key=bool(provider.api_keys), now=time.time())
+    if attempt.outcome.tell(verdict.provider_failed, monotonic()):
+        rest = (candidate.breaker.rests_until or 0.0) - monotonic()
+        log.warning("provider %s failed again and again: it rests for %.0f s", provider.name, rest)
+    return verdict
+
+
+def _following(
+    plan: Generator[RouteAttempt, Verdict, None], verdict: Verdict
+) -> RouteAttempt | None:
+    try:
+        return plan.send(verdict)
+    except StopIteration:
+        return None
+
+
+def _go_on(call: Call, following: RouteAttempt) -> None:
+    """Make ready for ``following``; raises ``ClientGone``."""
+    try:
+        call.exchange.raise_if_gone()
+    except ClientGone:
+        # It may have been let in as the one probe, which nobody else could then become.
+        following.outcome.tell(None, monotonic())
+        raise
+    call.exchange.close()
+
+
+def _log_next(
+    call: Call, failed: RouteAttempt, following: RouteAttempt, error: UpstreamError | InvalidRequest
+) -> None:
+    """One line and one count: what failed, how, and what is tried instead."""
+    words, request_id = error_words(error), call.record.request_id
+    here, there = failed.candidate, following.candidate
+    if here is not there:
+        call.record.record_event("retry", "failover")
+        log.warning(
+            "failover request_id=%s: %s failed (%s), trying %s",
+            request_id,
+            _name(here.target),
+            words,
+            _name(there.target),
+        )
+    elif failed.key != following.key:
+        call.record.record_event("retry", "key")
+        log.warning(
+            "failover request_id=%s: key %d of %s failed (%s), trying key %d",
+            request_id,
+            here.keys.position(failed.key),
+            here.target.provider.name,
+            words,
+            here.keys.position(following.key),
+        )
+    else:
+        call.record.record_event("retry", "same")
+        log.info(
+            "retry request_id=%s: %s failed (%s), trying again after %.2f s",
+            request_id,
+            _name(here.target),
+            words,
+            following.wait,
+        )
+
+
+def _name(route: Route) -> str:
+    return f"{route.provider.name}/{route.model}"

@@ -1,0 +1,132 @@
+"""Events that differ from the one before in one string only are copied, not parsed.
+
+Rule: exact, not a guess. The bytes before and after the string of a parsed event are its frame; a
+later event with the same frame and a valid JSON string between has the same meaning but for that
+string, which is passed on still escaped. Anything else takes the full way (sseclient-py, orjson,
+``StreamTranslator``), and tests/relay/chat/test_stream_bytes.py holds both ways to the same events.
+
+Why: nearly all events of a stream are like that. The full way costs 6 microseconds for each delta,
+this one 0.6 in reads of 64 kB and 1.1 in reads of 4 kB, because a read full of them is one
+``split``, one ``orjson.loads`` and one ``join``. Of a stream of 1,000 deltas it is 0.7 on average,
+the first read included, which is parsed until its frame is known.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import NamedTuple
+
+import orjson
+
+from proxy.convert.reply.plain_deltas import Run
+from proxy.sse import encode_events
+from proxy.upstream.event_decoder import ChunkDecoder
+
+_MARK = "claude-proxy-mark"
+_BETWEEN = b"\x7f"
+"""Stands between strings that are decoded together. It can neither end nor go on with an escape or
+a character that began before it: so the whole is valid where each of them is."""
+
+
+class Copied(NamedTuple):
+    """What events of a frame became."""
+
+    texts: list[str]
+    data: bytes
+    """The client's events."""
+    end: int
+    """Where the bytes end that were used up."""
+
+
+class LearnedFrame(NamedTuple):
+    """What stands around the string of each event of one run, on both sides of the proxy."""
+
+    run: Run
+    before: bytes
+    after: bytes
+    sent_before: bytes
+    sent_after: bytes
+    sent_between: bytes
+
+    def copy(self, data: bytes, at: int) -> Copied | None:
+        """The events of this frame that ``data`` holds from ``at`` on; None where there are none.
+
+        ``data`` has LF line ends only.
+        """
+        before = self.before
+        if not data.startswith(before, at):
+            return None
+        # Split at the shorter text: for a long one the search is set up anew at each of its places.
+        parts = data[at:].split(self.after)
+        del parts[-1]
+        skipped = len(before)
+        strings = [part[skipped:] for part in parts if part.startswith(before)]
+        if len(strings) < len(parts):
+            strings = [part[skipped:] for part in takewhile(self._begins, parts)]
+        texts = _decoded(strings)
+        if texts is None:
+            strings, texts = _valid(strings)
+        if not strings:
+            return None
+        used = sum(map(len, strings)) + len(strings) * (skipped + len(self.after))
+        sent = self.sent_between.join(strings)
+        return Copied(texts, b"%b%b%b" % (self.sent_before, sent, self.sent_after), at + used)
+
+    def _begins(self, part: bytes) -> bool:
+        return part.startswith(self.before)
+
+
+def learn(event: bytes, run: Run) -> LearnedFrame | None:
+    """The frame of ``event``, one whole event that went on with ``run``; None where it has none."""
+    place = _string_place(event, run.member)
+    if place is None:
+        return None
+    before, after = event[: place[0]], event[place[1] :]
+    # The event with another string instead must be that string's event: then the place is right.
+    marked = ChunkDecoder().feed(before + _MARK.encode() + after)
+    if len(marked) != 1 or run.string_in(marked[0]) != _MARK:
+        return None
+    sent_before, _, sent_after = encode_events([run.event(_MARK)]).partition(_MARK.encode())
+    return LearnedFrame(run, before, after, sent_before, sent_after, sent_after + sent_before)
+
+
+def _string_place(event: bytes, member: str) -> tuple[int, int] | None:
+    """Where the string of the last ``member`` in ``event`` begins and ends, without its quotes."""
+    name = b'"%b"' % member.encode()
+    at = event.rfind(name)
+    if at < 0:
+        return None
+    rest = event[at + len(name) :]
+    value = rest.lstrip(b" ").removeprefix(b":").lstrip(b" ")
+    if not value.startswith(b'"'):
+        return None
+    start = len(event) - len(value) + 1
+    end = event.find(b'"', start)
+    while end > 0 and _is_escaped(event, end):
+        end = event.find(b'"', end + 1)
+    return None if end < 0 else (start, end)
+
+
+def _is_escaped(event: bytes, at: int) -> bool:
+    backslashes = at - len(event[:at].rstrip(b"\\"))
+    return backslashes % 2 == 1
+
+
+def _decoded(strings: list[bytes]) -> list[str] | None:
+    """The texts of JSON strings without their quotes; None where one is not valid, or empty."""
+    try:
+        texts: list[str] = orjson.loads(b'"%b"' % _BETWEEN.join(strings)).split("\x7f")
+    except orjson.JSONDecodeError:
+        return None
+    return texts if len(texts) == len(strings) and all(texts) else None
+
+
+def _valid(strings: list[bytes]) -> tuple[list[bytes], list[str]]:
+    """The strings in front of the first that is none, as where another event begins, and their texts."""
+    texts: list[str] = []
+    for string in strings:
+        decoded = _decoded([string])
+        if decoded is None:
+            break
+        texts += decoded
+    return strings[: len(texts)], texts

@@ -1,0 +1,81 @@
+"""Input tokens of requests whose upstream does not tell them, or is not known yet.
+
+Rule: counted as the Chat Completions request that would carry the same, whoever answers; what cannot be
+converted is counted by its bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.concurrency import LONG_BYTES, run_off_loop
+from proxy.convert.request.messages_to_chat import message_request_to_chat
+from proxy.errors import InvalidRequest
+from proxy.providers.profiles.base import Profile
+from proxy.relay.call import encoded
+from proxy.schemas import load_count_request
+from proxy.tokens import cheap_estimate, count_chat_tokens
+from proxy.tokens.estimate import BYTES_PER_TOKEN
+
+
+def body_estimate(body: bytes) -> int:
+    """Input tokens of an unchecked Messages request before its upstream is known, cheaply."""
+    try:
+        return request_estimate(load_count_request(body))
+    except InvalidRequest:
+        return len(body) // BYTES_PER_TOKEN
+
+
+def request_estimate(request: Mapping[str, Any]) -> int:
+    """The same of a validated request."""
+    try:
+        return cheap_estimate(_converted(request))
+    except InvalidRequest:
+        # Only a native upstream takes it.
+        return len(encoded(request)) // BYTES_PER_TOKEN
+
+
+class NativeEstimate:
+    """What the Messages request in ``body`` costs at a native upstream that does not tell.
+
+    ``encoding`` is a name from ``encoding_for``. Long requests are read and counted in a thread.
+    """
+
+    def __init__(self, body: bytes, encoding: str) -> None:
+        self._body = body
+        self._encoding = encoding
+
+    def cheap(self) -> int:
+        """Input tokens for an answer that broke off, as ``message_start`` tells them elsewhere."""
+        chat = self._read()
+        return len(self._body) // BYTES_PER_TOKEN if chat is None else cheap_estimate(chat)
+
+    def count(self) -> int:
+        """Input tokens for an answer that came to its end without a word on them."""
+        chat = self._read()
+        try:
+            if chat is not None:
+                return count_chat_tokens(chat, self._encoding, native=True).tokens
+        except InvalidRequest:
+            # A schema that nests too deeply to be counted.
+            pass
+        return len(self._body) // BYTES_PER_TOKEN
+
+    def _read(self) -> Mapping[str, Any] | None:
+        if len(self._body) < LONG_BYTES:
+            return _chat(self._body)
+        return run_off_loop(_chat, self._body)
+
+
+def _chat(body: bytes) -> Mapping[str, Any] | None:
+    """The Chat Completions body; None where only a native upstream takes the request."""
+    try:
+        return _converted(load_count_request(body))
+    except InvalidRequest:
+        return None
+
+
+def _converted(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    # PDFs are counted by their pages: to read them takes seconds, and this may run on the loop.
+    return message_request_to_chat(request, Profile(pdf="file"), model="", max_tokens=None).body

@@ -1,0 +1,94 @@
+"""What the registry says of a model, applied to a request for it.
+
+Rule: the operator's word on a model wins over the client's, and a client's value that gives way is
+noted like every other drop. What healing found the upstream to refuse is not sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from config.registry.values import Model
+from proxy.convert.request.messages_to_chat import ChatRequest
+from proxy.convert.request.thinking import supported_effort
+from proxy.errors import InvalidRequest
+from proxy.providers.profiles.base import Profile
+from proxy.tokens import cheap_estimate, count_chat_tokens
+
+_SURELY_BELOW = 0.75
+"""Part of a limit up to which the cheap estimate is trusted: dense text has a third more tokens."""
+
+
+def with_temperature(request: Mapping[str, Any], model: Model | None) -> Mapping[str, Any]:
+    """The Messages request with the registered temperature, which then goes the usual way."""
+    if model is None or model.temperature is None:
+        return request
+    return {**request, "temperature": model.temperature}
+
+
+def with_registered(
+    chat: ChatRequest, request: Mapping[str, Any], model: Model | None, profile: Profile
+) -> ChatRequest:
+    """``chat`` with the registered effort and ``extra_body``; ``request`` is the client's own."""
+    if model is None:
+        return chat
+    if model.temperature is not None and request.get("temperature") not in (
+        None,
+        model.temperature,
+    ):
+        chat.drops.degrade("temperature", f"{model.temperature:g}")
+    body = {**chat.body, **_effort(chat, request, model, profile)}
+    for name, value in model.extra_body.items():
+        if name not in profile.unsupported:
+            body[name] = _merged(body.get(name), value)
+    return replace(chat, body=body)
+
+
+def input_limit(model: Model | None, profile: Profile) -> int | None:
+    """Input tokens that a model takes: as registered, else as its profile says."""
+    return (model.max_input_tokens if model else None) or profile.max_input
+
+
+def check_input(chat_body: Mapping[str, Any], encoding: str, most: int | None) -> None:
+    """Raise ``InvalidRequest`` where the prompt is longer than ``most`` tokens, if that is known.
+
+    The words are those that clients read and then compact (docs/protocol.md 10.6 and 10.7).
+    """
+    if most is None or cheap_estimate(chat_body) <= most * _SURELY_BELOW:
+        return
+    tokens = count_chat_tokens(chat_body, encoding).tokens
+    if tokens > most:
+        raise InvalidRequest(f"prompt is too long: {tokens} tokens > {most} maximum")
+
+
+def _effort(
+    chat: ChatRequest, request: Mapping[str, Any], model: Model, profile: Profile
+) -> dict[str, Any]:
+    """The registered effort as this upstream takes it; none where the client wants no thinking."""
+    effort = _settled(model.reasoning_effort, profile)
+    disabled = (request.get("thinking") or {}).get("type") in ("disabled", "between_tools")
+    kept_from_tools = profile.effort_with_tools != "send" and "tools" in chat.body
+    if effort is None or disabled or kept_from_tools or "reasoning_effort" in profile.unsupported:
+        return {}
+    asked = (request.get("output_config") or {}).get("effort")
+    if asked not in (None, effort):
+        chat.drops.degrade("output_config.effort", effort)
+    if profile.thinking_style == "openrouter":
+        return {"reasoning": {"effort": effort}}
+    return {"reasoning_effort": effort}
+
+
+def _settled(effort: str | None, profile: Profile) -> str | None:
+    """``effort``, or the nearest one where it is known which ones the upstream has."""
+    if effort is None or profile.efforts == Profile().efforts:
+        return effort
+    return supported_effort(effort, profile.efforts)
+
+
+def _merged(ours: object, theirs: Any) -> Any:
+    """``theirs`` over ``ours``; objects are merged member by member."""
+    if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
+        return theirs
+    return {**ours, **{name: _merged(ours.get(name), value) for name, value in theirs.items()}}

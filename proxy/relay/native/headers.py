@@ -1,0 +1,77 @@
+"""Headers on their way to a native upstream and back.
+
+Rule: what docs/protocol.md section 8 names is passed, everything else stays here: cookies,
+addresses, hop-by-hop headers and whatever a network between adds. One credential at most goes up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from proxy.access.auth import client_keys
+
+DEFAULT_VERSION = "2023-06-01"
+"""``anthropic-version`` of a request that names none."""
+
+_PASSED_UP = frozenset({"user-agent", "accept", "content-type", "idempotency-key", "x-app"})
+_PASSED_UP_STARTS = ("anthropic-", "x-stainless-", "x-claude-code-")
+_PASSED_DOWN = frozenset({"request-id", "x-should-retry", "content-type"})
+_PASSED_DOWN_STARTS = ("anthropic-", "retry-after")
+_PRINTABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def request_headers(
+    sent: Iterable[tuple[str, str]], *, deny_betas: Collection[str] = ()
+) -> dict[str, str]:
+    """The client's headers that go upstream, under lower-case names; no credential among them.
+
+    ``deny_betas``: values of ``anthropic-beta`` that this upstream must not see.
+    """
+    pairs = [(name.lower(), value) for name, value in sent]
+    hops = {
+        word.strip().lower()
+        for name, value in pairs
+        if name == "connection"
+        for word in value.split(",")
+    }
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        if name in hops or not (name in _PASSED_UP or name.startswith(_PASSED_UP_STARTS)):
+            continue
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    headers.setdefault("anthropic-version", DEFAULT_VERSION)
+    if deny_betas and "anthropic-beta" in headers:
+        headers["anthropic-beta"] = _allowed(headers["anthropic-beta"], deny_betas)
+    if not headers.get("anthropic-beta", "").strip():
+        headers.pop("anthropic-beta", None)
+    return headers
+
+
+def credential(key: str | None, sent: Mapping[str, str], *, own: bool) -> dict[str, str]:
+    """The header that shows ``key`` to the upstream; empty without one.
+
+    ``own``: the key is the server's and goes as ``x-api-key``. The client's goes under the scheme
+    by which it came; ``sent`` holds its credential headers under lower-case names.
+    """
+    if key is None:
+        return {}
+    if own or key in client_keys({"x-api-key": sent.get("x-api-key", "")}):
+        return {"x-api-key": key}
+    return {"authorization": f"Bearer {key}"}
+
+
+def response_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The upstream's headers that the client gets, under lower-case names."""
+    passed = {}
+    for name, value in headers.items():
+        name = name.lower()
+        wanted = name in _PASSED_DOWN or name.startswith(_PASSED_DOWN_STARTS)
+        if wanted and _PRINTABLE.fullmatch(value):
+            passed[name] = value
+    return passed
+
+
+def _allowed(betas: str, denied: Collection[str]) -> str:
+    words = [word.strip() for word in betas.split(",")]
+    return ",".join(word for word in words if word and word not in denied)

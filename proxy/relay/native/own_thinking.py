@@ -1,0 +1,59 @@
+"""Thinking that this proxy signed, taken out of a history before a native upstream sees it.
+
+Rule: a native upstream verifies signatures and refuses the whole request for one that is not its
+own; ours begin with ``cp1.`` (docs/protocol.md sections 8 and 10.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import is_
+from typing import Any
+
+from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
+from proxy.convert.request.drops import Drops
+
+_SIGNED_IN = {"thinking": "signature", "redacted_thinking": "data"}
+_MARK = SIGNATURE_PREFIX.encode()
+
+
+def may_hold_own_thinking(body: bytes) -> bool:
+    """False for almost every request: nothing in its bytes looks like a signature of ours."""
+    return _MARK in body
+
+
+def without_own_thinking(request: Mapping[str, Any], drops: Drops) -> dict[str, Any] | None:
+    """``request`` without the blocks that this proxy signed and the messages they leave empty.
+
+    None when there is no such block. Other members are the same objects as before.
+    """
+    turns = request.get("messages")
+    if type(turns) is not list:
+        return None
+    kept = [left for turn in turns if (left := _without(turn, drops)) is not None]
+    if len(kept) == len(turns) and all(map(is_, kept, turns)):
+        return None
+    return {**request, "messages": kept}
+
+
+def _without(turn: object, drops: Drops) -> object | None:
+    """The turn itself, a copy without our blocks, or None where nothing is left of it."""
+    if type(turn) is not dict or type(turn.get("content")) is not list:
+        return turn
+    blocks = turn["content"]
+    kept = [block for block in blocks if not _is_ours(block)]
+    if len(kept) == len(blocks):
+        return turn
+    for block in blocks:
+        if _is_ours(block):
+            drops.drop(block["type"])
+    return {**turn, "content": kept} if kept else None
+
+
+def _is_ours(block: object) -> bool:
+    if type(block) is not dict:
+        return False
+    kind = block.get("type")
+    where = _SIGNED_IN.get(kind) if type(kind) is str else None
+    signed = None if where is None else block.get(where)
+    return type(signed) is str and signed.startswith(SIGNATURE_PREFIX)

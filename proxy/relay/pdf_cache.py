@@ -1,0 +1,32 @@
+"""The PDFs of one request, read where they hold up nobody else.
+
+Rule: each file is read once, however often it is sent or converted, and all of them together cost
+what one may; what was read comes out the same for every repetition of the request.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from time import thread_time
+
+from proxy.concurrency import run_long_off_loop
+from proxy.convert.request.pdf_text import PdfBudget, PdfText, pdf_to_text
+
+
+class RequestPdfs:
+    """Reads the PDFs of one request."""
+
+    def __init__(self) -> None:
+        # The thread's own time: a busy machine must not make a text shorter.
+        self._budget = PdfBudget(clock=thread_time)
+        self._texts: dict[bytes, PdfText | None] = {}
+
+    def read(self, file: bytes) -> PdfText | None:
+        """The text of a PDF, read in a thread; None where it has none or the budget is spent."""
+        return run_long_off_loop(self._read, file)
+
+    def _read(self, file: bytes) -> PdfText | None:
+        name = sha256(file).digest()
+        if name not in self._texts:
+            self._texts[name] = pdf_to_text(file, self._budget)
+        return self._texts[name]

@@ -1,0 +1,118 @@
+"""The watch over all requests of a worker.
+
+Rule: one sweep looks at every exchange and asks the kernel once for all clients that left; no request
+starts a timer of its own. A sweep every quarter of a second costs a thousand streams about one
+percent of a core, a timer for each read cost a quarter of it (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+import gevent
+from gevent.monkey import get_original
+
+from proxy.relay.cancellation import HANGUP, Exchange, drained
+from proxy.telemetry.uncaught import Logged
+
+SWEEP_SECONDS = 0.25
+
+
+class Sweeper:
+    """Sweeps the exchanges of one worker; runs only while there are any."""
+
+    def __init__(self) -> None:
+        self._exchanges: dict[Exchange, int | None] = {}
+        self._clients: dict[int, Exchange] = {}
+        # gevent's poll would yield to the loop; this one only asks the kernel and returns.
+        self._poll = get_original("select", "poll")()
+        self._running = False
+        self._readers: set[Any] = set()
+        self._ended = False
+
+    def __len__(self) -> int:
+        return len(self._exchanges)
+
+    def enter(self, exchange: Exchange, client_socket: Any = None) -> None:
+        """Sweeper ``exchange`` until ``leave``; ``client_socket`` is None where it is not known."""
+        fileno = None if client_socket is None else client_socket.fileno()
+        if fileno is not None and fileno >= 0:
+            self._clients[fileno] = exchange
+            self._poll.register(fileno, HANGUP)
+            exchange.client = client_socket
+        self._exchanges[exchange] = fileno
+        exchange.drained = self._ended
+        if not self._running:
+            self._running = True
+            gevent.spawn(self._sweep)
+
+    def leave(self, exchange: Exchange) -> None:
+        """Stop watching ``exchange``; harmless when it was left before."""
+        fileno = self._exchanges.pop(exchange, None)
+        if fileno is not None and self._clients.get(fileno) is exchange:
+            self._forget_client(fileno)
+        exchange.client = None
+        exchange.close()
+
+    def end(self) -> None:
+        """End all that runs or is still to come: streams by an event, the rest by a 529."""
+        self._ended = True
+        for exchange in list(self._exchanges):
+            exchange.drain()
+        loop = gevent.get_hub().loop
+        for greenlet in self._readers:
+            loop.run_callback(self._stop_reading, greenlet)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raise ``Overloaded`` in what waits here for the client, once the process ends."""
+        if self._ended:
+            raise drained()
+        greenlet = gevent.getcurrent()
+        self._readers.add(greenlet)
+        try:
+            yield
+        finally:
+            self._readers.discard(greenlet)
+
+    def _stop_reading(self, greenlet: Any) -> None:
+        # Runs in the hub, so the greenlet is parked; it may have read everything by now.
+        if greenlet in self._readers:
+            greenlet.throw(drained())
+
+    def _forget_client(self, fileno: int) -> None:
+        del self._clients[fileno]
+        self._poll.unregister(fileno)
+
+    def _sweep(self) -> None:
+        logged = Logged()
+        try:
+            while self._exchanges:
+                gevent.sleep(SWEEP_SECONDS)
+                self._look(logged)
+        finally:
+            self._running = False
+
+    def _look(self, logged: Logged) -> None:
+        """Check every exchange; one that fails keeps none from being looked at."""
+        gone: set[Exchange] = set()
+        with logged:
+            gone = self._gone_clients()
+        now = monotonic()
+        for exchange in list(self._exchanges):
+            with logged:
+                exchange.check(now, exchange in gone)
+
+    def _gone_clients(self) -> set[Exchange]:
+        """Exchanges whose client closed its side.
+
+        A half-closed client counts as gone: the kernel does not tell it from a closed one.
+        """
+        gone = set()
+        for fileno, _ in self._poll.poll(0):
+            gone.add(self._clients[fileno])
+            self._forget_client(fileno)
+        return gone

@@ -1,0 +1,1 @@
+"""gunicorn and gevent: the master, its workers, the connections of clients."""

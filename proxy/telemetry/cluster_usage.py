@@ -1,0 +1,135 @@
+"""Usage counts of all machines, summed in Redis or Valkey.
+
+Rule: a request never waits for Redis. Every two seconds a worker sends what it counted since; what
+could not be sent is kept and sent later, and nothing is added twice: Redis remembers the number of
+each worker's last batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, cast
+
+import gevent
+import orjson
+from gevent.lock import BoundedSemaphore
+from redis import Redis, RedisError
+
+from proxy.telemetry.multiprocess import read_off_loop
+from proxy.telemetry.stats import Counts
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 2.0
+HASH = "{claude-proxy:usage}"
+"""One field for each number, and ``since``. The braces keep all keys on one node of a cluster."""
+SINCE = "since"
+REMEMBERED_SECONDS = 86_400
+"""How long a batch that was added, but whose answer was lost, is known."""
+
+ADD = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  redis.call('HSETNX', KEYS[1], 'since', ARGV[3])
+  for i = 4, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+
+class ClusterUsage:
+    """What one worker adds to the sums, and the sums.
+
+    ``counted`` gives everything that was counted in this worker's place, predecessors included.
+    """
+
+    def __init__(self, client: Redis, counted: Callable[[], Counts]) -> None:
+        self._client = client
+        self._counted = counted
+        self._sent: Counts | None = None
+        self._batch: Counts = {}
+        self._number = 0
+        self._worker = ""
+        self._one_at_a_time = BoundedSemaphore(1)
+        self._due = self._running = self._away = self._closed = False
+
+    def expect(self) -> None:
+        """Something is about to be counted; called before it is."""
+        self._due = True
+        if self._sent is None:
+            # What predecessors counted, they sent. Read without yielding: nothing may be counted
+            # meanwhile.
+            self._sent = self._counted()
+            self._worker = f"{HASH}:{uuid.uuid4().hex}"
+        if not self._running:
+            self._running = True
+            gevent.spawn(self._run)
+
+    def flush(self) -> bool:
+        """Send what is not sent yet; false while Redis is away."""
+        with self._one_at_a_time:
+            while self._batch or self._next_batch():
+                try:
+                    self._send()
+                except RedisError as error:
+                    self._complain(error)
+                    return False
+                self._batch = {}
+        return True
+
+    def close(self) -> None:
+        """Send what is left, once; afterwards nothing is sent by itself."""
+        self._closed = True
+        self.flush()
+
+    def sums(self) -> tuple[Counts, float] | None:
+        """The sums of all machines and since when (seconds since 1970); None: Redis is away."""
+        try:
+            fields = cast(dict[bytes, bytes], self._client.hgetall(HASH))
+        except RedisError as error:
+            self._complain(error)
+            return None
+        self._back()
+        since = float(fields.pop(SINCE.encode(), time.time()))
+        return {tuple(orjson.loads(field)): float(n) for field, n in fields.items()}, since
+
+    def _run(self) -> None:
+        while self._due or self._batch:
+            gevent.sleep(FLUSH_SECONDS)
+            if self._closed:
+                break
+            self.flush()
+        self._running = False
+
+    def _next_batch(self) -> bool:
+        if self._sent is None or not self._due:
+            return False
+        self._due = False
+        counts, sent = read_off_loop(self._counted), self._sent
+        self._batch = {key: n - sent.get(key, 0) for key, n in counts.items() if n != sent.get(key)}
+        self._sent = counts
+        self._number += 1
+        return bool(self._batch)
+
+    def _send(self) -> None:
+        fields: list[Any] = []
+        for key, number in self._batch.items():
+            fields += (orjson.dumps(key), repr(number))
+        arguments = (self._number, REMEMBERED_SECONDS, time.time(), *fields)
+        self._client.eval(ADD, 2, HASH, self._worker, *arguments)
+        self._back()
+
+    def _complain(self, error: RedisError) -> None:
+        if not self._away:
+            # Its text may repeat what was sent, the password included.
+            name = type(error).__name__
+            log.warning("Redis is away, usage counts are kept until it is back: %s", name)
+        self._away = True
+
+    def _back(self) -> None:
+        if self._away:
+            log.warning("Redis is back, usage counts are shared again")
+        self._away = False

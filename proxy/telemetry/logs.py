@@ -1,0 +1,273 @@
+"""The two lines that a request leaves in the log, and the form of every line.
+
+Rule: a log line holds names, numbers and ids. No key at any level and no prompt at INFO; bodies
+only where the operator switched them on, cut, with image data and keys replaced. No message of an
+exception at all (``proxy.telemetry.uncaught``).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from time import localtime, monotonic, strftime
+from typing import Any
+
+from pythonjsonlogger.orjson import OrjsonFormatter
+
+from config.registry.values import environment_provider, registry_in_force
+from config.settings import Settings
+from proxy.errors import ProxyError, UpstreamError
+from proxy.redaction import mask_secrets
+from proxy.telemetry.request_record import RequestRecord, total_input
+from proxy.telemetry.uncaught import RedactingFormatter
+
+ACCESS = logging.getLogger("proxy.access")
+BODIES = logging.getLogger("proxy.bodies")
+log = logging.getLogger(__name__)
+_CODE = re.compile(r"[\w.-]{1,64}")
+_BASE64 = re.compile(r"(;base64,|\"data\":\s*\")[A-Za-z0-9+/=_-]{32,}")
+_TEXT_HEAD = "%(asctime)s %(levelname)s [%(process)d] %(name)s: "
+_TEXT_FORMAT = _TEXT_HEAD + "%(message)s"
+
+
+def log_access(record: RequestRecord) -> None:
+    """Write the access line of a finished request and, where tokens were used, the token line."""
+    level = logging.DEBUG if record.quiet else logging.INFO
+    if not ACCESS.isEnabledFor(level):
+        return
+    facts = access_facts(record)
+    # One record for both lines: making and handling a second one costs as much as all the words.
+    calls = (*record.earlier, record) if record.earlier else (record,)
+    more = tuple([token_line(call) for call in calls if call.usage is not None])
+    ACCESS.log(level, access_line(facts), extra={"access": facts, "more": more})
+
+
+def error_words(error: ProxyError) -> str:
+    """What the access line tells of ``error``: its type and reason.
+
+    An upstream's own words may repeat the prompt, so its status and code stand in for them; the
+    words are logged at DEBUG.
+    """
+    if not (isinstance(error, UpstreamError) and error.quoted):
+        return f"{error.type}: {error.message}"
+    log.debug("the upstream said: %s", _one_line(error.text))
+    status = error.upstream_status
+    answered = "reported an error" if status is None else f"answered {status}"
+    code = f", code {error.code}" if error.code and _CODE.fullmatch(error.code) else ""
+    return f"{error.type}: the upstream {answered}{code}"
+
+
+def access_facts(record: RequestRecord) -> dict[str, Any]:
+    """The record as flat values, without those that do not apply."""
+    facts: dict[str, Any] = {
+        "request_id": record.request_id,
+        "x_request_id": record.correlation_id,
+        "method": record.method,
+        "path": record.path,
+        "status": record.status,
+        "duration_ms": round((monotonic() - record.started) * 1000, 1),
+    }
+    if record.client_model:
+        facts |= {
+            "client_model": record.client_model,
+            "upstream_model": record.upstream_model,
+            "provider": record.provider,
+            "stream": record.stream,
+            "stop_reason": record.stop_reason,
+        }
+    optional = {
+        "first_event_ms": None
+        if record.first_event is None
+        else round(record.first_event * 1000, 1),
+        "error": record.error,
+        "dropped": record.dropped or None,
+        "oddities": record.oddities or None,
+    }
+    facts |= {name: value for name, value in optional.items() if value is not None}
+    if record.earlier:
+        facts |= _summed((*record.earlier, record))
+    elif record.usage is not None:
+        facts |= {
+            "input_tokens": total_input(record.usage),
+            "output_tokens": record.usage.get("output_tokens", 0),
+            "estimated": record.estimated,
+        }
+    return facts
+
+
+def _summed(calls: Iterable[RequestRecord]) -> dict[str, Any]:
+    """What all ``calls`` of one request used."""
+    used = [call for call in calls if call.usage is not None]
+    return {
+        "input_tokens": sum(total_input(call.usage or {}) for call in used),
+        "output_tokens": sum((call.usage or {}).get("output_tokens") or 0 for call in used),
+        "estimated": any(call.estimated for call in used),
+    }
+
+
+def access_line(facts: Mapping[str, Any]) -> str:
+    """One readable line: ``POST /v1/messages 200 a -> b provider=... 12.3 ms``."""
+    words = [str(facts["method"]), str(facts["path"]), str(facts["status"])]
+    if "client_model" in facts:
+        words += [facts["client_model"], "->", facts["upstream_model"]]
+    shown = ("provider", "stop_reason", "stream", "duration_ms", "first_event_ms", "error")
+    words += [f"{name}={facts[name]}" for name in shown if facts.get(name) is not None]
+    words += [f'{name}="{facts[name]}"' for name in ("dropped", "oddities") if name in facts]
+    words.append(f"request_id={facts['request_id']}")
+    if facts["x_request_id"] != facts["request_id"]:
+        words.append(f"x_request_id={facts['x_request_id']}")
+    return _one_line(" ".join(words))
+
+
+def token_line(record: RequestRecord) -> str:
+    """``Token Usage | Model: a → b | Input: x | Output: y | Total: z`` (docs/features.md "Logs")."""
+    usage = record.usage or {}
+    received, sent = total_input(usage), usage.get("output_tokens", 0)
+    parts = [
+        "Token Usage [Stream]" if record.stream else "Token Usage",
+        f"Model: {record.client_model} → {record.upstream_model}",
+        f"Input: {received}",
+        f"Output: {sent}",
+        f"Total: {received + sent}",
+    ]
+    if record.estimated:
+        parts.append("estimated")
+    return _one_line(" | ".join(parts))
+
+
+def log_body(what: str, request_id: str, body: bytes | str, max_chars: int) -> None:
+    """Write the beginning of a body where the operator switched that on (``max_chars`` > 0)."""
+    if max_chars and body:
+        BODIES.info("%s request_id=%s: %s", what, request_id, body_preview(body, max_chars))
+
+
+class StreamPreview:
+    """The beginning of the text of a stream, for the log."""
+
+    __slots__ = ("_max_chars", "_pieces")
+
+    def __init__(self, max_chars: int) -> None:
+        self._max_chars = max_chars
+        self._pieces: list[str] = []
+
+    def add(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Keep the text of ``events`` until there is enough of it."""
+        for event in events:
+            text = event.get("delta", {}).get("text")
+            if text and self._max_chars > 0:
+                self._pieces.append(text)
+                self._max_chars -= len(text)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._pieces)
+
+
+def body_preview(body: bytes | str, max_chars: int) -> str:
+    """A body cut to ``max_chars`` for the log, image data and keys replaced, on one line."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    text = mask_secrets(_BASE64.sub(r"\1...", text[: max_chars * 8 + 65536]))
+    cut = text[:max_chars]
+    return _one_line(cut if len(text) == len(cut) else f"{cut}... [{len(body)} in all]")
+
+
+def _one_line(text: str) -> str:
+    """Control characters escaped, so that no value can forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class TextFormatter(RedactingFormatter):
+    """Plain lines; whatever looks like a key is masked.
+
+    A record's ``more`` are further lines under the same head.
+    """
+
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        super().__init__(_TEXT_FORMAT)
+        self._secrets = secrets
+        self._second = -1
+        self._time = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """As ``Formatter``, with the part up to the second made once a second."""
+        if int(record.created) != self._second:
+            self._time = strftime(self.default_time_format, localtime(record.created))
+            self._second = int(record.created)
+        return f"{self._time},{int(record.msecs):03d}"
+
+    def format(self, record: logging.LogRecord) -> str:
+        more = getattr(record, "more", None)
+        if more is None:
+            return mask_secrets(super().format(record), self._secrets)
+        # What ``Formatter`` does for a record without a traceback, once for all its lines.
+        record.asctime = self.formatTime(record)
+        head = _TEXT_HEAD % vars(record)
+        lines = "\n".join([head + line for line in (record.getMessage(), *more)])
+        return mask_secrets(lines, self._secrets)
+
+
+class JsonFormatter(RedactingFormatter, OrjsonFormatter):
+    """One object a line, masked; the access line's facts and token counts are members of it."""
+
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(process)d %(name)s %(message)s")
+        self._secrets = secrets
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        super().add_fields(log_data, record, message_dict)
+        log_data |= log_data.pop("access", {})
+        # What the further lines say is among the facts.
+        log_data.pop("more", None)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask_secrets(super().format(record), self._secrets)
+
+
+def spare_unused_facts() -> None:
+    """Let no log record look up what no format shows; each costs at every line of every request."""
+    # As Python's logging HOWTO has it ("Optimization"): from where in the source a call was made.
+    logging._srcfile = None
+    logging.logThreads = False
+    logging.logMultiprocessing = False
+
+
+def logging_config(settings: Settings) -> dict[str, Any]:
+    """A ``logging.config.dictConfig`` for gunicorn's master and workers alike."""
+    providers = (environment_provider(settings), *registry_in_force(settings).providers)
+    secrets = (*(key for provider in providers for key in provider.secrets), *settings.auth_keys)
+    json_lines = settings.log_format == "json"
+    handler: dict[str, Any] = {
+        "class": "logging.StreamHandler",
+        "stream": "ext://sys.stderr",
+    }
+    if settings.log_file:
+        handler = {
+            "class": "proxy.telemetry.log_file.LogFile",
+            "filename": settings.log_file,
+        }
+    handler["formatter"] = "line"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {"()": JsonFormatter if json_lines else TextFormatter, "secrets": secrets}
+        },
+        "handlers": {"main": handler},
+        "root": {"level": settings.log_level, "handlers": ["main"]},
+        "loggers": {
+            # urllib3's warnings hold URLs with their query, which may be a credential.
+            name: {"level": "ERROR", "propagate": True, "handlers": []}
+            for name in ("urllib3", "sseclient")
+        }
+        # Its warnings quote the document.
+        | {"pypdf": {"level": "CRITICAL", "propagate": True, "handlers": []}}
+        | {
+            name: {"level": settings.log_level, "propagate": True, "handlers": []}
+            for name in ("gunicorn.error", "gunicorn.access", "proxy", "config")
+        },
+    }

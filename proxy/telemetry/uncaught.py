@@ -1,0 +1,134 @@
+"""How exceptions are told in the log, those that nobody catches too.
+
+Rule: where they were raised and their types, never their messages: these may quote a prompt or a
+key that nobody knows. And nothing of Python, gevent or gunicorn writes one to stderr by itself, past
+the log's format, its masks and its file.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import ssl
+import sys
+import threading
+import warnings
+from contextlib import suppress
+from traceback import format_tb
+from typing import Any, TextIO
+
+from gevent.hub import Hub
+
+from config.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+_OTHER_NUMBERS = (socket.gaierror, socket.herror, ssl.SSLError)
+"""The system would take theirs for numbers of its own."""
+
+
+def trace_words(error: BaseException) -> str:
+    """Where ``error``, and what led to it, was raised, and their types; without a word of theirs."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and not any(link is each for each in chain):
+        chain.insert(0, link)
+        cause, context = link.__cause__, link.__context__
+        link = context if cause is None and not link.__suppress_context__ else cause
+    lines = []
+    for each in chain:
+        lines += ["Traceback (most recent call last):\n", *format_tb(each.__traceback__)]
+        lines.append(f"{type(each).__module__}.{type(each).__qualname__}{_known_words(each)}\n")
+    return "".join(lines).rstrip()
+
+
+def _known_words(error: BaseException) -> str:
+    """What may be told of ``error``: our own words for the operator, the system's for its errors."""
+    if isinstance(error, ConfigError):
+        return f": {error}"
+    if not isinstance(error, OSError) or isinstance(error, _OTHER_NUMBERS):
+        return ""
+    number = error.errno
+    if not isinstance(number, int) or number not in errno.errorcode:
+        return ""
+    return f": {os.strerror(number)}"
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats exceptions by ``trace_words``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As ``Formatter``, which takes over what another handler made of the exception."""
+        if record.exc_info:
+            record.exc_text = None
+        return super().format(record)
+
+    def formatException(self, ei: Any) -> str:
+        """As ``Formatter``, without messages."""
+        return "" if ei[1] is None else trace_words(ei[1])
+
+
+class Logged:
+    """Around what may fail without ending anything: its error is logged."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        _log(kind, error, trace)
+        return True
+
+
+def log_lost_errors() -> None:
+    """Have the errors of greenlets, callbacks, threads and finalizers logged in this process.
+
+    Warnings of Python's too, and what a handler of the log fails with; harmless when called again.
+    """
+    sys.excepthook = _log
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_unraisable
+    warnings.showwarning = _log_warning
+    Hub.print_exception = _log_of_hub  # type: ignore[method-assign]
+    # Else it would end the worker, and gunicorn print its message. What ends a process stays.
+    Hub.SYSTEM_ERROR = (KeyboardInterrupt, SystemExit)
+    logging.Handler.handleError = _tell_unwritten  # type: ignore[method-assign]
+
+
+def _log(kind: Any, error: Any, trace: Any) -> None:
+    if not isinstance(error, KeyboardInterrupt | SystemExit):
+        log.error("an error that nobody caught", exc_info=(kind, error, trace))
+
+
+def _log_unraisable(lost: Any) -> None:
+    _log(lost.exc_type, lost.exc_value, lost.exc_traceback)
+
+
+def _log_of_hub(self: Hub, context: object, t: Any, v: Any, tb: Any) -> None:
+    # A thread's task is told by a tuple; who waits for it gets the exception itself.
+    if not isinstance(context, tuple):
+        _log(t, v, tb)
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    log.warning("%s at %s:%d", category.__name__, filename, lineno)
+
+
+def _tell_unwritten(self: logging.Handler, record: logging.LogRecord) -> None:
+    """Where the log cannot be written. Python would tell the message and its arguments."""
+    error = sys.exc_info()[1]
+    if sys.stderr is not None and error is not None:
+        # RuntimeError: a signal or a finalizer came inside of a write to it.
+        with suppress(OSError, ValueError, RuntimeError):
+            sys.stderr.write(f"a line of {record.name} is missing in the log\n")
+            sys.stderr.write(f"{trace_words(error)}\n")

@@ -1,0 +1,240 @@
+"""An answer of an upstream, its chunks read promptly.
+
+Rule: what urllib3 sees stays the same as with ``http.client``: all data in order, an error for a body
+cut short, a closed response after the last byte. Stock ``read1`` hands over one HTTP chunk a call;
+this one hands over everything that one read of the socket brought.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from functools import lru_cache
+from http.client import (
+    NO_CONTENT,
+    NOT_MODIFIED,
+    SWITCHING_PROTOCOLS,
+    HTTPException,
+    HTTPResponse,
+    IncompleteRead,
+)
+
+from proxy.upstream.fast_head import PlainHead, take_head
+from proxy.upstream.head_rules import body_framing, refuse_bad_head
+from proxy.upstream.reader import SocketReader
+
+FRAMING_BYTES = 65536
+"""Longest chunk-size line, and longest trailer section."""
+_HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]+")
+
+
+class EagerResponse(HTTPResponse):
+    """An answer whose ``read1`` dechunks all that is buffered in one pass."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        self.reader = SocketReader(sock)
+        self._bodyless = method == "HEAD"
+        self._last_chunk_seen = False
+        super().__init__(self.reader, debuglevel, method, url)  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        """Read the head; interim answers are skipped, the reader bounds them all together."""
+        if self.reader.fill() and (head := take_head(self.reader)) is not None:
+            self._begin_with(head)
+            return
+        super().begin()
+        while 100 < self.status < 200 and self.status != SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
+        self.reader.end_head()
+        refuse_bad_head(self.headers)
+        chunked, length = body_framing(self.headers)
+        if chunked and not self.chunked:
+            self.chunked, self.chunk_left, self.length = True, None, None
+        elif self.length is None:
+            self.length = length
+        self._drop_body_of_none()
+
+    def _begin_with(self, head: PlainHead) -> None:
+        """What ``http.client`` sets for the same head."""
+        self.reader.end_head()
+        self.code, self.status, self.reason, self.version = (
+            head.status,
+            head.status,
+            head.reason,
+            11,
+        )
+        self.headers = self.msg = head.headers
+        self.chunked, self.chunk_left, self.length = head.chunked, None, head.length
+        if self._bodyless or head.status in (204, 304):
+            self.length = 0
+        self.will_close = head.closes or (not head.chunked and self.length is None)
+        self._drop_body_of_none()
+
+    def _drop_body_of_none(self) -> None:
+        """A status without a body has none, though its head announces chunks: nobody waits for them.
+
+        Where they come all the same, they find the connection closed.
+        """
+        if self.chunked and self.status in (SWITCHING_PROTOCOLS, NO_CONTENT, NOT_MODIFIED):
+            self.chunked, self.length, self.will_close = False, 0, True
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next read finds something to work on without the socket."""
+        if self.isclosed() or self.length == 0:
+            return True
+        reader = self.reader
+        if not self.chunked or self.chunk_left or reader.at == len(reader.held):
+            return reader.buffered > 0
+        # A part of a size line gives no data; whoever read on would wait without a watch.
+        start = reader.at if self.chunk_left is None else reader.at + 2
+        return reader.held.find(b"\n", start) >= 0 or len(reader.held) - start > FRAMING_BYTES
+
+    def read1(self, n: int = -1) -> bytes:
+        if not self.chunked or self._bodyless or self.isclosed():
+            data = super().read1(n)
+            if self.length == 0 and not self.isclosed():
+                # As newer versions of Python do: the connection is free, no second read is needed.
+                self.close()
+            return data
+        while n != 0:
+            data = self._held_chunks(n)
+            if data or self.isclosed():
+                return data
+            if not self.reader.fill():
+                if not self._last_chunk_seen:
+                    raise IncompleteRead(b"")
+                # Some servers leave out the empty line behind the last chunk.
+                self.close()
+        return b""
+
+    def read(self, amt: int | None = None) -> bytes:
+        if not self.chunked or self._bodyless or self.isclosed():
+            return super().read(amt)
+        pieces = []
+        missing = -1 if amt is None else amt
+        while missing and (piece := self.read1(missing)):
+            pieces.append(piece)
+            if missing > 0:
+                missing -= len(piece)
+        return b"".join(pieces)
+
+    def _held_chunks(self, limit: int) -> bytes:
+        """Data of all chunks in the reader's buffer, at most ``limit`` bytes; closes at the end."""
+        pieces: list[bytes] = []
+        try:
+            self._take_chunks(pieces, limit if limit > 0 else len(self.reader.held))
+        except HTTPException:
+            # What stands before bad framing is good; the next call meets the bad again.
+            if not pieces:
+                raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take_chunks(self, pieces: list[bytes], room: int) -> None:
+        """Move the data of chunks in the buffer to ``pieces``, at most ``room`` bytes."""
+        left: int | None = self.chunk_left
+        try:
+            while room:
+                if left is None:
+                    room -= self._whole_chunks(pieces, room)
+                if not left and not (left := self._next_chunk(left)):
+                    break
+                piece = self.reader.take(min(left, room))
+                if not piece:
+                    break
+                pieces.append(piece)
+                room -= len(piece)
+                left -= len(piece)
+                left = self._skip_line_end(left)
+        finally:
+            self.chunk_left = left
+
+    def _whole_chunks(self, pieces: list[bytes], room: int) -> int:
+        """Move plain chunks that lie in the buffer from end to end to ``pieces``; their bytes.
+
+        Nothing but a short cut: what is left to the caller, it would have done the same way.
+        """
+        held, at = self.reader.held, self.reader.at
+        find, ends, taken = held.find, held.startswith, 0
+        while (end := find(b"\r\n", at, at + 10)) > 0:
+            size = _known_size(held[at:end])
+            start, stop = end + 2, end + 2 + size
+            if not 0 < size <= room - taken or not ends(b"\r\n", stop):
+                break
+            pieces.append(held[start:stop])
+            taken += size
+            at = stop + 2
+        self.reader.at = at
+        return taken
+
+    def _skip_line_end(self, left: int | None) -> int | None:
+        """Pass the line end behind a chunk's data once it has arrived (``left`` 0 to None)."""
+        if left != 0:
+            return left
+        reader = self.reader
+        end = reader.held[reader.at : reader.at + 2]
+        if end == b"\r\n":
+            reader.at += 2
+            return None
+        if end in (b"", b"\r"):
+            return 0
+        raise HTTPException("bad chunk framing")
+
+    def _next_chunk(self, left: int | None) -> int | None:
+        """Size of the next chunk, its size line consumed; 0 or None when it is not there yet.
+
+        The last chunk stays in the buffer until its trailers are complete, then the response is
+        closed: so ``chunk_left`` means here what it means in ``http.client``.
+        """
+        left = self._skip_line_end(left)
+        if left is not None:
+            return left
+        reader = self.reader
+        end = reader.held.find(b"\n", reader.at)
+        if end < 0:
+            if len(reader.held) - reader.at > FRAMING_BYTES:
+                raise HTTPException("chunk size line too long")
+            return None
+        size = _chunk_size(reader.held[reader.at : end])
+        if size:
+            reader.at = end + 1
+            return size
+        self._last_chunk_seen = True
+        self._end_of_trailers(end + 1)
+        return None
+
+    def _end_of_trailers(self, start: int) -> None:
+        """Close the response when the trailers that begin at ``start`` are complete."""
+        held = self.reader.held
+        while (end := held.find(b"\n", start)) >= 0:
+            if held[start:end].rstrip(b"\r") == b"":
+                self.reader.at = end + 1
+                self.close()
+                return
+            start = end + 1
+        if len(held) - self.reader.at > FRAMING_BYTES:
+            raise HTTPException("trailers too long")
+
+
+@lru_cache(maxsize=4096)
+def _known_size(digits: bytes) -> int:
+    """The size that plain ``digits`` say; 0 for everything else.
+
+    Remembered: looking them over takes longer than a chunk otherwise does.
+    """
+    return int(digits, 16) if _HEX_DIGITS.fullmatch(digits) else 0
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    # int() alone would take signs, underscores, white space and "0x".
+    if _HEX_DIGITS.fullmatch(digits):
+        return int(digits, 16)
+    raise HTTPException("bad chunk size")

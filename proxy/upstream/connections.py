@@ -1,0 +1,143 @@
+"""HTTP/1.1 connections below urllib3 that answer promptly and know their past.
+
+Rule: only public hooks are used (``response_class``, ``ConnectionCls``, ``pool_classes_by_scheme``).
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from collections.abc import Mapping
+from http.client import RemoteDisconnected
+from typing import Any
+
+from gevent.monkey import get_original
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import BaseHTTPResponse
+
+from proxy.upstream.chunked_response import EagerResponse
+from proxy.upstream.sent_state import forget_sent, note_sent
+
+JOINED_BYTES = 65536
+"""Requests up to this length leave in one write instead of one for the head and one for the body."""
+
+# gevent's replacement creates watchers and switches greenlets even for a look without waiting.
+_poll = get_original("select", "poll")
+
+
+class StaleConnection(RemoteDisconnected):
+    """A connection taken from the pool died before one byte of the answer arrived."""
+
+
+class EagerTlsSocket(ssl.SSLSocket):
+    """For ``SSLContext.sslsocket_class``: a handshake that is broken off closes its socket."""
+
+    def do_handshake(self, *args: Any) -> None:
+        try:
+            super().do_handshake(*args)
+        except BaseException:
+            self.close()
+            raise
+
+
+class _Prompt:
+    """What both connection classes add: prompt answers, no read timeout, a memory of reuse."""
+
+    body: EagerResponse | None = None
+    _proven = False
+    _held: list[bytes] | None = None
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self._proven = False
+        # The connect timeout must not bound the sending of a large body; the caller watches that.
+        self.timeout = None
+        self.sock.settimeout(None)  # type: ignore[attr-defined]
+
+    def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> EagerResponse:
+        self.body = EagerResponse(sock, *args, **kwargs)
+        return self.body
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether an idle connection is still open: nothing to read on it, not even its end."""
+        sock = self.sock  # type: ignore[attr-defined]
+        if sock is None:
+            return False
+        watch = _poll()
+        watch.register(sock.fileno(), select.POLLIN)
+        return not watch.poll(0)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:  # type: ignore[attr-defined]
+            self.timeout = None
+        held: list[bytes] = []
+        self._held = held
+        # It may be sent for the second time, as the connection of the first was dead.
+        forget_sent()
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+            self._held = None
+            whole = sum(map(len, held)) <= JOINED_BYTES
+            for data in (b"".join(held),) if whole else held:
+                self.send(data)
+            note_sent()
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            if self._proven:
+                raise StaleConnection("connection died while idle") from error
+            raise
+        finally:
+            self._held = None
+
+    def putheader(self, header: str, *values: Any) -> None:
+        """Put a header that ``UpstreamClient`` has checked: two libraries would check it again."""
+        if len(values) == 1 and type(values[0]) is str:
+            self._output(f"{header}: {values[0]}".encode("latin-1"))  # type: ignore[attr-defined]
+        else:
+            super().putheader(header, *values)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        """Send ``data``; the parts of a request are first collected, then leave together."""
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held.append(data)
+
+    def getresponse(self) -> BaseHTTPResponse:
+        try:
+            response: BaseHTTPResponse = super().getresponse()  # type: ignore[misc]
+        except RemoteDisconnected as error:
+            if self._proven:
+                raise StaleConnection("connection died while idle") from error
+            raise
+        except BaseException:
+            # A head that urllib3 refuses leaves the answer open, and that holds the socket.
+            if self.body is not None:
+                self.body.close()
+            raise
+        self._proven = True
+        return response
+
+
+class EagerHTTPConnection(_Prompt, HTTPConnection):  # type: ignore[misc]
+    """http:// with prompt answers."""
+
+
+class EagerHTTPSConnection(_Prompt, HTTPSConnection):  # type: ignore[misc]
+    """https:// with prompt answers."""
+
+
+class EagerHTTPPool(HTTPConnectionPool):
+    ConnectionCls = EagerHTTPConnection  # type: ignore[assignment]
+
+
+class EagerHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = EagerHTTPSConnection  # type: ignore[assignment]
+
+
+POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {
+    "http": EagerHTTPPool,
+    "https": EagerHTTPSPool,
+}

@@ -1,0 +1,190 @@
+"""Bytes of an event stream -> chunks.
+
+Rule: sans-IO; the same bytes give the same chunks however they were cut into reads, and nothing the
+upstream sends raises. sseclient-py parses; what it does not stand is taken away before it sees it:
+a byte order mark, CR and CRLF line ends, broken UTF-8, events without end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from sseclient import SSEClient
+
+from proxy.sse import Chunk, Signal
+from proxy.upstream.decode import load_json
+
+EVENT_BYTES = 16_000_000
+"""Largest event; a larger one is skipped and reported as undecodable."""
+HELD_BYTES = 65536
+"""Longest incomplete event that is given away again; else a large one were copied at each read."""
+EVENT_LINES = 64
+"""Lines above which sseclient-py, whose cost grows with their square, does not get an event."""
+BOM = b"\xef\xbb\xbf"
+FIELDS = (b"data", b"event", b"id", b"retry", b":")
+
+
+class ChunkDecoder:
+    """State of one event stream: the incomplete event at its end.
+
+    ``feed`` every read in order, then call ``finish`` once at the end of the stream.
+    """
+
+    def __init__(self, *, event_bytes: int = EVENT_BYTES) -> None:
+        self._limit = event_bytes
+        self._held = bytearray()
+        self._started = False
+        self._after_cr = False
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """Chunks of all events that ``data`` completes, in order, often none."""
+        data = self._normal(data)
+        held = self._held
+        seen = len(held)
+        held += data
+        # Only what is new is searched, and the byte before it: a blank line may be cut in two.
+        end = held.rfind(b"\n\n", max(seen - 1, 0))
+        if end < 0:
+            return self._bounded()
+        complete = bytes(held[: end + 2])
+        del held[: end + 2]
+        if self._skipping:
+            self._skipping = False
+            complete = complete.partition(b"\n\n")[2]
+        chunks = list(self._chunks(complete))
+        return chunks + self._bounded()
+
+    def release(self, data: bytes) -> bytes | None:
+        """The incomplete event held and ``data`` behind it, whole events for the caller to look at.
+
+        None, and nothing given away, where the bytes are not plainly what ``feed`` would parse. The
+        caller feeds back, in order, what it does not use up itself.
+        """
+        held = self._held
+        if not self._started and not held and data[:1].isascii():
+            # It does not begin with a byte order mark.
+            self._started = True
+        odd = self._skipping or self._after_cr or not self._started
+        if odd or len(held) > HELD_BYTES or b"\r" in data:
+            return None
+        if not held:
+            return data
+        whole = bytes(held) + data
+        held.clear()
+        return whole
+
+    def finish(self) -> list[Chunk]:
+        """The unterminated last event, if what there is of it is complete JSON or ``[DONE]``."""
+        last, self._held = bytes(self._held), bytearray()
+        if self._skipping:
+            return []
+        return [chunk for chunk in self._chunks(last) if chunk is not Signal.UNDECODABLE]
+
+    def _normal(self, data: bytes) -> bytes:
+        """``data`` with LF line ends only and, at the start, without byte order mark."""
+        if not self._started:
+            data = bytes(self._held) + data
+            self._held.clear()
+            if len(data) < len(BOM) and BOM.startswith(data):
+                self._held += data
+                return b""
+            self._started = True
+            data = data.removeprefix(BOM)
+        if self._after_cr and data:
+            # The LF of a CRLF that was cut in two.
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return data
+
+    def _bounded(self) -> list[Chunk]:
+        """Begin to skip when the incomplete event is too large; leave its last byte to find its end."""
+        held = self._held
+        if self._skipping:
+            del held[:-1]
+            return []
+        while held.startswith(b"\n"):
+            del held[:1]
+        if len(held) - held.endswith(b"\n") <= self._limit:
+            return []
+        self._skipping = True
+        del held[:-1]
+        return [Signal.UNDECODABLE]
+
+    def _chunks(self, complete: bytes) -> Iterator[Chunk]:
+        if not complete.isascii():
+            complete = complete.decode("utf-8", "replace").encode()
+        dense = complete.count(b"\n") > EVENT_LINES + 3 * complete.count(b"\n\n")
+        if dense or len(complete) > self._limit:
+            events = self._large_events(complete)
+        else:
+            events = _events(complete)
+        for name, data in events:
+            text = data.strip()
+            if text:
+                yield _chunk(name, text)
+
+    def _large_events(self, complete: bytes) -> Iterator[tuple[str, str]]:
+        for block in complete.split(b"\n\n"):
+            block = block.strip(b"\n")
+            if len(block) > self._limit:
+                yield "message", "too large"
+            elif block.count(b"\n") > EVENT_LINES:
+                yield _long_event(block)
+            else:
+                yield from _events(block)
+
+
+def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "other"]:
+    """What a successful body is, by its first bytes and only then by its label.
+
+    ``data`` is the first non-blank read. Upstreams answer JSON to a stream request and an event
+    stream to a plain one, sometimes under the other's label (docs/edge-cases.md 38).
+    """
+    start = data.removeprefix(BOM).lstrip()
+    if start.startswith((b"{", b"[")):
+        return "json"
+    if start.startswith(FIELDS):
+        return "sse"
+    label = (content_type or "").lower()
+    if "text/event-stream" in label and not start.startswith(b"<"):
+        return "sse"
+    if not start and "json" in label:
+        return "json"
+    # The first read may end inside the first field's name.
+    return "sse" if start and any(field.startswith(start) for field in FIELDS) else "other"
+
+
+def _events(block: bytes) -> Iterator[tuple[str, str]]:
+    """Name and data of each event in whole events."""
+    for event in SSEClient(iter((block,))).events():
+        yield event.event, event.data
+
+
+def _long_event(block: bytes) -> tuple[str, str]:
+    """What sseclient-py makes of one event, in linear time."""
+    name, values = "message", []
+    for line in block.decode().split("\n"):
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "data":
+            values.append(value)
+        elif field == "event":
+            name = value or "message"
+    return name, "\n".join(values)
+
+
+def _chunk(name: str, text: str) -> Chunk:
+    if text == "[DONE]":
+        return Signal.DONE
+    try:
+        value = load_json(text)
+    except ValueError:
+        return {"error": text} if name == "error" else Signal.UNDECODABLE
+    if name == "error" and not (isinstance(value, dict) and "error" in value):
+        return {"error": value}
+    return value

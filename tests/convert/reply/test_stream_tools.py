@@ -1,0 +1,382 @@
+"""Tool calls of a stream: keys, the queue, names and ids (docs/protocol.md section 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy.convert.reply.private_state import pack_tool_state
+from tests.convert.upstream_chunks import (
+    body,
+    chunk,
+    end,
+    entry,
+    reply,
+    text,
+    tool,
+    tools,
+    translated,
+    translator,
+)
+
+
+def calls(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """``(id, name, arguments)`` of each tool_use block, in order."""
+    found: list[tuple[str, str, str]] = []
+    for event in events:
+        block = event.get("content_block", {})
+        if block.get("type") == "tool_use":
+            assert block["input"] == {}
+            found.append((block["id"], block["name"], ""))
+        elif event.get("delta", {}).get("type") == "input_json_delta":
+            call_id, name, arguments = found[-1]
+            found[-1] = (call_id, name, arguments + event["delta"]["partial_json"])
+    return found
+
+
+A1 = ("a", "f", '{"x":1}')
+B1 = ("b", "g", '{"y":2}')
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        pytest.param(
+            [tool(0, "a", "f", ""), tool(0, arguments='{"x"'), tool(0, arguments=":1}")],
+            [A1],
+            id="4 key index",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x"'), tool(1, "b", "g", '{"y"'), tool(0, arguments=":1}"),
+             tool(1, arguments=":2}")],
+            [A1, B1],
+            id="edge 77 interleaved by index",
+        ),
+        pytest.param(
+            [tools(entry(0, "a", "f", '{"x"'), entry(1, "b", "g", '{"y"')),
+             tools(entry(1, arguments=":2}"), entry(0, arguments=":1}"))],
+            [A1, B1],
+            id="edge 77 interleaved within a chunk",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x":1}'), tool(0, "b", "g", '{"y":2}')],
+            [A1, B1],
+            id="edge 79 index 0 for all, whole calls",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x"'), tool(0, arguments=":1}"), tool(0, "b", "g", '{"y"'),
+             tool(0, arguments=":2}")],
+            [A1, B1],
+            id="edge 79 index 0 for all, in fragments",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x"'), tool(0, "other", None, ":1}")],
+            [A1],
+            id="4 key a new id without a name is no new call",
+        ),
+        pytest.param(
+            [tool(None, "a", "f", '{"x"'), tool(None, "b", "g", '{"y"'),
+             tool(None, "a", None, ":1}"), tool(None, "b", None, ":2}")],
+            [A1, B1],
+            id="edge 78 no index, by id",
+        ),
+        pytest.param(
+            [tool(None, "a", "f", '{"x"'), tool(None, None, None, ":1}"),
+             tool(None, "b", "g", '{"y":2}')],
+            [A1, B1],
+            id="edge 78 no index and no id is the last call",
+        ),
+        pytest.param(
+            [tool(None, "", "f", '{"x":1}'), tool(None, "", "g", '{"y":2}')],
+            [("toolu_1", "f", '{"x":1}'), ("toolu_2", "g", '{"y":2}')],
+            id="edge 78 no index, no id, another name (Gemini)",
+        ),
+        pytest.param(
+            [tool(None, "", "f", '{"x":1}'), tool(None, "", "f", '{"x":2}')],
+            [("toolu_1", "f", '{"x":1}'), ("toolu_2", "f", '{"x":2}')],
+            id="edge 78 no index, no id, the same name after whole arguments",
+        ),
+        pytest.param(
+            [tool(None, None, "f", '{"x"'), tool(None, "a", None, ":1}")],
+            [("toolu_1", "f", '{"x":1}')],
+            id="edge 78 no index, an id that comes late",
+        ),
+        pytest.param(
+            [tool(-1, "a", "f", '{"x"'), tool(-1, None, None, ":1}")],
+            [A1],
+            id="edge 80 index -1 is none",
+        ),
+        pytest.param(
+            [tool(0, None, "f", '{"x":1}'), tool(0, None, "g", '{"y":2}')],
+            [("toolu_1", "f", '{"x":1}'), ("toolu_2", "g", '{"y":2}')],
+            id="edge 79 index 0 for all and no ids",
+        ),
+        pytest.param(
+            [tool(0, "a", None, '{"x"'), tool(0, None, None, ":1"), tool(0, None, "f", "}")],
+            [A1],
+            id="edge 81 a late name",
+        ),
+        pytest.param(
+            [tool(0, "a", None, '{"x":1}'), tool(1, "b", "g", '{"y":2}'), tool(0, None, "f")],
+            [B1, A1],
+            id="4 a name that comes after another call",
+        ),
+        pytest.param(
+            [tool(0, "a", None, '{"x":1}'), tool(1, "b", "g", '{"y":2}')],
+            [B1],
+            id="edge 82 a name that never comes",
+        ),
+        pytest.param(
+            [tool(0, None, "f", '{"x":1}')], [("toolu_1", "f", '{"x":1}')], id="edge 82 no id"
+        ),
+        pytest.param(
+            [tool(0, None, "f", '{"x"'), tool(0, "a", None, ":1}")],
+            [("toolu_1", "f", '{"x":1}')],
+            id="edge 81 an id that comes after the start is too late",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x"'), tool(0, "a", "f", ":1"), tool(0, "", "zzz", "}"),
+             tool(0, None, None, "")],
+            [A1],
+            id="edge 83 a repeated name",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x":1}'), tool(0, "a", "f", '{"x":1}')],
+            [A1],
+            id="edge 87 a repeated call",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x":1}'), tool(0, None, "f", '{"x":1}')],
+            [A1],
+            id="edge 87 a repeated call without its id",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x":1}'), tool(0, "a", "f", '{ "x": 1 }')],
+            [A1],
+            id="edge 87 a repeated call in other spacing",
+        ),
+        pytest.param(
+            [tool(0, None, "f", '{"x":1}'), tool(0, None, "f", ""), tool(0, None, "f", " ")],
+            [("toolu_1", "f", '{"x":1} ')],
+            id="edge 83 a repeated name after whole arguments",
+        ),
+        pytest.param(
+            [tool(None, "a", "f", '{"x"'), tool(None, "a", "f", ":1}")],
+            [A1],
+            id="edge 83 a repeated name without an index",
+        ),
+        pytest.param(
+            [tool(None, None, "f", '{"x"'), tool(None, None, "f", ":1}")],
+            [("toolu_1", "f", '{"x":1}')],
+            id="edge 83 a repeated name without index and id",
+        ),
+        pytest.param(
+            [tool(None, "a", None, '{"x"'), tool(None, "a", "f", ":1}")],
+            [A1],
+            id="edge 81 a late name without an index",
+        ),
+        pytest.param(
+            [tool(0, None, "f", '{"x"'), tool(0, "a", "f", ":1}")],
+            [("toolu_1", "f", '{"x":1}')],
+            id="edge 81 a late id with the name again",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x"'), tool(0, "b", None, ":1}"), tool(0, "b", "g", '{"y":2}')],
+            [A1, B1],
+            id="4 key only the first id of a call counts",
+        ),
+        pytest.param(
+            [tool(None, "a", "f", '{"x":1}'), tool(None, "b", None, '{"y"'),
+             tool(None, "b", "g", ":2}")],
+            [A1, B1],
+            id="4 key without an index a new id is a new call",
+        ),
+        pytest.param(
+            [tool(None, None, "f", '{"x":1}'), tool(None, "b", "f", '{"x":1}')],
+            [("toolu_1", "f", '{"x":1}'), ("b", "f", '{"x":1}')],
+            id="edge 78 the same call with a new id",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", "{"), tool(0, None, None, '{"x"'), tool(0, None, None, '{"x":1}')],
+            [A1],
+            id="edge 87 cumulative arguments",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", {"x": 1}), tool(1, "b", "g", {"y": 2})],
+            [A1, B1],
+            id="3 arguments as an object in a stream",
+        ),
+        pytest.param(
+            [tool(0, "a", "f"), tool(1, "b", "g", '{"y":2}')],
+            [("a", "f", ""), B1],
+            id="4 arguments never sent",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", "null"), tool(1, "b", "g", '{"y":2}')],
+            [("a", "f", ""), B1],
+            id="edge 76 null in a stream",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", "[1]")], [("a", "f", '{"value":[1]}')], id="3 no object in a stream"
+        ),
+        pytest.param(
+            [tool(0, "call_1", "f", "{}"), tool(1, "call_1", "g", "{}")],
+            [("call_1", "f", "{}"), ("toolu_1", "g", "{}")],
+            id="edge 86 one id twice in an answer",
+        ),
+        pytest.param(
+            [tool(0, "functions.Bash:0", "f", "{}")],
+            [("toolu_1", "f", "{}")],
+            id="edge 85 an odd id in a stream",
+        ),
+        pytest.param(
+            [tool(0, "call_0", "f", "{}")],
+            [("toolu_1", "f", "{}")],
+            id="10.2 an id of the history in a stream",
+        ),
+        pytest.param(
+            [tool(0, "a", "f_0a1b2c3d", "{}")],
+            [("a", "a very long.name", "{}")],
+            id="1.3 names are mapped back in a stream",
+        ),
+        pytest.param(
+            [chunk({"function_call": {"name": "f", "arguments": '{"x"'}}),
+             chunk({"function_call": {"arguments": ":1}"}})],
+            [("toolu_1", "f", '{"x":1}')],
+            id="4 legacy function_call",
+        ),
+        pytest.param(
+            [tools({"index": 0, "id": "a", "custom": {"name": "f", "input": "say "}}),
+             tools({"index": 0, "custom": {"input": '"x"'}})],
+            [("a", "f", '{"input":"say \\"x\\""}')],
+            id="3 tool_calls custom in a stream",
+        ),
+    ],
+)  # fmt: skip
+def test_calls(chunks: list[object], expected: list[tuple[str, str, str]]) -> None:
+    context = reply(
+        known_tool_ids=frozenset({"call_0"}), tool_names={"f_0a1b2c3d": "a very long.name"}
+    )
+    events = translated([*chunks, end("tool_calls")], context)
+    assert calls(events) == expected
+    assert events[-2]["delta"]["stop_reason"] == "tool_use"
+
+
+def test_4_three_calls_at_once_follow_in_the_order_they_were_named() -> None:
+    chunks = [
+        tool(0, "a", "f", "{"),
+        tool(1, "b", "g", "{"),
+        tool(2, "c", "h", "{}"),
+        tool(1, arguments="}"),
+        tool(0, arguments="}"),
+        end("tool_calls"),
+    ]
+    assert body(translated(chunks)) == [
+        "0 tool_use a f",
+        "input_json_delta {",
+        "input_json_delta }",
+        "0 stop",
+        "1 tool_use b g",
+        "input_json_delta {}",
+        "1 stop",
+        "2 tool_use c h",
+        "input_json_delta {}",
+        "2 stop",
+        "end tool_use",
+    ]
+
+
+def test_4_buffered_arguments_are_one_delta() -> None:
+    chunks = [tool(0, "a", "f", '{"x"'), tool(0, arguments=": 1}"), text("t"), end()]
+    assert body(translated(chunks, reply(tool_args="buffer")))[:3] == [
+        "0 tool_use a f",
+        'input_json_delta {"x": 1}',
+        "0 stop",
+    ]
+
+
+def test_4_buffered_calls_that_were_queued_are_sent_whole() -> None:
+    chunks = [
+        tool(0, "a", "f", '{"x"'),
+        tool(1, "b", "g", "[1]"),
+        tool(2, "c", "h", "{"),
+        text("t"),
+    ]
+    events = translated([*chunks, end()], reply(tool_args="buffer"))
+    assert calls(events) == [
+        ("a", "f", r'{"_raw":"{\"x\""}'),
+        ("b", "g", '{"value":[1]}'),
+        ("c", "h", '{"_raw":"{"}'),
+    ]
+
+
+def test_11_buffered_arguments_that_are_not_json_become_raw() -> None:
+    events = translated([tool(0, "a", "f", '{"x"'), end("length")], reply(tool_args="buffer"))
+    assert calls(events) == [("a", "f", r'{"_raw":"{\"x\""}')]
+
+
+def test_10_5_buffered_half_calls_are_not_sent_before_an_error() -> None:
+    events = translated([tool(0, "a", "f", '{"x"')], reply(tool_args="buffer"))
+    assert [event["type"] for event in events[2:]] == ["content_block_start", "error"]
+
+
+def test_edge_88_runaway_blanks_end_the_stream() -> None:
+    stream = translator()
+    stream.feed(tool(0, "a", "f", '{"x":1'))
+    for _ in range(2000):
+        events = stream.feed(tool(0, arguments="\n"))
+        if stream.ended:
+            break
+    assert [event["type"] for event in events] == ["error"]
+    assert "blank characters" in events[0]["error"]["message"]
+
+
+STATE = {"google": {"thought_signature": "S"}}
+
+
+def test_10_3_private_state_goes_before_its_call() -> None:
+    begun = {**entry(0, "a", "f", "{"), "extra_content": STATE}
+    again = {**entry(0, arguments="}"), "extra_content": STATE}
+    assert body(translated([tools(begun), tools(again), end()])) == [
+        f"0 redacted_thinking {pack_tool_state('a', STATE)}",
+        "0 stop",
+        "1 tool_use a f",
+        "input_json_delta {",
+        "input_json_delta }",
+        "1 stop",
+        "end tool_use",
+    ]
+
+
+def test_10_3_late_private_state_goes_after_its_call() -> None:
+    late = {**entry(0, arguments="}"), "extra_content": STATE}
+    queued = {**entry(1, "b", "g", "{}"), "extra_content": STATE}
+    assert body(translated([tool(0, "a", "f", "{"), tools(late), tools(queued), end()])) == [
+        "0 tool_use a f",
+        "input_json_delta {",
+        "input_json_delta }",
+        "0 stop",
+        f"1 redacted_thinking {pack_tool_state('a', STATE)}",
+        "1 stop",
+        f"2 redacted_thinking {pack_tool_state('b', STATE)}",
+        "2 stop",
+        "3 tool_use b g",
+        "input_json_delta {}",
+        "3 stop",
+        "end tool_use",
+    ]
+
+
+def test_10_3_state_for_a_closed_call_goes_to_the_end() -> None:
+    late = {**entry(0), "extra_content": STATE}
+    chunks = [tool(0, "a", "f", "{}"), text("t"), tools(late), text("u"), end()]
+    assert body(translated(chunks))[3:] == [
+        "1 text",
+        "text_delta t",
+        "text_delta u",
+        "1 stop",
+        f"2 redacted_thinking {pack_tool_state('a', STATE)}",
+        "2 stop",
+        "end tool_use",
+    ]

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import gevent
+import pytest
+from gevent import get_hub
+from gevent.monkey import get_original
+
+from proxy.concurrency import NICER, SLOTS, run_off_loop
+from proxy.tokens import count_chat_tokens, count_text, load_tables
+from tests.paths import ROOT
+from tests.tokens.bodies import large_body
+
+native_sleep = get_original("time", "sleep")
+
+
+def worst_lag(*jobs: gevent.Greenlet[Any, Any]) -> float:
+    """Seconds that the loop kept a one-millisecond sleeper waiting while the jobs ran."""
+    worst = 0.0
+    while not all(job.ready() for job in jobs):
+        begun = time.perf_counter()
+        gevent.sleep(0.001)
+        worst = max(worst, time.perf_counter() - begun)
+    for job in jobs:
+        job.get()
+    return worst
+
+
+def test_parallel_counts_do_not_hold_up_the_loop() -> None:
+    """6 above 20 kB in a thread; Claude Code asks for ten at once."""
+    load_tables()
+    body = large_body()
+    begun = time.perf_counter()
+    jobs = [gevent.spawn(count_chat_tokens, body, "o200k_base") for _ in range(10)]
+    lag = worst_lag(*jobs)
+    # On the loop nothing else would run until all ten are done.
+    assert lag < (time.perf_counter() - begun) / 3
+    assert len({job.value for job in jobs}) == 1
+
+
+def test_a_long_text_does_not_hold_up_the_loop() -> None:
+    load_tables()
+    begun = time.perf_counter()
+    lag = worst_lag(gevent.spawn(count_text, "\n" * 1_000_000, "o200k_base"))
+    assert lag < (time.perf_counter() - begun) / 3
+
+
+def test_a_short_text_is_counted_on_the_spot() -> None:
+    load_tables()
+    ran: list[str] = []
+    gevent.spawn(ran.append, "other greenlet")
+    count_text("a" * 20_000, "o200k_base")
+    assert ran == []
+    count_text("a" * 20_001, "o200k_base")
+    assert ran == ["other greenlet"]
+
+
+def test_the_threads_are_few_and_not_those_that_resolve_host_names() -> None:
+    running = 0
+    most = 0
+
+    def count() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        native_sleep(0.02)
+        running -= 1
+
+    jobs = [gevent.spawn(run_off_loop, count) for _ in range(8)]
+    gevent.sleep(0.01)
+    assert get_hub().threadpool.apply(abs, (-1,)) == 1
+    assert running == SLOTS
+    # A greenlet that waits no longer does not make room for one thread more.
+    gevent.killall(jobs[:SLOTS])
+    gevent.joinall(jobs[SLOTS:], raise_error=True)
+    assert most == SLOTS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness of a thread: Linux only")
+def test_the_threads_are_nicer_than_the_loop() -> None:
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    for _ in range(2):
+        nice = run_off_loop(os.getpriority, os.PRIO_PROCESS, 0)
+        assert nice == min(19, mine + NICER)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == mine
+
+
+def test_arguments_results_and_errors_pass() -> None:
+    assert run_off_loop(divmod, 7, 2) == (3, 1)
+    assert run_off_loop(sorted, [1, 2], reverse=True) == [2, 1]
+    assert run_off_loop(threading.get_ident) != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        run_off_loop(divmod, 1, 0)
+
+
+def test_a_killed_greenlet_gives_its_slot_back() -> None:
+    waiting = [gevent.spawn(run_off_loop, native_sleep, 0.05) for _ in range(SLOTS + 1)]
+    gevent.sleep(0.01)
+    gevent.killall(waiting)
+    assert run_off_loop(abs, -1) == 1
+
+
+UNPATCHED = """
+import threading
+from proxy.tokens import count_text
+from proxy.concurrency import run_off_loop
+assert run_off_loop(threading.get_ident) == threading.get_ident()
+assert count_text("a" * 100_000, "cl100k_base").method == "tiktoken"
+from gevent._hub_local import get_hub_if_exists
+assert get_hub_if_exists() is None
+"""
+
+FIRST_COUNTS = """
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from proxy.tokens import count_text
+from proxy.tokens import tables
+thread = monkey.get_original("_thread", "get_ident")
+read = []
+load = tables.read_tables
+tables.read_tables = lambda directory: read.append(thread()) or load(directory)
+jobs = [gevent.spawn(count_text, "hello world", "o200k_base") for _ in range(10)]
+gevent.joinall(jobs, raise_error=True)
+assert [job.value.tokens for job in jobs] == [2] * 10
+assert len(read) == 1, read
+assert read != [thread()], "read on the loop"
+"""
+
+AFTER_FORK = """
+from gevent import monkey
+monkey.patch_all()
+import os
+from proxy.tokens import count_text, load_tables
+load_tables()
+child = os.fork()
+if child == 0:
+    os._exit(0 if count_text("hello world " * 5000, "o200k_base").tokens == 10020 else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(UNPATCHED, id="6 without gevent's patches it runs in place"),
+        pytest.param(FIRST_COUNTS, id="6 ten first counts at once read the tables once"),
+        pytest.param(AFTER_FORK, id="6 tables of the master serve a forked worker"),
+    ],
+)
+def test_in_a_fresh_process(program: str) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False
+    )
+    assert run.stderr == ""
+    assert run.returncode == 0

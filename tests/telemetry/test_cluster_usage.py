@@ -1,0 +1,186 @@
+"""Usage counts summed in a real Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import gevent
+import pytest
+
+from proxy.redis_client import redis_client
+from proxy.telemetry import cluster_usage
+from proxy.telemetry.cluster_usage import HASH, ClusterUsage
+from proxy.telemetry.stats import Counts
+from tests.redis_server import RedisServer, redis_server
+
+REQUESTS = ("statuses", "200")
+COST = ("cost", 'a:model|with "odd" signs')
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with redis_server() as running:
+        yield running
+
+
+class Worker:
+    """One worker's counters and its share of the sums."""
+
+    def __init__(self, server: RedisServer, counts: Counts | None = None) -> None:
+        self.counts = counts or {}
+        self.usage = ClusterUsage(redis_client(server.url), lambda: dict(self.counts))
+
+    def count(self, key: tuple[str, ...] = REQUESTS, number: float = 1) -> None:
+        self.usage.expect()
+        self.counts[key] = self.counts.get(key, 0) + number
+
+    def sums(self) -> Counts:
+        found = self.usage.sums()
+        assert found is not None
+        return found[0]
+
+
+def test_two_workers_are_summed(server: RedisServer) -> None:
+    one, two = Worker(server), Worker(server)
+    for _ in range(3):
+        one.count()
+        two.count(COST, 0.1)
+    assert one.usage.flush()
+    assert two.usage.flush()
+    one.count()
+    assert one.usage.flush()
+    assert one.usage.flush()
+    assert two.sums() == {REQUESTS: 4, COST: pytest.approx(0.3)}
+
+
+def test_what_a_predecessor_counted_is_not_sent_again(server: RedisServer) -> None:
+    worker = Worker(server, {REQUESTS: 10})
+    worker.count()
+    worker.usage.flush()
+    assert worker.sums() == {REQUESTS: 1}
+
+
+def test_they_are_sent_without_being_asked(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_usage, "FLUSH_SECONDS", 0.05)
+    worker = Worker(server)
+    worker.count()
+    for _ in range(100):
+        if worker.sums():
+            break
+        gevent.sleep(0.05)
+    assert worker.sums() == {REQUESTS: 1}
+    worker.count()
+    for _ in range(100):
+        if worker.sums() == {REQUESTS: 2}:
+            break
+        gevent.sleep(0.05)
+    assert worker.sums() == {REQUESTS: 2}
+
+
+def test_once_closed_nothing_is_sent_by_itself(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_usage, "FLUSH_SECONDS", 0.05)
+    worker = Worker(server)
+    worker.count()
+    worker.usage.close()
+    assert worker.sums() == {REQUESTS: 1}
+    worker.count()
+    gevent.sleep(0.3)
+    assert worker.sums() == {REQUESTS: 1}
+
+
+def test_redis_away_is_told_once_and_nothing_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    with redis_server() as server:
+        worker = Worker(server)
+        worker.count()
+        assert worker.usage.flush()
+        server.stop()
+        with caplog.at_level(logging.WARNING):
+            for _ in range(3):
+                worker.count()
+                assert not worker.usage.flush()
+                assert worker.usage.sums() is None
+            assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+                "Redis is away, usage counts are kept until it is back"
+            ]
+            # It comes back empty: the first request is gone with it.
+            server.start()
+            assert worker.usage.flush()
+        assert caplog.messages[1:] == ["Redis is back, usage counts are shared again"]
+        assert worker.sums() == {REQUESTS: 3}
+
+
+def test_a_batch_whose_answer_was_lost_is_not_added_twice(server: RedisServer) -> None:
+    with Relay(server.port) as relay:
+        worker = Worker(replace(server, port=relay.port))
+        worker.count()
+        assert worker.usage.flush()
+        worker.count()
+        relay.loses_answers = True
+        assert not worker.usage.flush()
+        assert Worker(server).sums() == {REQUESTS: 2}
+        relay.loses_answers = False
+        worker.count()
+        assert worker.usage.flush()
+        assert worker.sums() == {REQUESTS: 3}
+
+
+class Relay:
+    """Stands between a client and a server, and may break off instead of passing on an answer."""
+
+    def __init__(self, port: int) -> None:
+        self.loses_answers = False
+        self._server_port = port
+        self._sockets: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Relay:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sock in (self._listener, *self._sockets):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._server_port))
+                self._sockets += (near, far)
+                threading.Thread(target=self._pass, args=(near, far, False), daemon=True).start()
+                threading.Thread(target=self._pass, args=(far, near, True), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if answers and self.loses_answers:
+                    source.shutdown(socket.SHUT_RDWR)
+                    sink.shutdown(socket.SHUT_RDWR)
+                    return
+                sink.sendall(data)
+
+
+def test_the_beginning_is_that_of_the_first_machine(server: RedisServer) -> None:
+    one = Worker(server)
+    one.count()
+    one.usage.flush()
+    first = one.usage.sums()
+    two = Worker(server)
+    two.count()
+    two.usage.flush()
+    second = two.usage.sums()
+    assert first is not None
+    assert second is not None
+    assert first[1] == second[1] == float(server.client.hget(HASH, "since") or 0)
