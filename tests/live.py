@@ -92,21 +92,23 @@ def live_proxy(
     options: Sequence[str] = (),
     workers: int = 1,
     tls: ssl.SSLContext | None = None,
+    root: Path = ROOT,
 ) -> Iterator[LiveProxy]:
     """Run gunicorn with the shipped configuration until the block is left.
 
     ``environ`` is added to a bare environment; ``options`` are gunicorn's own, such as
-    ``--preload``; ``tls`` is what checks the certificate that these name. Raises ``NotStarted`` when ``/health`` does not answer in time.
+    ``--preload``; ``tls`` is what checks the certificate that these name; ``root`` is the checkout
+    that runs. Raises ``NotStarted`` when ``/health`` does not answer in time.
     """
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
+    command = [sys.executable, "-m", "gunicorn", "-c", str(root / "deploy" / "gunicorn.conf.py")]
     with tempfile.TemporaryDirectory(prefix="live-proxy-") as directory:
         log_path = Path(directory) / "log"
         with log_path.open("wb") as log:
             process = subprocess.Popen(
                 [*command, *options, "wsgi:app"],
                 cwd=directory,
-                env=_environment(port, workers, directory) | dict(environ),
+                env=_environment(root, port, workers, directory) | dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -119,11 +121,11 @@ def live_proxy(
             _stop(process)
 
 
-def _environment(port: int, workers: int, home: str) -> dict[str, str]:
+def _environment(root: Path, port: int, workers: int, home: str) -> dict[str, str]:
     environ = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": home,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(root),
         "PYTHONUNBUFFERED": "1",
         "CLAUDE_PROXY_HOST": "127.0.0.1",
         "CLAUDE_PROXY_PORT": str(port),
