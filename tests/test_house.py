@@ -16,7 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from config.settings import Settings
-from config.variables import CUSTOM_HEADER_PREFIX, PREFIX, VARIABLES
+from config.variables.row import PREFIX
+from config.variables.table import CUSTOM_HEADER_PREFIX, VARIABLES
 from proxy.app import create_app
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.providers.profiles.base import Profile

@@ -18,7 +18,7 @@ from config.explain import Explained, explain_settings
 from config.registry.values import registry_in_force
 from config.settings import Settings, load_settings
 from config.sources import Checks
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from proxy.providers.routing import Router
 from proxy.tokens.encodings import ENCODING_NAMES, encoding_for
 

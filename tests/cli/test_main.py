@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from proxy import __version__
 from proxy.cli.main import main
 from tests.cli.command import environment, run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from proxy.cli.doctor.command import CLEARED_LINE, Progress
 from proxy.cli.doctor.examination import Result
 from proxy.cli.doctor.probes import PROBES
