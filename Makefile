@@ -60,6 +60,10 @@ format: $(VENV)/.installed-dev ## format the sources
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
+.PHONY: docs
+docs: $(VENV)/.installed ## generate the tables of variables in docs/configuration.md and deploy/.env.example
+	@$(BIN)/python -m config.documentation
+
 .PHONY: types
 types: $(VENV)/.installed-dev ## check the types
 	@$(BIN)/mypy
