@@ -133,7 +133,7 @@ def test_one_key_is_not_shown_to_two_providers(
     config.write_text(f"{config.read_text()}  - {more}\n")
     assert main(["doctor", "--config", str(config), "--all", "--key", KEY]) == 2
     message = capsys.readouterr().err
-    assert "--key would go to several providers (one, two)" in message
+    assert "--key would be sent to several providers (one, two)" in message
     assert KEY not in message
     assert stub.requests == []
     assert main(["doctor", "--config", str(config), "--model", "mine", "--key", KEY]) == 0
