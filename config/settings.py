@@ -35,7 +35,7 @@ class Settings(
     server.Log,
     server.Reports,
 ):
-    """Every setting; the variables and their defaults stand in ``config.variables``.
+    """Every setting; the variables and their defaults are in ``config.variables``.
 
     Times are in seconds.
     """

@@ -37,7 +37,7 @@ class Variable:
     default: str
     """As documents show it."""
     example: str
-    """A text that the parser accepts; empty where the default says enough."""
+    """A text that the parser accepts; empty: the default is used."""
     follows: str = ""
     """The field whose given value is also the value of this one, if this one is not given."""
     secret: bool = False

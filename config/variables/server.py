@@ -1,6 +1,6 @@
 """The variables about this server: how it listens, limits, logs, reports and stops.
 
-Rule: variables about upstreams and models stand in ``upstream``.
+Rule: variables about upstreams and models are in ``upstream``.
 """
 
 from __future__ import annotations

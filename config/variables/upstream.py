@@ -1,6 +1,6 @@
 """The variables about upstreams: where requests go and what they contain.
 
-Rule: variables about this server itself stand in ``server``.
+Rule: variables about this server itself are in ``server``.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from config.settings import Settings
 from proxy.telemetry.logs import logging_config
 from proxy.telemetry.uncaught import log_lost_errors
 
-# macOS refuses its own "unlimited" and takes this.
+# macOS refuses the "unlimited" that it reports as the hard limit, but accepts this value.
 _FALLBACK_FILES = 10240
 
 INHERITED_SOCKETS = {"LISTEN_FDS", "GUNICORN_FD"}
@@ -100,7 +100,7 @@ def prepare_in_foreign_server(settings: Settings, *, patched_by_server: bool) ->
 
     ``patched_by_server``: whether the standard library was patched before ``wsgi.py`` did it, as
     gevent's worker does. Ends this process in a worker with threads: locks from before the patch
-    would block for ever.
+    would never be released.
     """
     if not patched_by_server and THREADED_WORKER in sys.modules:
         print(f"claude-proxy: gunicorn's gthread worker is not supported: {START}", file=sys.stderr)
