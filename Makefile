@@ -29,8 +29,8 @@ run: $(VENV)/.installed ## start the service; OPENAI_BASE_URL and OPENAI_API_KEY
 	@exec $(BIN)/claude-proxy
 
 .PHONY: dev
-dev: $(VENV)/.installed ## start it with one worker that reloads when a source file changes
-	@CLAUDE_PROXY_WORKERS=1 exec $(BIN)/gunicorn -c deploy/gunicorn.conf.py --reload wsgi:app
+dev: $(VENV)/.installed ## start it with one worker, and again when a source file changes
+	@CLAUDE_PROXY_WORKERS=1 exec $(BIN)/python -m proxy.cli.autoreload
 
 .PHONY: demo
 demo: $(VENV)/.installed ## start it with a built-in stand-in upstream: no key needed
@@ -59,6 +59,10 @@ lint: $(VENV)/.installed-dev ## look for mistakes, misspellings and imports that
 format: $(VENV)/.installed-dev ## format the sources
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
+
+.PHONY: docs
+docs: $(VENV)/.installed ## generate the tables of variables in docs/configuration.md and deploy/.env.example
+	@$(BIN)/python -m config.documentation
 
 .PHONY: types
 types: $(VENV)/.installed-dev ## check the types

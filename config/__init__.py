@@ -1,1 +1,1 @@
-"""What the operator chose: environment, .env file, command line. Imports nothing from `proxy`."""
+"""The operator's configuration, as values. Imports nothing from `proxy`."""

@@ -1,4 +1,4 @@
-"""The one way in which a configuration is refused."""
+"""The error for a configuration that cannot be used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class ConfigError(Exception):
-    """What the operator gave cannot be used; ``problems`` holds one line for each bad value."""
+    """The configuration is invalid; ``problems`` holds one line for each bad value."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

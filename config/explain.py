@@ -1,6 +1,6 @@
-"""Which settings are in force and where each came from, for ``--print-config``.
+"""The effective value and the source of every setting, for ``--print-config``.
 
-Rule: a secret is shown as being there, never as what it is.
+Rule: of a secret only is shown that it is set.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from config.settings import Settings, load_settings, read_sources
 from config.sources import Resolution
 from config.urls import without_query
-from config.variables import VARIABLES, Variable
+from config.variables.row import Variable, shown_value
+from config.variables.table import VARIABLES
 
 HIDDEN = "(set, not shown)"
-UNSET = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ def explain_settings(
     dotenv: Mapping[str, str] | None = None,
     arguments: Mapping[str, object] | None = None,
 ) -> tuple[Explained, ...]:
-    """Every effective value in the order of ``VARIABLES``, then the extra upstream headers.
+    """Every effective value in the order of ``VARIABLES``, then the additional upstream headers.
 
-    Takes what ``load_settings`` takes, but for checks, and raises the same ``ConfigError``.
+    Parameters as in ``load_settings``; raises ``ConfigError``.
     """
     settings = load_settings(environ, dotenv=dotenv, arguments=arguments)
     found, _ = read_sources(environ, dotenv or {}, arguments or {}, {})
@@ -47,27 +47,23 @@ def explain_settings(
 
 
 def _explained(variable: Variable, settings: Settings, found: Resolution) -> Explained:
+    # The two proxies share their first name.
+    name = variable.field.upper() if "_proxy" in variable.field else variable.names[0]
+    shown = _shown(variable, getattr(settings, variable.field))
+    return Explained(name, shown, _source(variable, found))
+
+
+def _source(variable: Variable, found: Resolution) -> str:
     given = found.given.get(variable.field)
     if given is not None:
-        named = f" {given.name}" if given.name != variable.names[0] else ""
-        source = f"{given.origin}{named}"
-    elif variable.field in found.derived:
-        source = f"as {found.derived[variable.field]}"
-    else:
-        source = "default"
-    name = variable.field.upper() if "_proxy" in variable.field else variable.names[0]
-    return Explained(name, _shown(variable, getattr(settings, variable.field)), source)
+        return given.origin if given.name == variable.names[0] else f"{given.origin} {given.name}"
+    followed = found.derived.get(variable.field)
+    return f"as {followed}" if followed else "default"
 
 
 def _shown(variable: Variable, value: object) -> str:
-    if value is None or value == ():
-        return UNSET
-    if variable.secret:
+    if variable.secret and value:
         return HIDDEN
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
-    return without_query(value) if isinstance(value, str) and "://" in value else str(value)
+    if isinstance(value, str) and "://" in value:
+        return without_query(value)
+    return shown_value(value)

@@ -1,4 +1,4 @@
-"""How the text of one variable becomes a value.
+"""Parsers for the texts of variables.
 
 Rule: a field takes the trimmed, non-empty text of a variable and returns its value, or raises
 marshmallow's ``ValidationError`` with a phrase that continues "NAME='value' ...".
@@ -9,35 +9,35 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
-from config.hosts import host_entry
+from config.hosts import host_entry, is_ip_or_localhost
 
-TRUTHS: Mapping[str, bool] = {
+_BOOLEANS: Mapping[str, bool] = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
 _TOKENS = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?([km]?)", re.IGNORECASE)
-TOKEN_FACTORS = {"": 1, "k": 1_000, "m": 1_000_000}
-MOST_TOKENS = 2**31 - 1
+_TOKEN_FACTORS = {"": 1, "k": 1_000, "m": 1_000_000}
+_MAX_TOKENS = 2**31 - 1
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+MAX_SECONDS = 86400.0
 
 
 class Text(Field[str]):
-    """Printable text without a restriction."""
+    """Any printable text."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         return printable(str(value))
 
 
 class Key(Field[str]):
-    """A credential: whatever else it held could not be sent in a header, or would split it."""
+    """A credential: visible ASCII, since it is sent in a header."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         return checked_key(str(value))
@@ -54,7 +54,7 @@ class Keys(Field[tuple[str, ...]]):
 
 
 class Choice(Field[str]):
-    """One word of a few, in any case; ``choices`` maps what may be written to what it means."""
+    """One of several words, case-insensitive; ``choices`` maps the spellings to the values."""
 
     def __init__(self, choices: Mapping[str, str]) -> None:
         super().__init__()
@@ -68,66 +68,73 @@ class Choice(Field[str]):
 
 
 class Boolean(Field[bool]):
-    """``true`` or ``false``, or what people write for them."""
+    """``true`` or ``false``, and their usual other spellings."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
-        truth = TRUTHS.get(str(value).lower())
-        if truth is None:
+        parsed = _BOOLEANS.get(str(value).lower())
+        if parsed is None:
             raise ValidationError("must be true or false")
-        return truth
+        return parsed
 
 
-class Integer(Field[int | None]):
-    """A whole number within bounds; with ``off``, 0 says that there is no limit (None)."""
+class Integer(Field[int]):
+    """An integer within bounds."""
 
-    def __init__(self, least: int, most: int, *, off: bool = False) -> None:
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__()
+        self.least, self.most = least, most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        return _integer(str(value), self.least, self.most)
+
+
+class IntegerOrOff(Field[int | None]):
+    """An integer within bounds; 0 means no limit (None)."""
+
+    def __init__(self, least: int, most: int) -> None:
         super().__init__(allow_none=True)
-        self.least, self.most, self.off = least, most, off
+        self.least, self.most = least, most
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | None:
-        text = str(value)
-        number = int(text) if _WHOLE.fullmatch(text) else None
-        if number is None or not self.least <= number <= self.most:
-            raise ValidationError(f"must be a whole number from {self.least} to {self.most}")
-        return None if self.off and number == 0 else number
+        return _integer(str(value), self.least, self.most) or None
 
 
-class Seconds(Field[float | None]):
-    """A time above 0, at most a day; with ``off``, ``off`` or 0 says that there is no limit."""
+class Seconds(Field[float]):
+    """A number of seconds above 0, at most a day."""
 
-    MOST = 86400.0
-
-    def __init__(self, *, off: bool = False) -> None:
-        super().__init__(allow_none=True)
-        self.off = off
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float | None:
-        text = str(value).lower()
-        try:
-            seconds = 0.0 if self.off and text in ("off", "none") else float(text)
-        except ValueError:
-            seconds = math.nan
-        if self.off and seconds == 0:
-            return None
-        if not 0 < seconds <= self.MOST:
-            raise ValidationError(
-                f"must be seconds above 0, at most {self.MOST:g}{', or off' if self.off else ''}"
-            )
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
+        seconds = _number(str(value))
+        if not 0 < seconds <= MAX_SECONDS:
+            raise ValidationError(f"must be seconds above 0, at most {MAX_SECONDS:g}")
         return seconds
 
 
+class SecondsOrOff(Field[float | None]):
+    """As ``Seconds``; ``off`` or 0 means no limit (None)."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_none=True)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float | None:
+        text = str(value).lower()
+        seconds = 0.0 if text in ("off", "none") else _number(text)
+        if not 0 <= seconds <= MAX_SECONDS:
+            raise ValidationError(f"must be seconds above 0, at most {MAX_SECONDS:g}, or off")
+        return seconds or None
+
+
 class ListenHost(Field[str]):
-    """An address to listen on, with or without the brackets of IPv6, or a name that has one."""
+    """An IP address to listen on (IPv6 with or without brackets), or a host name."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         host = str(value).removeprefix("[").removesuffix("]")
-        if not is_address(host) and not _HOST_NAME.fullmatch(host):
+        if not is_ip_or_localhost(host) and not _HOST_NAME.fullmatch(host):
             raise ValidationError("must be an address or a host name to listen on")
         return host
 
 
 class BaseUrl(Field[str]):
-    """Where an upstream is: http or https, a host, no credentials and no fragment."""
+    """Base URL of an upstream: http or https, a host, no credentials and no fragment."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         checked_url(str(value))
@@ -135,7 +142,7 @@ class BaseUrl(Field[str]):
 
 
 class ProxyUrl(Field[str]):
-    """A forward proxy; as everywhere, the scheme may be missing and credentials may be there."""
+    """A forward proxy; as in other programs the scheme is optional, and credentials may be part."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str):
@@ -161,7 +168,7 @@ class Origins(Field[tuple[str, ...]]):
     """Origins of web pages, comma-separated, or ``*``."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
-        # As browsers write them.
+        # In the notation of browsers.
         origins = tuple(origin.rstrip("/").lower() for origin in _listed(value))
         for origin in origins:
             if origin == "*":
@@ -186,7 +193,7 @@ class Hosts(Field[tuple[str, ...]]):
 
 
 class TokenCount(Field[int | None]):
-    """A number of tokens: ``8192``, ``8k``, ``1.5k``, ``1m``, k being 1000; 0 is no limit (None)."""
+    """A number of tokens such as 8192, ``8k`` (8000), ``1.5k`` or ``1m``; 0 means no limit (None)."""
 
     def __init__(self) -> None:
         super().__init__(allow_none=True)
@@ -201,30 +208,19 @@ class TokenCount(Field[int | None]):
 
 
 def token_number(value: object) -> int | None:
-    """The tokens that ``value`` stands for; None where it stands for no number of tokens."""
+    """``value`` as a number of tokens; None if it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     match = _TOKENS.fullmatch(str(value).strip())
     if match is None:
         return None
-    number = float(match[1]) * TOKEN_FACTORS[match[2].lower()]
+    number = float(match[1]) * _TOKEN_FACTORS[match[2].lower()]
     whole = round(number)
-    return whole if abs(number - whole) < 1e-6 and whole <= MOST_TOKENS else None
-
-
-def is_address(host: str) -> bool:
-    """True for an IP address and for ``localhost``: what needs no name service."""
-    if host == "localhost":
-        return True
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return whole if abs(number - whole) < 1e-6 and whole <= _MAX_TOKENS else None
 
 
 def checked_key(key: str) -> str:
-    """``key``, or ``ValidationError`` where it is not visible ASCII; never tells the key."""
+    """``key``; raises ``ValidationError``, without the key, if it is not visible ASCII."""
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ValidationError("holds a blank, a control character or a non-ASCII character")
     return key
@@ -233,9 +229,9 @@ def checked_key(key: str) -> str:
 def checked_url(
     url: str, *, userinfo: bool = False, schemes: tuple[str, ...] | None = ("http", "https")
 ) -> SplitResult:
-    """The parts of an absolute URL; ``ValidationError`` says what is wrong with it.
+    """The parts of an absolute URL; raises ``ValidationError``.
 
-    ``schemes`` None takes any scheme.
+    ``schemes`` None allows any scheme, ``userinfo`` allows credentials.
     """
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise ValidationError("holds a blank, a backslash, a control or a non-ASCII character")
@@ -257,10 +253,24 @@ def checked_url(
 
 
 def printable(text: str) -> str:
-    """``text``, or ``ValidationError`` where it holds a control character."""
+    """``text``; raises ``ValidationError`` if it holds a control character."""
     if not text.isprintable():
         raise ValidationError("holds a control character")
     return text
+
+
+def _integer(text: str, least: int, most: int) -> int:
+    number = int(text) if _WHOLE.fullmatch(text) else None
+    if number is None or not least <= number <= most:
+        raise ValidationError(f"must be a whole number from {least} to {most}")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _listed(value: object) -> list[str]:

@@ -1,6 +1,6 @@
-"""Variables that name files, and what is seen of the files before anything depends on them.
+"""Parsers for variables that name files; each checks that the file can be used.
 
-Rule: as in ``fields``; and looking at a file changes nothing, not even whether it is there.
+Rule: as in ``fields``. A check changes nothing: it neither creates nor modifies a file.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from marshmallow.fields import Field
 
 from config.fields import printable
 
-# What OpenSSL looks for in a directory; it sees no other file there.
+# OpenSSL reads only files with such names from a directory.
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 
 class CaBundle(Field[str]):
-    """Certificates of authorities: a PEM file, or a directory of them."""
+    """CA certificates: a PEM file, or a directory of PEM files under hashed names."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str):
@@ -39,7 +39,7 @@ class CaBundle(Field[str]):
 
 
 class ReadableFile(Field[str]):
-    """A file that is there and may be read; its absolute path."""
+    """A readable file; the value is its absolute path."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         path = os.path.abspath(printable(str(value)))
@@ -51,7 +51,7 @@ class ReadableFile(Field[str]):
 
 
 class LogFile(Field[str]):
-    """A file that can be appended to; it need not exist yet."""
+    """A file that can be appended to; it need not exist. The value is its absolute path."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         path = os.path.abspath(printable(str(value)))
@@ -76,15 +76,15 @@ def _with_hashed_names(directory: str) -> str:
 
 
 def _try_to_append(path: str) -> None:
-    """Raise OSError where ``path`` cannot be appended to. Permissions alone do not tell."""
+    """Raise OSError if ``path`` cannot be appended to; permissions alone do not show that."""
     if os.path.exists(path):
-        with open(path, "ab", opener=_open_without_waiting):
+        with open(path, "ab", opener=_open_nonblocking):
             return
-    # A file of the wrong owner must not stay behind when root only checks the configuration.
+    # If root checks the configuration, the log file must not be created with root as its owner.
     with tempfile.TemporaryFile(dir=os.path.dirname(path)):
         pass
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    # For somebody who reads a pipe.
+def _open_nonblocking(path: str, flags: int) -> int:
+    # Opening a named pipe would otherwise block until it has a reader.
     return os.open(path, flags | os.O_NONBLOCK)

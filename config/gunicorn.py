@@ -1,6 +1,7 @@
-"""How gunicorn is run, for the command line and ``deploy/gunicorn.conf.py`` alike.
+"""gunicorn's options, for both the command line and ``deploy/gunicorn.conf.py``.
 
-Rule: what an operator may choose comes from ``Settings``; the rest is fixed here with its reason.
+Rule: an option that operators may choose comes from ``Settings``; the others are fixed here, each
+with its reason.
 """
 
 from __future__ import annotations
@@ -11,34 +12,34 @@ from typing import Any
 from config.settings import Settings
 
 SHARED_MEMORY = "/dev/shm"
-MOST_REQUEST_LINE = 8190
-"""The longest request line that gunicorn offers."""
+MAX_REQUEST_LINE = 8190
+"""Bytes; gunicorn's own maximum for this option."""
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
-    """gunicorn's settings by name, without its hooks and its logging."""
+    """gunicorn's options by name, without hooks and logging."""
     return {
         "bind": [bind_address(settings.host, settings.port)],
         "worker_class": "proxy.server.worker.ProxyWorker",
         "workers": settings.workers,
         "worker_connections": settings.worker_connections,
-        # Workers build the app after the fork, so that SIGHUP gives them the new configuration.
+        # Workers build the app after the fork, so SIGHUP applies a new configuration.
         "preload_app": False,
-        # Also bounds the reading of a request's head. An idle connection delays a stop by this
-        # long, so it stays well below graceful_timeout.
+        # Seconds; also the time limit for reading a request's head. An idle connection delays a
+        # stop by this long, so it must stay well below graceful_timeout.
         "keepalive": 5,
         "graceful_timeout": settings.graceful_timeout,
-        # Heartbeat of a worker, not a limit on requests: a stream may take longer.
+        # Seconds without a heartbeat of the worker, not a limit on requests.
         "timeout": 60,
-        "limit_request_line": MOST_REQUEST_LINE,
-        # By default SCRIPT_NAME and PATH_INFO, from a server on the same machine: a client could
-        # choose a path that its rules did not see.
+        "limit_request_line": MAX_REQUEST_LINE,
+        # The default trusts SCRIPT_NAME and PATH_INFO from a server on the same machine: a client
+        # could bypass that server's path rules.
         "forwarder_headers": "",
-        # On by default, below HOME: a service's HOME is often not writable.
+        # By default a socket below HOME, which a service often cannot write to.
         "control_socket_disable": True,
-        # The heartbeat touches a file; on a slow disk that would block the worker.
+        # The heartbeat writes to a file; a slow disk would block the worker.
         "worker_tmp_dir": SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None,
-        # The application writes its own access line.
+        # The application writes the access log.
         "accesslog": None,
         "loglevel": settings.log_level.lower(),
     }

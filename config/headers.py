@@ -1,7 +1,6 @@
-"""Which headers an operator may add to upstream requests.
+"""Checks for headers that an operator adds to upstream requests.
 
-Rule: a header that frames the connection is the connection's own; everything else that HTTP can
-carry is the operator's.
+Rule: every header that HTTP can carry may be added, except those that the HTTP client sets itself.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ FRAMING_HEADERS = frozenset(
         "upgrade",
     }
 )
-"""Headers that the upstream connection has to choose itself."""
+"""Headers that the HTTP client sets for each upstream connection."""
 
 
 def is_header_name(name: str) -> bool:
-    """Whether HTTP takes ``name`` for a header."""
+    """Whether ``name`` is a field name (RFC 9110 section 5.1)."""
     return _HEADER_NAME.fullmatch(name) is not None
 
 
 def is_header_value(text: str) -> bool:
-    """Whether a header can carry ``text``."""
+    """Whether ``text`` is a field value (RFC 9110 section 5.5)."""
     return all(c == "\t" or " " <= c <= "~" or "\xa0" <= c <= "\xff" for c in text)

@@ -1,6 +1,6 @@
-"""How the text of a variable becomes an address that reports are sent to.
+"""Parsers for the variables of OpenTelemetry and Sentry.
 
-Rule: as in ``config.fields``; the names are those that OpenTelemetry and Sentry gave them.
+Rule: as in ``config.fields``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from config.headers import is_header_name, is_header_value
 
 
 class OtlpEndpoint(Field[str]):
-    """A collector: http or https, without credentials."""
+    """URL of a collector: http or https, without credentials."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         parts = checked_url(str(value), userinfo=True)
@@ -40,7 +40,7 @@ class OtlpHeaders(Field[tuple[tuple[str, str], ...]]):
 
 
 class SentryDsn(Field[str]):
-    """Where errors go, ``https://KEY@HOST/PROJECT``."""
+    """Sentry's address of a project, ``https://KEY@HOST/PROJECT``."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         parts = checked_url(str(value), userinfo=True)

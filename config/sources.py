@@ -1,60 +1,58 @@
-"""Which of its sources a value comes from.
+"""Precedence of the sources of a setting.
 
-Rule: command line, prefixed variable, bare variable, ``.env`` file, default; an empty text counts
-as unset everywhere (docs/features.md "Configuration"). Pure: the sources come in as mappings.
+Rule: command line, prefixed variable, bare variable, ``.env`` file, registry file, default. An
+empty text counts as unset (docs/features.md "Configuration"). Pure: sources are passed as mappings.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from config.fields import is_address
 from config.headers import FRAMING_HEADERS, is_header_name, is_header_value
-from config.variables import (
-    CUSTOM_HEADER_PREFIX,
-    PREFIX,
-    REGISTRY_FIELD,
-    VARIABLES,
-    Variable,
-)
+from config.hosts import is_ip_or_localhost
+from config.variables.row import PREFIX, Variable
+from config.variables.table import CUSTOM_HEADER_PREFIX, VARIABLES
 
 SCHEMA: Schema = Schema.from_dict({v.field: v.form for v in VARIABLES})()
 
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 Checks = Mapping[str, Callable[[Any], object]]
-"""What a value must pass besides its form, by field; raises ValueError with the phrase."""
+"""Further checks of a parsed value, by field; each raises ValueError with the phrase."""
+
+REGISTRY_FIELD = "config"
+"""The setting that names the registry file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A text that the operator gave, and where."""
+    """A text and its origin."""
 
     text: str
     name: str
-    """The variable's or the option's name."""
+    """Of the variable or the option."""
     origin: str
     """``command line``, ``environment``, ``.env`` or ``registry file``."""
     place: str = ""
-    """File and line, where it stands in a registry file."""
+    """``FILE:LINE`` in a registry file."""
 
 
 @dataclass(slots=True)
 class Resolution:
-    """What all sources say together."""
+    """The values from all sources."""
 
     given: dict[str, Given] = field(default_factory=dict)
-    """The winning text by field; fields that nobody gave are missing."""
+    """The text with the highest precedence, by field; without the fields that are not set."""
     values: dict[str, Any] = field(default_factory=dict)
-    """Parsed values by field, derived ones among them."""
+    """Parsed values by field, derived ones included."""
     derived: dict[str, str] = field(default_factory=dict)
-    """Fields that took another's value, and that field."""
+    """Fields that have the value of another field, and that field."""
     headers: dict[str, Given] = field(default_factory=dict)
-    """Extra upstream headers by their name."""
+    """Additional upstream headers by name."""
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -66,24 +64,15 @@ def resolve(
     checks: Checks,
     registry: Mapping[str, Given] | None = None,
 ) -> Resolution:
-    """Choose and parse every value; what is wrong is listed, not raised.
+    """Choose and parse every value; problems are listed, not raised.
 
-    ``registry`` are texts by field from the registry file, weaker than everything else.
+    ``registry``: texts by field from the registry file; every other source takes precedence.
     """
     found = Resolution()
     for variable in VARIABLES:
         candidates = _candidates(variable, environ, dotenv, arguments)
-        weakest = [registry[variable.field]] if registry and variable.field in registry else []
-        for given in (*candidates, *weakest):
-            if variable.bare_may_be_foreign and _is_bare(given) and not _fits(variable, given):
-                found.warnings.append(
-                    f"{given.name}={given.text!r} in the environment is ignored: "
-                    f"not a {variable.field.replace('_', ' ')} of this program "
-                    f"(use {variable.names[0]})"
-                )
-                continue
-            found.given[variable.field] = given
-            break
+        last = [registry[variable.field]] if registry and variable.field in registry else []
+        _choose(found, variable, (*candidates, *last))
     _parse(found)
     _check(found, checks)
     _derive(found)
@@ -91,10 +80,21 @@ def resolve(
     return found
 
 
+def _choose(found: Resolution, variable: Variable, candidates: Iterable[Given]) -> None:
+    for given in candidates:
+        if not _is_foreign(variable, given):
+            found.given[variable.field] = given
+            return
+        found.warnings.append(
+            f"{given.name}={given.text!r} in the environment is ignored: "
+            f"not a {variable.field.replace('_', ' ')} of this program (use {variable.names[0]})"
+        )
+
+
 def chosen_file(
     environ: Mapping[str, str], dotenv: Mapping[str, str], arguments: Mapping[str, object]
 ) -> str | None:
-    """The registry file that the sources name; None where they name none that can be read."""
+    """Path of the registry file; None if no readable one is named."""
     variable = next(variable for variable in VARIABLES if variable.field == REGISTRY_FIELD)
     first = next(_candidates(variable, environ, dotenv, arguments), None)
     try:
@@ -120,7 +120,7 @@ def _candidates(
 
 
 def _bare_text(text: str, variable: Variable) -> str:
-    """``text`` without blanks around it, without a comment, without one pair of quotes.
+    """``text`` without surrounding blanks, comment and one pair of quotes.
 
     ``docker run --env-file`` strips neither comments nor quotes.
     """
@@ -132,8 +132,11 @@ def _bare_text(text: str, variable: Variable) -> str:
     return text
 
 
-def _is_bare(given: Given) -> bool:
-    return given.origin == "environment" and not given.name.startswith(PREFIX)
+def _is_foreign(variable: Variable, given: Given) -> bool:
+    """Whether the text seems to be meant for another program that reads the same bare name."""
+    if not variable.bare_may_be_foreign or given.origin != "environment":
+        return False
+    return not given.name.startswith(PREFIX) and not _fits(variable, given)
 
 
 def _fits(variable: Variable, given: Given) -> bool:
@@ -141,8 +144,8 @@ def _fits(variable: Variable, given: Given) -> bool:
         value = variable.form.deserialize(given.text)
     except ValidationError:
         return False
-    # A shell's HOST is the machine's name: listening on that is not what anybody asked for.
-    return variable.field != "host" or is_address(value)
+    # Some shells export the machine's name as HOST.
+    return variable.field != "host" or is_ip_or_localhost(value)
 
 
 def _parse(found: Resolution) -> None:
@@ -156,7 +159,7 @@ def _parse(found: Resolution) -> None:
             _problem(found.given[name], phrases[0], secret=name in secret)
             for name, phrases in error.messages_dict.items()
         )
-        # UPSTREAM_PROXY stands for two fields.
+        # UPSTREAM_PROXY is the variable of two fields: report it once.
         found.problems += dict.fromkeys(problems)
 
 
@@ -174,18 +177,14 @@ def _check(found: Resolution, checks: Checks) -> None:
 def _problem(given: Given, phrase: str, *, secret: bool) -> str:
     where = {".env": " (.env)", "registry file": f" ({given.place})"}.get(given.origin, "")
     text = given.text if len(given.text) <= 200 else f"{given.text[:200]}..."
-    # Passwords and keys in a URL: the refusal must not spread them.
+    # A URL may hold a password or a key, which must not get into the message.
     hidden = secret or ("://" in text and ("@" in text or "?" in text))
     return f"{given.name}{'' if hidden else f'={text!r}'}{where} {phrase}"
 
 
 def _derive(found: Resolution) -> None:
-    """Values that follow another one where they are not given themselves."""
-    for name, source in (
-        ("connect_timeout", "request_timeout"),
-        ("first_byte_timeout", "request_timeout"),
-        ("middle_model", "big_model"),
-    ):
+    for variable in VARIABLES:
+        name, source = variable.field, variable.follows
         if source in found.values and name not in found.given:
             found.values[name] = found.values[source]
             found.derived[name] = source
@@ -195,14 +194,17 @@ def _add_headers(found: Resolution, environ: Mapping[str, str], dotenv: Mapping[
     for source, origin in ((dotenv, ".env"), (environ, "environment")):
         for variable, value in source.items():
             text = value.strip()
-            name = variable.removeprefix(CUSTOM_HEADER_PREFIX).replace("_", "-")
-            if variable == name or not variable.startswith(CUSTOM_HEADER_PREFIX) or not text:
-                continue
-            if name.lower() in FRAMING_HEADERS:
-                found.warnings.append(f"{variable} is ignored: the connection sets {name} itself")
-            elif not is_header_name(name):
-                found.problems.append(f"{variable} does not name a header")
-            elif not is_header_value(text):
-                found.problems.append(f"{variable} holds what a header cannot carry")
-            else:
-                found.headers[name] = Given(text, variable, origin)
+            if variable.startswith(CUSTOM_HEADER_PREFIX) and text:
+                _add_header(found, Given(text, variable, origin))
+
+
+def _add_header(found: Resolution, given: Given) -> None:
+    name = given.name.removeprefix(CUSTOM_HEADER_PREFIX).replace("_", "-")
+    if name.lower() in FRAMING_HEADERS:
+        found.warnings.append(f"{given.name} is ignored: the connection sets {name} itself")
+    elif not is_header_name(name):
+        found.problems.append(f"{given.name} is not the name of a header")
+    elif not is_header_value(given.text):
+        found.problems.append(f"{given.name} holds characters that a header cannot carry")
+    else:
+        found.headers[name] = given

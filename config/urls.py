@@ -1,6 +1,6 @@
-"""Where the upstream's endpoints are.
+"""URLs of an upstream's endpoints, from its base URL.
 
-Rule: pure text to text; an address that already says what it wants is left alone
+Rule: pure. A base URL that already names its API version or endpoint is used as it is
 (docs/features.md "Upstream URL", docs/edge-cases.md 157).
 """
 
@@ -19,7 +19,7 @@ _REPEATED_VERSION = re.compile(r"(?:/v1){2,}$")
 
 
 class Located(Protocol):
-    """What of a provider decides its addresses."""
+    """The attributes of a provider that its URLs depend on."""
 
     @property
     def base_url(self) -> str: ...
@@ -30,8 +30,8 @@ class Located(Protocol):
 def chat_url(provider: Located, base_path: str | None = None) -> str:
     """The Chat Completions endpoint of ``provider``.
 
-    ``base_path`` is the path that a known host has its API under (``/api/v1``); it replaces a
-    path that is missing, cut short or the ``/v1`` that other hosts have.
+    ``base_path`` is the path of the API on a known host (``/api/v1``); it replaces a path that is
+    missing, incomplete, or the ``/v1`` of other hosts.
     """
     path = urlsplit(provider.base_url).path.rstrip("/")
     if not path.endswith(CHAT):
@@ -50,7 +50,7 @@ def models_url(provider: Located, base_path: str | None = None) -> str:
 
 
 def messages_url(provider: Located) -> str:
-    """The Messages endpoint of a native upstream: base + ``/v1/messages``, no second ``/v1``."""
+    """The Messages endpoint of a native upstream: base + ``/v1/messages``, with one ``/v1``."""
     path = urlsplit(provider.base_url).path.rstrip("/")
     if not path.endswith(MESSAGES):
         path = (path if path.endswith(DEFAULT_PATH) else path + DEFAULT_PATH) + MESSAGES
@@ -58,10 +58,10 @@ def messages_url(provider: Located) -> str:
 
 
 def registered_base_url(base_url: str) -> str:
-    """``base_url`` of a registry with the ``/v1`` that it may leave out.
+    """``base_url`` of a registry file, with the ``/v1`` that may be left out there.
 
-    It stands as it is where its path says which API it has: a version, ``/openai``, ``/compat``,
-    ``/inference``, an Azure deployment, or the endpoint itself.
+    Unchanged if the path names the API: a version, ``/openai``, ``/compat``, ``/inference``, an
+    Azure deployment, or the endpoint itself.
     """
     parts = urlsplit(base_url)
     path = parts.path.rstrip("/")
@@ -71,18 +71,18 @@ def registered_base_url(base_url: str) -> str:
 
 
 def is_azure_deployment(base_url: str) -> bool:
-    """True for ``.../openai/deployments/NAME``, which takes ``api-version`` and ``api-key``."""
+    """True for ``.../openai/deployments/NAME``, which needs ``api-version`` and ``api-key``."""
     return _DEPLOYMENT in urlsplit(base_url).path
 
 
 def without_query(url: str) -> str:
-    """``url`` as it may be shown: some upstreams take a key in the query."""
+    """``url`` for output: its query may hold a key."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(query="...")) if parts.query else url
 
 
 def _api_path(path: str, base_path: str | None) -> str:
-    """The path that endpoints are added to; ``path`` has no slash at its end."""
+    """The path that endpoints are appended to; ``path`` has no trailing slash."""
     path = _REPEATED_VERSION.sub(DEFAULT_PATH, path)
     if base_path is not None:
         known = "/" + base_path.strip("/") if base_path.strip("/") else ""

@@ -16,13 +16,15 @@ import pytest
 from packaging.requirements import Requirement
 
 from config.settings import Settings
-from config.variables import CUSTOM_HEADER_PREFIX, PREFIX, VARIABLES
+from config.variables.table import CUSTOM_HEADER_PREFIX, VARIABLES
 from proxy.app import create_app
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.providers.profiles.base import Profile
 from proxy.schemas.blocks import RESULT_BLOCKS
 from proxy.schemas.content import BLOCKS
 from tests.claude_code.client import VERSION as CLAUDE_CODE_VERSION
+from tests.cli.command import run, run_module
+from tests.house_copy import house_copy
 from tests.paths import ROOT
 
 SOURCES = sorted(
@@ -110,20 +112,13 @@ def test_only_the_command_line_reads_the_environment() -> None:
 
 
 @pytest.mark.parametrize(
-    "variable",
-    sorted(
-        {name.upper().removeprefix(PREFIX) for v in VARIABLES for name in v.names}
-        | {CUSTOM_HEADER_PREFIX}
-    ),
+    "variable", sorted({name for v in VARIABLES for name in v.names} | {CUSTOM_HEADER_PREFIX})
 )
-def test_every_variable_is_in_the_readmes_table(variable: str) -> None:
-    rows = [
-        row for row in (ROOT / "README.md").read_text("utf-8").splitlines() if row.startswith("|")
-    ]
-    whole_name = re.compile(
-        rf"(?<![A-Z_]){variable}{'' if variable.endswith('_') else '(?![A-Z_])'}"
-    )
-    assert any(whole_name.search(row) for row in rows)
+def test_every_variable_is_in_the_table_of_the_configuration(variable: str) -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    first_cells = [row.split("|")[1] for row in text.splitlines() if row.startswith("|")]
+    end = "" if variable == CUSTOM_HEADER_PREFIX else "`"
+    assert any(f"`{variable}{end}" in cell for cell in first_cells)
 
 
 def test_every_route_needs_the_key_unless_it_is_open() -> None:
@@ -293,3 +288,31 @@ def test_no_file_tells_of_the_machine_that_wrote_it() -> None:
         if text.encode() in path.read_bytes()
     ]
     assert found == []
+
+
+TOY_VARIABLE = """\
+    toy_timeout: float = setting(
+        7.5, Seconds(), own("TOY_TIMEOUT"), "Seconds that a toy may take"
+    )
+"""
+
+
+def test_an_environment_variable_takes_one_place(tmp_path: Path) -> None:
+    """docs/architecture.md "Where a change goes"."""
+    copy = house_copy(tmp_path)
+    copy.insert("config/variables/server.py", "    drain_delay: int", TOY_VARIABLE)
+    environ = {"PYTHONPATH": str(copy.root), "CLAUDE_PROXY_TOY_TIMEOUT": "3"}
+
+    shown = run(tmp_path, "--print-config", environ=environ)
+    assert ["CLAUDE_PROXY_TOY_TIMEOUT", "3", "environment"] in map(
+        str.split, shown.stdout.splitlines()
+    )
+    refused = run(tmp_path, "--check", environ=environ | {"CLAUDE_PROXY_TOY_TIMEOUT": "soon"})
+    assert refused.returncode == 2
+    assert "CLAUDE_PROXY_TOY_TIMEOUT='soon' must be seconds" in refused.stderr
+
+    assert run_module(tmp_path, "config.documentation", environ=environ).stderr == ""
+    table = (copy.root / "docs" / "configuration.md").read_text("utf-8")
+    assert "| `CLAUDE_PROXY_TOY_TIMEOUT` | 7.5 | Seconds that a toy may take |\n" in table
+    example = (copy.root / "deploy" / ".env.example").read_text("utf-8")
+    assert "# Seconds that a toy may take\n#CLAUDE_PROXY_TOY_TIMEOUT=7.5\n" in example

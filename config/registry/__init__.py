@@ -1,1 +1,1 @@
-"""The upstreams and models that the operator registered."""
+"""The registry file: providers, models and routes."""

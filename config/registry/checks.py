@@ -1,7 +1,7 @@
-"""What the entries of a registry file have to do with each other and with the environment.
+"""Checks of a registry file across its entries: repeated names, keys, variables that are not set.
 
-Rule: judged on the file as it is read, before any schema: one bad value must not hide that a name
-stands there twice or that a variable is not set. What is of the wrong kind is the schemas' matter.
+Rule: these checks read the parsed file, not the schemas' result, so that one bad value hides no
+other problem. They ignore values of the wrong type, which the schemas report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 def cross_problems(text: RegistryText, environ: Mapping[str, str]) -> list[str]:
-    """A line for each name that is taken and each key that is not there."""
+    """A line for each repeated name and each missing key; ``environ`` holds the keys' variables."""
     content = text.content
     keyed = [*_entries(content, "providers"), *_flat_entries(content)]
     found = [
@@ -51,7 +51,7 @@ def _entries(content: object, key: str) -> Iterator[tuple[Place, Mapping[str, An
 
 
 def _flat_entries(content: object) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """Models that say themselves where they are."""
+    """Models with an ``api_base`` of their own."""
     if isinstance(content, list):
         yield from ((place[1:], entry) for place, entry in _entries({"models": content}, "models"))
     models = content.get("models") if isinstance(content, Mapping) else None
@@ -82,7 +82,7 @@ def _repeated_models(text: RegistryText) -> Found:
     first: dict[str, Place] = {}
     for place, name in _model_names(text.content):
         if name in first:
-            yield place, f"the name {name!r} is registered in line {text.line(first[name])} already"
+            yield place, f"the name {name!r} is already registered in line {text.line(first[name])}"
         first.setdefault(name, place)
 
 
@@ -98,13 +98,13 @@ def _bad_names(content: object) -> Found:
     for place, entry in (*_entries(content, "providers"), *_flat_entries(content)):
         name = entry.get("name")
         if isinstance(name, str) and set("/,") & set(name):
-            yield (*place, "name"), "may hold neither a slash nor a comma"
+            yield (*place, "name"), "must not contain a slash or a comma"
 
 
 def _key_problems(place: Place, entry: Mapping[str, Any], environ: Mapping[str, str]) -> Found:
     given = [source for source in KEY_SOURCES if entry.get(source)]
     if len(given) > 1:
-        yield (*place, given[1]), f"is given beside {given[0]}: keep one of them"
+        yield (*place, given[1]), f"is given together with {given[0]}: remove one of them"
     named = [source for source in given if source in VARIABLE_SOURCES]
     for variable in key_variables(entry):
         key = environ.get(variable, "").strip()
@@ -118,5 +118,5 @@ def _key_problems(place: Place, entry: Mapping[str, Any], environ: Mapping[str, 
 
 
 def _shown(variable: str) -> str:
-    """``variable`` unless it may be a key that somebody put in the place of a variable's name."""
+    """``variable``, unless it may be a key written in the place of a variable's name."""
     return variable if _VARIABLE.fullmatch(variable) else "that it names"

@@ -1,8 +1,7 @@
-"""A registry file -> its providers, models and settings.
+"""Providers, models and settings of a registry file, from any of its three shapes.
 
-Rule: whatever is wrong with a file is found in one reading and told by file, line and key. The
-shapes differ in where a model says which upstream it belongs to; behind this module they are one
-(docs/features.md "Registry file").
+Rule: all problems of a file are reported at once, each with file, line and key. After this module
+the shapes do not differ any more (docs/features.md "Registry file").
 """
 
 from __future__ import annotations
@@ -29,37 +28,37 @@ SETTINGS_BELOW: Mapping[tuple[str, ...], Mapping[str, str]] = {
 }
 Entry = Mapping[str, Any]
 _Upstream = tuple[str, bool, tuple[str, ...]]
-"""What models in a flat shape share when they have the same provider: the base URL, whether it is
-native, the keys. A server that speaks both APIs counts as two."""
+"""Identity of the provider of models in a flat shape: base URL, native or not, keys. A server that
+speaks both APIs counts as two."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryFile:
-    """What a file says."""
+    """The content of a file."""
 
     path: str = ""
     settings: Mapping[str, Given] = field(default_factory=dict)
-    """Texts for fields of ``Settings``, weaker than every other source."""
+    """Texts by field of ``Settings``; every other source takes precedence."""
     providers: tuple[Provider, ...] = ()
     models: tuple[Model, ...] = ()
     models_from_upstream: bool = False
     key_variables: frozenset[str] = frozenset()
-    """Variables that a provider takes its key from."""
+    """Variables that hold a provider's key."""
     problems: tuple[str, ...] = ()
-    """What is wrong with the file, a line each; with any, providers and models are missing."""
+    """One line each; if there are any, providers and models are empty."""
 
 
 def load_registry_file(path: Path, environ: Mapping[str, str]) -> RegistryFile:
-    """Read ``path``; ``environ`` holds the variables that keys are taken from.
+    """Read ``path``; ``environ`` holds the variables with the keys.
 
-    Raises ``ConfigError`` for what is no YAML at all; other problems are listed in the result.
+    Raises ``ConfigError`` for a file that is not YAML; other problems are listed in the result.
     """
     text = read_registry_text(path)
     return _Loading(text, environ).result()
 
 
 class _Loading:
-    """One file while it is being read."""
+    """The state while one file is loaded."""
 
     def __init__(self, text: RegistryText, environ: Mapping[str, str]) -> None:
         self._text = text
@@ -78,7 +77,7 @@ class _Loading:
             return RegistryFile(path, settings, problems=tuple(problems))
         flat = list(_flat_models(content.get("models") or ()))
         listed = content.get("providers") or ()
-        # A name that somebody chose is not given to another provider that has none.
+        # A provider without a name must not get a name that the file gives to another one.
         chosen = [*listed, *(entry for _, _, entry in flat)]
         self._names |= {entry["name"] for entry in chosen if entry.get("name")}
         providers = [self._provider_with_models(entry) for entry in listed]
@@ -98,14 +97,14 @@ class _Loading:
         )
 
     def _checked(self) -> tuple[Entry, list[str]]:
-        """The content as the schema gives it, and everything that is wrong with it."""
+        """The content as the schema returns it, and all problems."""
         content = self._text.content
         if isinstance(content, list):
             content = {"models": content}
         if not isinstance(content, Mapping) or not (
             content.get("providers") or content.get("models")
         ):
-            phrase = "names no provider: give providers, or models with their api_base"
+            phrase = "contains no provider: add providers, or models with their api_base"
             return {}, [self._text.problem((), phrase)]
         problems = cross_problems(self._text, self._environ)
         in_list = isinstance(content.get("models"), list)
@@ -120,7 +119,7 @@ class _Loading:
             return {}, refused + problems
 
     def _in_file(self, place: Place) -> Place:
-        """The place in the file of a place that the schema names."""
+        """The place in the file of a place in the schema's messages."""
         if isinstance(self._text.content, list) and place[:1] == ("models",):
             return place[1:]
         if place[:1] == ("models",) and place[2:3] in (("value",), ("key",)):
@@ -128,7 +127,7 @@ class _Loading:
         return place
 
     def _settings(self) -> dict[str, Given]:
-        """Values at the top and below ``router`` that are settings, as texts."""
+        """Texts of the settings at the top and below ``router``."""
         given = {}
         for above, names in SETTINGS_BELOW.items():
             values = self._text.content
@@ -153,7 +152,7 @@ class _Loading:
     def _name_flat_providers(
         self, flat: Iterable[tuple[Place, str, Entry]], named: set[str]
     ) -> None:
-        """One name for each upstream, given by any of its models; ``named`` are those before."""
+        """Take the name of each upstream from any of its models; ``named`` are taken already."""
         for place, _, entry in flat:
             name = entry.get("name")
             if not name:
@@ -166,11 +165,11 @@ class _Loading:
             elif known != name:
                 phrase = f"{name!r} is the name of another provider"
                 if known is not None:
-                    phrase = f"the provider with this api_base and key is named {known!r} already"
+                    phrase = f"the provider with this api_base and key is already named {known!r}"
                 self._taken.append(self._text.problem(self._in_file((*place, "name")), phrase))
 
     def _add_flat_model(self, model_id: str, entry: Entry) -> None:
-        """Models with the same base URL and key have the same provider, whatever else differs."""
+        """Models with the same base URL and key belong to the same provider."""
         own = self._flat_provider(entry)
         upstream = _upstream(own)
         shared = self._flat_providers.get(upstream)
@@ -184,7 +183,7 @@ class _Loading:
 
     def _flat_provider(self, entry: Entry) -> Provider:
         """The provider of a flat model, without a name."""
-        # Flags that stand beside a model are that model's.
+        # Profile flags of a flat model apply to that model, not to its provider.
         return _provider("", entry["api_base"], {**entry, "profile": None}, self._keys(entry))
 
     def _keys(self, entry: Entry) -> tuple[str, ...]:
@@ -245,13 +244,13 @@ def _model(model_id: str, remote_id: str | None, provider: Provider, entry: Entr
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
-    """``wanted``, or with a number behind it where another provider has that name."""
+    """``wanted``, with a number appended if another provider has that name."""
     numbers = (f"{wanted}-{number}" for number in range(2, len(taken) + 3))
     return next(name for name in (wanted, *numbers) if name not in taken)
 
 
 def _as_listed(entry: Entry) -> Entry:
-    """A flat model with the keys of a model below its provider."""
+    """A flat model in the form of a model below its provider."""
     per_million = {
         way: entry.get(f"{way}_cost_per_million_tokens") or _per_million(entry, way)
         for way in ("input", "output")

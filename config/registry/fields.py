@@ -1,6 +1,6 @@
-"""How one value of a registry file is read.
+"""Parsers for the values of a registry file.
 
-Rule: a field takes what YAML or JSON made of the text and returns the registry's value, or raises
+Rule: a field takes a decoded YAML or JSON value and returns the registry's value, or raises
 marshmallow's ``ValidationError`` with a phrase that continues "KEY: ...". No phrase holds a key.
 """
 
@@ -18,30 +18,29 @@ from config.fields import checked_key, checked_url
 from config.headers import FRAMING_HEADERS, is_header_name, is_header_value
 
 OWN_MEMBERS = frozenset({"messages", "model", "stream"})
-"""Members of a body that ``extra_body`` cannot replace."""
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Members of the body that ``extra_body`` must not replace."""
 
 
 class String(Field[str]):
-    """Text that holds something."""
+    """Text that is not empty."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        return words(value)
+        return checked_text(value)
 
 
-class WordList(Field[tuple[str, ...]]):
-    """A list of texts; one text alone is a list of one."""
+class Strings(Field[tuple[str, ...]]):
+    """A list of texts, or a single text."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
         if isinstance(value, str):
             value = [value]
         if not isinstance(value, list):
             raise ValidationError("must be a list of texts")
-        return tuple(words(item) for item in value)
+        return tuple(checked_text(item) for item in value)
 
 
 class Setting(Field[str]):
-    """A value of a setting, whose own form judges it later."""
+    """The text of a setting, which that setting's own field parses later."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         text = None if isinstance(value, list) else scalar_text(value)
@@ -51,7 +50,7 @@ class Setting(Field[str]):
 
 
 class OneOf(Field[str]):
-    """One of a few words."""
+    """One of several words."""
 
     def __init__(self, choices: tuple[str, ...]) -> None:
         super().__init__(allow_none=True)
@@ -81,7 +80,7 @@ class Number(Field[float]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
         plain = isinstance(value, int | float) and not isinstance(value, bool)
-        # A float takes no whole number above its own largest one; infinity costs and waits forever.
+        # A larger integer does not fit into a float, and infinity is neither a price nor a time.
         most = min(self.most, sys.float_info.max)
         if not plain or not self.least <= value <= most or (self.above and value == 0):
             bound = "above" if self.above else "from"
@@ -91,10 +90,10 @@ class Number(Field[float]):
 
 
 class Url(Field[str]):
-    """Where an upstream is: http or https, a host, no credentials and no fragment."""
+    """Base URL of an upstream: http or https, a host, no credentials and no fragment."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        text = words(value)
+        text = checked_text(value)
         if "@" in text.partition("?")[0]:
             raise ValidationError("holds credentials: give the key in api_key_env")
         checked_url(text)
@@ -102,7 +101,7 @@ class Url(Field[str]):
 
 
 class Keys(Field[tuple[str, ...]]):
-    """One credential, or a list of them; an empty one is none."""
+    """One credential, or a list of them; empty ones are ignored."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
         given = value if isinstance(value, list) else [value]
@@ -118,18 +117,18 @@ class Headers(Field[dict[str, str]]):
         headers = {}
         for name, text in _mapping(value).items():
             if not is_header_name(name):
-                raise ValidationError(f"{name!r} does not name a header")
+                raise ValidationError(f"{name!r} is not the name of a header")
             if name.lower() in FRAMING_HEADERS:
                 raise ValidationError(f"{name} is set by the connection itself")
             text = str(text) if isinstance(text, int | float) else text
             if not isinstance(text, str) or not is_header_value(text):
-                raise ValidationError(f"{name} holds what a header cannot carry")
+                raise ValidationError(f"{name} holds characters that a header cannot carry")
             headers[name.lower()] = text
         return headers
 
 
 class Members(Field[dict[str, Any]]):
-    """Members of a JSON object, those in ``refused`` excepted."""
+    """Members of a JSON object, except those in ``refused``."""
 
     def __init__(self, refused: frozenset[str] = frozenset()) -> None:
         super().__init__(allow_none=True)
@@ -144,15 +143,15 @@ class Members(Field[dict[str, Any]]):
 
 
 def scalar_text(value: object) -> str | None:
-    """``value`` as an environment variable would hold it; None for what none can hold."""
+    """``value`` in the notation of environment variables; None if it has none there."""
     if isinstance(value, list):
         texts = [scalar_text(item) for item in value]
         return None if None in texts else ",".join(map(str, texts))
     return str(value).strip() if isinstance(value, str | int | float) else None
 
 
-def words(value: object) -> str:
-    """``value``, a text with something in it, without the blanks around it."""
+def checked_text(value: object) -> str:
+    """``value`` without surrounding blanks; raises ``ValidationError`` unless it is printable text."""
     if not isinstance(value, str):
         raise ValidationError("must be text (put it in quotes)")
     text = value.strip()
@@ -168,7 +167,7 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _check_plain(value: object) -> None:
-    """Refuse what JSON has no word for, such as YAML's dates."""
+    """Refuse values that JSON has no type for, such as YAML's dates."""
     if isinstance(value, dict):
         for name, member in value.items():
             _check_plain(name)

@@ -1,7 +1,7 @@
 """The keys of a registry file, in its three shapes (docs/features.md "Registry file").
 
-Rule: a key that is not here is refused. The schemas judge one entry at a time; what entries have to
-do with each other is ``registry_file``'s.
+Rule: a key that is not here is refused. The schemas check one entry at a time; ``checks`` compares
+entries.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from marshmallow.fields import Dict, Field, List, Nested
 from config.fields import ProxyUrl, TokenCount
 from config.file_fields import CaBundle
 from config.registry.fields import (
-    EFFORTS,
     OWN_MEMBERS,
     Flag,
     Headers,
@@ -25,9 +24,10 @@ from config.registry.fields import (
     OneOf,
     Setting,
     String,
+    Strings,
     Url,
-    WordList,
 )
+from config.registry.values import REASONING_EFFORTS
 
 TOP_SETTINGS: Mapping[str, str] = {
     "ak": "auth_keys",
@@ -37,7 +37,7 @@ TOP_SETTINGS: Mapping[str, str] = {
     "log_stream_text_preview_chars": "log_stream_text_preview_chars",
     "strict_models": "strict_models",
 }
-"""Keys at the top of the file that are settings, and the fields of ``Settings`` they fill."""
+"""Keys at the top of the file that are settings, and their fields of ``Settings``."""
 ROUTER_SETTINGS: Mapping[str, str] = {
     "default": "router_default",
     "think": "router_think",
@@ -47,13 +47,13 @@ ROUTER_SETTINGS: Mapping[str, str] = {
 }
 """The same for the keys below ``router``."""
 VARIABLE_SOURCES = ("api_key_env", "api_key_name")
-"""Ways to name a variable that holds a provider's key."""
+"""Keys that name the variable with a provider's API key."""
 KEY_SOURCES = ("api_key", "api_keys", *VARIABLE_SOURCES)
-"""Ways to give a provider's key: at most one of them."""
+"""Keys that give a provider's API key; at most one may be used."""
 
 
 class Strict(Schema):
-    """A schema whose phrases fit behind "FILE:LINE: KEY: "."""
+    """A schema whose messages continue "FILE:LINE: KEY: "."""
 
     class Meta:
         unknown = RAISE
@@ -67,7 +67,7 @@ class Strict(Schema):
 
 
 def _optional(form: Field[Any]) -> Field[Any]:
-    """``form``, in which null is the same as absent."""
+    """``form``, for which null is the same as absent."""
     form.allow_none = True
     return form
 
@@ -86,8 +86,8 @@ def _key_fields() -> dict[str, Field[Any]]:
     return {
         "api_key": _optional(Keys()),
         "api_keys": _optional(Keys()),
-        "api_key_env": _optional(WordList()),
-        "api_key_name": _optional(WordList()),
+        "api_key_env": _optional(Strings()),
+        "api_key_name": _optional(Strings()),
     }
 
 
@@ -100,21 +100,21 @@ def _provider_fields() -> dict[str, Field[Any]]:
         "ca_bundle": _optional(CaBundle()),
         "extra_headers": _optional(Headers()),
         "upstream_timeout_seconds": Number(0, 86_400, above=True),
-        "deny_betas": _optional(WordList()),
+        "deny_betas": _optional(Strings()),
     }
 
 
 def _model_fields() -> dict[str, Field[Any]]:
     return {
         "display_name": _optional(String()),
-        "aliases": _optional(WordList()),
+        "aliases": _optional(Strings()),
         "max_tokens": TokenCount(),
         "max_input_tokens": TokenCount(),
         "encoding": _optional(String()),
         "temperature": Number(0, 2),
-        "reasoning_effort": OneOf(EFFORTS),
+        "reasoning_effort": OneOf(REASONING_EFFORTS),
         "extra_body": Members(OWN_MEMBERS),
-        "fallbacks": _optional(WordList()),
+        "fallbacks": _optional(Strings()),
         "price": _optional(Nested(PRICE)),
         "profile": Members(),
     }
@@ -123,7 +123,7 @@ def _model_fields() -> dict[str, Field[Any]]:
 PRICE = Strict.from_dict(
     {name: Number(0) for name in ("input", "output", "cache_read", "cache_write")}
 )
-"""What a million tokens cost."""
+"""Price of a million tokens."""
 
 MODEL = Strict.from_dict(
     {"id": _required(String()), "remote_id": _optional(String()), **_model_fields()}
@@ -154,18 +154,18 @@ FLAT_MODEL = Strict.from_dict(
         },
     }
 )
-"""A model that says itself where it is: ``models: {ID: {...}}``."""
+"""A model with its own ``api_base``: ``models: {ID: {...}}``."""
 
 LISTED_MODEL = Strict.from_dict(
     {**FLAT_MODEL._declared_fields, "model_id": _required(String())}, name="ListedModel"
 )
-"""The same in a list, where it also says its id."""
+"""The same in a list, with its id."""
 
 ROUTER = Strict.from_dict({name: _optional(Setting()) for name in ROUTER_SETTINGS})
 
 TOP: Mapping[str, Field[Any]] = {
     **{name: _optional(Setting()) for name in TOP_SETTINGS},
-    # A number in YAML may not be what it looks like: 0123 is 83.
+    # YAML reads a number such as 0123 as 83.
     "ak": _optional(Keys()),
     "router": _optional(Nested(ROUTER)),
     "models_from_upstream": _optional(Flag()),

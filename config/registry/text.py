@@ -1,7 +1,7 @@
-"""The text of a registry file, YAML or JSON, as plain values that know their lines.
+"""The text of a registry file (YAML or JSON) as plain values, with the line of each value.
 
-Rule: what stands where is kept beside the values, by path, so that a problem found later can name
-the line. Nothing of YAML but plain data is read.
+Rule: lines are kept by place, so that a problem found later can name its line. Only YAML's plain
+data types are read.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from config.errors import ConfigError
 Place = tuple[str | int, ...]
 """Keys and positions from the top of the file to a value."""
 PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
-MOST_NODES = 100_000
-"""Values of one file, repetitions by YAML's aliases counted: a short text may stand for billions."""
+MAX_NODES = 100_000
+"""Values of one file after YAML's aliases are expanded: a short text may expand to billions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class RegistryText:
     lines: Mapping[Place, int] = field(default_factory=dict)
 
     def line(self, place: Place) -> int:
-        """The line of the nearest thing above ``place`` that has one."""
+        """The line of ``place``, or of the nearest place above it that has one."""
         return next(
             (
                 self.lines[place[:end]]
@@ -50,7 +50,7 @@ class RegistryText:
 
 
 def read_registry_text(path: Path) -> RegistryText:
-    """Read and parse ``path``; raises ``ConfigError`` naming it and, where there is one, the line."""
+    """Read and parse ``path``; raises ``ConfigError`` with the path and, if known, the line."""
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -61,18 +61,18 @@ def read_registry_text(path: Path) -> RegistryText:
 
 
 def parse_registry_text(path: Path, text: str) -> RegistryText:
-    """As ``read_registry_text``, of a text at hand."""
+    """As ``read_registry_text``, for a text already read."""
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         return _Reader(path).read(text)
-    # JSON's strings hold no tabs, and YAML takes none for blanks.
+    # YAML does not accept tabs as blanks; JSON strings cannot contain them.
     lines = _Reader(path).read(text.replace("\t", " ")).lines
     return RegistryText(path, parsed, lines)
 
 
 class _Reader:
-    """Walks YAML's nodes once, for values and for lines."""
+    """Walks YAML's nodes once and collects values and lines."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -82,10 +82,10 @@ class _Reader:
         self._open: list[yaml.Node] = []
 
     def read(self, text: str) -> RegistryText:
-        """Raises ``ConfigError`` for what is no YAML, and for every key that stands there twice."""
+        """Raises ``ConfigError`` for invalid YAML and for every repeated key."""
         loader: yaml.SafeLoader | None = None
         try:
-            # Safe: its constructors make plain data only.
+            # Safe: its constructors create only plain data.
             loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             content = None if node is None else self._value(loader, node, ())
@@ -104,11 +104,13 @@ class _Reader:
 
     def _value(self, loader: yaml.SafeLoader, node: yaml.Node, place: Place) -> Any:
         self._seen += 1
-        if self._seen > MOST_NODES or node in self._open:
-            raise ConfigError([f"{self._path}:{node.start_mark.line + 1}: repeats without end"])
+        if self._seen > MAX_NODES or node in self._open:
+            raise ConfigError(
+                [f"{self._path}:{node.start_mark.line + 1}: aliases expand to too many values"]
+            )
         if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
             raise ConfigError(
-                [f"{self._path}:{node.start_mark.line + 1}: {node.tag} is no plain data"]
+                [f"{self._path}:{node.start_mark.line + 1}: {node.tag} is not plain data"]
             )
         self._lines.setdefault(place, node.start_mark.line + 1)
         self._open.append(node)
@@ -125,7 +127,7 @@ class _Reader:
         try:
             return loader.construct_object(node)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            # The constructors trust an explicit tag: "!!bool x" is looked up in a dict.
+            # The constructors trust an explicit tag: "!!bool x" raises KeyError.
             line = node.start_mark.line + 1
             raise ConfigError([f"{self._path}:{line}: not valid YAML: no {node.tag}"]) from error
 
@@ -147,5 +149,5 @@ class _Reader:
             if key_node.value in keys:
                 key = ".".join(map(str, (*place, key_node.value)))
                 line = key_node.start_mark.line + 1
-                self._problems.append(f"{self._path}:{line}: {key}: stands there twice")
+                self._problems.append(f"{self._path}:{line}: {key}: is given twice")
             keys.add(key_node.value)

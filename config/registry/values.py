@@ -1,7 +1,7 @@
-"""The upstreams that this proxy can send to, and the models it knows there.
+"""Providers, models and their registry, as values.
 
-Rule: all of it is values. A provider's own keys decide its mode (docs/features.md "Modes and
-authentication"). Without a registry file the environment describes one provider and no model.
+Rule: whether a provider has keys decides its mode (docs/features.md "Modes and authentication").
+Without a registry file the environment describes one provider and no model.
 """
 
 from __future__ import annotations
@@ -15,50 +15,54 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 ALIAS_PREFIX = "anthropic/"
-"""Models are listed to Claude Code as ``anthropic/ID``; both names mean the same."""
+"""Claude Code gets models listed as ``anthropic/ID``: it shows only ids that begin with ``claude`` or
+``anthropic``. In requests the prefix makes no difference."""
+REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Every effort level of an upstream API, in ascending order."""
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-"""The environment's upstream where OPENAI_BASE_URL is not set."""
+AZURE_API_VERSION = "2024-10-21"
 LONG_CONTEXT_THRESHOLD = 128_000
-# Second-level labels that many registrants share, as in example.co.uk.
+"""Tokens."""
 _CREDENTIAL_HEADER = re.compile("auth|cookie|key|secret|token")
+# Second-level labels that many registrants share, as in example.co.uk.
 _SHARED_LABELS = frozenset({"ac", "co", "com", "edu", "gov", "net", "org"})
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One upstream: where it is and how it is called."""
+    """One upstream: its address, keys and headers."""
 
     name: str
     base_url: str
     api_keys: tuple[str, ...] = field(default=(), repr=False)
-    """The server's own keys; without any the client's key is passed through."""
+    """The server's keys; if empty, the client's key is passed through."""
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Lower-case names, so that one given here replaces ours instead of standing beside it."""
-    azure_api_version: str = "2024-10-21"
+    """Names are in lower case, so that a header given here replaces the proxy's own."""
+    azure_api_version: str = AZURE_API_VERSION
     direct: bool = False
-    """Speaks the Messages API itself (docs/protocol.md section 8)."""
+    """Native: speaks the Messages API (docs/protocol.md section 8)."""
     proxy: str | None = field(default=None, repr=False)
-    """Forward proxy of this provider alone; None is the one for all."""
+    """Forward proxy of this provider; None: the one of the settings."""
     ca_bundle: str | None = None
-    """Certificates for this provider alone; None are those for all."""
+    """CA certificates for this provider; None: those of the settings."""
     profile: Mapping[str, object] = field(default_factory=dict)
-    """Profile flags that the operator knows better."""
+    """Profile flags that the operator overrides."""
     timeout_seconds: float | None = None
-    """To the first byte and between bytes; None are the settings' own."""
+    """Until the first byte and between bytes; None: the timeouts of the settings."""
     dynamic: bool = False
     """Named by a client in its path: only addresses that ALLOWED_HOSTS allows are connected to, and
     the credential is always the client's."""
     deny_betas: tuple[str, ...] = ()
-    """Values of ``anthropic-beta`` that never go to this native upstream."""
+    """Values of ``anthropic-beta`` that are never sent to this native upstream."""
 
     @property
     def api_key(self) -> str | None:
-        """The first of the server's own keys; None passes the client's key through."""
+        """The first of the server's keys; None: the client's key is passed through."""
         return self.api_keys[0] if self.api_keys else None
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Its keys and the credentials among its headers: nobody but the provider may see them."""
+        """Its keys and the credentials among its headers, which only the provider may see."""
         held = [
             value.rpartition(" ")[2]
             for name, value in self.extra_headers.items()
@@ -69,7 +73,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens cost, in the currency of the operator's choice; None is unknown."""
+    """Price of a million tokens in any currency; None: unknown."""
 
     input: float | None = None
     output: float | None = None
@@ -82,39 +86,39 @@ class Model:
     """One registered model."""
 
     id: str
-    """The name that clients use."""
+    """Its name for clients."""
     remote_id: str
-    """The name that the upstream knows."""
+    """Its name at the upstream."""
     provider: Provider
     display_name: str | None = None
     aliases: tuple[str, ...] = ()
     max_tokens: int | None = None
-    """Most output tokens that are asked for."""
+    """Upper limit for the requested output tokens."""
     max_input_tokens: int | None = None
-    """Longest input; a longer one is refused before it is sent."""
+    """Maximum input; a longer one is refused before it is sent."""
     encoding: str | None = None
-    """tiktoken's name of an encoding, or of a model that has it."""
+    """Name of a tiktoken encoding, or of a model that has it."""
     temperature: float | None = None
     reasoning_effort: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Members added to the converted body."""
     fallbacks: tuple[str, ...] = ()
-    """Models to try in this order when this one cannot answer, as clients name them."""
+    """Client names of the models to try in this order if this one fails."""
     price: Price | None = None
     profile: Mapping[str, object] = field(default_factory=dict)
-    """Profile flags that the operator knows better; they win over the provider's."""
+    """Profile flags that the operator overrides; they take precedence over the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouterRules:
-    """Smart routes: models as clients name them; None switches that route off."""
+    """Smart routes: client names of models; None: no such route."""
 
     default: str | None = None
     think: str | None = None
     background: str | None = None
     long_context: str | None = None
     long_context_threshold: int | None = LONG_CONTEXT_THRESHOLD
-    """Estimated input tokens above which a request is long; None: the model's own limit alone."""
+    """Estimated input tokens above which a request is long; None: only the model's limit counts."""
 
     def __bool__(self) -> bool:
         return any((self.default, self.think, self.background, self.long_context))
@@ -122,23 +126,22 @@ class RouterRules:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Every provider and model that requests can go to."""
+    """All providers and models."""
 
     providers: tuple[Provider, ...]
-    """In file order, the environment's behind them; never empty."""
+    """In the order of the file, then the environment's; never empty."""
     default: Provider
-    """Where a model goes that nobody registered."""
+    """For models that are not registered."""
     models: tuple[Model, ...] = ()
     rules: RouterRules = RouterRules()
     strict_models: bool = False
     models_from_upstream: bool = True
-    """Whether ``/v1/models`` also lists what the default provider has."""
+    """Whether ``/v1/models`` also lists the models of the default provider."""
     from_file: bool = False
     default_is_registered: bool = False
-    """False where the environment describes the default provider."""
+    """False if the environment describes the default provider."""
     _by_name: dict[str, Model] = field(init=False, repr=False, compare=False, default_factory=dict)
-
-    _by_address: dict[str, Model] = field(
+    _by_qualified_name: dict[str, Model] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -146,28 +149,28 @@ class Registry:
         for model in self.models:
             for name in (model.id, *model.aliases):
                 self._by_name.setdefault(name, model)
-                self._add_address(name, model)
-        # A name that clients know means more than the same name at the upstream.
+                self._add_qualified(name, model)
+        # A model's client name takes precedence over another model's upstream name.
         for model in self.models:
-            self._add_address(model.remote_id, model)
+            self._add_qualified(model.remote_id, model)
 
-    def _add_address(self, name: str, model: Model) -> None:
+    def _add_qualified(self, name: str, model: Model) -> None:
         for separator in "/,":
-            self._by_address.setdefault(f"{model.provider.name}{separator}{name}", model)
+            self._by_qualified_name.setdefault(f"{model.provider.name}{separator}{name}", model)
 
     def find(self, name: str) -> Model | None:
-        """The model that ``name`` means: its id, an alias, ``provider/model``, ``provider,model``,
-        any of them behind ``anthropic/``; None where nobody registered it."""
+        """The model whose id or alias is ``name``, or that ``provider/model`` or ``provider,model``
+        names, each with or without ``anthropic/``; None if it is not registered."""
         bare = name.removeprefix(ALIAS_PREFIX)
         return (
             self._by_name.get(name)
             or self._by_name.get(bare)
-            or self._by_address.get(name)
-            or self._by_address.get(bare)
+            or self._by_qualified_name.get(name)
+            or self._by_qualified_name.get(bare)
         )
 
-    def is_address(self, name: str) -> bool:
-        """Whether ``find`` knows ``name`` as ``provider/model`` or ``provider,model`` only."""
+    def is_qualified(self, name: str) -> bool:
+        """Whether ``find`` knows ``name`` only as ``provider/model`` or ``provider,model``."""
         bare = name.removeprefix(ALIAS_PREFIX)
         return name not in self._by_name and bare not in self._by_name
 
@@ -177,7 +180,7 @@ class Registry:
 
 
 class Chosen(Protocol):
-    """What of ``Settings`` a registry is made with."""
+    """The attributes of ``Settings`` that a registry is built from."""
 
     @property
     def openai_api_key(self) -> str | None: ...
@@ -204,12 +207,12 @@ class Chosen(Protocol):
 
 
 def registry_in_force(settings: Chosen) -> Registry:
-    """That of the registry file where there is one, else the environment's."""
+    """The registry of the file if there is one, else the environment's."""
     return settings.registry or environment_registry(settings)
 
 
 def environment_registry(settings: Chosen) -> Registry:
-    """The registry where no file is given: one provider, its own list of models."""
+    """The registry without a file: one provider and no model."""
     provider = environment_provider(settings)
     return Registry(
         providers=(provider,),
@@ -234,7 +237,7 @@ def environment_provider(settings: Chosen) -> Provider:
 
 
 def router_rules(settings: Chosen) -> RouterRules:
-    """The smart routes that the operator chose."""
+    """The smart routes of the settings."""
     return RouterRules(
         default=settings.router_default,
         think=settings.router_think,
@@ -245,21 +248,21 @@ def router_rules(settings: Chosen) -> RouterRules:
 
 
 def mode(providers: Iterable[Provider]) -> str:
-    """``fixed`` when every provider has its own key, ``passthrough`` when none has, or ``mixed``."""
-    own_key = {provider.api_key is not None for provider in providers}
-    if len(own_key) > 1:
+    """``fixed`` if every provider has a key, ``passthrough`` if none has one, else ``mixed``."""
+    keyed = {provider.api_key is not None for provider in providers}
+    if len(keyed) > 1:
         return "mixed"
-    return "fixed" if own_key == {True} else "passthrough"
+    return "fixed" if keyed == {True} else "passthrough"
 
 
 def is_anthropic(base_url: str) -> bool:
-    """Whether the Messages API itself answers there."""
+    """Whether this is a host of Anthropic, which speaks the Messages API."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
     return host == "anthropic.com" or host.endswith(".anthropic.com")
 
 
 def provider_name(base_url: str) -> str:
-    """The host's second-level label: ``https://api.openai.com/v1`` is ``openai``."""
+    """The host's second-level label (``https://api.openai.com/v1``: ``openai``), or its address."""
     host = urlsplit(base_url).hostname or ""
     try:
         ip_address(host)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
-from config.fields import is_address
+from config.hosts import is_ip_or_localhost
 from proxy.errors import PermissionDenied
 
 WEB_SCHEMES = ("http", "https")
@@ -62,7 +62,7 @@ def _is_own(origin: str, site: str | None, headers: Mapping[str, str]) -> bool:
         return False
     if parts.scheme == "https":
         return site == "same-origin"
-    fixed = is_address(host) or host.endswith(".localhost")
+    fixed = is_ip_or_localhost(host) or host.endswith(".localhost")
     return fixed and parts.netloc == headers.get("host")
 
 

@@ -1,11 +1,11 @@
-"""What an operator is told at the start: one line, and what looks like a mistake.
+"""The start line, and warnings about a questionable configuration.
 
-Rule: text from values; the callers decide where it goes.
+Rule: pure; the callers decide where the texts are written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 
 from config.registry.values import mode, registry_in_force
@@ -15,7 +15,7 @@ from proxy.access.admission import admission_warning
 from proxy.access.limits.build import chosen_limits
 from proxy.telemetry.tracing import missing_extras
 
-MODELS_SHOWN = 5
+MAX_MODELS_SHOWN = 5
 
 
 def ready_line(settings: Settings, addresses: Iterable[str]) -> str:
@@ -24,8 +24,8 @@ def ready_line(settings: Settings, addresses: Iterable[str]) -> str:
 
 
 def summary(settings: Settings) -> str:
-    """``mode: fixed | upstream: URL | models: BIG, SMALL``; of a registry file its providers and
-    its first models."""
+    """``mode: fixed | upstream: URL | models: BIG, SMALL``; with a registry file its providers and
+    first models."""
     registry = registry_in_force(settings)
     if registry.from_file:
         upstream = f"upstreams: {', '.join(provider.name for provider in registry.providers)}"
@@ -38,42 +38,48 @@ def summary(settings: Settings) -> str:
 
 
 def _first_few(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MODELS_SHOWN])
-    more = len(names) - MODELS_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown or "those of the upstream"
+    shown = ", ".join(names[:MAX_MODELS_SHOWN])
+    more = len(names) - MAX_MODELS_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown or "the models of the upstream"
 
 
 def start_warnings(settings: Settings, *, open_files: int | None = None) -> tuple[str, ...]:
-    """What works but is hardly meant (docs/features.md "Modes and authentication").
+    """A line for each valid but questionable setting (docs/features.md "Modes and authentication").
 
-    ``open_files`` is how many files the process may open.
+    ``open_files`` is the process's limit of open files.
     """
-    warnings = [*settings.warnings, *missing_extras(settings)]
+    return (
+        *settings.warnings,
+        *missing_extras(settings),
+        *_key_warnings(settings),
+        *filter(None, (admission_warning(settings, open_files),)),
+        *_limit_warnings(settings),
+    )
+
+
+def _key_warnings(settings: Settings) -> Iterator[str]:
     registry = registry_in_force(settings)
     has_key = any(provider.api_keys for provider in registry.providers)
     key = "the registry's keys" if registry.from_file else "OPENAI_API_KEY"
     if settings.auth_keys and not has_key:
-        warnings.append(
-            f"CLAUDE_PROXY_AUTH_KEY is ignored: without {key} each client's own key goes upstream"
-        )
+        yield f"CLAUDE_PROXY_AUTH_KEY is ignored: without {key} each client's own key goes upstream"
     if has_key and not settings.auth_keys and not is_loopback(settings.host):
-        warnings.append(
-            f"whoever reaches {settings.host}:{settings.port} can spend {key}: "
-            "set CLAUDE_PROXY_AUTH_KEY, or listen on 127.0.0.1"
+        yield (
+            f"no auth key is set: any client that can reach {settings.host}:{settings.port} can use "
+            f"{key}: set CLAUDE_PROXY_AUTH_KEY, or listen on 127.0.0.1"
         )
-    lowered = admission_warning(settings, open_files)
-    if lowered is not None:
-        warnings.append(lowered)
+
+
+def _limit_warnings(settings: Settings) -> Iterator[str]:
     if chosen_limits(settings) and settings.redis_url is None and settings.workers > 1:
-        warnings.append(
-            f"each of the {settings.workers} workers counts rate limits for itself: "
+        yield (
+            f"each of the {settings.workers} workers counts rate limits separately: "
             "set CLAUDE_PROXY_REDIS_URL, or CLAUDE_PROXY_WORKERS=1"
         )
-    return tuple(warnings)
 
 
 def is_loopback(host: str) -> bool:
-    """True when only this machine can reach ``host``."""
+    """Whether ``host`` can only be reached from this machine."""
     if host == "localhost":
         return True
     try:

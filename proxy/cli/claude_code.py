@@ -1,7 +1,7 @@
 """``claude-proxy claude-code``: the settings that point Claude Code at this proxy.
 
-Rule: what stands in the user's file already stays there, the old file is kept, and a file that is
-not understood is not touched.
+Rule: other content of the user's file is kept, the old file is backed up, and an invalid file is
+not changed.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from config.settings import Settings
 from proxy.cli.server_urls import client_url
 
 ANY_KEY = "any"
-"""Without a token Claude Code asks its user to log in; a proxy that checks no key takes any."""
+"""Without a token Claude Code asks its user to log in; a proxy without auth keys accepts any."""
 YOUR_KEY = "YOUR-UPSTREAM-KEY"
 
 
 class ClientSettingsError(Exception):
-    """The user's settings file cannot be merged into; it was not changed."""
+    """The user's settings file cannot be updated; it was not changed."""
 
 
 def show_or_write(
     settings: Settings, *, url: str | None, key: str | None, write: bool, home: Path | None = None
 ) -> None:
-    """Print the client's settings, or merge them into its file below ``home``.
+    """Print Claude Code's settings, or merge them into its file below ``home``.
 
-    ``url`` and ``key`` replace what follows from ``settings``. Raises ``ClientSettingsError``.
+    ``url`` and ``key`` replace the values from ``settings``. Raises ``ClientSettingsError``.
     """
     wanted = client_settings(settings, url=url, key=key)
     if not write:
@@ -52,12 +52,12 @@ def show_or_write(
 def client_settings(
     settings: Settings, *, url: str | None = None, key: str | None = None
 ) -> dict[str, dict[str, str]]:
-    """Members of Claude Code's settings.json: where the proxy is and which key opens it."""
+    """Members of Claude Code's settings.json: the proxy's URL and the key to send."""
     return {
         "env": {
             "ANTHROPIC_BASE_URL": (url or client_url(settings.host, settings.port)).rstrip("/"),
             "ANTHROPIC_AUTH_TOKEN": key or _key(settings),
-            # Lists the upstream's models in /model.
+            # Makes Claude Code's /model list the upstream's models.
             "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
         }
     }
@@ -70,16 +70,16 @@ def _key(settings: Settings) -> str:
 
 
 def write_settings(path: Path, wanted: Mapping[str, Mapping[str, str]]) -> str:
-    """Merge ``wanted`` into the file and say in a line what was done.
+    """Merge ``wanted`` into the file, following links; returns a line about the result.
 
-    A link is followed. Raises ``ClientSettingsError``, the file unchanged.
+    Raises ``ClientSettingsError``; the file is then unchanged.
     """
     path = path.resolve()
     try:
         before = _read(path)
         after = merged(before, wanted, path)
         if after == before:
-            return f"{path} already says so"
+            return f"{path} is up to date"
         backup = _back_up(path)
         _replace(path, _text(after))
     except OSError as error:
@@ -90,7 +90,7 @@ def write_settings(path: Path, wanted: Mapping[str, Mapping[str, str]]) -> str:
 def merged(
     before: Mapping[str, Any], wanted: Mapping[str, Mapping[str, str]], path: Path
 ) -> dict[str, Any]:
-    """``before`` with the members of ``wanted`` added to its own objects of the same name."""
+    """``before`` with the members of ``wanted`` added to its objects of the same name."""
     after = dict(before)
     for name, members in wanted.items():
         present = after.get(name, {})
@@ -128,7 +128,7 @@ def _back_up(path: Path) -> Path | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside and rename, so that a reader or a full disk never leaves half a file."""
+    """Write a new file and rename it: there is never a partly written file at ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -1,7 +1,7 @@
-"""``claude-proxy demo``: the whole service with a stand-in upstream, for somebody without a key.
+"""``claude-proxy demo``: the service with a built-in upstream, to try it without an API key.
 
-Rule: nothing that the operator has configured for a real upstream takes part: neither keys nor
-models nor proxies. Only where it listens and how it logs may be chosen.
+Rule: no configuration for a real upstream is used: no keys, models or proxies. Only the address to
+listen on and the log can be configured.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEPT = frozenset(
     {"host", "port", "workers", "log_level", "log_format", "log_file", "graceful_timeout"}
 )
 DEMO_DEFAULTS: Mapping[str, str] = {"HOST": "127.0.0.1", "CLAUDE_PROXY_WORKERS": "1"}
-"""Instead of the service's own: a demonstration is not for the neighbours."""
+"""Defaults that differ from the service's: the demo listens on the loopback address only."""
 
 QUESTION = {
     "model": "claude-sonnet-5",
@@ -53,12 +53,12 @@ def demo(arguments: Mapping[str, object]) -> None:
         read_settings = partial(demo_settings, arguments, listener.getsockname()[1])
         settings = read_settings()
         ensure_free(settings.host, settings.port)
-        # It ends by itself when this process is gone, so that no way of ending leaves it behind.
+        # It ends by itself when this process is gone, however this process ends.
         subprocess.Popen(
             [sys.executable, "-m", "proxy.cli.demo_upstream", str(listener.fileno())],
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
-            # Ctrl-C is for the service: its last requests still want their answers.
+            # So that Ctrl-C ends only the service, whose last requests still need this upstream.
             start_new_session=True,
         )
     print(f"Paste this into another terminal:\n\n{curl_line(settings)}\n", flush=True)
@@ -66,21 +66,21 @@ def demo(arguments: Mapping[str, object]) -> None:
 
 
 def demo_settings(arguments: Mapping[str, object], upstream_port: int) -> Settings:
-    """Settings for the stand-in on ``upstream_port``; of the operator's own only those KEPT."""
+    """Settings for the demo upstream on ``upstream_port``, and the operator's own values of KEPT."""
     environ, dotenv = operator_variables(KEPT)
-    stand_in = {
+    upstream = {
         "OPENAI_BASE_URL": f"http://127.0.0.1:{upstream_port}/v1",
         "OPENAI_API_KEY": "demo",
         "CLAUDE_PROXY_BIG_MODEL": MODEL,
         "CLAUDE_PROXY_SMALL_MODEL": MODEL,
     }
     return load_settings(
-        environ | stand_in, dotenv={**DEMO_DEFAULTS, **dotenv}, arguments=arguments
+        environ | upstream, dotenv={**DEMO_DEFAULTS, **dotenv}, arguments=arguments
     )
 
 
 def curl_line(settings: Settings) -> str:
-    """A request to paste into a terminal."""
+    """A command that sends a request."""
     url = client_url(settings.host, settings.port)
     return (
         f"curl -N {url}/v1/messages -H 'content-type: application/json' -d '{json.dumps(QUESTION)}'"

@@ -1,12 +1,12 @@
-"""The stand-in upstream of ``claude-proxy demo``: Chat Completions without a model behind it.
+"""The upstream of ``claude-proxy demo``: Chat Completions with fixed answers, without a model.
 
-Rule: it shows every kind of thing that streams (reasoning, text, a tool call) and calls no tool
-but its own, since a client might really run it. Reached from this machine only.
+Rule: its answers contain each kind of streamed content (reasoning, text, a tool call). It calls only
+its own tool, since a client may execute tool calls. It listens on the loopback address only.
 """
 
 from gevent import monkey
 
-# As in the service itself; this module also runs as a program of its own.
+# As in the service: this module is also a program of its own.
 monkey.patch_all()
 
 import os
@@ -32,11 +32,11 @@ def reply_for(request: Mapping[str, Any]) -> dict[str, Any]:
     messages = request.get("messages") or [{}]
     last = messages[-1]
     if last.get("role") == "tool":
-        return {"role": "assistant", "content": f"The tool says: {_text(last)} That is all I know."}
+        return {"role": "assistant", "content": f"The tool returned: {_text(last)}"}
     asked = next((_text(m) for m in reversed(messages) if m.get("role") == "user"), "")
     message: dict[str, Any] = {
         "role": "assistant",
-        "reasoning_content": "Nobody thinks here, but this is how thinking streams. ",
+        "reasoning_content": "There is no model here, but this is how thinking is streamed. ",
         "content": (
             f"Hello from the demo upstream. You wrote: {asked[:80]!r}. "
             "Set OPENAI_BASE_URL and start claude-proxy to talk to a real model. "
@@ -49,7 +49,7 @@ def reply_for(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deltas_for(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """``message`` as a stream sends it, word by word."""
+    """The deltas of a stream of ``message``, word by word."""
     yield {"role": "assistant", "content": ""}
     for name in ("reasoning_content", "content"):
         for word in str(message.get(name, "")).split():
@@ -132,7 +132,7 @@ def _json(start_response: StartResponse, status: str, body: object) -> list[byte
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve on the inherited socket whose descriptor is the one argument, until orphaned."""
+    """Serve on the inherited socket (argument: its descriptor) until the parent process ends."""
     parent = os.getppid()
     listener = socket.socket(fileno=int(arguments[0]))
     server = WSGIServer(listener, application, log=None)

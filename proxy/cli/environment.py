@@ -1,7 +1,7 @@
 """Settings from the environment, the ``.env`` file and the command line.
 
-Rule: the one reader of ``os.environ``. What the master has validated is what its workers run with:
-a worker that is replaced later must not fail over a file edited in the meantime.
+Rule: only this module reads settings from ``os.environ``. Workers run with the settings that the
+master has validated: a worker that starts later must not fail because a file was edited meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from config.explain import Explained, explain_settings
 from config.registry.values import registry_in_force
 from config.settings import Settings, load_settings
 from config.sources import Checks
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from proxy.providers.routing import Router
 from proxy.tokens.encodings import ENCODING_NAMES, encoding_for
 
@@ -27,7 +27,7 @@ DOTENV = Path(".env")
 
 
 def known_encoding(name: str) -> None:
-    """Raise ValueError unless tokens can be counted by ``name``, an encoding or a model."""
+    """Raise ValueError unless ``name`` is a tiktoken encoding or a model that has one."""
     try:
         encoding_for("", name)
     except ValueError as error:
@@ -48,29 +48,29 @@ _IN_FORCE = _InForce()
 
 
 def current_settings(arguments: Mapping[str, object] | None = None) -> Settings:
-    """The settings as the environment, ``.env`` and ``arguments`` say now.
+    """The settings from the environment, ``.env`` and ``arguments`` as they are now.
 
     Raises ``ConfigError``.
     """
     environ, dotenv = operator_variables()
     settings = load_settings(environ, dotenv=dotenv, arguments=arguments, checks=CHECKS)
-    # A registry's profile flags, encodings and routes: refused here, before any worker starts.
+    # Checks a registry's profile flags, encodings and routes before any worker starts.
     Router(settings, registry_in_force(settings))
     return settings
 
 
 def put_in_force(settings: Settings) -> None:
-    """Make ``settings`` those of this process and of its workers."""
+    """Use ``settings`` in this process and in its workers."""
     _IN_FORCE.settings = settings
 
 
 def settings_in_force() -> Settings:
-    """What this process or its master has put in force, else the current settings."""
+    """The settings that this process or its master has put in force, else the current ones."""
     return _IN_FORCE.settings or current_settings()
 
 
 def explained_settings(arguments: Mapping[str, object]) -> tuple[Explained, ...]:
-    """What ``--print-config`` shows."""
+    """The lines of ``--print-config``; raises ``ConfigError``."""
     environ, dotenv = operator_variables()
     return explain_settings(environ, dotenv=dotenv, arguments=arguments)
 
@@ -78,7 +78,7 @@ def explained_settings(arguments: Mapping[str, object]) -> tuple[Explained, ...]
 def operator_variables(
     fields: Collection[str] | None = None,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The environment and the ``.env`` file, empty ones left out; of ``fields`` alone if given."""
+    """The environment and the ``.env`` file; with ``fields`` only their non-empty ones."""
     sources = dict(os.environ), read_dotenv(DOTENV)
     if fields is None:
         return sources
@@ -88,15 +88,15 @@ def operator_variables(
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """The variables of a ``.env`` file; none when there is no such file.
+    """The variables of a ``.env`` file; empty if there is no such file.
 
-    A directory of that name (a virtual environment) is no such file. Raises ``ConfigError`` for a
-    file that cannot be read.
+    A directory of that name (a virtual environment) is ignored. Raises ``ConfigError`` for a file
+    that cannot be read.
     """
     if not path.is_file():
         return {}
     try:
-        # Editors on Windows begin a file with a byte order mark.
+        # Editors on Windows may write a byte order mark.
         variables = dotenv_values(path, encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not UTF-8 text"]) from error

@@ -1,7 +1,7 @@
-"""``claude-proxy healthcheck``: whether the service on this machine answers, for a container.
+"""``claude-proxy healthcheck``: checks the service on this machine, for use in containers.
 
-Rule: one request straight to the address that the configuration names, one line, within SECONDS.
-Only HOST and PORT matter: the service may run well while a file that was edited since is bad.
+Rule: one request without a forward proxy to the configured address, one line of output, within
+SECONDS. Only HOST and PORT must be valid: another bad value does not affect the running service.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ READY = "/readyz"
 
 
 class Unhealthy(Exception):
-    """The service does not answer, or not with 200; the message says what happened instead."""
+    """The service does not answer with 200; the message gives the reason."""
 
 
 def healthcheck(arguments: Mapping[str, object], *, ready: bool) -> None:
-    """Print that ``/health`` (``ready``: ``/readyz``) answers 200; raises ``Unhealthy`` if not.
+    """Check that ``/health`` (``ready``: ``/readyz``) answers 200; raises ``Unhealthy`` if not.
 
-    ``arguments`` are values from the command line by field, None where absent.
+    ``arguments`` are values from the command line by field, None if absent.
     """
     try:
         host, port = listening_address(arguments)
@@ -36,7 +36,7 @@ def healthcheck(arguments: Mapping[str, object], *, ready: bool) -> None:
         raise Unhealthy(str(error)) from error
     if port == 0:
         raise Unhealthy(
-            "PORT=0 takes any free port, and which one is not known here: name it with --port"
+            "PORT=0 selects any free port, which is not known here: give it with --port"
         )
     path = READY if ready else ALIVE
     url = client_url(host, port) + path
@@ -47,7 +47,7 @@ def healthcheck(arguments: Mapping[str, object], *, ready: bool) -> None:
 
 
 def listening_address(arguments: Mapping[str, object]) -> tuple[str, int]:
-    """HOST and PORT as all sources say; raises ``ConfigError`` only where these two are bad."""
+    """HOST and PORT from all sources; raises ``ConfigError`` only if one of them is bad."""
     environ, dotenv = operator_variables()
     found, _ = read_sources(environ, dotenv, arguments, {})
     for field in ("host", "port"):
@@ -59,10 +59,10 @@ def listening_address(arguments: Mapping[str, object]) -> tuple[str, int]:
 
 
 def _status(host: str, port: int, path: str, url: str) -> int:
-    # http.client asks no proxy, whatever the environment says.
+    # http.client never uses a forward proxy.
     connection = HTTPConnection(host, port)
     try:
-        # Over all of it: a limit of the socket's would start anew with each byte.
+        # For the whole exchange: a timeout of the socket would apply to each read.
         with Timeout(SECONDS, Unhealthy(f"{url} did not answer within {SECONDS:g} s")):
             connection.request("GET", path)
             return connection.getresponse().status

@@ -1,7 +1,7 @@
-"""What SIGINT does before gunicorn handles it.
+"""Handling of SIGINT before gunicorn's own handler is installed.
 
-Rule: while modules are loaded it ends the process without a word. An exception could come where
-Python ignores one, and the service would start all the same, or show where it was.
+Rule: while modules are imported, SIGINT ends the process at once and without output. A
+``KeyboardInterrupt`` could occur where Python ignores exceptions, or print a stack trace.
 """
 
 import os
@@ -9,20 +9,19 @@ import signal
 from collections.abc import Callable
 
 INTERRUPTED = 130
-"""The exit code that shells know: 128 and the signal's number."""
-
+"""Exit code of shells after SIGINT: 128 plus the signal's number."""
 
 _LAST_STEPS: list[tuple[Callable[..., object], tuple[object, ...]]] = []
 
 
 def end_when_interrupted() -> None:
-    """End at once from now on; not where the signal is ignored or somebody else handles it."""
+    """From now on SIGINT ends the process at once, unless it is ignored or handled already."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
 
 
 def before_the_end(step: Callable[..., object], *arguments: object) -> None:
-    """Call ``step(*arguments)`` first: what Python calls at its exit is not called."""
+    """Call ``step(*arguments)`` before that end, at which Python's exit functions do not run."""
     _LAST_STEPS.append((step, arguments))
 
 
@@ -35,6 +34,6 @@ def _end(*_: object) -> None:
 
 
 def raise_when_interrupted() -> None:
-    """Raise ``KeyboardInterrupt`` from now on, where ``end_when_interrupted`` changed that."""
+    """Undo ``end_when_interrupted``: from now on SIGINT raises ``KeyboardInterrupt``."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,12 +1,12 @@
 """The command ``claude-proxy`` (docs/features.md "Command line").
 
-Rule: whatever goes wrong is one readable message and an exit code: 2 for what the operator wrote,
-1 for what the machine refuses. Never a stack trace.
+Rule: every failure is one readable message and an exit code: 2 for a bad configuration, 1 if the
+system or an upstream refuses. Never a stack trace.
 """
 
 from gevent import monkey
 
-# Before anything that imports ssl: else calls to https upstreams fail in forked workers.
+# Before any import of ssl: otherwise calls to https upstreams fail in forked workers.
 monkey.patch_all()
 
 import argparse
@@ -28,39 +28,39 @@ from proxy.cli.interrupt import INTERRUPTED
 from proxy.cli.process import CannotStart
 from proxy.cli.serve import serve
 
-CHOICES = ("host", "port", "workers", "config")
-"""Settings that are options too."""
+OPTIONS = ("host", "port", "workers", "config")
+"""Settings that are also options."""
 BAD_USAGE = 2
-REFUSED = 1
+FAILED = 1
 
 _EPILOG = """\
 Settings come from the command line, the environment and a .env file in the working directory.
-OPENAI_BASE_URL is the upstream; with OPENAI_API_KEY that key goes there, without it each
-client's own key does. --print-config shows all of them."""
+OPENAI_BASE_URL is the upstream. OPENAI_API_KEY is the key that is sent there; if it is not set,
+the key of each client is sent. --print-config shows all settings."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code where nothing exits by itself."""
+    """Run the command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    chosen = {name: getattr(options, name, None) for name in CHOICES}
+    chosen = {name: getattr(options, name, None) for name in OPTIONS}
     command: Callable[[argparse.Namespace, Mapping[str, object]], None] = options.command
     try:
         command(options, chosen)
         sys.stdout.flush()
     except ConfigError as error:
-        return _complain(str(error), BAD_USAGE)
+        return _fail(str(error), BAD_USAGE)
     except (CannotStart, ClientSettingsError, NoAnswer, Unhealthy) as error:
-        return _complain(str(error), REFUSED)
+        return _fail(str(error), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has seen enough (`--print-config | head`); the rest is flushed to nobody.
+        # The reader has closed the pipe (`--print-config | head`); discard what is left to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return REFUSED
+        return FAILED
     return 0
 
 
-def _complain(message: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     print(f"claude-proxy: {message}", file=sys.stderr)
     return code
 
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--print-config",
         action="store_true",
-        help="show every setting and where it comes from, and exit",
+        help="show every setting and its source, and exit",
     )
     parser.add_argument("--version", action="version", version=f"claude-proxy {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name")
@@ -97,12 +97,12 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
         "--workers",
         metavar="N",
         default=argparse.SUPPRESS,
-        help="worker processes (default: 4, or fewer cores)",
+        help="worker processes (default: number of cores, at most 4)",
     )
 
 
 def _add_host_and_port(parser: argparse.ArgumentParser) -> None:
-    # Suppressed, so that a command without the option keeps what stood before the command.
+    # Suppressed, so that an option given before the command is kept.
     add = partial(parser.add_argument, default=argparse.SUPPRESS)
     add("--host", help="address to listen on (default: 0.0.0.0)")
     add("--port", help="port to listen on (default: 8085)")
@@ -116,7 +116,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
-        "demo", help="serve a built-in stand-in upstream: no key needed", allow_abbrev=False
+        "demo", help="serve a built-in demo upstream: no key needed", allow_abbrev=False
     )
     parser.set_defaults(command=lambda _, chosen: demo(chosen))
     _add_address(parser)
@@ -126,12 +126,12 @@ def _add_claude_code(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     parser = commands.add_parser(
         "claude-code",
         help="print the settings that point Claude Code at this proxy",
-        description="Print what belongs into Claude Code's settings.json, or write it there.",
+        description="Print the settings for Claude Code's settings.json, or write them there.",
         allow_abbrev=False,
     )
     parser.set_defaults(command=_claude_code)
     _add_address(parser)
-    parser.add_argument("--url", help="address of the proxy, where it is not this machine")
+    parser.add_argument("--url", help="URL of the proxy, if it is on another machine")
     parser.add_argument("--key", help="key that Claude Code sends")
     parser.add_argument(
         "--write",
@@ -143,8 +143,8 @@ def _add_claude_code(commands: "argparse._SubParsersAction[argparse.ArgumentPars
 def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "doctor",
-        help="find out what the upstream can do, and the profile flags that follow",
-        description="Ask the upstream some short questions; costs a few thousand tokens a model.",
+        help="test what the upstream supports and print the profile flags for it",
+        description="Send short test requests to the upstream; a few thousand tokens per model.",
         allow_abbrev=False,
     )
     parser.set_defaults(command=_doctor)
@@ -154,21 +154,23 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--model", metavar="ID", help="model as clients name it (default: BIG_MODEL)"
     )
     which.add_argument("--all", action="store_true", help="every model that is configured")
-    parser.add_argument("--key", help="key to send where the provider has none of its own")
+    parser.add_argument("--key", help="key for a provider that has no key in the configuration")
 
 
 def _add_healthcheck(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "healthcheck",
-        help="say whether the service on this machine answers (exit code 0 or 1)",
-        description="Ask /health of the service that listens on the configured HOST and PORT.",
+        help="check whether the service on this machine answers (exit code 0 or 1)",
+        description="Send GET /health to the service on the configured HOST and PORT.",
         allow_abbrev=False,
     )
     parser.set_defaults(command=_healthcheck)
     _add_host_and_port(parser)
     _add_config(parser)
     parser.add_argument(
-        "--ready", action="store_true", help="ask /readyz: a service that is stopping says no"
+        "--ready",
+        action="store_true",
+        help="use /readyz instead: it fails while the service is stopping",
     )
 
 

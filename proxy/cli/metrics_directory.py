@@ -1,8 +1,8 @@
-"""The files in which the workers count, and gunicorn's hooks around them.
+"""The directory of the workers' metric files, and gunicorn's hooks for it.
 
-Rule: made by the master before the first fork, emptied only where nothing else is lost, and removed
-with the master where it was made here. Places are numbered: a new worker gets the lowest number
-that no living one has, so that files do not grow in number with reloads.
+Rule: the master prepares it before the first fork, deletes only metric files in it, and removes it at
+its end if it created it. Places (name prefixes of the files) are numbered; a new worker gets the lowest
+free number, so that reloads do not add files.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from proxy.telemetry import multiprocess
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "claude-proxy-metrics-"
-SETTLED_SECONDS = 60
-LET_GO_SECONDS = 2.0
-"""How long a killed master's youngest worker may take to let its lock go."""
+UNLOCKED_SECONDS = 60
+"""Age from which a private directory is locked by its master, if that master runs."""
+RELEASE_SECONDS = 2.0
+"""Time for the newest worker of a killed master to release the lock."""
 _REEXECUTED = "GUNICORN_PID"
-"""Set by gunicorn where a running master started this one, whose workers go on for a while."""
+"""Set by gunicorn if a running master started this one; the workers of both run for a while."""
 _LOCK = "METRICS_DIRECTORY_LOCK"
-"""By which that master names the descriptor of its lock: the directory must stay locked when only
-the new one is left."""
+"""Descriptor of that master's lock, which the new master inherits: the directory stays locked."""
 
 
 def prepare_metrics_directory() -> None:
-    """Let the workers of this process count into files; raises ``CannotStart``.
+    """Make the workers of this process count into files; raises ``CannotStart``.
 
-    Harmless when repeated, as at each reload.
+    Calls after the first, as at each reload, do nothing.
     """
     if multiprocess.are_shared():
         return
@@ -46,27 +46,27 @@ def prepare_metrics_directory() -> None:
     if chosen and not Path(chosen).name.startswith(PREFIX):
         _make_ready(Path(chosen))
     else:
-        # One with our prefix is that of the master that started this one.
+        # One with our prefix belongs to the master that started this one.
         chosen = os.environ[VARIABLE] = _private_directory()
     multiprocess.use_directory(chosen)
 
 
 def adopt_metrics_directory() -> None:
-    """Count into the operator's directory in a server that another configuration started."""
+    """Count into the operator's directory, under a gunicorn configuration that is not ours."""
     chosen = os.environ.get(VARIABLE)
     if chosen and not multiprocess.are_shared():
         multiprocess.use_directory(chosen)
 
 
 def _private_directory() -> str:
-    # Memory, so that a slow disk never holds up a request.
+    # In memory, so that a slow disk does not delay requests.
     parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else None
     try:
         path = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)
     except OSError as error:
         raise CannotStart(
-            f"cannot make a directory for the metrics ({error.strerror}): "
-            f"set {VARIABLE} to a directory that this user may write"
+            f"cannot create a directory for the metrics ({error.strerror}): "
+            f"set {VARIABLE} to a directory that this user may write to"
         ) from error
     _lock(path)
     atexit.register(_remove, path, os.getpid())
@@ -76,9 +76,9 @@ def _private_directory() -> str:
 
 
 def _lock(path: str) -> int | None:
-    """Lock ``path`` until all processes have closed the descriptor; None where others hold it.
+    """Lock ``path`` until all processes have closed the descriptor; None if it is locked.
 
-    Workers inherit it, so the lock outlives a master that is killed before them.
+    Workers inherit the descriptor, so the lock lasts longer than a master that is killed.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -90,20 +90,20 @@ def _lock(path: str) -> int | None:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what masters that were killed have left."""
+    """Remove the private directories of masters that were killed."""
     for path in parent.glob(f"{PREFIX}*"):
         try:
             found = path.stat()
-            # A younger one may not be locked yet.
-            mine = found.st_uid == os.getuid() and time.time() - found.st_mtime > SETTLED_SECONDS
-            if mine and _lock(str(path)) is not None:
+            # A newer one may not be locked yet.
+            old = time.time() - found.st_mtime > UNLOCKED_SECONDS
+            if old and found.st_uid == os.getuid() and _lock(str(path)) is not None:
                 shutil.rmtree(path, ignore_errors=True)
         except OSError:
             continue
 
 
 def _remove(path: str, master: int) -> None:
-    # Workers inherit this call with everything else.
+    # Workers inherit the exit functions.
     if os.getpid() == master:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -111,46 +111,51 @@ def _remove(path: str, master: int) -> None:
 def _make_ready(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = list(directory.iterdir())
-        strange = [path for path in found if path.suffix != ".db"]
-        if strange:
-            raise CannotStart(
-                f"{VARIABLE}={directory} holds other files than metrics ({strange[0].name}): "
-                "name a directory of its own"
-            )
+        found = _metric_files(directory)
         if _REEXECUTED in os.environ:
             _take_lock_over()
         else:
-            _keep_others_out(directory)
+            _lock_exclusively(directory)
             for path in found:
                 path.unlink()
         tempfile.TemporaryFile(dir=directory).close()
     except OSError as error:
         raise CannotStart(
             f"cannot write to {VARIABLE}={directory} ({error.strerror}): "
-            "name a directory that this user may write, or leave it unset"
+            "name a directory that this user may write to, or do not set it"
         ) from error
 
 
+def _metric_files(directory: Path) -> list[Path]:
+    found = list(directory.iterdir())
+    others = [path.name for path in found if path.suffix != ".db"]
+    if others:
+        raise CannotStart(
+            f"{VARIABLE}={directory} holds other files than metrics ({others[0]}): "
+            "name a directory for metrics only"
+        )
+    return found
+
+
 _MASTERS_ONLY: list[int] = []
-"""The descriptor that locks the operator's directory. Workers close it: one that outlives a killed
-master must not keep the next one from starting."""
+"""The descriptor that locks the operator's directory. Workers close it: a worker of a killed master
+must not prevent the next master from starting."""
 
 
-def _keep_others_out(directory: Path) -> None:
-    deadline = time.monotonic() + LET_GO_SECONDS
+def _lock_exclusively(directory: Path) -> None:
+    deadline = time.monotonic() + RELEASE_SECONDS
     while (descriptor := _lock(str(directory))) is None:
         if time.monotonic() > deadline:
             raise CannotStart(
-                f"{VARIABLE}={directory} is in use by another service that runs: "
-                "name a directory of its own for each, or leave it unset"
+                f"{VARIABLE}={directory} is in use by another running service: "
+                "name a separate directory for each, or do not set it"
             )
         time.sleep(0.05)
     _MASTERS_ONLY.append(descriptor)
 
 
 def _hand_lock_over(arbiter: Any) -> None:
-    """Called in the process that is about to become another master."""
+    """gunicorn's hook in the process that becomes the new master, before its exec."""
     for descriptor in _MASTERS_ONLY:
         os.set_inheritable(descriptor, True)
         arbiter.cfg.env_orig[_LOCK] = str(descriptor)
@@ -175,8 +180,7 @@ def metrics_hooks() -> dict[str, Callable[..., None]]:
 
 
 _TAKEN: set[str] = set()
-"""Places of workers that run or still drain: the master's own list, since gunicorn's is without
-the latter at times."""
+"""Places of running and draining workers; gunicorn's own list does not always hold the latter."""
 
 
 def _choose_place(arbiter: Any, worker: Any) -> None:

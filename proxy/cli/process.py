@@ -1,6 +1,6 @@
-"""What the process itself needs before it serves: open files, a free port, somewhere to log.
+"""Preparation of the process before it serves: open files, a free port, TLS, logging.
 
-Rule: each function does one thing to this process and says in words why it could not.
+Rule: each function does one thing; if it fails, its message says why and what to do.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from config.settings import Settings
 from proxy.telemetry.logs import logging_config
 from proxy.telemetry.uncaught import log_lost_errors
 
-# macOS refuses its own "unlimited" and takes this.
+# macOS refuses the "unlimited" that it reports as the hard limit, but accepts this value.
 _FALLBACK_FILES = 10240
 
-HANDED_OVER = {"LISTEN_FDS", "GUNICORN_FD"}
-"""Variables in which a process is told of sockets that listen already."""
+INHERITED_SOCKETS = {"LISTEN_FDS", "GUNICORN_FD"}
+"""Variables that announce inherited listening sockets."""
 
 THREADED_WORKER = "gunicorn.workers.gthread"
 START = "start with: gunicorn -c deploy/gunicorn.conf.py wsgi:app"
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 
 class CannotStart(Exception):
-    """The machine does not give what the service needs; the message says what to do."""
+    """The system does not provide what the service needs; the message says what to do."""
 
 
 def raise_file_limit() -> int:
-    """Allow as many open files as the hard limit does, and return how many that is."""
+    """Raise the limit of open files to the hard limit; returns the limit in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (hard, _FALLBACK_FILES):
         try:
@@ -51,11 +51,11 @@ def raise_file_limit() -> int:
 
 
 def ensure_free(host: str, port: int) -> None:
-    """Raise ``CannotStart`` when nobody can listen there; gunicorn would try for five seconds.
+    """Raise ``CannotStart`` if this address cannot be bound; gunicorn would retry for five seconds.
 
-    A socket handed over by systemd, or by the gunicorn that this one replaces, is not looked at.
+    Does nothing if the socket is inherited from systemd or from the gunicorn that this one replaces.
     """
-    if os.environ.keys() & HANDED_OVER:
+    if os.environ.keys() & INHERITED_SOCKETS:
         return
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
@@ -73,21 +73,21 @@ def _why_not(error: OSError, host: str, port: int) -> str:
             "or choose another port with --port or CLAUDE_PROXY_PORT"
         )
     if error.errno == errno.EACCES:
-        return f"may not listen on {address}: choose a port from 1024 up with --port"
+        return f"no permission to listen on {address}: choose a port from 1024 up with --port"
     return f"cannot listen on {address} ({error.strerror}): choose another address with --host"
 
 
 def ensure_certificate(options: Any) -> None:
-    """Raise ``CannotStart`` where gunicorn's ``options`` for TLS do not work.
+    """Raise ``CannotStart`` if gunicorn's ``options`` for TLS do not work.
 
-    Else each worker would fail for itself, and be replaced by one that fails, for ever.
+    Otherwise every worker would fail and be replaced without end.
     """
     if not options.is_ssl:
         return
     try:
         ssl_context(options)
     except (OSError, TypeError, ValueError) as error:
-        # TypeError: a key and no certificate.
+        # TypeError: a key without a certificate.
         reason = getattr(error, "strerror", None) or error
         raise CannotStart(
             f"cannot serve TLS with certfile={options.certfile} and keyfile={options.keyfile} "
@@ -95,15 +95,15 @@ def ensure_certificate(options: Any) -> None:
         ) from error
 
 
-def settle_in_foreign_server(settings: Settings, *, patched_by_server: bool) -> None:
-    """Make good for what the shipped gunicorn configuration would have done before.
+def prepare_in_foreign_server(settings: Settings, *, patched_by_server: bool) -> None:
+    """Do what the shipped gunicorn configuration does, in a server with another configuration.
 
     ``patched_by_server``: whether the standard library was patched before ``wsgi.py`` did it, as
-    gevent's worker does. Ends this process where the worker runs threads: those that wait for each
-    other by means from before the patch would wait for ever.
+    gevent's worker does. Ends this process in a worker with threads: locks from before the patch
+    would never be released.
     """
     if not patched_by_server and THREADED_WORKER in sys.modules:
-        print(f"claude-proxy: it cannot run in gunicorn's gthread worker: {START}", file=sys.stderr)
+        print(f"claude-proxy: gunicorn's gthread worker is not supported: {START}", file=sys.stderr)
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
     raise_file_limit()
     if not logging.getLogger().handlers:
@@ -111,5 +111,5 @@ def settle_in_foreign_server(settings: Settings, *, patched_by_server: bool) -> 
     log_lost_errors()
     if not patched_by_server:
         log.warning(
-            "this server's worker is not gevent's: streams will block each other; %s", START
+            "the server does not use the gevent worker: streams will block each other; %s", START
         )

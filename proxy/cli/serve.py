@@ -1,7 +1,7 @@
-"""gunicorn around the application: its options, its hooks, its start.
+"""Running the application under gunicorn: options, hooks and start.
 
-Rule: the master reads and validates the configuration, at the start and at SIGHUP, before any
-worker sees it. Only the tokenizer tables are loaded before the fork (docs/decisions.md).
+Rule: the master reads and validates the configuration, at the start and at SIGHUP, before any worker
+uses it. Only the tokenizer tables are loaded before the fork (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ReadSettings = Callable[[], Settings]
 
 
 class Server(BaseApplication):
-    """gunicorn's view of this program: where its configuration and its app come from."""
+    """The gunicorn application: loads the configuration and the WSGI application."""
 
     def __init__(self, read_settings: ReadSettings) -> None:
         self._read_settings = read_settings
@@ -48,21 +48,21 @@ class Server(BaseApplication):
         super().__init__(prog="claude-proxy")
 
     def load_config(self) -> None:
-        """Called at the start and at each reload."""
+        """gunicorn's hook, at the start and at each reload."""
         self._settings = self._read_settings()
         for name, value in server_options(self._settings, self._read_settings).items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:  # the stubs' WSGI application is not the one of Flask's stubs
-        """The app; called in each worker."""
+        """gunicorn's hook, in each worker: the WSGI application."""
         return create_app(self._settings)
 
 
 class ServerLog(Logger):
-    """gunicorn's log without its access line: ours says more, and its own costs every request."""
+    """gunicorn's log without its access log, which the application writes itself."""
 
     def access(self, *_: object) -> None:
-        """Nothing; gunicorn calls this after each request."""
+        """Does nothing; called after each request."""
 
 
 def serve(read_settings: ReadSettings) -> None:
@@ -75,7 +75,7 @@ def serve(read_settings: ReadSettings) -> None:
 
 
 def shipped_options() -> dict[str, Any]:
-    """What ``deploy/gunicorn.conf.py`` consists of; exits with 2 when the configuration is bad."""
+    """The content of ``deploy/gunicorn.conf.py``; exits with 2 if the configuration is bad."""
     try:
         settings = current_settings()
         prepare_metrics_directory()
@@ -90,9 +90,8 @@ def shipped_options() -> dict[str, Any]:
 
 
 def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str, Any]:
-    """All of gunicorn's options, hooks and logging included."""
+    """All of gunicorn's options, including hooks and logging."""
     open_files = raise_file_limit()
-    announce = partial(_announce, settings, open_files)
 
     def on_starting(arbiter: Arbiter) -> None:
         log_lost_errors()
@@ -101,51 +100,48 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
         amend(arbiter)
         _guard_reload(arbiter, read_settings)
 
-    def when_ready(arbiter: Arbiter) -> None:
-        announce(arbiter)
-
-    def on_reload(arbiter: Arbiter) -> None:
-        announce(arbiter)
-
-    def worker_exit(_: Arbiter, worker: Any) -> None:
-        # gunicorn calls it in the worker; one that failed to start has no application.
-        if getattr(worker, "wsgi", None) is not None:
-            # gunicorn would log the whole text of what this fails with.
-            with Logged():
-                worker.wsgi.extensions[EXTENSION].close()
-
+    announce = partial(_announce, settings, open_files)
     return (
         gunicorn_options(settings)
         | metrics_hooks()
         | {
-            "worker_exit": worker_exit,
+            "worker_exit": _close_application,
             "logconfig_dict": _logging(settings),
             "logger_class": ServerLog,
             "on_starting": on_starting,
-            "when_ready": when_ready,
-            "on_reload": on_reload,
+            "when_ready": announce,
+            "on_reload": announce,
         }
     )
+
+
+def _close_application(_: Arbiter, worker: Any) -> None:
+    # Called in the worker; one that failed to start has no application.
+    if getattr(worker, "wsgi", None) is not None:
+        # gunicorn would log the text of an exception, which may hold secrets.
+        with Logged():
+            worker.wsgi.extensions[EXTENSION].close()
 
 
 def _logging(settings: Settings) -> dict[str, Any]:
     spare_unused_facts()
     chosen = logging_config(settings)
     if settings.log_level == "INFO":
-        # Its notices of each start and stop of a process say nothing that our lines do not.
+        # Its lines about each start and stop of a process repeat ours.
         chosen["loggers"]["gunicorn.error"] |= {"level": "WARNING"}
     return chosen
 
 
 def _exit_unless_able(arbiter: Arbiter) -> None:
-    """Say in one line what gunicorn, started by its own name, says in eleven five seconds later.
+    """Exit with one line if an address or a certificate cannot be used.
 
-    Of a certificate it does not say which, at each of endless attempts.
+    gunicorn itself would retry an address for five seconds and log eleven lines, and it would start
+    workers without end that cannot load a certificate, without naming it.
     """
     addresses = [] if arbiter.cfg.reuse_port else arbiter.cfg.address
     try:
         for address in addresses:
-            # Others are unix sockets and descriptors.
+            # Other types are unix sockets and descriptors.
             if isinstance(address, tuple):
                 ensure_free(*address)
         ensure_certificate(arbiter.cfg)
@@ -155,19 +151,19 @@ def _exit_unless_able(arbiter: Arbiter) -> None:
 
 
 def _share_tables() -> None:
-    """Load the tokenizer tables where every worker inherits them."""
+    """Load the tokenizer tables in the master, so that all workers share their memory."""
     for problem in load_tables().problems:
         log.warning("tokens are estimated: %s", problem)
-    # A collection in a worker would otherwise write to, and so copy, every inherited page.
+    # Otherwise a garbage collection in a worker would write to, and so copy, every shared page.
     gc.collect()
     gc.freeze()
 
 
 def _guard_reload(arbiter: Arbiter, read_settings: ReadSettings) -> None:
-    """Let SIGHUP do nothing but complain while the new configuration is bad.
+    """Make SIGHUP with a bad new configuration log an error and change nothing.
 
-    gunicorn has no hook before it replaces workers, and a configuration or a worker that fails
-    ends the whole service.
+    gunicorn has no hook before it replaces workers, and ends the whole service if the configuration
+    or a worker fails.
     """
     reload = arbiter.reload
 
@@ -183,10 +179,10 @@ def _guard_reload(arbiter: Arbiter, read_settings: ReadSettings) -> None:
 
 
 def _check_reloadable(settings: Settings, arbiter: Arbiter) -> None:
-    # gunicorn closes its listeners before it tries the new address, and ends when that fails.
+    # gunicorn closes its listeners before it binds the new address, and ends if that fails.
     if gunicorn_options(settings)["bind"] != arbiter.cfg.bind:
         raise ConfigError(["HOST and PORT cannot change while it runs: restart it for that"])
-    # Their files may have been replaced since.
+    # The files may have been replaced.
     ensure_certificate(arbiter.cfg)
 
 
@@ -195,7 +191,7 @@ def _announce(settings: Settings, open_files: int, arbiter: Arbiter) -> None:
         log.warning(warning)
     try_store(settings)
     if not issubclass(arbiter.worker_class, GeventWorker):
-        log.warning("the worker is not gevent's: streams will block each other")
+        log.warning("the server does not use the gevent worker: streams will block each other")
     line = ready_line(settings, map(str, arbiter.LISTENERS))
     if settings.log_format == "json":
         log.info(line)

@@ -8,17 +8,17 @@ from config.gunicorn import bind_address
 
 
 def server_url(host: str, port: int) -> str:
-    """Where the proxy listens."""
+    """The URL of the address that the proxy listens on."""
     return f"http://{bind_address(host, port)}"
 
 
 def client_url(host: str, port: int) -> str:
-    """Where a client on this machine reaches it."""
+    """The URL for a client on this machine."""
     return server_url(reachable_host(host), port)
 
 
 def reachable_host(host: str) -> str:
-    """``host``, or its loopback address: nobody can connect to 0.0.0.0 or ``::``."""
+    """``host``, or the loopback address for 0.0.0.0 and ``::``, which clients cannot connect to."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -12,14 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from config.registry.values import Model
+from config.registry.values import ALIAS_PREFIX, Model
 from proxy.errors import InvalidRequest, NotFound, UpstreamError
 
 DEFAULT_LIMIT = 20
 DEFAULT_LIFECYCLES = ("active", "deprecated")
 LIFECYCLES = (*DEFAULT_LIFECYCLES, "retired")
-ALIAS_PREFIX = "anthropic/"
-"""Claude Code shows only ids that begin with ``claude`` or ``anthropic``."""
 CLAUDE_CODE_AGENT = "claude-code/"
 
 Entry = dict[str, Any]

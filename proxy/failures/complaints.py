@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from config.registry.values import REASONING_EFFORTS
 from proxy.errors import UpstreamError
 
 LONGEST_TEXT = 1000
@@ -140,18 +141,15 @@ def largest_output(refusal: Refusal) -> int | None:
     return None
 
 
-LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""Every ``reasoning_effort``, lowest first."""
-
 SUPPORTED_VALUES = re.compile(
     r"\b(?:(?:supported|allowed|valid|accepted|available|permitted) (?:values?|options?|levels?)"
     r"|must be|should be|expected|one of)((?:(?!\. )[^\n]){0,160})"
 )
-LEVEL = re.compile(rf"(?<![\w-])(?:{'|'.join(LEVELS)})(?![\w-])")
+LEVEL = re.compile(rf"(?<![\w-])(?:{'|'.join(REASONING_EFFORTS)})(?![\w-])")
 
 
 def supported_efforts(refusal: Refusal) -> tuple[str, ...]:
     """The values of ``reasoning_effort`` that the refusal lists as supported, lowest first."""
     listed = SUPPORTED_VALUES.search(refusal.text)
     named = set(LEVEL.findall(listed[1])) if listed else set()
-    return tuple(level for level in LEVELS if level in named)
+    return tuple(level for level in REASONING_EFFORTS if level in named)

@@ -162,7 +162,7 @@ class Router:
         for spelling in dict.fromkeys((name, plain, undated)):
             model = self.registry.find(spelling)
             if model is not None:
-                reason = "provider" if self.registry.is_address(spelling) else "registered"
+                reason = "provider" if self.registry.is_qualified(spelling) else "registered"
                 return _Target(model.provider, model.remote_id, reason, model)
         model = self._undated.get(plain.removeprefix(ALIAS_PREFIX))
         if model is not None:

@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 from marshmallow.validate import Length, Range
 
+from config.registry.values import REASONING_EFFORTS
 from proxy.schemas import wording
 from proxy.schemas.content import BLOCK
 from proxy.schemas.fields import (
@@ -32,7 +33,8 @@ from proxy.schemas.fields import (
 from proxy.schemas.tools import TOOL_CHOICES, Tool
 
 ROLES = ("user", "assistant", "system")
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
+EFFORTS = REASONING_EFFORTS[2:]
+"""The Messages API has neither ``none`` nor ``minimal``."""
 
 NOT_NEGATIVE = Range(min=0, error="Input should be greater than or equal to 0")
 AT_LEAST_ONE = Range(min=1, error="Input should be greater than or equal to 1")

@@ -54,7 +54,7 @@ def with_registry(*providers: Provider, models: int = 0, **changes: Any) -> Sett
         ),
         pytest.param(
             with_registry(TWO),
-            "mode: passthrough | upstreams: two | models: those of the upstream",
+            "mode: passthrough | upstreams: two | models: the models of the upstream",
             id="no models",
         ),
     ],
@@ -76,7 +76,7 @@ def test_summary_of_a_registry(settings: Settings, expected: str) -> None:
         pytest.param(
             Settings(openai_api_key="k"),
             None,
-            ["whoever reaches 0.0.0.0:8085 can spend OPENAI_API_KEY"],
+            ["no auth key is set: any client that can reach 0.0.0.0:8085 can use OPENAI_API_KEY"],
             id="fixed key open to the network",
         ),
         pytest.param(Settings(openai_api_key="k", host="::1"), None, [], id="on loopback"),
@@ -93,7 +93,7 @@ def test_summary_of_a_registry(settings: Settings, expected: str) -> None:
         pytest.param(
             Settings(rate_limit_rpm=5, workers=2),
             None,
-            ["each of the 2 workers counts rate limits for itself"],
+            ["each of the 2 workers counts rate limits separately"],
             id="limits that nobody adds up",
         ),
         pytest.param(
@@ -106,7 +106,9 @@ def test_summary_of_a_registry(settings: Settings, expected: str) -> None:
         pytest.param(
             with_registry(TWO, ONE),
             None,
-            ["whoever reaches 0.0.0.0:8085 can spend the registry's keys"],
+            [
+                "no auth key is set: any client that can reach 0.0.0.0:8085 can use the registry's keys"
+            ],
             id="keys of a registry",
         ),
         pytest.param(

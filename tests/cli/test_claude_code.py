@@ -118,7 +118,7 @@ def test_write_keeps_what_was_there_and_a_backup(old: Path) -> None:
 def test_writing_twice_changes_nothing_the_second_time(old: Path) -> None:
     write_settings(old, WANTED)
     said = write_settings(old, WANTED)
-    assert said == f"{old} already says so"
+    assert said == f"{old} is up to date"
     assert len(backups(old)) == 1
 
 

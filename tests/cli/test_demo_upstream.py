@@ -54,7 +54,7 @@ def test_it_reads_the_tools_answer() -> None:
     request["messages"].append({"role": "tool", "tool_call_id": "x", "content": "rain."})
     assert reply_for(request) == {
         "role": "assistant",
-        "content": "The tool says: rain. That is all I know.",
+        "content": "The tool returned: rain.",
     }
 
 

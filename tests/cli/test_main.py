@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from proxy import __version__
 from proxy.cli.main import main
 from tests.cli.command import environment, run
@@ -83,7 +83,9 @@ def test_check_tells_what_looks_like_a_mistake(
     assert main(["--check"]) == 0
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("WARNING: PORT='x' in the environment is ignored")
-    assert second.startswith("WARNING: whoever reaches 0.0.0.0:8085 can spend OPENAI_API_KEY")
+    assert second.startswith(
+        "WARNING: no auth key is set: any client that can reach 0.0.0.0:8085 can use OPENAI_API_KEY"
+    )
 
 
 @pytest.mark.parametrize(

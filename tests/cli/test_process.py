@@ -61,7 +61,9 @@ def test_a_port_for_root_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
     # The tests may run as root, who may use every port.
     monkeypatch.setattr("gevent.socket.socket.bind", denied)
-    with pytest.raises(CannotStart, match=r"may not listen on 127\.0\.0\.1:80: choose a port from"):
+    with pytest.raises(
+        CannotStart, match=r"no permission to listen on 127\.0\.0\.1:80: choose a port from"
+    ):
         ensure_free("127.0.0.1", 80)
 
 

@@ -7,7 +7,7 @@ from io import StringIO
 from dotenv import dotenv_values
 
 from config.settings import load_settings
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from tests.paths import DEPLOY
 
 TEXT = (DEPLOY / ".env.example").read_text("utf-8")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from config.errors import ConfigError
-from config.explain import HIDDEN, UNSET, Explained, explain_settings
-from config.variables import VARIABLES
+from config.explain import HIDDEN, Explained, explain_settings
+from config.variables.row import UNSET
+from config.variables.table import VARIABLES
 
 
 def line(name: str, environ: dict[str, str], **sources: dict[str, str]) -> Explained:

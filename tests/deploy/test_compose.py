@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from config.settings import Settings, load_settings
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from proxy.app import create_app
 from tests.deploy.nginx import NGINX, needs_nginx
 from tests.paths import ROOT

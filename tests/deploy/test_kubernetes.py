@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from config.settings import Settings, load_settings
-from config.variables import CUSTOM_HEADER_PREFIX, VARIABLES
+from config.variables.table import CUSTOM_HEADER_PREFIX, VARIABLES
 from proxy.app import create_app
 from tests.paths import ROOT
 

@@ -303,7 +303,7 @@ def test_two_services_do_not_count_in_one_directory(upstream: UpstreamStub, tmp_
     with proxy_for(upstream, environ) as proxy:
         assert ask(proxy) == 200
         with (
-            pytest.raises(NotStarted, match=r"is in use by another service that runs: name a dir"),
+            pytest.raises(NotStarted, match=r"is in use by another running service: name a "),
             proxy_for(upstream, environ),
         ):
             pass

@@ -84,7 +84,7 @@ def test_two_processes_of_two_workers_share_a_limit_to_the_request(
         assert len({line.split("[")[1].split("]")[0] for line in lines}) == 2
         assert PASSWORD not in log
         assert KEY not in log
-        assert "counts rate limits for itself" not in log
+        assert "counts rate limits separately" not in log
     assert not [key for key in redis.client.keys("*") if KEY in key]
 
 
@@ -157,7 +157,7 @@ def test_without_redis_each_worker_counts_and_says_so(upstream: UpstreamStub) ->
     with live_proxy(environ, workers=2) as proxy:
         told = [line for line in proxy.log().splitlines() if "counts rate limits" in line]
     assert len(told) == 1
-    assert "each of the 2 workers counts rate limits for itself" in told[0]
+    assert "each of the 2 workers counts rate limits separately" in told[0]
 
 
 def _waiting(upstream: UpstreamStub, over: ExitStack) -> threading.Event:

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from tests.deploy.systemctl import Unit, environment, read_unit
 from tests.live import free_port
 from tests.paths import ROOT

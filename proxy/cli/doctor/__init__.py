@@ -1,1 +1,1 @@
-"""What an upstream can do, found out by asking it (``claude-proxy doctor``)."""
+"""``claude-proxy doctor``: tests what an upstream supports."""

@@ -1,7 +1,7 @@
-"""What a probe's judge sees of an upstream's answer, whole or streamed.
+"""An upstream's response to a probe, whole or streamed, as one value.
 
-Rule: pure, and whatever the upstream sent becomes an ``Answer`` or the ``UpstreamError`` that it
-reports inside a 200 answer (docs/protocol.md sections 3 to 5).
+Rule: pure. Every response becomes an ``Answer``, or an ``UpstreamError`` if it reports one with status
+200 (docs/protocol.md sections 3 to 5).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from proxy.sse import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One assistant message and what came with it."""
+    """One assistant message, finish reason and usage."""
 
     text: str = ""
     """Without thinking in tags at its start."""
     tagged: bool = False
-    """Whether thinking stood in tags at the start of the text."""
+    """Whether the text began with thinking in tags."""
     reasoning: tuple[str, ...] = ()
-    """The spellings in which reasoning came: ``reasoning_content``, ``reasoning_details``, ..."""
+    """Names of the members that held reasoning: ``reasoning_content``, ``reasoning_details``, ..."""
     calls: tuple[tuple[str, str], ...] = ()
-    """Tool calls in order: name and arguments as text."""
+    """Tool calls in order: name and JSON text of the arguments."""
     finish_reason: str | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
     streamed: bool = False
@@ -42,7 +42,7 @@ class Answer:
 
 
 def answer_from_completion(payload: object, secrets: Iterable[str] = ()) -> Answer:
-    """The answer that a decoded ``chat.completion`` holds; raises ``UpstreamError``."""
+    """The answer in a decoded ``chat.completion``; raises ``UpstreamError``."""
     body = _object(payload)
     _raise_reported(body, secrets)
     choice = _first(body.get("choices"))
@@ -54,7 +54,7 @@ def answer_from_completion(payload: object, secrets: Iterable[str] = ()) -> Answ
 
 
 def answer_from_chunks(chunks: Iterable[Chunk], secrets: Iterable[str] = ()) -> Answer:
-    """The answer that the chunks of a stream add up to; raises ``UpstreamError``."""
+    """The answer in the chunks of a stream; raises ``UpstreamError``."""
     reading, seen = _Reading(), False
     usage: Mapping[str, Any] = {}
     for chunk in chunks:
@@ -71,7 +71,7 @@ def answer_from_chunks(chunks: Iterable[Chunk], secrets: Iterable[str] = ()) -> 
 
 
 class _Reading:
-    """An answer while its pieces arrive."""
+    """Collects the pieces of an answer."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []

@@ -1,7 +1,7 @@
-"""``claude-proxy doctor``: what a live upstream can do, and the profile flags to paste.
+"""``claude-proxy doctor``: tests a live upstream and prints the profile flags for it.
 
-Rule: the report goes to stdout and the progress to stderr; no key is ever printed. A key given on
-the command line goes only where the operator's own configuration has none.
+Rule: the report goes to stdout, the progress to stderr; no key is printed. A key from the command line
+is sent only to providers that have no key in the configuration.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ CLEARED_LINE = "\r\x1b[K"
 
 
 class NoAnswer(Exception):
-    """An upstream does not answer plain requests; the message names it."""
+    """Some upstreams do not answer plain requests; the message names them."""
 
 
 def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> None:
-    """Examine ``model`` (as clients name it; ``""``: the big one; None: all) and print the reports.
+    """Test ``model`` (its client name; ``""``: BIG_MODEL; None: all models) and print the reports.
 
-    ``key`` is sent to providers without a key of their own. Raises ``ConfigError`` for an unknown
-    model, ``NoAnswer`` unless every upstream answered.
+    ``key`` is sent to providers without a key. Raises ``ConfigError`` for an unknown model,
+    ``NoAnswer`` unless every upstream answered.
     """
     registry = registry_in_force(settings)
     router = Router(settings, registry)
@@ -55,7 +55,7 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
 
 
 def routes(router: Router, model: str | None) -> tuple[Route, ...]:
-    """The routes to examine, each upstream model once; raises ``ConfigError``."""
+    """The routes to test, one for each upstream model; raises ``ConfigError``."""
     if model is None:
         names = [registered.id for registered in router.registry.models] or [*router.tiers]
     else:
@@ -71,26 +71,28 @@ def routes(router: Router, model: str | None) -> tuple[Route, ...]:
 
 
 def _check_recipients(chosen: Sequence[Route]) -> None:
-    """Raise ``ConfigError`` where one key would be shown to upstreams of several owners."""
+    """Raise ``ConfigError`` if the key would be sent to several providers."""
     keyless = {route.provider.name for route in chosen if not route.provider.api_keys}
     if len(keyless) > 1:
         names = ", ".join(sorted(keyless))
-        raise ConfigError([f"--key would go to several providers ({names}): choose one by --model"])
+        raise ConfigError(
+            [f"--key would be sent to several providers ({names}): choose one with --model"]
+        )
 
 
 def greet(line: Line) -> bool:
-    """Whether the native upstream at the end of ``line`` answers; there is no more to find out."""
+    """Whether the native upstream answers; nothing else is tested there."""
     try:
         line.greet_native()
     except ProxyError as error:
         print(f"It does not answer: {shortened(error.message)}\n", flush=True)
         return False
-    print("It answers, and speaks the Messages API itself: no profile applies.\n", flush=True)
+    print("It answers. It is native (speaks the Messages API): no profile applies.\n", flush=True)
     return True
 
 
 def examine(line: Line, progress: Progress) -> bool:
-    """Ask everything along ``line`` and print the report; whether plain requests are answered."""
+    """Run all probes and print the report; returns whether plain requests are answered."""
     route = line.route
     registered = route.registered
     examination = Examination(
@@ -113,24 +115,24 @@ def examine(line: Line, progress: Progress) -> bool:
 
 
 class Progress:
-    """One line for each probe; on a terminal one line that changes."""
+    """One line for each probe; on a terminal one line that is overwritten."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._terminal = stream.isatty()
 
     def begin(self, number: int, probes: Sequence[Probe], probe: Probe) -> None:
-        """Show what is being asked, where that can be taken back."""
+        """On a terminal, show the probe that is running."""
         if self._terminal:
             self._write(f"{CLEARED_LINE}[{number}/{len(probes)}] {probe.name} ...")
 
     def end(self, number: int, probes: Sequence[Probe], result: Result) -> None:
-        """Show how it ended, where lines stay."""
+        """Elsewhere, write a line with its result."""
         if not self._terminal:
-            self._write(f"[{number}/{len(probes)}] {result.probe}: {result.word}\n")
+            self._write(f"[{number}/{len(probes)}] {result.probe}: {result.outcome}\n")
 
     def clear(self) -> None:
-        """Leave the terminal's line empty."""
+        """Clear the terminal's line."""
         if self._terminal:
             self._write(CLEARED_LINE)
 

@@ -1,8 +1,8 @@
-"""All probes of one upstream and model, and the profile flags that follow.
+"""Runs the probes for one upstream and model, and derives the profile flags.
 
-Rule: pure but for ``ask``. A refusal of something else than what the probe is about is healed as
-the service heals it and the step asked again, so that one quirk does not fail every probe. Only
-what the answers prove becomes a flag, and only where the profile does not say so already.
+Rule: pure except for ``ask``. If the upstream refuses a part of the request that the probe does not
+test, the request is healed as in the service and sent again, so that one quirk does not fail every
+probe. A flag is reported only if an answer proves it and the profile does not have it already.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proxy.cli.doctor.answers import Answer
-from proxy.cli.doctor.judges import Judgement, Word
+from proxy.cli.doctor.judges import Judgement, Outcome
 from proxy.cli.doctor.probes import Probe, Step, body_of, flags_of
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
@@ -21,11 +21,11 @@ from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 
 MAX_HEALINGS = 3
-"""Repetitions of one step because something else in it was refused."""
+"""Retries of one step after healing."""
 REFUSALS = frozenset({400, 404, 405, 415, 422, 501})
-"""Statuses by which upstreams refuse what a request holds, once a plain one was answered."""
-TOOK_IT = frozenset({"works", "accepted", "none", "unclear"})
-"""Words after which probes that build upon this one make sense."""
+"""Statuses with which upstreams refuse the content of a request."""
+NOT_REFUSED = frozenset({"works", "accepted", "none", "unclear"})
+"""Results of a probe after which the probes that need it are run."""
 
 Ask = Callable[[Mapping[str, Any]], Answer]
 """Sends a Chat Completions body; raises ``UpstreamError``."""
@@ -36,42 +36,42 @@ class Result:
     """One row of the table."""
 
     probe: str
-    word: Word
+    outcome: Outcome
     meaning: str
 
 
 @dataclass(slots=True)
 class Examination:
-    """One upstream and model under examination."""
+    """The state of the test of one upstream and model."""
 
     profile: Profile
-    """What the service believes of it; grows by what is found."""
+    """The profile of the service, updated with the flags that are found."""
     model: str
     ask: Ask
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Members that the operator adds to every body."""
     results: list[Result] = field(default_factory=list)
     found: dict[str, object] = field(default_factory=dict)
-    """Profile flags to paste; empty where the profile fits as it is."""
+    """Profile flags that the profile lacks."""
 
     @property
     def answers(self) -> bool:
         """Whether the upstream answers plain requests."""
-        return self._word("answers") in TOOK_IT
+        return self._outcome("answers") in NOT_REFUSED
 
     def examine(self, probe: Probe) -> Result:
-        """Ask ``probe``, remember and return its row."""
-        if probe.needs is not None and self._word(probe.needs) not in TOOK_IT:
-            judgement = Judgement("skipped", f"tells nothing without: {probe.needs}")
+        """Run ``probe``; adds its row to the results and returns it."""
+        if probe.needs is not None and self._outcome(probe.needs) not in NOT_REFUSED:
+            judgement = Judgement("skipped", f"not meaningful without: {probe.needs}")
         else:
             judgement = self._judged(probe)
             self._note(judgement.flags)
-        result = Result(probe.name, judgement.word, judgement.meaning)
+        result = Result(probe.name, judgement.outcome, judgement.meaning)
         self.results.append(result)
         return result
 
-    def _word(self, name: str) -> str | None:
-        return next((result.word for result in self.results if result.probe == name), None)
+    def _outcome(self, name: str) -> str | None:
+        return next((result.outcome for result in self.results if result.probe == name), None)
 
     def _note(self, flags: Mapping[str, object]) -> None:
         new = {name: value for name, value in flags.items() if getattr(self.profile, name) != value}
@@ -79,7 +79,7 @@ class Examination:
         self.profile = overridden(self.profile, new)
 
     def _judged(self, probe: Probe) -> Judgement:
-        """The verdict on ``probe`` over all of its steps, with the flags that are proved."""
+        """The judgement over all steps of ``probe``, with the flags that are proved."""
         ignored: Judgement | None = None
         reason = ""
         for step in probe.steps:
@@ -89,12 +89,12 @@ class Examination:
                 reason = reason or refusal.reason
                 continue
             except ProxyError as error:
-                return Judgement("failed", _words(error))
-            # That an earlier step was refused is reason enough to ask this way.
-            proved = judgement.word == "works" or (reason and judgement.word != "unclear")
+                return Judgement("failed", _message(error))
+            # If an earlier step was refused, acceptance proves that this one is needed.
+            proved = judgement.outcome == "works" or (reason and judgement.outcome != "unclear")
             flags = flags_of(step, self.profile) if proved else {}
             judgement = replace(judgement, flags=flags | dict(judgement.flags))
-            if judgement.word != "ignored" or probe.ignored is None:
+            if judgement.outcome != "ignored" or probe.ignored is None:
                 return judgement
             ignored = judgement
         if ignored is not None:
@@ -102,10 +102,10 @@ class Examination:
         return Judgement("refused", f"{probe.refusal} ({reason})", probe.refused)
 
     def _answer(self, probe: Probe, step: Step) -> Answer:
-        """What the upstream answers to a step, healed where it complains of something else.
+        """The upstream's answer to a step, after healing other parts of the request if needed.
 
-        Raises ``_Refused`` where it is the step itself that is refused, ``UpstreamError`` where the
-        failure tells nothing about it.
+        Raises ``_Refused`` if the tested part is refused, ``UpstreamError`` for a failure that is
+        unrelated to it.
         """
         healed: dict[str, object] = {}
         profile = self.profile
@@ -121,23 +121,23 @@ class Examination:
                 if not flags and error.upstream_status not in REFUSALS and error.status != 400:
                     raise
                 if last_try or not flags or probe.own_flags & flags.keys():
-                    raise _Refused(_words(error)) from error
+                    raise _Refused(_message(error)) from error
                 healed |= flags
                 profile = overridden(profile, flags)
             else:
                 break
-        # Only now: a flag that made nothing better proves nothing.
+        # Only now: a flag is proved if the request succeeded with it.
         self._note(healed)
         return answer
 
 
-def _words(error: ProxyError) -> str:
-    """The upstream's own words where there are any: what a client gets may be reworded."""
+def _message(error: ProxyError) -> str:
+    """The upstream's original message, if any; the message for clients may differ from it."""
     return error.text if isinstance(error, UpstreamError) else error.message
 
 
 class _Refused(Exception):
-    """The upstream does not take what this step is about."""
+    """The upstream refuses what this step tests."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

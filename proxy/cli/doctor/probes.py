@@ -1,8 +1,8 @@
-"""The questions that ``claude-proxy doctor`` asks, as data.
+"""The probes of ``claude-proxy doctor``, as data.
 
-Rule: a probe adds one thing to a plain request that is known to work, so a refusal tells of that
-thing alone. Its steps are tried in order until one is obeyed; each step knows the profile flags
-that stand for it.
+Rule: a probe adds one feature to a plain request that is known to work, so that a refusal is about
+that feature. Its steps are tried in order until one works; each step has the profile flags that
+describe an upstream for which it works.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from proxy.cli.doctor.judges import Judge
 from proxy.providers.profiles.base import Profile
 
 ANSWER_TOKENS = 1024
-"""Most output of a probe: enough for a model that thinks first."""
+"""Output limit of a probe in tokens: enough for a model that thinks first."""
 OTHER_FIELD: Mapping[str, str] = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
@@ -25,21 +25,21 @@ RED_SQUARE = (
     "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PQQkAAAgAsetfWiP4FgYr"
     "sKZeS0BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEDgsqnc8OJg6Ln3AAAAAElFTkSuQmCC"
 )
-"""A PNG of 64 by 64 pixels: some servers refuse smaller ones."""
+"""A PNG of 64 by 64 pixels: some servers refuse smaller images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One way to ask."""
+    """One request of a probe."""
 
     judge: Judge
     members: Mapping[str, Any] = field(default_factory=dict)
-    """Members of the body that are this probe's."""
+    """Members of the body that are specific to this step."""
     flags: Mapping[str, object] = field(default_factory=dict)
-    """What the profile has to say where this step works."""
+    """Profile flags if this step works."""
     tokens: int = ANSWER_TOKENS
     other_field: bool = False
-    """The output limit goes under the name that the profile does not have."""
+    """Send the output limit under the other name than the profile's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class Probe:
     prompt: str
     steps: tuple[Step, ...]
     refusal: str
-    """What it means that no step was taken."""
+    """Meaning if every step was refused."""
     refused: Mapping[str, object] = field(default_factory=dict)
-    """Flags where every step was refused."""
+    """Flags if every step was refused."""
     ignored: Mapping[str, object] | None = None
-    """Flags where no step was obeyed; None ends at the first step that is taken."""
+    """Flags if no step works; None: stop at the first step that is accepted."""
     needs: str | None = "answers"
-    """The probe without whose success this one tells nothing."""
+    """The probe that must succeed for this one to be meaningful."""
 
     @property
     def own_flags(self) -> frozenset[str]:
@@ -82,13 +82,13 @@ def body_of(probe: Probe, step: Step, profile: Profile, model: str) -> dict[str,
 
 
 def flags_of(step: Step, profile: Profile) -> dict[str, object]:
-    """What the profile has to say where ``step`` works."""
+    """The profile flags if ``step`` works."""
     named = {"token_field": token_field(step, profile)} if step.other_field else {}
     return {**step.flags, **named}
 
 
 def token_field(step: Step, profile: Profile) -> str:
-    """The name under which a step sends its output limit."""
+    """The member that holds a step's output limit."""
     return OTHER_FIELD[profile.token_field] if step.other_field else profile.token_field
 
 
@@ -209,7 +209,7 @@ PROBES: tuple[Probe, ...] = (
                 {"tool_choice": "required"},
             ),
         ),
-        refusal="no tool can be forced: tool_choice is left out",
+        refusal="tool calls cannot be forced: tool_choice is not sent",
         refused={"tool_choice": "auto_only"},
         ignored={},
         needs="tools",
@@ -231,7 +231,7 @@ PROBES: tuple[Probe, ...] = (
                 {"vision": True},
             ),
         ),
-        refusal="the model sees no images: they are replaced by a line of text",
+        refusal="the model accepts no images: they are replaced by a line of text",
         refused={"vision": False},
     ),
     Probe(
@@ -257,7 +257,7 @@ PROBES: tuple[Probe, ...] = (
                 },
             ),
         ),
-        refusal="system prompts go as system messages",
+        refusal="system prompts are sent as system messages",
         refused={"system_role": "system"},
     ),
     Probe(
@@ -275,7 +275,7 @@ PROBES: tuple[Probe, ...] = (
                 {"structured": "json_object"},
             ),
         ),
-        refusal="JSON has to be asked for in words",
+        refusal="JSON must be requested in the prompt",
         refused={"structured": "none"},
         ignored={"structured": "none"},
     ),
@@ -283,8 +283,8 @@ PROBES: tuple[Probe, ...] = (
         name="stop",
         prompt="Count from 1 to 20. Separate the numbers by spaces and write nothing else.",
         steps=(Step(judges.judge_stop, {"stop": [judges.STOP]}, {"no_stop": False}),),
-        refusal="stop sequences are not sent: answers go on behind them",
+        refusal="stop sequences are not sent: answers continue after them",
         refused={"no_stop": True},
     ),
 )
-"""In the order in which they are asked: what later ones build upon comes first."""
+"""In the order in which they run: a probe comes after the one that it needs."""

@@ -1,6 +1,6 @@
-"""The words of ``claude-proxy doctor``.
+"""The texts of ``claude-proxy doctor``.
 
-Rule: pure text; what an upstream said is cut and stripped of whatever could steer a terminal.
+Rule: pure. Texts from an upstream are shortened and contain no control characters.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from proxy.failures.healing import as_yaml
 from proxy.providers.routing import Route
 from proxy.redaction import mask_secrets
 
-LONGEST_MEANING = 160
+MAX_MEANING_CHARS = 160
 HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
 
 
@@ -26,24 +26,24 @@ def title(route: Route) -> str:
 
 def table(results: Sequence[Result]) -> str:
     """One line for each probe, in columns."""
-    rows = [HEADINGS, *((r.probe, r.word, shortened(r.meaning)) for r in results)]
+    rows = [HEADINGS, *((r.probe, r.outcome, shortened(r.meaning)) for r in results)]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-    return "\n".join(f"{name:{first}}  {word:{second}}  {text}" for name, word, text in rows)
+    return "\n".join(f"{name:{first}}  {outcome:{second}}  {text}" for name, outcome, text in rows)
 
 
 def advice(flags: Mapping[str, object], *, answers: bool) -> str:
-    """What the operator has to do now: the flags to paste, if any."""
+    """What to do: the profile flags to add, if any."""
     if not answers:
-        return "The upstream does not answer plain requests; nothing else was found out."
+        return "The upstream does not answer plain requests; nothing else was tested."
     if not flags:
-        return "The profile fits as it is: nothing to paste."
-    return f"For this model in the registry file:\n\n{as_yaml(flags)}"
+        return "The profile is correct: no flags to add."
+    return f"Add to this model in the registry file:\n\n{as_yaml(flags)}"
 
 
 def shortened(text: str) -> str:
     """``text`` on one line of bounded length."""
     line = " ".join(printable(text).split())
-    return line if len(line) <= LONGEST_MEANING else f"{line[: LONGEST_MEANING - 3]}..."
+    return line if len(line) <= MAX_MEANING_CHARS else f"{line[: MAX_MEANING_CHARS - 3]}..."
 
 
 def printable(text: str) -> str:

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from config.registry.values import REASONING_EFFORTS
 from proxy.convert.request.drops import Drops
 from proxy.providers.profiles.base import Profile
 
 OFF_TYPES = frozenset({"disabled", "between_tools"})
-LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""Efforts that upstreams know, weakest first."""
 
 Delivery = Literal["show", "omit", "discard"]
 
@@ -72,12 +71,13 @@ def _wish(request: Mapping[str, Any]) -> Wish:
 
 def supported_effort(level: str, efforts: tuple[str, ...]) -> str:
     """``level``, else the nearest lower one among ``efforts``, else the lowest there is."""
-    ranked = sorted((effort for effort in efforts if effort in LEVELS), key=LEVELS.index)
+    ranked = [effort for effort in REASONING_EFFORTS if effort in efforts]
     if level == "none":
         return ranked[0] if ranked else level
     # "none" switches reasoning off, which is not a weaker way of asking for it.
     asking = [effort for effort in ranked if effort != "none"]
-    at_most = [effort for effort in asking if LEVELS.index(effort) <= LEVELS.index(level)]
+    below = REASONING_EFFORTS[: REASONING_EFFORTS.index(level) + 1]
+    at_most = [effort for effort in asking if effort in below]
     return next(iter([*at_most[-1:], *asking]), level)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config.variables import VARIABLES
+from config.variables.table import VARIABLES
 from proxy.cli.doctor.command import CLEARED_LINE, Progress
 from proxy.cli.doctor.examination import Result
 from proxy.cli.doctor.probes import PROBES
@@ -133,7 +133,7 @@ def test_one_key_is_not_shown_to_two_providers(
     config.write_text(f"{config.read_text()}  - {more}\n")
     assert main(["doctor", "--config", str(config), "--all", "--key", KEY]) == 2
     message = capsys.readouterr().err
-    assert "--key would go to several providers (one, two)" in message
+    assert "--key would be sent to several providers (one, two)" in message
     assert KEY not in message
     assert stub.requests == []
     assert main(["doctor", "--config", str(config), "--model", "mine", "--key", KEY]) == 0
@@ -170,7 +170,7 @@ def test_what_is_printed_can_be_pasted(
     }
     before = len(stub.requests)
     assert main(["doctor", "--config", str(pasted), "--model", "mine"]) == 0
-    assert "nothing to paste" in capsys.readouterr().out
+    assert "no flags to add" in capsys.readouterr().out
     later = [recorded.json for recorded in stub.requests[before:]]
     assert {body["model"] for body in later} == {"theirs"}
     assert all("max_completion_tokens" in body for body in later[:1])
@@ -200,7 +200,7 @@ def test_a_native_upstream_is_greeted(
     assert request.headers["anthropic-version"] == "2023-06-01"
     assert request.json["model"] == "theirs"
     shown = capsys.readouterr()
-    assert ("It answers, and" in shown.out) is (status == 200)
+    assert ("It answers. It is native" in shown.out) is (status == 200)
     assert KEY not in shown.out + shown.err
 
 

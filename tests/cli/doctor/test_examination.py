@@ -61,7 +61,7 @@ def examined(
 
 
 def words(examination: Examination) -> dict[str, str]:
-    return {result.probe: result.word for result in examination.results}
+    return {result.probe: result.outcome for result in examination.results}
 
 
 @pytest.mark.parametrize(
@@ -284,8 +284,8 @@ def test_a_flag_that_does_not_help_is_not_found(stub: UpstreamStub) -> None:
 def test_an_upstream_that_does_not_answer(stub: UpstreamStub, script: Script, meaning: str) -> None:
     examination = examined(stub, script, seconds=0.2)
     first, *others = examination.results
-    assert (first.word, first.meaning) == ("failed", meaning)
-    assert {result.word for result in others} == {"skipped"}
+    assert (first.outcome, first.meaning) == ("failed", meaning)
+    assert {result.outcome for result in others} == {"skipped"}
     assert not examination.answers
     assert examination.found == {}
     assert len(stub.requests) == 1
@@ -301,7 +301,7 @@ def test_a_body_that_never_ends_is_bounded_too(stub: UpstreamStub) -> None:
 def test_an_unknown_model_is_refused(stub: UpstreamStub) -> None:
     error = {"message": "The model `some-model` does not exist", "code": "model_not_found"}
     examination = examined(stub, json_answer({"error": error}, status=404))
-    assert examination.results[0].word == "refused"
+    assert examination.results[0].outcome == "refused"
     assert "The model `some-model` does not exist" in examination.results[0].meaning
     assert not examination.answers
 

@@ -17,7 +17,7 @@ def said(text: str, finish: str = "stop") -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("judge", "answer", "word"),
+    ("judge", "answer", "outcome"),
     [
         pytest.param(judges.judge_answer, said("ready"), "works", id="text"),
         pytest.param(judges.judge_answer, Answer(reasoning=("reasoning",)), "works", id="thought"),
@@ -98,8 +98,8 @@ def said(text: str, finish: str = "stop") -> Answer:
         ),
     ],
 )
-def test_verdicts(judge: Judge, answer: Answer, word: str) -> None:
-    assert judge(answer).word == word
+def test_verdicts(judge: Judge, answer: Answer, outcome: str) -> None:
+    assert judge(answer).outcome == outcome
 
 
 def test_only_tags_are_a_flag_of_the_judges_own() -> None:
@@ -109,4 +109,4 @@ def test_only_tags_are_a_flag_of_the_judges_own() -> None:
 
 def test_the_spelling_of_reasoning_is_named() -> None:
     judgement = judges.judge_reasoning(Answer(reasoning=("reasoning_details", "reasoning")))
-    assert judgement.meaning == "thinking comes as reasoning_details, reasoning"
+    assert judgement.meaning == "thinking is returned as reasoning_details, reasoning"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from config.registry.values import Provider, Registry
 from config.settings import Settings
 from proxy.cli.doctor.examination import Result
-from proxy.cli.doctor.report import LONGEST_MEANING, advice, shortened, table, title
+from proxy.cli.doctor.report import MAX_MEANING_CHARS, advice, shortened, table, title
 from proxy.providers.routing import Router
 
 
@@ -20,7 +20,7 @@ def test_columns_are_as_wide_as_their_longest_entry() -> None:
 
 def test_an_upstreams_words_are_bounded_and_cannot_steer_the_terminal() -> None:
     assert shortened("\x1b]0;owned\x07 a\r\n\tb\u202e") == "]0;owned a b"
-    assert len(shortened("x" * 1000)) == LONGEST_MEANING
+    assert len(shortened("x" * 1000)) == MAX_MEANING_CHARS
 
 
 def test_the_title_shows_no_key() -> None:
@@ -33,7 +33,7 @@ def test_the_title_shows_no_key() -> None:
 
 def test_advice() -> None:
     assert advice({"max_output": 1, "vision": False}, answers=True) == (
-        "For this model in the registry file:\n\nprofile: {max_output: 1, vision: false}"
+        "Add to this model in the registry file:\n\nprofile: {max_output: 1, vision: false}"
     )
-    assert advice({}, answers=True) == "The profile fits as it is: nothing to paste."
+    assert advice({}, answers=True) == "The profile is correct: no flags to add."
     assert advice({}, answers=False).startswith("The upstream does not answer")

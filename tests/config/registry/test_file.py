@@ -12,20 +12,27 @@ from typing import Any
 import pytest
 
 from config.errors import ConfigError
-from config.registry.file import load_registry
 from config.registry.values import Model, Price, Provider, Registry, RouterRules
-from config.settings import Settings, load_settings
+from config.settings import load_settings
 from tests.paths import ROOT, TESTS
 
 SHAPES = TESTS / "config" / "registries"
 EXAMPLE = ROOT / "config" / "providers.example.yaml"
-KEYS = {"DEEPSEEK_API_KEY": "sk-d", "MY_ANTHROPIC_KEY": "sk-a", "OPENAI_API_KEY": "sk-o"}
+KEYS = {"DEEPSEEK_API_KEY": "sk-d", "MY_ANTHROPIC_KEY": "sk-a"}
+OPENAI_TOO = {**KEYS, "OPENAI_API_KEY": "sk-o"}
 
 
 def registry(path: Path, text: str, environ: Mapping[str, str] = KEYS) -> Registry:
     path = path / "providers.yaml"
     path.write_text(text, "utf-8")
-    return load_registry(path, environ, Settings())
+    return load(path, environ)
+
+
+def load(path: Path, environ: Mapping[str, str] = KEYS) -> Registry:
+    """As the program loads it."""
+    found = load_settings({**environ, "CLAUDE_PROXY_CONFIG": str(path)}).registry
+    assert found is not None
+    return found
 
 
 def problems(path: Path, text: str, environ: Mapping[str, str] = KEYS) -> list[str]:
@@ -46,7 +53,7 @@ def one_provider(path: Path, **fields: Any) -> Provider:
 
 
 def test_the_example_loads() -> None:
-    found = load_registry(EXAMPLE, KEYS, Settings())
+    found = load(EXAMPLE, OPENAI_TOO)
     assert [(p.name, p.base_url, p.api_keys, p.direct) for p in found.providers] == [
         ("deepseek", "https://api.deepseek.com/v1", ("sk-d",), False),
         ("openai", "https://api.openai.com/v1", ("sk-o",), False),
@@ -90,7 +97,7 @@ def test_the_example_loads_with_everything_switched_on(tmp_path: Path) -> None:
     ]
     path = tmp_path / "all.yaml"
     path.write_text("\n".join(lines), "utf-8")
-    settings = load_settings({**KEYS, "CONFIG_PATH": str(path)})
+    settings = load_settings({**OPENAI_TOO, "CONFIG_PATH": str(path)})
     assert settings.auth_keys == ("key-of-alice",)
     assert settings.registry is not None
     assert settings.registry.rules == RouterRules(
@@ -109,7 +116,7 @@ def _is_code(line: str) -> bool:
 
 def test_models_by_id() -> None:
     path = SHAPES / "models_by_id.yaml"
-    settings = load_settings({**KEYS, "CLAUDE_PROXY_CONFIG": str(path)})
+    settings = load_settings({**OPENAI_TOO, "CLAUDE_PROXY_CONFIG": str(path)})
     found = settings.registry
     assert found is not None
     deepseek, anthropic, openai = found.providers
@@ -144,7 +151,7 @@ def test_models_by_id() -> None:
 
 
 def test_models_in_a_list() -> None:
-    found = load_registry(SHAPES / "models_in_a_list.yaml", KEYS, Settings())
+    found = load(SHAPES / "models_in_a_list.yaml")
     assert [provider.name for provider in found.providers] == ["deepseek", "anthropic"]
     chat, native, reasoner = found.models
     assert chat == Model(
@@ -277,10 +284,10 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("", ["1: names no provider: give providers, or models with their api_base"], id="empty"),
-        pytest.param("just text", ["1: names no provider: give providers, or models with their api_base"], id="no mapping"),
+        pytest.param("", ["1: contains no provider: add providers, or models with their api_base"], id="empty"),
+        pytest.param("just text", ["1: contains no provider: add providers, or models with their api_base"], id="no mapping"),
         pytest.param("a: b: c", ["1: not valid YAML: mapping values are not allowed here"], id="no YAML"),
-        pytest.param("a: &a [*a]", ["1: repeats without end"], id="endless"),
+        pytest.param("a: &a [*a]", ["1: aliases expand to too many values"], id="endless"),
         pytest.param(
             "providers:\n- base_url: https://h\n  colour: red\nmodels_form: 1",
             ["3: providers.0.colour: unknown key", "4: models_form: unknown key"],
@@ -296,23 +303,23 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         pytest.param("- 5", ["1: 0: must be a mapping of keys to values"], id="no entry"),
         pytest.param(
             "providers:\n- base_url: https://h\n  models:\n  - id: a\n  - id: b\n    aliases: [a]",
-            ["5: providers.0.models.1: the name 'a' is registered in line 4 already"],
+            ["5: providers.0.models.1: the name 'a' is already registered in line 4"],
             id="an alias that is an id",
         ),
         pytest.param(
             "providers:\n- base_url: https://h\n  models: [{id: a}]\n"
             "- base_url: https://i\n  models: [{id: a}]",
-            ["5: providers.1.models.0: the name 'a' is registered in line 3 already"],
+            ["5: providers.1.models.0: the name 'a' is already registered in line 3"],
             id="duplicate ids",
         ),
         pytest.param(
             "models:\n  a: {api_base: https://h}\n  a: {api_base: https://i}",
-            ["3: models.a: stands there twice"],
+            ["3: models.a: is given twice"],
             id="duplicate keys",
         ),
         pytest.param(
             '{"models": {"a": {"api_base": "https://h"},\n"a": {"api_base": "https://i"}}}',
-            ["2: models.a: stands there twice"],
+            ["2: models.a: is given twice"],
             id="duplicate keys in JSON",
         ),
         pytest.param(
@@ -322,7 +329,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "providers:\n- {name: a/b, base_url: https://h}",
-            ["2: providers.0.name: may hold neither a slash nor a comma"],
+            ["2: providers.0.name: must not contain a slash or a comma"],
             id="a name that addresses could not be told from",
         ),
         pytest.param(
@@ -337,7 +344,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "providers:\n- base_url: https://h\n  api_key: sk-secret\n  api_key_env: DEEPSEEK_API_KEY",
-            ["4: providers.0.api_key_env: is given beside api_key: keep one of them"],
+            ["4: providers.0.api_key_env: is given together with api_key: remove one of them"],
             id="two ways to a key",
         ),
         pytest.param(
@@ -449,7 +456,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
             "- {model_id: a, name: x, api_base: https://h, api_key: k}\n"
             "- {model_id: b, api_base: https://h, api_key: k}\n"
             "- {model_id: c, name: y, api_base: https://h/v1, api_key: k}",
-            ["3: 2.name: the provider with this api_base and key is named 'x' already"],
+            ["3: 2.name: the provider with this api_base and key is already named 'x'"],
             id="two names for a key",
         ),
         pytest.param(
@@ -460,7 +467,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "- {model_id: a, name: x/y, api_base: https://g}",
-            ["1: 0.name: may hold neither a slash nor a comma"],
+            ["1: 0.name: must not contain a slash or a comma"],
             id="a name that is an address",
         ),
     ],
@@ -587,13 +594,13 @@ def test_a_file_that_stands_for_billions(tmp_path: Path) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     found = problems(tmp_path, "\n".join(lines))
     assert len(found) == 1
-    assert found[0].endswith("repeats without end")
+    assert found[0].endswith("aliases expand to too many values")
 
 
 def test_nothing_but_plain_data_is_made(tmp_path: Path) -> None:
     found = problems(tmp_path, "providers: !!python/object/apply:os.system [true]")
     assert found == [
-        "providers.yaml:1: tag:yaml.org,2002:python/object/apply:os.system is no plain data"
+        "providers.yaml:1: tag:yaml.org,2002:python/object/apply:os.system is not plain data"
     ]
     assert "could not determine" in problems(tmp_path, "port: !own 5")[0]
 

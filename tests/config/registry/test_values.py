@@ -101,7 +101,7 @@ REGISTRY = Registry((FIXED, PASSTHROUGH), FIXED, models=(ONE, TWO))
 
 
 @pytest.mark.parametrize(
-    ("name", "model", "is_address"),
+    ("name", "model", "is_qualified"),
     [
         pytest.param("one", ONE, False, id="id"),
         pytest.param("uno", ONE, False, id="alias"),
@@ -116,6 +116,6 @@ REGISTRY = Registry((FIXED, PASSTHROUGH), FIXED, models=(ONE, TWO))
         pytest.param("One", None, True, id="case matters"),
     ],
 )
-def test_find(name: str, model: Model | None, is_address: bool) -> None:
+def test_find(name: str, model: Model | None, is_qualified: bool) -> None:
     assert REGISTRY.find(name) is model
-    assert REGISTRY.is_address(name) is is_address
+    assert REGISTRY.is_qualified(name) is is_qualified
