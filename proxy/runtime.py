@@ -106,7 +106,7 @@ class Runtime:
         if record.accounted:
             return
         record.accounted = True
-        record.settle()
+        record.apply_estimates()
         if self.usage is not None:
             self.usage.expect()
         self.metrics.note(record, monotonic() - record.started)

@@ -57,7 +57,7 @@ def _models() -> list[str]:
 
 def _probe(model: str) -> dict[str, Any]:
     started = monotonic()
-    record().call_again()
+    record().begin_next_call()
     probe = {
         "model": model,
         "max_tokens": PROBE_TOKENS,

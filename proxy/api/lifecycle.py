@@ -100,7 +100,7 @@ def finish(response: Response) -> Response:
     tell_limits(response)
     if response.is_streamed:
         runtime().stream(access)
-    elif access.unsettled:
+    elif access.has_pending_estimates:
         # What has to be estimated must not hold up the answer.
         on_request_end(runtime().account, access)
     else:

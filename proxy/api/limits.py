@@ -85,7 +85,7 @@ def tell_limits(response: Response) -> None:
     if ticket is None:
         return
     response.headers.update(ticket.headers)
-    if not (response.is_streamed or record().unsettled):
+    if not (response.is_streamed or record().has_pending_estimates):
         ticket.charge(spent_tokens(record()))
 
 

@@ -164,7 +164,7 @@ class Metrics:
         for call in record.earlier:
             self._note_usage(call, *self._whom(call))
         self._note_usage(record, model, provider)
-        for happening in record.happenings:
+        for happening in record.upstream_events:
             self._note_happening(*happening)
 
     def _series_for(self, key: tuple[str, str, str, int]) -> _Series:

@@ -33,7 +33,7 @@ class Trace(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class PendingEstimate:
     """The bill of an attempt that was not told: estimates, and whose tokens they are."""
 
     count_input: Callable[[], int]
@@ -76,7 +76,7 @@ class RequestRecord:
     """Where the request is traced."""
     route: str = "unmatched"
     """The endpoint as the URL map has it: what is counted instead of a path."""
-    happenings: list[tuple[str, str, str, str]] = field(default_factory=list)
+    upstream_events: list[tuple[str, str, str, str]] = field(default_factory=list)
     """What happened upstream: ``error``, ``retry`` or ``healing``, provider, model, which kind."""
     under_way: bool = False
     streaming: bool = False
@@ -84,14 +84,14 @@ class RequestRecord:
     earlier: tuple[RequestRecord, ...] = ()
     """What the calls before the last one used, where one request makes several."""
 
-    owed: Owed | None = None
+    pending: PendingEstimate | None = None
     """What the present attempt is billed for where the upstream does not tell."""
-    left: Owed | None = None
+    superseded: PendingEstimate | None = None
     """The same of the last attempt that another followed: one request is counted once."""
 
     def record_event(self, what: str, kind: str) -> None:
         """Note for the metrics what happened to the present attempt."""
-        self.happenings.append((what, self.provider, self.upstream_model, kind))
+        self.upstream_events.append((what, self.provider, self.upstream_model, kind))
 
     def saw_event(self) -> None:
         """Note the time of the first event; later calls change nothing."""
@@ -100,7 +100,9 @@ class RequestRecord:
 
     def estimate_usage(self, count_input: Callable[[], int], output: int) -> None:
         """Note what the present attempt costs where its usage is not told: both are estimates."""
-        self.owed = Owed(count_input, output, self.provider, self.upstream_model, self.price)
+        self.pending = PendingEstimate(
+            count_input, output, self.provider, self.upstream_model, self.price
+        )
 
     def cut_short(self) -> None:
         """Note a stream that is closed before its end, by whom: the client left, or we failed.
@@ -114,47 +116,47 @@ class RequestRecord:
         else:
             self.error = BROKEN_OFF
 
-    def attempt_follows(self) -> None:
+    def begin_next_attempt(self) -> None:
         """Another attempt begins; what this one owes counts only where nobody tells a usage."""
-        if self.owed is not None:
-            self.left, self.owed = self.owed, None
+        if self.pending is not None:
+            self.superseded, self.pending = self.pending, None
 
-    def call_again(self) -> None:
+    def begin_next_call(self) -> None:
         """Keep what the call before used; the next one is noted from the beginning."""
-        self.settle()
+        self.apply_estimates()
         if self.usage is not None:
             self.earlier += (replace(self, earlier=()),)
         self.usage, self.estimated = None, False
         self.price = self.stop_reason = None
 
     @property
-    def unsettled(self) -> bool:
+    def has_pending_estimates(self) -> bool:
         """Whether ``settle`` may have to estimate, which takes its time."""
-        return self.owed is not None or self.left is not None
+        return self.pending is not None or self.superseded is not None
 
-    def settle(self) -> None:
+    def apply_estimates(self) -> None:
         """Complete ``usage`` by what is owed, once the answer is over.
 
         May wait for a thread that counts; to be called before anybody counts the tokens.
         """
-        owed, left = self.owed, self.left
-        self.owed = self.left = None
-        if owed is not None:
-            self._apply_estimate(owed)
-        elif left is not None and not _counts(self.usage):
+        pending, superseded = self.pending, self.superseded
+        self.pending = self.superseded = None
+        if pending is not None:
+            self._apply_estimate(pending)
+        elif superseded is not None and not _counts(self.usage):
             # Told under the names of the one who bills it.
-            attempt = replace(self, earlier=(), usage=None, price=left.price)
-            attempt.provider, attempt.upstream_model = left.provider, left.model
-            attempt._apply_estimate(left)
+            attempt = replace(self, earlier=(), usage=None, price=superseded.price)
+            attempt.provider, attempt.upstream_model = superseded.provider, superseded.model
+            attempt._apply_estimate(superseded)
             self.earlier += (attempt,)
 
-    def _apply_estimate(self, owed: Owed) -> None:
+    def _apply_estimate(self, estimate: PendingEstimate) -> None:
         usage = {"output_tokens": 0, **(self.usage or {})}
         if not total_input(usage):
-            usage["input_tokens"] = owed.count_input()
+            usage["input_tokens"] = estimate.count_input()
             self.estimated = True
-        if owed.output and not usage["output_tokens"]:
-            usage["output_tokens"] = owed.output
+        if estimate.output and not usage["output_tokens"]:
+            usage["output_tokens"] = estimate.output
             self.estimated = True
         self.usage = usage
 
