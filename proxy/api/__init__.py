@@ -9,8 +9,8 @@ from proxy.api.openapi import view
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     messages.bp,
-    dry_run.bp,
     tokens.bp,
+    dry_run.bp,
     models.bp,
     health.bp,
     connection.bp,

@@ -12,7 +12,9 @@ from typing import Any
 from flask import Flask, Request, Response
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 from werkzeug.datastructures import Headers
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import MapAdapter, Rule
+
+from proxy.api.declaration import DeclaredRule
 
 HOSTS = 256
 """Names of this server, as clients call it, that are remembered."""
@@ -34,6 +36,7 @@ class App(Flask):
     """Flask without what no request here needs."""
 
     session_interface = NoSessions()
+    url_rule_class: type[Rule] = DeclaredRule
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -6,9 +6,13 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from proxy.access.declaration import STATISTICS
 from proxy.api.context import runtime
+from proxy.api.openapi.answers import always, count, sometimes
+from proxy.api.openapi.operation import Operation, json_answer
 from proxy.api.operator import only_for_the_operator
 from proxy.api.responses import json_response
+from proxy.schemas.fields import Choice, Items, Object, Shape, Text, WireSchema
 from proxy.telemetry.multiprocess import read_off_loop
 from proxy.telemetry.stats import machine_stats, totals
 
@@ -17,7 +21,42 @@ bp = Blueprint("stats", __name__)
 AWAY = "Redis is away: these are the counts of this machine alone"
 
 
-@bp.get("/v1/stats")
+class Healing(WireSchema):
+    provider = always(Text)
+    model = always(Text)
+    flag = always(Text)
+    healings = count()
+
+
+class Stats(WireSchema):
+    """Counters since the start, of all machines where a Redis is shared."""
+
+    scope = always(Choice, "this process", "this machine", "all machines")
+    since = always(Text)
+    requests = count()
+    statuses = always(Object)
+    errors = always(Object)
+    total = always(Object)
+    models = always(Object)
+    healings = always(Items, Shape(Healing))
+    upstream_errors = always(Object)
+    upstream_retries = always(Object)
+    workers = count()
+    requests_in_progress = count()
+    streams_open = count()
+    providers = always(Object)
+    note = sometimes(Text)
+
+
+SHOW = Operation(
+    summary="What was counted since the start",
+    answers=json_answer("The counters.", Stats),
+    notes="Where no key is in force, for callers from loopback only.",
+    listed="stats",
+)
+
+
+@bp.get("/v1/stats", access=STATISTICS, operation=SHOW)
 def stats() -> Response:
     """The counts of all machines that share a Redis, else of this machine's workers.
 

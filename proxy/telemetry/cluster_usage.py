@@ -19,6 +19,7 @@ from gevent.lock import BoundedSemaphore
 from redis import Redis, RedisError
 
 from proxy.telemetry.multiprocess import read_off_loop
+from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,8 @@ class ClusterUsage:
         self._one_at_a_time = BoundedSemaphore(1)
         self._due = self._running = self._away = self._closed = False
 
-    def expect(self) -> None:
-        """Something is about to be counted; called before it is."""
+    def expect(self, record: RequestRecord) -> None:
+        """``record`` is about to be counted; called before it is."""
         self._due = True
         if self._sent is None:
             # What predecessors counted, they sent. Read without yielding: nothing may be counted

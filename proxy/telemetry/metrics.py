@@ -145,6 +145,10 @@ class Metrics:
         until = 0.0 if rests_until is None else time.time() + rests_until - time.monotonic()
         self._rests.labels(self._providers.label(provider)).set(until)
 
+    def report(self, record: RequestRecord) -> None:
+        """The sink of the metrics: count a finished request."""
+        self.note(record, time.monotonic() - record.started)
+
     def note(self, record: RequestRecord, seconds: float) -> None:
         """Count a finished request that took ``seconds``."""
         model, provider = self._whom(record)

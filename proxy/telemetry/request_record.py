@@ -78,7 +78,7 @@ class RequestRecord:
     """The endpoint as the URL map has it: what is counted instead of a path."""
     upstream_events: list[tuple[str, str, str, str]] = field(default_factory=list)
     """What happened upstream: ``error``, ``retry`` or ``healing``, provider, model, which kind."""
-    under_way: bool = False
+    in_progress: bool = False
     streaming: bool = False
     accounted: bool = False
     earlier: tuple[RequestRecord, ...] = ()

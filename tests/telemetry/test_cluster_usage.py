@@ -15,6 +15,7 @@ import pytest
 from proxy.redis_client import redis_client
 from proxy.telemetry import cluster_usage
 from proxy.telemetry.cluster_usage import HASH, ClusterUsage
+from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts
 from tests.redis_server import RedisServer, redis_server
 
@@ -36,7 +37,7 @@ class Worker:
         self.usage = ClusterUsage(redis_client(server.url), lambda: dict(self.counts))
 
     def count(self, key: tuple[str, ...] = REQUESTS, number: float = 1) -> None:
-        self.usage.expect()
+        self.usage.expect(RequestRecord("req_1", "req_1", "POST", "/v1/messages"))
         self.counts[key] = self.counts.get(key, 0) + number
 
     def sums(self) -> Counts:

@@ -19,18 +19,18 @@ def client_identity(
     address: str,
     *,
     dynamic: bool = False,
-    anybody: bool = False,
+    server_key: bool = False,
 ) -> str:
     """32 hexadecimal digits that stand for the client; raises ``AuthenticationFailed``.
 
-    ``auth_keys`` are those in force; ``anybody``: none are, and the server's own key goes upstream.
+    ``auth_keys`` are those in force; ``server_key``: none are, and the server's own key goes upstream.
     On ``dynamic`` routes it is the client's ``Authorization`` in any case.
     """
     keys = client_keys(headers)
     for key in keys:
         if auth_keys and holds_auth_key((key,), auth_keys):
             return _hashed("key", key)
-    if keys and (dynamic or not anybody):
+    if keys and (dynamic or not server_key):
         return _hashed("key", keys[-1] if dynamic else keys[0])
     return _hashed("address", address)
 
