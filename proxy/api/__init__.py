@@ -1,4 +1,7 @@
-"""Flask blueprints: the only package that imports flask."""
+"""Flask blueprints and what surrounds them: the only package that imports flask.
+
+Rule: an endpoint is a module here, with its declarations, and its entry in ``BLUEPRINTS``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this service is, and small courtesies that keep probes out of the error log."""
+"""Service information, and answers to requests that clients send unasked."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from proxy.access.auth import check_client
 from proxy.access.cross_site import check_page
 from proxy.access.declaration import KEYED, Access
 from proxy.api.application import no_content
-from proxy.api.cleanup import Endings, on_request_end
+from proxy.api.cleanup import CleanUp, on_request_end
 from proxy.api.context import begin_present, credential_headers, record, runtime
 from proxy.api.declaration import DeclaredRule
 from proxy.api.limits import add_limit_headers, limit_client, take_slot
@@ -35,7 +35,7 @@ PAGE_HEADERS = (
 
 def register_lifecycle(app: Flask) -> None:
     """Attach the hooks to ``app``."""
-    app.wsgi_app = Endings(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = CleanUp(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(begin)
     app.after_request(finish)
 

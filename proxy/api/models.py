@@ -40,7 +40,7 @@ RETRIEVE = Operation(
     answers=json_answer("The model; readable as OpenAI's too.", Model, LIMITS),
     errors=(*UPSTREAM, 408),
     tag="models",
-    parameters=("model_id", "x-request-id"),
+    parameters=("x-request-id",),
     passes=True,
     notes="The id may hold slashes, encoded or not.",
 )

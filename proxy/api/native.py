@@ -1,7 +1,7 @@
 """Every other path of a native default upstream, such as ``/v1/files`` (docs/protocol.md 10.12).
 
-Rule: registered only where the default upstream is native; a path with a rule of its own never
-comes here.
+Rule: registered only where the default upstream is native; paths with a rule of their own come
+first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ANY_PATH = Operation(
     answers={200: Answer("The answer of the native upstream.", None, (), (ANYTHING,))},
     errors=(*UPSTREAM, *BODY),
     tag="native",
-    parameters=("path", "x-request-id"),
+    parameters=("x-request-id",),
     passes=True,
 )
 

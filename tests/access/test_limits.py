@@ -19,8 +19,8 @@ from proxy.access.limits.kinds import KINDS, REQUESTS, STREAMS, TOKENS, Amounts,
 from proxy.access.limits.limiter import Limiter, Limits, Ticket
 from proxy.access.limits.memory_store import MemoryStore, WorkerStorage
 from proxy.access.limits.redis_store import PREFIX, RedisStore
-from proxy.access.limits.store import Store, StoreAway
-from proxy.access.limits.store_health import REST_SECONDS, Outage
+from proxy.access.limits.store import Store, StoreUnavailable
+from proxy.access.limits.store_health import RETRY_SECONDS, StoreHealth
 from proxy.errors import AuthenticationFailed, LimitsUnknown, RateLimited
 from tests.redis_server import RedisServer, redis_server
 from tests.waiting import until
@@ -54,7 +54,7 @@ def server() -> Iterator[RedisServer]:
 def redis(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
     """A server that answers, however long a busy machine makes everybody wait."""
     for name in (
-        "access.limits.store_health.ASK_SECONDS",
+        "access.limits.store_health.CALL_SECONDS",
         "redis_client.SECONDS",
         "redis_client.CONNECT_SECONDS",
     ):
@@ -336,29 +336,29 @@ class Flaky:
         return "yes"
 
 
-def test_an_outage_is_told_once_and_its_end_once(
+def test_an_health_is_told_once_and_its_end_once(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "proxy.access.limits")
-    outage, question = Outage("Store", "goes on", (KeyError,), clock=clock), Flaky()
-    assert outage.ask(question) == "yes"
+    outage, question = StoreHealth("Store", "goes on", (KeyError,), clock=clock), Flaky()
+    assert outage.call(question) == "yes"
     question.fault = KeyError("secret")
     for _ in range(5):
-        with pytest.raises(StoreAway):
-            outage.ask(question)
+        with pytest.raises(StoreUnavailable):
+            outage.call(question)
     assert question.asked == 2
-    clock.now += REST_SECONDS
+    clock.now += RETRY_SECONDS
     for _ in range(5):
-        with pytest.raises(StoreAway):
-            outage.ask(question)
+        with pytest.raises(StoreUnavailable):
+            outage.call(question)
     assert question.asked == 3
     question.fault = None
-    clock.now += REST_SECONDS
-    assert outage.ask(question) == "yes"
-    assert outage.ask(question) == "yes"
+    clock.now += RETRY_SECONDS
+    assert outage.call(question) == "yes"
+    assert outage.call(question) == "yes"
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
-        ("WARNING", "Store is away (KeyError): goes on"),
-        ("INFO", "Store is back: rate limits are in force again"),
+        ("WARNING", "Store does not answer (KeyError): goes on"),
+        ("INFO", "Store answers again: rate limits are in force"),
     ]
 
 
@@ -367,18 +367,18 @@ def test_a_store_that_is_only_read_is_not_back(
 ) -> None:
     caplog.set_level(logging.INFO, "proxy.access.limits")
     write, read = Flaky(), Flaky()
-    outage = Outage("Store", "goes on", (KeyError,), clock=clock, probe=write)
-    assert outage.ask(read) == "yes"
+    outage = StoreHealth("Store", "goes on", (KeyError,), clock=clock, probe=write)
+    assert outage.call(read) == "yes"
     assert write.asked == 0
     write.fault = KeyError("full")
-    with pytest.raises(StoreAway):
-        outage.ask(write)
-    clock.now += REST_SECONDS
-    with pytest.raises(StoreAway):
-        outage.ask(read)
+    with pytest.raises(StoreUnavailable):
+        outage.call(write)
+    clock.now += RETRY_SECONDS
+    with pytest.raises(StoreUnavailable):
+        outage.call(read)
     write.fault = None
-    clock.now += REST_SECONDS
-    assert outage.ask(read) == "yes"
+    clock.now += RETRY_SECONDS
+    assert outage.call(read) == "yes"
     assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
 
 
@@ -389,23 +389,23 @@ def test_a_redis_that_is_full_is_away_until_it_takes_more(
     store = RedisStore(redis.url, amounts(5, 5, 0), meanwhile="-")
     assert store.take(REQUESTS, "full")
     redis.client.config_set("maxmemory", "1")
-    with pytest.raises(StoreAway):
+    with pytest.raises(StoreUnavailable):
         store.take(REQUESTS, "full")
-    store._outage._again = 0.0
-    with pytest.raises(StoreAway):
+    store._health._again = 0.0
+    with pytest.raises(StoreUnavailable):
         store.level(TOKENS, "full")
     redis.client.config_set("maxmemory", "0")
-    store._outage._again = 0.0
+    store._health._again = 0.0
     assert store.level(TOKENS, "full").remaining == 5
     assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
     store.close()
 
 
-def test_what_is_no_outage_is_a_bug(clock: Clock) -> None:
+def test_what_is_no_health_is_a_bug(clock: Clock) -> None:
     question = Flaky()
     question.fault = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
-        Outage("Store", "goes on", (KeyError,), clock=clock).ask(question)
+        StoreHealth("Store", "goes on", (KeyError,), clock=clock).call(question)
 
 
 def test_two_stores_share_one_limit_to_the_request(redis: RedisServer) -> None:
@@ -469,7 +469,7 @@ def test_redis_that_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> Non
         store = RedisStore(server.url, amounts(5, 5, 5), meanwhile="goes on")
         limits = limits_of(requests=5, tokens=5, streams=5)
         clock = Clock()
-        store._outage._clock = clock
+        store._health._clock = clock
         ticket(store, limits).begin()
         server.stop()
         running = ticket(store, limits)
@@ -483,7 +483,7 @@ def test_redis_that_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> Non
         assert refused.value.headers == {"retry-after": "5"}
         assert "cannot be checked" in refused.value.message
         server.start()
-        clock.now += REST_SECONDS
+        clock.now += RETRY_SECONDS
         after = ticket(store, limits)
         after.begin()
         assert after.headers["anthropic-ratelimit-requests-remaining"] == "4"
@@ -495,11 +495,11 @@ def test_redis_that_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> Non
         store.close()
     told = [(r.levelname, r.getMessage()) for r in caplog.records]
     assert [level for level, _ in told] == ["WARNING", "INFO"]
-    assert told[0][1].startswith(f"Redis at 127.0.0.1:{server.port} is away (")
+    assert told[0][1].startswith(f"Redis at 127.0.0.1:{server.port} does not answer (")
     assert "hidden-word" not in str(told)
 
 
-def test_a_wrong_password_is_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_password_is_an_health(caplog: pytest.LogCaptureFixture) -> None:
     with redis_server(password="right-word") as server:
         url = server.url.replace("right-word", "wrong-word")
         store = RedisStore(url, amounts(5, 0, 0), meanwhile="goes on")
@@ -556,13 +556,13 @@ def test_a_slow_beginning_only_delays(
     server.client.flushall()
     way = SlowBeginning(server.port, 1.5)
     store = RedisStore(way.url, amounts(5, 0, 0), meanwhile="goes on")
-    store._outage._clock = clock
+    store._health._clock = clock
     began = monotonic()
     assert not store.reach()
     assert monotonic() - began < 1.4
 
     def back() -> bool:
-        clock.now += REST_SECONDS
+        clock.now += RETRY_SECONDS
         return store.reach()
 
     until(back, "the connection is never used")

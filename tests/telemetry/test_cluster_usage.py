@@ -110,12 +110,12 @@ def test_redis_away_is_told_once_and_nothing_is_lost(caplog: pytest.LogCaptureFi
                 assert not worker.usage.flush()
                 assert worker.usage.sums() is None
             assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
-                "Redis is away, usage counts are kept until it is back"
+                "Redis does not answer, usage counts are kept and sent later"
             ]
             # It comes back empty: the first request is gone with it.
             server.start()
             assert worker.usage.flush()
-        assert caplog.messages[1:] == ["Redis is back, usage counts are shared again"]
+        assert caplog.messages[1:] == ["Redis answers again, usage counts are shared"]
         assert worker.sums() == {REQUESTS: 3}
 
 

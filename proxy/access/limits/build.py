@@ -15,8 +15,8 @@ from proxy.access.limits.limiter import Limiter, Limits
 if TYPE_CHECKING:
     from proxy.access.limits.redis_store import RedisStore
 
-SERVED = "requests are served without rate limits until it is back"
-REFUSED = "requests are refused until it is back"
+SERVED = "requests are served without rate limits until it does"
+REFUSED = "requests are refused until it does"
 
 
 def chosen_limits(settings: Settings) -> Limits:

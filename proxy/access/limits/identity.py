@@ -1,8 +1,8 @@
-"""Whose limit a request counts against.
+"""The client whose limits a request counts against.
 
-Rule: whoever holds an auth key is that key, whatever else the request shows; else it is the key
-that goes upstream, and the address where none of the client's does: a key that nobody looks at could
-be another one in each request. Only a hash of it is ever kept.
+Rule: a client with an auth key is that key, whatever else it sends; otherwise the key that goes
+upstream, or the address where none of the client's keys does: an unchecked key could differ in each
+request. Only a hash is kept.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def client_identity(
 
 
 def client_address(peer: str | None, forwarded_for: str | None) -> str:
-    """The client's address: that of the peer, or what a server in front on this machine says.
+    """The client's address: the peer's, or the one that a reverse proxy on this machine reports.
 
-    ``forwarded_for``: the header ``x-forwarded-for``, whose last part that server has written.
+    ``forwarded_for``: the header ``x-forwarded-for``, whose last part the reverse proxy wrote.
     """
     # A listener for both families shows IPv4 peers as IPv6 ones.
     local = not peer or peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1")

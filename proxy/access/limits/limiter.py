@@ -14,7 +14,7 @@ from time import time
 
 from proxy.access.limits.headers import HELD_RETRY_SECONDS, Level, Levels, limit_headers, refusal
 from proxy.access.limits.kinds import REQUESTS, TOKENS, Amounts, Kind
-from proxy.access.limits.store import Store, StoreAway
+from proxy.access.limits.store import Store, StoreUnavailable
 from proxy.errors import LimitsUnknown
 
 UNKNOWN_RETRY_SECONDS = 5
@@ -26,7 +26,7 @@ class Limits:
 
     amounts: Amounts
     fail_closed: bool = False
-    """Whether requests are refused while the store is away."""
+    """Whether requests are refused while the store does not answer."""
 
     def __bool__(self) -> bool:
         return bool(self.amounts)
@@ -68,7 +68,7 @@ class Ticket:
         """Count the request; raises ``RateLimited`` or, where configured, ``LimitsUnknown``."""
         try:
             levels, reached = self._begun()
-        except StoreAway:
+        except StoreUnavailable:
             self._charged = False
             self._limiter.without_store()
             return
@@ -105,8 +105,8 @@ class Ticket:
             self._leases[kind] = lease
         try:
             taken = self._store.take(kind, self._client, cost, lease)
-        except StoreAway:
-            # The lease is kept: it counts once the store is back.
+        except StoreUnavailable:
+            # The lease is kept: it counts once the store answers.
             self._limiter.without_store()
             return
         if not taken:
@@ -118,20 +118,20 @@ class Ticket:
         if self._charged:
             self._charged = False
             if tokens > 0:
-                with suppress(StoreAway):
+                with suppress(StoreUnavailable):
                     self._store.take(TOKENS, self._client, tokens)
 
     def close(self) -> None:
         """The answer is over, however it ended."""
         while self._leases:
             kind, lease = self._leases.popitem()
-            with suppress(StoreAway):
+            with suppress(StoreUnavailable):
                 self._store.give_back(kind, self._client, lease)
 
     def _refuse(self, kind: Kind) -> None:
         """Give the request back and raise ``RateLimited``."""
         seconds: float = HELD_RETRY_SECONDS
-        with suppress(StoreAway):
+        with suppress(StoreUnavailable):
             if REQUESTS in self._amounts:
                 self._store.give_back(REQUESTS, self._client)
                 self._show({REQUESTS: self._store.level(REQUESTS, self._client)})

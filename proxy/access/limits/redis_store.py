@@ -16,8 +16,8 @@ from redis import Redis, RedisError
 
 from proxy.access.limits.headers import Level
 from proxy.access.limits.kinds import Amounts, Kind
-from proxy.access.limits.store import StoreAway
-from proxy.access.limits.store_health import Outage
+from proxy.access.limits.store import StoreUnavailable
+from proxy.access.limits.store_health import StoreHealth
 from proxy.access.limits.windows import Windows
 from proxy.redis_client import MOST_CONNECTIONS, redis_client
 
@@ -82,7 +82,7 @@ class RedisStore:
         self._windows = Windows(self._storage, time, amounts)
         self._take_lease = self._client.register_script(_TAKE_LEASE)
         self._renew_leases = self._client.register_script(_RENEW_LEASES)
-        self._outage = Outage(
+        self._health = StoreHealth(
             f"Redis at {_place(url)}",
             meanwhile,
             (RedisError,),
@@ -97,25 +97,25 @@ class RedisStore:
     def reach(self) -> bool:
         """Send a ping; False, and a line in the log, where it does not answer."""
         try:
-            self._outage.ask(self._client.ping)
-        except StoreAway:
+            self._health.call(self._client.ping)
+        except StoreUnavailable:
             return False
         return True
 
     def take(self, kind: Kind, client: str, cost: int = 1, lease: str = "") -> bool:
         if kind.window == "held":
             return self._hold(kind, client, lease)
-        return self._outage.ask(partial(self._windows.take, kind, client, cost))
+        return self._health.call(partial(self._windows.take, kind, client, cost))
 
     def give_back(self, kind: Kind, client: str, lease: str = "") -> None:
         if kind.window != "held":
             key = self._windows.key(kind, client)
-            self._outage.ask(partial(self._storage.give_back, key))
+            self._health.call(partial(self._storage.give_back, key))
         elif (leases := self._leases.pop(lease, None)) is not None:
-            self._outage.ask(partial(self._client.zrem, leases, lease))
+            self._health.call(partial(self._client.zrem, leases, lease))
 
     def level(self, kind: Kind, client: str) -> Level:
-        return self._outage.ask(partial(self._windows.level, kind, client))
+        return self._health.call(partial(self._windows.level, kind, client))
 
     def close(self) -> None:
         """Close all connections and stop renewing leases."""
@@ -123,12 +123,12 @@ class RedisStore:
         self._client.connection_pool.disconnect()
 
     def _hold(self, kind: Kind, client: str, lease: str) -> bool:
-        """Take a lease; one that began while the store was away counts once it is back."""
+        """Take a lease; one that began while the store did not answer counts once it does."""
         leases = f"{PREFIX}:{kind.name}:leases:{client}"
         arguments: list[str | float] = [lease, self._lease_seconds, self._amounts[kind]]
         try:
-            taken = self._outage.ask(partial(self._take_lease, [leases], arguments))
-        except StoreAway:
+            taken = self._health.call(partial(self._take_lease, [leases], arguments))
+        except StoreUnavailable:
             self._keep(lease, leases)
             raise
         if taken:
@@ -149,12 +149,12 @@ class RedisStore:
             if not held:
                 break
             try:
-                self._outage.ask(partial(self._renew_all, held))
+                self._health.call(partial(self._renew_all, held))
                 for lease, leases in held.items():
                     if lease not in self._leases:
                         # It was given back meanwhile, and may have been renewed after that.
-                        self._outage.ask(partial(self._client.zrem, leases, lease))
-            except StoreAway:
+                        self._health.call(partial(self._client.zrem, leases, lease))
+            except StoreUnavailable:
                 continue
         self._renewing = False
 

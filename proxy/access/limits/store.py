@@ -11,12 +11,12 @@ from proxy.access.limits.headers import Level
 from proxy.access.limits.kinds import Kind
 
 
-class StoreAway(Exception):
+class StoreUnavailable(Exception):
     """The store does not answer, or did not a moment ago."""
 
 
 class Store(Protocol):
-    """Counts by kind and client; every call raises ``StoreAway`` where the store does not answer.
+    """Counts by kind and client; every call raises ``StoreUnavailable`` where the store does not answer.
 
     ``lease`` names one holder of a ``held`` kind; other kinds have none.
     """

@@ -25,6 +25,7 @@ from proxy.api.openapi.parts import (
     PARAMETERS,
     SECURITY,
     SECURITY_SCHEMES,
+    TEXT,
     WORDS,
     error_response,
     header_references,
@@ -104,7 +105,6 @@ def _dynamic(row: Described, prefix: str) -> Described:
         row.operation,
         summary=f"{row.operation.summary}, of the upstream that the path names",
         tag="dynamic",
-        parameters=(*_VARIABLE.findall(prefix), *row.operation.parameters),
         passes=False,
         notes=DYNAMIC_NOTES,
     )
@@ -160,7 +160,7 @@ def _operation(row: Described, *, passes: bool) -> Json:
         "operationId": operation_id(row),
         "summary": described.summary,
         "tags": [described.tag],
-        "parameters": list(described.parameters),
+        "parameters": _parameters(row),
         "responses": {**answers, **errors},
     }
     if described.notes:
@@ -172,6 +172,14 @@ def _operation(row: Described, *, passes: bool) -> Json:
     if passes:
         operation["responses"]["default"] = {"description": "A native upstream's own answer."}
     return operation
+
+
+def _parameters(row: Described) -> list[str | Json]:
+    """The variables of its path and its other parameters, as components where these exist."""
+    in_path = _VARIABLE.findall(row.path)
+    own = {name: {"name": name, "in": "path", "required": True, "schema": TEXT} for name in in_path}
+    names = (*in_path, *row.operation.parameters)
+    return [name if name in PARAMETERS else own[name] for name in names]
 
 
 def _request_body(component: str) -> Json:

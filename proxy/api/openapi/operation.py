@@ -48,6 +48,7 @@ class Operation:
     """Statuses of errors besides those that follow from the access declaration and the body."""
     tag: str = "service"
     parameters: tuple[str, ...] = ()
+    """Names of ``parts.PARAMETERS``; the variables of the path come by themselves."""
     body: str | None = None
     """The component of its request body."""
     passes: bool = False
