@@ -105,7 +105,22 @@ GAUGES: Mapping[str, str] = {
     "workers": "Worker processes.",
 }
 """Gauges that are summed over workers; /v1/stats shows each under its name."""
-BREAKER_OPEN_UNTIL = "claude_proxy_breaker_rests_until_timestamp_seconds"
+BREAKER_OPEN_UNTIL = f"{PREFIX}breaker_rests_until_timestamp_seconds"
+BREAKERS = (
+    BREAKER_OPEN_UNTIL,
+    "Time of the next probe of a provider whose circuit breaker is open; 0: it is closed.",
+    ("provider",),
+)
+DURATION = (
+    f"{PREFIX}request_duration_seconds",
+    "Time to the end of the answer.",
+    ("route", *WHOM),
+)
+FIRST_EVENT = (
+    f"{PREFIX}time_to_first_event_seconds",
+    "Time to a stream's first event.",
+    WHOM,
+)
 COUNTER_FOR_EVENT: Mapping[str, CounterRow] = {"error": UPSTREAM_ERRORS, "retry": RETRIES}
 
 
@@ -149,27 +164,9 @@ class Metrics:
             name: Gauge(f"{PREFIX}{name}", text, registry=registry, multiprocess_mode="livesum")
             for name, text in GAUGES.items()
         }
-        self._seconds = Histogram(
-            f"{PREFIX}request_duration_seconds",
-            "Time to the end of the answer.",
-            ("route", *WHOM),
-            registry=registry,
-            buckets=SECONDS,
-        )
-        self._first_event = Histogram(
-            f"{PREFIX}time_to_first_event_seconds",
-            "Time to a stream's first event.",
-            WHOM,
-            registry=registry,
-            buckets=FIRST_SECONDS,
-        )
-        self._breakers = Gauge(
-            BREAKER_OPEN_UNTIL,
-            "Time of the next probe of a provider whose circuit breaker is open; 0: it is closed.",
-            ("provider",),
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
+        self._seconds = Histogram(*DURATION, registry=registry, buckets=SECONDS)
+        self._first_event = Histogram(*FIRST_EVENT, registry=registry, buckets=FIRST_SECONDS)
+        self._breakers = Gauge(*BREAKERS, registry=registry, multiprocess_mode="livemax")
         if multiprocess.are_shared():
             self._remember_names()
         else:
