@@ -27,10 +27,10 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = build_runtime(settings, registry or registry_in_force(settings))
     register_lifecycle(app)
-    register_dynamic(app)
     register_error_handlers(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     if app.extensions[EXTENSION].provider.direct:
         app.register_blueprint(native.bp)
+    register_dynamic(app)
     return app

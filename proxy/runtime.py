@@ -1,6 +1,6 @@
-"""What lives as long as a worker: settings, connections, what was learned.
+"""What lives as long as a worker: settings, connections, learned flags, counters.
 
-Rule: made once in ``create_app``, handed to views, never imported as a global.
+Rule: made once in ``create_app``, passed to views, never imported as a global.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from proxy.providers.routing import Router
 from proxy.relay.model_list import ModelList
 from proxy.relay.sweeper import Sweeper
 from proxy.server.shutdown import PROCESS, Drain
+from proxy.telemetry.accounting import Accounting, Sink, end_trace
 from proxy.telemetry.logs import log_access
 from proxy.telemetry.metrics import Metrics
-from proxy.telemetry.request_record import BROKEN_OFF, RequestRecord
 from proxy.telemetry.sentry import start_reports
 from proxy.telemetry.stats import own_counts
 from proxy.telemetry.tracing import Tracing, tracing_for
@@ -49,69 +49,26 @@ class Runtime:
     models: ModelList
     states: ProviderHealth
     metrics: Metrics
+    accounting: Accounting
     usage: ClusterUsage | None
     """None where nothing is shared with other machines."""
     admission: Admission
     limiter: Limiter | None
     """None where clients have no limits."""
     tracing: Tracing | None = None
-    """None where nobody collects traces."""
+    """None where traces are off."""
     flush_reports: Callable[[], None] | None = None
-    """Sends the error reports that are left; None where nobody wants them."""
+    """Sends the error reports that are left; None where error reports are off."""
 
     def close(self) -> None:
         """Close idle connections, send what is left of usage counts, traces and error reports.
 
-        For the end of the worker; nothing of it works on in the background afterwards.
+        For the end of the worker; no background work remains.
         """
         self.clients.close()
-        if self.usage is not None:
-            self.usage.close()
-        if self.tracing is not None:
-            self.tracing.close()
+        self.accounting.close()
         if self.flush_reports is not None:
             self.flush_reports()
-
-    def begin(self, record: RequestRecord) -> None:
-        """Count a request as under way until ``leave``."""
-        record.under_way = True
-        self.metrics.begun()
-
-    def stream(self, record: RequestRecord) -> None:
-        """The answer goes on as a stream, until ``account``."""
-        record.streaming = True
-        self.metrics.stream_opened()
-
-    def end(self, record: RequestRecord) -> None:
-        """The request is over, however it ended: one that nobody accounted for was broken off."""
-        if not record.accounted:
-            record.status = record.status or 500
-            record.error = record.error or BROKEN_OFF
-            self.account(record)
-        self.leave(record)
-
-    def leave(self, record: RequestRecord) -> None:
-        """The request is not under way any more; harmless when it was left before."""
-        if not record.under_way:
-            return
-        record.under_way = False
-        if record.trace is not None:
-            record.trace.end(record)
-        self.metrics.left()
-        if record.streaming:
-            self.metrics.stream_closed()
-
-    def account(self, record: RequestRecord) -> None:
-        """Count and log a finished request, once."""
-        if record.accounted:
-            return
-        record.accounted = True
-        record.settle()
-        if self.usage is not None:
-            self.usage.expect()
-        self.metrics.note(record, monotonic() - record.started)
-        self.leave(record)
-        log_access(record)
 
     @property
     def mode(self) -> str:
@@ -120,17 +77,17 @@ class Runtime:
 
     @property
     def provider(self) -> Provider:
-        """Where models go that nobody registered."""
+        """Where unregistered models go."""
         return self.registry.default
 
     @property
     def has_server_key(self) -> bool:
-        """True where a key of the server's can be spent."""
+        """Whether the server has an upstream key of its own."""
         return any(provider.api_keys for provider in self.registry.providers)
 
     @property
     def auth_keys(self) -> tuple[str, ...]:
-        """Keys that clients must show; in force only where a key of the server's is spent."""
+        """Keys that open this proxy; in force only where the server has an upstream key."""
         return self.settings.auth_keys if self.has_server_key else ()
 
 
@@ -149,6 +106,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
     router = Router(settings, registry)
     models = {model.remote_id for model in registry.models} | set(router.tiers)
     metrics = Metrics(models, (provider.name for provider in registry.providers))
+    usage, tracing = _shared_usage(settings, metrics), tracing_for(settings)
     return Runtime(
         settings=settings,
         registry=registry,
@@ -160,18 +118,30 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         models=ModelList(),
         states=ProviderHealth(changed=metrics.breaker_changed),
         metrics=metrics,
-        usage=_shared_usage(settings, metrics),
+        accounting=Accounting(_sinks(metrics, usage, tracing), metrics),
+        usage=usage,
         admission=Admission(admitted(settings, open_files())),
         limiter=build_limiter(settings),
-        tracing=tracing_for(settings),
+        tracing=tracing,
         flush_reports=start_reports(settings),
     )
+
+
+def _sinks(metrics: Metrics, usage: ClusterUsage | None, tracing: Tracing | None) -> list[Sink]:
+    """What every finished request is reported to, in this order."""
+    sinks = [Sink(metrics.report), Sink(log_access)]
+    if usage is not None:
+        # Compares the counters before and after, so it comes before them.
+        sinks.insert(0, Sink(usage.expect, usage.close))
+    if tracing is not None:
+        sinks.append(Sink(end_trace, tracing.close))
+    return sinks
 
 
 def _shared_usage(settings: Settings, metrics: Metrics) -> ClusterUsage | None:
     if settings.redis_url is None:
         return None
-    # Nobody else waits for the import of redis, nor keeps its megabytes.
+    # The import of redis takes time and megabytes.
     from proxy.redis_client import redis_client
     from proxy.telemetry.cluster_usage import ClusterUsage
 

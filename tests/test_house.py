@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from proxy.schemas.content import BLOCKS
 from tests.claude_code.client import VERSION as CLAUDE_CODE_VERSION
 from tests.cli.command import run, run_module
 from tests.house_copy import house_copy
+from tests.live import live_proxy
 from tests.paths import ROOT
 
 SOURCES = sorted(
@@ -45,7 +47,7 @@ OPEN_PATHS = {
     "/openapi.json",
     "/api/event_logging/batch",
 }
-"""docs/features.md "Endpoints": open to all."""
+"""docs/features.md "Endpoints": open to every client, which no declaration alone may change."""
 
 
 def tree(path: Path) -> ast.Module:
@@ -316,3 +318,76 @@ def test_an_environment_variable_takes_one_place(tmp_path: Path) -> None:
     assert "| `CLAUDE_PROXY_TOY_TIMEOUT` | 7.5 | Seconds that a toy may take |\n" in table
     example = (copy.root / "deploy" / ".env.example").read_text("utf-8")
     assert "# Seconds that a toy may take\n#CLAUDE_PROXY_TOY_TIMEOUT=7.5\n" in example
+
+
+ANY_UPSTREAM = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+TOY_ENDPOINT = '''"""GET /v1/toy: an endpoint that a test adds."""
+
+from flask import Blueprint, Response
+
+from proxy.access.declaration import COUNTED
+from proxy.api.openapi.answers import always
+from proxy.api.openapi.operation import Operation, json_answer
+from proxy.api.responses import json_response
+from proxy.schemas.fields import Text, WireSchema
+
+bp = Blueprint("toy", __name__)
+
+
+class Toy(WireSchema):
+    name = always(Text)
+
+
+SHOW = Operation(summary="A toy", answers=json_answer("The toy.", Toy), listed="toy")
+
+
+@bp.get("/v1/toy/<name>", access=COUNTED, operation=SHOW)
+def show(name: str) -> Response:
+    return json_response({"name": name})
+'''
+
+
+def test_an_endpoint_takes_two_places(tmp_path: Path) -> None:
+    copy = house_copy(tmp_path)
+    copy.write("proxy/api/toy.py", TOY_ENDPOINT)
+    copy.insert("proxy/api/__init__.py", "\nBLUEPRINTS:", "from proxy.api import toy\n")
+    copy.insert("proxy/api/__init__.py", "    view.bp,\n", "    toy.bp,\n")
+    limited = {"CLAUDE_PROXY_AUTH_KEY": "front-key", "CLAUDE_PROXY_RATE_LIMIT_RPM": "1"}
+    key = {"x-api-key": "front-key"}
+    with live_proxy(ANY_UPSTREAM | limited, root=copy.root) as proxy:
+        assert proxy.get("/v1/toy/ball")[0] == 401
+        assert proxy.get("/v1/toy/ball", headers={**key, "origin": "https://x.test"})[0] == 403
+        assert proxy.get("/v1/toy/ball", headers=key) == (200, {"name": "ball"})
+        assert proxy.get("/v1/toy/ball", headers=key)[0] == 429
+        operation = proxy.get("/openapi.json")[1]["paths"]["/v1/toy/{name}"]["get"]
+        assert {"200", "401", "403", "429", "529"} <= operation["responses"].keys()
+        assert operation["parameters"][0]["name"] == "name"
+        assert proxy.get("/")[1]["endpoints"]["toy"] == "GET /v1/toy/{name}"
+        lines = [line for line in proxy.log().splitlines() if " GET /v1/toy/ball " in line]
+        assert [re.findall(r" /v1/toy/ball (\d+) ", line) for line in lines] == [
+            ["401"],
+            ["403"],
+            ["200"],
+            ["429"],
+        ]
+
+
+def test_a_metric_takes_one_place(tmp_path: Path) -> None:
+    copy, module = house_copy(tmp_path), "proxy/telemetry/metrics.py"
+    row = 'METHODS = CounterRow("methods", "By method.", ("method",), "methods", ("method",))\n'
+    copy.insert(module, "COUNTERS = (\n", row)
+    copy.insert(module, "    REQUESTS,\n", "    METHODS,\n")
+    line = "        self._counters[METHODS].labels(record.method).inc()\n"
+    copy.insert(module, "        for event in record.upstream_events:\n", line)
+    with live_proxy(ANY_UPSTREAM, root=copy.root) as proxy:
+        assert proxy.get("/nowhere")[0] == 404
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            proxy.url + "/metrics", timeout=5
+        ) as response:
+            exposition = response.read().decode()
+        counted = re.search(
+            r'^claude_proxy_methods_total{method="GET"} (\S+)$', exposition, re.MULTILINE
+        )
+        assert counted is not None
+        assert float(counted[1]) >= 2
+        assert proxy.get("/v1/stats")[1]["methods"]["GET"] > float(counted[1])

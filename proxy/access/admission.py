@@ -1,7 +1,7 @@
 """How many requests a worker answers at a time.
 
-Rule: below what gunicorn accepts, so that probes and refusals always find a connection: a worker
-whose connections are all taken lets even a health check wait.
+Rule: fewer than the connections that gunicorn accepts, so that probes and refusals always get one: a
+worker whose connections are all in use does not answer even a health check.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from config.settings import Settings
 from proxy.errors import Overloaded
 
 RETRY_SECONDS = 5
-"""When a refused client shall ask again."""
+"""Retry-After of a refusal."""
 FILES_OF_ITS_OWN = 100
-"""Open files of a worker besides two for each request, the client's and the upstream's."""
+"""Open files of a worker besides two for each request, to the client and to the upstream."""
 SPARE_FILES = 30
-"""Of these, for the connections of probes and refusals."""
+"""How many of these are for connections of probes and refusals."""
 SPARE_CONNECTIONS = 100
-"""Most connections kept for probes and refusals; of few connections it is a tenth."""
+"""Upper bound of the connections kept for probes and refusals, which are a tenth of all."""
 DEFAULT_BOUND = Settings(workers=1).max_concurrency
 
 
@@ -46,9 +46,9 @@ class Admission:
 
 
 def admitted(settings: Settings, open_files: int | None) -> int:
-    """Requests that a worker may answer at a time: what the operator wants, as far as it fits.
+    """Requests that a worker may answer at a time: as configured, as far as the bounds allow.
 
-    ``open_files`` is how many files the process may open, None for any number.
+    ``open_files``: how many files the process may open, None for any number.
     """
     return min(settings.max_concurrency, *_bounds(settings, open_files).values())
 
@@ -60,7 +60,7 @@ def open_files() -> int | None:
 
 
 def connections_that_fit(wanted: int, open_files: int | None) -> int:
-    """How many connections a worker may take: one too many, and none can be accepted at all."""
+    """How many connections a worker may accept; with one too many it could accept no more."""
     if open_files is None:
         return wanted
     upstream = _requests_that_fit(open_files)
@@ -73,9 +73,9 @@ def spare(connections: int) -> int:
 
 
 def admission_warning(settings: Settings, open_files: int | None) -> str | None:
-    """What to tell the operator where fewer requests are admitted than he asked for.
+    """The warning where fewer requests are admitted than configured.
 
-    The default adapts to WORKER_CONNECTIONS without a word.
+    The default adapts to WORKER_CONNECTIONS without a warning.
     """
     bounds, wanted = _bounds(settings, open_files), settings.max_concurrency
     if wanted == DEFAULT_BOUND:

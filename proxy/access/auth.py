@@ -1,7 +1,7 @@
-"""Who may call, and which credential goes upstream.
+"""Authentication of clients, and the credential that goes upstream.
 
-Rule: pure functions over headers; the server's key leaves only for its own provider, and a client
-key that opens this proxy never goes upstream (docs/features.md "Modes and authentication").
+Rule: pure functions over headers. The server's key is sent only to its own provider; a client key
+that opens this proxy never goes upstream (docs/features.md "Modes and authentication").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from proxy.errors import AuthenticationFailed
 def client_keys(headers: Mapping[str, str]) -> tuple[str, ...]:
     """The keys a client sent: ``x-api-key`` first, then ``Authorization: Bearer``.
 
-    An ``x-api-key`` that says ``Bearer KEY`` is understood. Raises ``AuthenticationFailed`` for a
+    ``x-api-key: Bearer KEY`` is accepted. Raises ``AuthenticationFailed`` for a
     key that could not be sent on as a header.
     """
     keys = []
@@ -35,7 +35,7 @@ def client_keys(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def holds_auth_key(keys: Sequence[str], auth_keys: Sequence[str]) -> bool:
-    """True when one of ``keys`` is one of ``auth_keys``; takes the same time either way."""
+    """Whether one of ``keys`` is one of ``auth_keys``, in constant time."""
     held = False
     for key in keys:
         for auth_key in auth_keys:
@@ -64,9 +64,9 @@ def upstream_key(
     """The one key that goes upstream; None where the upstream gets no credential.
 
     ``provider_key`` is the server's own (fixed-key mode). Without it the client's own key is passed
-    through, ``x-api-key`` before ``Authorization``; a client that shows only this proxy's auth key
-    has none to pass. On ``dynamic`` routes it is ``Authorization`` that wins. Raises
-    ``AuthenticationFailed`` when a passthrough client sent no key at all.
+    through, ``x-api-key`` before ``Authorization``; a client that sends only this proxy's auth key
+    has none to pass. On ``dynamic`` routes ``Authorization`` comes first. Raises
+    ``AuthenticationFailed`` when a passthrough client sent no key.
     """
     if provider_key is not None:
         return provider_key

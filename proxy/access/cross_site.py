@@ -1,8 +1,8 @@
-"""Which requests web pages of others have sent: a browser sends some without asking first.
+"""Refusal of cross-site requests: a browser sends some for any page, without a preflight.
 
 Rule: pure functions over headers. A page may call where ALLOWED_ORIGINS lists its origin, or where
-it is this server's own for certain; whoever is no web page says nothing of this and is let through
-(docs/features.md "Web pages").
+it is certainly this server's own. Requests without a browser's headers pass (docs/features.md "Web
+pages").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from proxy.errors import PermissionDenied
 WEB_SCHEMES = ("http", "https")
 """Of web pages. Editors, desktop programs and browser extensions have schemes of their own."""
 OWN_SITES = ("same-origin", "none")
-"""``none``: the user's own doing, such as an address that was typed."""
+"""``none``: the user's own action, such as a typed address."""
 _ONE_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://[^\s,]*", re.IGNORECASE)
 """A header that came twice has a comma."""
 REFUSED = "web pages may call this proxy only where CLAUDE_PROXY_ALLOWED_ORIGINS lists their origin"
@@ -27,8 +27,7 @@ def check_page(headers: Mapping[str, str], allowed: Collection[str], *, spends: 
     """Raise ``PermissionDenied`` for a request of a web page that is not allowed.
 
     ``headers`` under lower-case names; ``allowed`` are the origins that may call, ``*`` any.
-    ``spends``: also where nothing but its kind tells that a browser sent it, since a GET that
-    costs money is sent for any page.
+    ``spends``: a GET that costs money, refused also to a browser that does not name the page.
     """
     if "*" not in allowed and not _may_call(headers, allowed, spends):
         raise PermissionDenied(REFUSED)
@@ -44,16 +43,16 @@ def _may_call(headers: Mapping[str, str], allowed: Collection[str], spends: bool
 
 
 def _is_no_page(origin: str) -> bool:
-    """``vscode-webview://...`` and the like; ``null`` is what pages in a sandbox are called."""
+    """An origin such as ``vscode-webview://...``; ``null`` is the one of a page in a sandbox."""
     program = _ONE_ORIGIN.fullmatch(origin)
     return program is not None and program[1].lower() not in WEB_SCHEMES
 
 
 def _is_own(origin: str, site: str | None, headers: Mapping[str, str]) -> bool:
-    """Whether a page of ``origin`` has it from this very server.
+    """Whether ``origin`` is this server.
 
-    A name proves nothing in plain HTTP: its owner may point it here after the page was loaded.
-    Behind TLS its certificate is proof, and the browser says what it saw.
+    In plain HTTP a name proves nothing: its owner may point it here after the page was loaded.
+    With TLS the certificate is proof, and the browser reports the comparison.
     """
     try:
         parts = urlsplit(origin)
@@ -67,5 +66,5 @@ def _is_own(origin: str, site: str | None, headers: Mapping[str, str]) -> bool:
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:
-    """One that says nothing of the page: to plain HTTP, or older than 2023."""
+    """A browser that does not name the page: over plain HTTP, or older than 2023."""
     return "accept-language" in headers and "mozilla/" in headers.get("user-agent", "").lower()

@@ -1,4 +1,7 @@
-"""Flask blueprints: the only package that imports flask."""
+"""Flask blueprints and what surrounds them: the only package that imports flask.
+
+Rule: an endpoint is a module here, with its declarations, and its entry in ``BLUEPRINTS``.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from proxy.api.openapi import view
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     messages.bp,
-    dry_run.bp,
     tokens.bp,
+    dry_run.bp,
     models.bp,
     health.bp,
     connection.bp,

@@ -1,7 +1,7 @@
-"""Flask without what no request here needs, and a response without what no whole answer needs.
+"""Subclasses of Flask's application and response that skip work no request here needs.
 
-Rule: only methods that Flask and Werkzeug offer for it are overridden, and each gives what theirs
-gives, in 60 microseconds less for each request.
+Rule: only documented methods of Flask and Werkzeug are overridden. Each returns what theirs returns;
+together they save 60 microseconds for each request.
 """
 
 from __future__ import annotations
@@ -12,41 +12,44 @@ from typing import Any
 from flask import Flask, Request, Response
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 from werkzeug.datastructures import Headers
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import MapAdapter, Rule
+
+from proxy.api.declaration import DeclaredRule
 
 HOSTS = 256
-"""Names of this server, as clients call it, that are remembered."""
+"""Host names of this server whose URL adapters are kept."""
 _BINDING = ("wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
-"""What of a request decides on its URL adapter, besides its method, path and query."""
+"""Members of the environ that determine the URL adapter, besides method, path and query."""
 
 
 class NoSessions(SessionInterface):
-    """Flask's sessions, of which there are none: no cookie is read or set."""
+    """No sessions: no cookie is read or set."""
 
     _none = NullSession()
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin:
-        """The same empty one for every request; writing to it is an error."""
+        """The same empty session for every request; writing to it is an error."""
         return self._none
 
 
 class App(Flask):
-    """Flask without what no request here needs."""
+    """The application; its routes are declared (``proxy.api.declaration``)."""
 
     session_interface = NoSessions()
+    url_rule_class: type[Rule] = DeclaredRule
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._bound: dict[tuple[str, ...], MapAdapter] = {}
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """``func``: no view is a coroutine; Flask would look at each of them at every request."""
+        """``func``: no view is a coroutine; Flask would check that at every request."""
         return func
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """As ``Flask``; what it reads out of the host's name is remembered.
+        """As ``Flask``, with the parsed host name cached.
 
-        It takes 5 to 10 microseconds of each request, and no route depends on it.
+        Parsing takes 5 to 10 microseconds of each request, and no route depends on it.
         """
         if request is None or "HTTP_UPGRADE" in request.environ:
             return super().create_url_adapter(request)
@@ -78,10 +81,10 @@ def _decoded(text: str) -> str:
 
 
 class WholeResponse(Response):
-    """A response whose body is there; its length is among the headers since it was set."""
+    """A response whose body is complete, and whose headers hold its length."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
-        """As ``Response``, which copies them and looks for what it could mend."""
+        """As ``Response``, which copies the headers and checks them for corrections."""
         headers = self.headers
         if self.status_code == 200 and "content-length" in headers and "location" not in headers:
             return headers
@@ -89,7 +92,7 @@ class WholeResponse(Response):
 
 
 def no_content() -> Response:
-    """An answer 204; Flask would name the type of a body that there is not."""
+    """A 204; Flask would add the content type of a missing body."""
     response = Response(status=204)
     del response.headers["content-type"]
     return response

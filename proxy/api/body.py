@@ -1,7 +1,7 @@
 """Reading a request's body: bounded in size and time.
 
-Rule: nothing is cut in silence. Flask's own limit returns the first bytes of a chunked body as if
-they were all, and nothing below limits how long a body may take.
+Rule: a body is read whole or refused. Flask's own limit returns the first bytes of a chunked body as
+if they were all, and neither Flask nor gunicorn limits how long a body may take.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from proxy.errors import (
 )
 
 _READ_SIZE = 65536
-"""Of a chunked body. One of known length is asked for at once: gunicorn reads ahead up to its end
-and copies what is left over at each call, which cost 1.2 ms of CPU for 1 MB, 0.1 ms for 126 kB."""
+"""For a chunked body. One of known length is read in one call: gunicorn buffers it to its end and
+copies the remaining bytes at each call, which cost 1.2 ms of CPU for 1 MB, 0.1 ms for 126 kB."""
 _LINE_END = len(b"\r\n")
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 def json_body() -> bytes:
-    """As ``any_body``, for an endpoint that takes JSON; anything else is 415."""
+    """As ``any_body``, for an endpoint that takes JSON; any other content type is 415."""
     _check_content_type(present_request().headers.get("content-type", ""))
     return any_body()
 
@@ -39,7 +39,7 @@ def any_body() -> bytes:
 
     Raises ``UnsupportedMediaType`` (415), ``RequestTooLarge`` (413), ``BodyTimeout`` (408),
     ``Overloaded`` (529) where the server stops meanwhile, ``ClientGone`` (499) where the connection
-    ended inside it, or ``InvalidRequest`` for a body that is not what its headers say.
+    ended inside it, or ``InvalidRequest`` for a body that contradicts its headers.
     """
     settings = runtime().settings
     encoding = present_request().headers.get("content-encoding", "identity").strip().lower()
@@ -47,8 +47,8 @@ def any_body() -> bytes:
         raise UnsupportedMediaType(f"content-encoding: {encoding!r} is not supported")
     seconds = settings.body_timeout
     late = BodyTimeout(f"the request body did not arrive within {seconds:g} s")
-    # Raised inside gunicorn's reader, as an Exception: so it knows that its place in the stream is
-    # lost and closes the connection, instead of taking the rest of the body for the next request.
+    # Raised inside gunicorn's reader, as an Exception: gunicorn then closes the connection instead of
+    # reading the remaining body as the next request.
     with gevent.Timeout(seconds, late), runtime().watch.reading():
         body = _read(present_request().environ["wsgi.input"], settings.max_body_bytes)
     if encoding in _WINDOW_BITS:

@@ -1,8 +1,8 @@
-"""What a request holds and gives back when it is over.
+"""Callbacks at the end of a request, however it ends.
 
-Rule: given back once in every ending. Only the server knows them all: it closes the answer's body
-when the answer is written, when the client left and when writing failed; Flask's own hooks end
-with the view, and a body that is passed through calls none of them. So this is the outermost layer.
+Rule: each is called once. Only the server sees every end: it closes the answer's body when the answer
+is written, when the client left and when writing failed. Flask's own hooks run when the view returns,
+and none of them for a body that is passed through. So this is the outermost layer.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from proxy.api.context import present_request
 
-HELD = "claude_proxy.held"
+CALLBACKS = "claude_proxy.callbacks"
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-class _Held:
-    """What one request holds; an ``ExitStack`` takes three times as long for the same."""
+class _Callbacks:
+    """The callbacks of one request; an ``ExitStack`` takes three times as long."""
 
     __slots__ = ("_callbacks",)
 
@@ -27,40 +27,40 @@ class _Held:
     def add(self, callback: Callable[..., object], *arguments: object) -> None:
         self._callbacks.append((callback, arguments))
 
-    def let_go(self) -> None:
-        """Call each once, the last one first, whatever the others raise."""
+    def run(self) -> None:
+        """Call each once, the last one first, even if others raise."""
         if self._callbacks:
             callback, arguments = self._callbacks.pop()
             try:
                 callback(*arguments)
             finally:
-                self.let_go()
+                self.run()
 
 
-class Endings:
-    """The application ``app`` with an end to each of its requests."""
+class CleanUp:
+    """The WSGI application ``app``, with the callbacks run at the end of each request."""
 
     def __init__(self, app: WsgiApp) -> None:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        held = environ[HELD] = _Held()
+        callbacks = environ[CALLBACKS] = _Callbacks()
         try:
             body = self._app(environ, start_response)
         except BaseException:
-            held.let_go()
+            callbacks.run()
             raise
-        return _Body(body, held)
+        return _Body(body, callbacks)
 
 
 class _Body:
-    """A body that lets go of what its request holds when it is closed."""
+    """A body that runs the callbacks of its request when it is closed."""
 
-    __slots__ = ("_body", "_held")
+    __slots__ = ("_body", "_callbacks")
 
-    def __init__(self, body: Iterable[bytes], held: _Held) -> None:
+    def __init__(self, body: Iterable[bytes], callbacks: _Callbacks) -> None:
         self._body = body
-        self._held = held
+        self._callbacks = callbacks
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._body)
@@ -70,10 +70,10 @@ class _Body:
             if close := getattr(self._body, "close", None):
                 close()
         finally:
-            # After the body has noted how it ended.
-            self._held.let_go()
+            # After the body has recorded how it ended.
+            self._callbacks.run()
 
 
 def on_request_end(callback: Callable[..., object], *arguments: object) -> None:
     """Call ``callback(*arguments)`` when the present request is over, however it ends."""
-    present_request().environ[HELD].add(callback, *arguments)
+    present_request().environ[CALLBACKS].add(callback, *arguments)

@@ -9,7 +9,10 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
+from proxy.access.declaration import Access
 from proxy.api.context import credential_headers, record, runtime
+from proxy.api.openapi.operation import LIMITS, Answer, Operation
+from proxy.api.openapi.service_answers import Probes
 from proxy.api.responses import begin_call, json_response, watched
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.policy import failure_kind
@@ -34,7 +37,24 @@ HINTS = {
 }
 
 
-@bp.get("/test-connection")
+PROBES = Operation(
+    summary="One real call of five tokens",
+    answers={
+        200: Answer("The upstream answered.", Probes, (LIMITS,)),
+        503: Answer(
+            "It did not, or not as it should.", Probes, (LIMITS, "retry-after"), or_error=True
+        ),
+    },
+    parameters=("model", "all", "x-request-id"),
+    listed="test_connection",
+)
+
+
+@bp.get(
+    "/test-connection",
+    access=Access(counted=True, spends=True, costly_get=True),
+    operation=PROBES,
+)
 def test_connection() -> Response:
     """``?model=ID`` probes one model, ``?all=1`` every registered one, else the small one."""
     results = [_probe(model) for model in _models()]
@@ -57,7 +77,7 @@ def _models() -> list[str]:
 
 def _probe(model: str) -> dict[str, Any]:
     started = monotonic()
-    record().call_again()
+    record().begin_next_call()
     probe = {
         "model": model,
         "max_tokens": PROBE_TOKENS,

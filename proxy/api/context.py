@@ -1,4 +1,4 @@
-"""What a view may ask of the application and of the present request."""
+"""The present request, its record and the worker's runtime."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Present(NamedTuple):
     request: Request
 
 
-# Flask's ``g``, ``current_app`` and ``request`` find the same at each of some forty looks a request
-# takes, and take three times as long for each.
+# A request reads these some forty times; Flask's ``g``, ``current_app`` and ``request`` take three
+# times as long for each.
 _PRESENT: ContextVar[Present] = ContextVar("present")
 
 
 def begin_present(record: RequestRecord, sent: Request) -> Runtime:
-    """Make ``record`` that of ``sent``, the request which begins; the worker's runtime."""
+    """Make ``sent`` the present request, with ``record``; returns the worker's runtime."""
     runtime: Runtime = current_app.extensions[EXTENSION]
     _PRESENT.set(Present(record, runtime, sent))
     return runtime
 
 
 def present_request() -> Request:
-    """The present request itself, for what looks at it more than once."""
+    """The request itself, which is faster to read than Flask's stand-in."""
     return _PRESENT.get().request
 
 
@@ -49,7 +49,7 @@ def record() -> RequestRecord:
 
 
 def credential_headers() -> dict[str, str]:
-    """The headers by which the client shows a key, under their lower-case names."""
+    """The headers that may hold a key of the client, under lower-case names."""
     environ = _PRESENT.get().request.environ
     sent = (("x-api-key", "HTTP_X_API_KEY"), ("authorization", "HTTP_AUTHORIZATION"))
     return {name: environ[key] for name, key in sent if key in environ}

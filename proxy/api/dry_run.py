@@ -13,9 +13,12 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from flask import Blueprint, Response, request
 
+from proxy.access.declaration import KEYED
 from proxy.api.body import json_body
 from proxy.api.messages import checked_request, chosen_route
 from proxy.api.native_responses import native_request, sent_request
+from proxy.api.openapi.operation import CLIENT, Operation, json_answer
+from proxy.api.openapi.service_answers import DryRun
 from proxy.api.responses import begin_call, json_response
 from proxy.convert.request.drops import Drops
 from proxy.providers.profiles.base import Profile
@@ -35,7 +38,18 @@ SECRET_WORDS = ("key", "token", "secret", "password", "authorization", "credenti
 HIDDEN = "***"
 
 
-@bp.post("/v1/messages/test_conversion")
+DRY_RUN = Operation(
+    summary="What a request would become, and where it would go; no upstream call",
+    answers=json_answer("The converted request.", DryRun),
+    errors=(404,),
+    tag="messages",
+    parameters=CLIENT,
+    body="MessageRequest",
+    listed="test_conversion",
+)
+
+
+@bp.post("/v1/messages/test_conversion", access=KEYED, operation=DRY_RUN)
 def test_conversion() -> Response:
     body = json_body()
     native = native_request(body)

@@ -1,14 +1,15 @@
-"""``/https/HOST/PREFIX/v1/messages``: the usual views behind a route that the client names.
+"""``/https/HOST/PREFIX/v1/messages``: the usual views with an upstream that the client names.
 
-Rule: decided on the raw request target before the URL map, which only sees a decoded path, has a
-say; nothing is looked up, read or connected to before the client and the host are allowed
-(docs/features.md "Dynamic routing").
+Rule: decided on the raw request target, before the URL map, which only sees a decoded path. The
+access declaration is that of the view. Nothing is looked up, read or connected to before the client
+and the host are allowed (docs/features.md "Dynamic routing").
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
@@ -17,6 +18,7 @@ from proxy.access.auth import check_client
 from proxy.api.body import json_body
 from proxy.api.candidates import credential
 from proxy.api.context import credential_headers, present_request, record, runtime
+from proxy.api.declaration import DeclaredRule, declared_rules
 from proxy.api.limits import limit_client
 from proxy.api.messages import answer_message
 from proxy.api.models import models_page
@@ -34,32 +36,21 @@ from proxy.providers.routing import Route
 from proxy.relay.call import encoded
 from proxy.schemas import parse_json_object
 
-METHODS: Mapping[Endpoint, tuple[str, ...]] = {
-    "messages": ("POST",),
-    "count_tokens": ("POST",),
-    "models": ("GET", "HEAD"),
-}
-
-
-PATHS: Mapping[Endpoint, str] = {
-    "messages": "messages",
-    "count_tokens": "messages/count_tokens",
-    "models": "models",
-}
-
 _USERINFO = re.compile(r"^(/https?/)[^/]*@")
-"""Refused, but first it is logged."""
+"""Refused, but logged before that."""
 
 
 def register_dynamic(app: Flask) -> None:
-    """Attach the decision to ``app``, behind the hooks of the lifecycle."""
-    app.before_request(answer_dynamic)
+    """Attach the decision to ``app``, after the hooks of the lifecycle and all its blueprints."""
+    rules = {rule.endpoint: rule for rule in declared_rules(app.url_map)}
+    by_name = {name: rules[endpoint] for name, (endpoint, _) in VIEWS.items()}
+    app.before_request(partial(answer_dynamic, by_name))
 
 
-def answer_dynamic() -> Response | None:
+def answer_dynamic(rules: Mapping[Endpoint, DeclaredRule]) -> Response | None:
     """The answer to a dynamic route; None where the request is none.
 
-    A server that hands over no raw target has no dynamic routes.
+    ``rules`` are those of the views. A server that hands over no raw target has no dynamic routes.
     """
     environ = present_request().environ
     raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
@@ -68,15 +59,22 @@ def answer_dynamic() -> Response | None:
     record().path = _USERINFO.sub(r"\1***@", raw.partition("?")[0])
     check_client(_shown_to_the_proxy(), runtime().auth_keys)
     target = allowed_target(raw, runtime().clients.allowed_hosts)
-    record().route = f"/dynamic/v1/{PATHS[target.endpoint]}"
-    methods = METHODS[target.endpoint]
-    if request.method not in methods:
+    rule = rules[target.endpoint]
+    record().route = f"/dynamic{rule.rule}"
+    _check_method(rule)
+    if rule.access.counted:
+        limit_client(spends=rule.access.spends, dynamic=True)
+    _, view = VIEWS[target.endpoint]
+    return view(target)
+
+
+def _check_method(rule: DeclaredRule) -> None:
+    allowed = sorted((rule.methods or set()) - {"OPTIONS"})
+    if request.method not in allowed:
         raise MethodNotAllowed(
             f"{request.method} is not allowed on {record().path}",
-            headers={"allow": ", ".join((*methods, "OPTIONS"))},
+            headers={"allow": ", ".join((*allowed, "OPTIONS"))},
         )
-    limit_client(tokens=target.endpoint == "messages", dynamic=True)
-    return VIEWS[target.endpoint](target)
 
 
 def _shown_to_the_proxy() -> dict[str, str]:
@@ -103,11 +101,12 @@ def _models(target: DynamicTarget) -> Response:
     return models_page(entries, aliases=False)
 
 
-VIEWS: Mapping[Endpoint, Callable[[DynamicTarget], Response]] = {
-    "messages": _messages,
-    "count_tokens": _count_tokens,
-    "models": _models,
+VIEWS: Mapping[Endpoint, tuple[str, Callable[[DynamicTarget], Response]]] = {
+    "messages": ("messages.create_message", _messages),
+    "count_tokens": ("tokens.count_tokens", _count_tokens),
+    "models": ("models.list_models", _models),
 }
+"""For each end of a path the view whose declaration applies, and what answers in its place."""
 
 
 def _body(target: DynamicTarget) -> bytes:

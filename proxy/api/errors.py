@@ -1,7 +1,7 @@
-"""Every failure leaves as Anthropic-shaped JSON.
+"""Answers to failures, in the error format of the Messages API.
 
-Rule: the one ``except Exception`` of the application is here; what it catches is a bug, logged with
-its traceback and told to the client as a 500 with the request id.
+Rule: the one ``except Exception`` of the application is here. What it catches is a bug: it is logged
+with its traceback and answered with a 500 that names the request id.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def error_response(error: ProxyError) -> Response:
 
 
 def native_refusal(error: NativeRefusal) -> Response:
-    """A native upstream's refusal as it came (docs/protocol.md section 8)."""
+    """A native upstream's refusal, unchanged (docs/protocol.md section 8)."""
     record().error = error_words(error)
     response = Response(error.body, error.status, content_type="application/json")
     response.headers.update(error.answer_headers)
@@ -44,7 +44,7 @@ def native_refusal(error: NativeRefusal) -> Response:
 
 
 def routing_failure(error: HTTPException) -> Response:
-    """404 and 405 of the URL map, and whatever else werkzeug refuses."""
+    """404 and 405 of the URL map, and other refusals of werkzeug."""
     access = record()
     if error.code == 405:
         allowed = error.get_response().headers.get("allow", "")
@@ -60,7 +60,7 @@ def routing_failure(error: HTTPException) -> Response:
 
 
 def bug(error: Exception) -> Response:
-    """The last resort: a bug of ours, told without details."""
+    """The answer to a bug, without details."""
     access = record()
     log.error(
         "unhandled error, request_id=%s",

@@ -1,4 +1,4 @@
-"""Health probes: they ask nobody and need no key."""
+"""Health probes: open to every client, without an upstream call."""
 
 from __future__ import annotations
 
@@ -7,15 +7,45 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response
 
 from proxy import __version__
+from proxy.access.declaration import PROBE
 from proxy.api.context import runtime
+from proxy.api.openapi.answers import always
+from proxy.api.openapi.operation import Answer, Operation, json_answer
 from proxy.api.responses import json_response
+from proxy.schemas.fields import Choice, Flag, Text, WireSchema
 
 bp = Blueprint("health", __name__)
 
 
-@bp.get("/health")
-@bp.get("/healthz")
-@bp.get("/livez")
+class Health(WireSchema):
+    status = always(Choice, "healthy")
+    timestamp = always(Text)
+    version = always(Text)
+    mode = always(Choice, "fixed", "passthrough", "mixed")
+    openai_api_configured = always(Flag)
+    client_api_key_validation = always(Flag)
+
+
+class Readiness(WireSchema):
+    status = always(Choice, "ready", "draining")
+
+
+LIVENESS = Operation(
+    summary="Liveness", answers=json_answer("The worker answers.", Health), listed="health"
+)
+READINESS = Operation(
+    summary="Readiness",
+    answers={
+        200: Answer("The worker takes requests.", Readiness),
+        503: Answer("It is stopping.", Readiness),
+    },
+    listed="readiness",
+)
+
+
+@bp.get("/livez", access=PROBE, operation=LIVENESS)
+@bp.get("/healthz", access=PROBE, operation=LIVENESS)
+@bp.get("/health", access=PROBE, operation=LIVENESS)
 def health() -> Response:
     """Liveness: the worker answers."""
     shared = runtime()
@@ -31,7 +61,7 @@ def health() -> Response:
     )
 
 
-@bp.get("/readyz")
+@bp.get("/readyz", access=PROBE, operation=READINESS)
 def readyz() -> Response:
     """Readiness: the worker takes requests, and will go on doing so."""
     if runtime().drain.stopping:

@@ -1,33 +1,26 @@
-"""What this service is, and small courtesies that keep probes out of the error log."""
+"""Service information, and answers to requests that clients send unasked."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from config.urls import without_query
 from proxy import __version__
 from proxy.access.auth import check_client
+from proxy.access.declaration import OPEN, PROBE
 from proxy.api.application import no_content
 from proxy.api.context import credential_headers, runtime
+from proxy.api.declaration import described
+from proxy.api.openapi.answers import always, sometimes
+from proxy.api.openapi.operation import Answer, Operation, json_answer
 from proxy.api.responses import json_response
 from proxy.errors import AuthenticationFailed
+from proxy.schemas.fields import Choice, Items, Object, Text, WireSchema
 
 bp = Blueprint("service", __name__)
 
-ENDPOINTS = {
-    "messages": "POST /v1/messages",
-    "count_tokens": "POST /v1/messages/count_tokens",
-    "test_conversion": "POST /v1/messages/test_conversion",
-    "models": "GET /v1/models",
-    "health": "GET /health",
-    "readiness": "GET /readyz",
-    "test_connection": "GET /test-connection",
-    "stats": "GET /v1/stats",
-    "metrics": "GET /metrics",
-    "openapi": "GET /openapi.json",
-}
 FEATURES = [
     "streaming",
     "tools",
@@ -42,8 +35,36 @@ FEATURES = [
 ]
 
 
-@bp.get("/")
-@bp.get("/status")
+class Service(WireSchema):
+    name = always(Choice, "claude-proxy")
+    message = always(Text)
+    version = always(Text)
+    status = always(Choice, "running")
+    health = always(Choice, "ok")
+    endpoints = always(Object)
+    features = always(Items, Text())
+    configuration = sometimes(Object)
+
+
+class Nothing(WireSchema):
+    """An empty object."""
+
+
+SERVICE = Operation(
+    summary="The service",
+    answers=json_answer(
+        "What is running; its configuration only for a caller with the key.", Service
+    ),
+)
+NO_ICON = Operation(summary="No icon", answers={204: Answer("There is none.", None)})
+TELEMETRY = Operation(
+    summary="Clients' telemetry, which is discarded",
+    answers=json_answer("Accepted.", Nothing),
+)
+
+
+@bp.get("/status", access=OPEN, operation=SERVICE)
+@bp.get("/", access=OPEN, operation=SERVICE)
 def index() -> Response:
     """Service information; configuration only for a caller who holds the key."""
     body: dict[str, Any] = {
@@ -52,7 +73,7 @@ def index() -> Response:
         "version": __version__,
         "status": "running",
         "health": "ok",
-        "endpoints": ENDPOINTS,
+        "endpoints": _listed(),
         "features": FEATURES,
     }
     if _may_see_configuration():
@@ -60,15 +81,24 @@ def index() -> Response:
     return json_response(body)
 
 
-@bp.get("/favicon.ico")
+@bp.get("/favicon.ico", access=PROBE, operation=NO_ICON)
 def favicon() -> Response:
     return no_content()
 
 
-@bp.post("/api/event_logging/batch")
+@bp.post("/api/event_logging/batch", access=OPEN, operation=TELEMETRY)
 def event_logging() -> Response:
-    """Clients' telemetry, which is not kept."""
+    """Accept and discard clients' telemetry."""
     return json_response({})
+
+
+def _listed() -> dict[str, str]:
+    """The named endpoints, each with its first path."""
+    found: dict[str, str] = {}
+    for method, path, _, operation, _ in described(current_app.url_map):
+        if operation.listed:
+            found.setdefault(operation.listed, f"{method} {path}")
+    return found
 
 
 def _may_see_configuration() -> bool:

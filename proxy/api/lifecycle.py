@@ -1,36 +1,28 @@
-"""What happens around every view: ids, authentication, web pages, CORS, the access line.
+"""What happens around every view: ids, authentication, cross-site checks, CORS, the access line.
 
-Rule: authentication comes before anything of the body is read, and an endpoint needs the key unless
-it is named as open here (docs/features.md "Endpoints"). Web pages come before keys: what others have
-a browser send is refused whoever it is.
+Rule: authentication comes before anything of the body is read. What a view requires, it declares
+(``proxy.access.declaration``); a path without a view gets the strictest declaration. Cross-site
+checks come before keys: a browser attaches keys to requests of foreign pages too.
 """
 
 from __future__ import annotations
+
+from typing import cast
 
 from flask import Flask, Request, Response, request
 
 from proxy.access.auth import check_client
 from proxy.access.cross_site import check_page
+from proxy.access.declaration import KEYED, Access
 from proxy.api.application import no_content
-from proxy.api.cleanup import Endings, on_request_end
+from proxy.api.cleanup import CleanUp, on_request_end
 from proxy.api.context import begin_present, credential_headers, record, runtime
-from proxy.api.limits import limit_request, take_slot, tell_limits
+from proxy.api.declaration import DeclaredRule
+from proxy.api.limits import add_limit_headers, limit_client, take_slot
 from proxy.ids import correlation_id, new_request_id
+from proxy.runtime import Runtime
 from proxy.telemetry.request_record import RequestRecord
 
-OPEN_ENDPOINTS = frozenset(
-    {
-        "health.health",
-        "health.readyz",
-        "openapi.openapi",
-        "service.index",
-        "service.favicon",
-        "service.event_logging",
-    }
-)
-"""Answered without a key, and to web pages."""
-SPENDING_GETS = frozenset({"connection.test_connection"})
-"""What a page could have a browser spend money by with a mere picture."""
 PAGE_HEADERS = (
     ("origin", "HTTP_ORIGIN"),
     ("sec-fetch-site", "HTTP_SEC_FETCH_SITE"),
@@ -38,73 +30,83 @@ PAGE_HEADERS = (
     ("user-agent", "HTTP_USER_AGENT"),
     ("accept-language", "HTTP_ACCEPT_LANGUAGE"),
 )
-"""What tells of a web page, as headers and in a WSGI environ."""
-QUIET_ENDPOINTS = frozenset(
-    {"health.health", "health.readyz", "metrics.metrics", "service.favicon"}
-)
-"""Probes, which would fill the log."""
+"""What identifies a web page, as headers and in a WSGI environ."""
 
 
 def register_lifecycle(app: Flask) -> None:
     """Attach the hooks to ``app``."""
-    app.wsgi_app = Endings(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = CleanUp(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(begin)
     app.after_request(finish)
 
 
 def begin() -> Response | None:
-    """Give the request its ids and let nobody in without the key."""
-    # Flask's stand-in is bound anew at each look.
+    """Give the request its ids and enforce what its view requires."""
+    # Flask's stand-in is bound anew at each access.
     sent: Request = request._get_current_object()  # type: ignore[attr-defined]
-    environ, rule = sent.environ, sent.url_rule
-    endpoint = None if rule is None else rule.endpoint
-    request_id = new_request_id()
-    access = RequestRecord(
-        request_id=request_id,
-        correlation_id=correlation_id(environ.get("HTTP_X_REQUEST_ID"), request_id),
-        method=sent.method,
-        path=sent.path,
-        quiet=endpoint in QUIET_ENDPOINTS,
-    )
-    if rule is not None:
-        access.route = rule.rule
-    shared = begin_present(access, sent)
-    shared.begin(access)
-    on_request_end(shared.end, access)
+    rule = cast("DeclaredRule | None", sent.url_rule)
+    # Also where no view is known: a dynamic route has none.
+    access = KEYED if rule is None else rule.access
+    begun = _record(sent, rule, quiet=access.quiet)
+    shared = begin_present(begun, sent)
+    shared.accounting.begin(begun)
+    on_request_end(shared.accounting.end, begun)
     if shared.tracing is not None and not access.quiet:
         parent = {name: sent.headers.get(name) for name in ("traceparent", "tracestate")}
-        access.trace = shared.tracing.begin(access, rule.rule if rule else None, parent)
+        begun.trace = shared.tracing.begin(begun, rule.rule if rule else None, parent)
     if sent.method == "OPTIONS":
         return _preflight()
-    if endpoint not in OPEN_ENDPOINTS:
-        # Also where no view is known: a dynamic route has none.
-        page = {name: environ[key] for name, key in PAGE_HEADERS if key in environ}
-        spends = endpoint in SPENDING_GETS
-        check_page(page, shared.settings.allowed_origins, spends=spends)
-        if endpoint is not None:
-            check_client(credential_headers(), shared.auth_keys)
-    take_slot(sent.blueprint)
-    limit_request(endpoint)
+    if access.keyed:
+        _check_caller(sent, access, shared, matched=rule is not None)
+    if access.slot:
+        take_slot()
+    if access.counted:
+        limit_client(spends=access.spends, dynamic=False)
     return None
+
+
+def _record(sent: Request, rule: DeclaredRule | None, *, quiet: bool) -> RequestRecord:
+    request_id = new_request_id()
+    begun = RequestRecord(
+        request_id=request_id,
+        correlation_id=correlation_id(sent.environ.get("HTTP_X_REQUEST_ID"), request_id),
+        method=sent.method,
+        path=sent.path,
+        quiet=quiet,
+    )
+    if rule is not None:
+        begun.route = rule.rule
+    return begun
+
+
+def _check_caller(sent: Request, access: Access, shared: Runtime, *, matched: bool) -> None:
+    """Raise ``PermissionDenied`` or ``AuthenticationFailed`` for a caller that is not allowed.
+
+    Without a match the key is checked where the dynamic route is: its headers mean something else.
+    """
+    page = {name: sent.environ[key] for name, key in PAGE_HEADERS if key in sent.environ}
+    check_page(page, shared.settings.allowed_origins, spends=access.costly_get)
+    if matched:
+        check_client(credential_headers(), shared.auth_keys)
 
 
 def finish(response: Response) -> Response:
     """Name the request in the answer and, unless a stream goes on, in the log."""
-    access = record()
-    access.status = response.status_code
+    noted, accounting = record(), runtime().accounting
+    noted.status = response.status_code
     headers = response.headers
     # A native upstream's own stays: it is what its support asks for.
-    headers.setdefault("request-id", access.request_id)
-    headers["x-request-id"] = access.correlation_id
+    headers.setdefault("request-id", noted.request_id)
+    headers["x-request-id"] = noted.correlation_id
     _allow_origin(response)
-    tell_limits(response)
+    add_limit_headers(response)
     if response.is_streamed:
-        runtime().stream(access)
-    elif access.unsettled:
-        # What has to be estimated must not hold up the answer.
-        on_request_end(runtime().account, access)
+        accounting.stream(noted)
+    elif noted.has_pending_estimates:
+        # An estimate must not delay the answer.
+        on_request_end(accounting.finish, noted)
     else:
-        runtime().account(access)
+        accounting.finish(noted)
     return response
 
 

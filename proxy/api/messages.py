@@ -7,9 +7,20 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from proxy.access.declaration import SPENDS
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
 from proxy.api.native_responses import may_be_native, native_response, native_route
+from proxy.api.openapi.answers import Message
+from proxy.api.openapi.operation import (
+    CLIENT,
+    EVENTS,
+    JSON,
+    LIMITS,
+    UPSTREAM,
+    Answer,
+    Operation,
+)
 from proxy.api.responses import answered, begin_call, chat_response
 from proxy.concurrency import yield_if_large
 from proxy.providers.routing import Route
@@ -21,7 +32,27 @@ from proxy.telemetry.logs import log_body
 bp = Blueprint("messages", __name__)
 
 
-@bp.post("/v1/messages")
+CREATE = Operation(
+    summary="A message, streamed or whole",
+    answers={
+        200: Answer(
+            "The message; with `stream: true` its events, each as `event: TYPE` and one line"
+            " `data: JSON` whose JSON is a StreamEvent. An error after the first event is an event.",
+            Message,
+            ("x-claude-proxy-route", "x-claude-proxy-dropped", LIMITS, "x-upstream-request-id"),
+            (JSON, EVENTS),
+        )
+    },
+    errors=UPSTREAM,
+    tag="messages",
+    parameters=CLIENT,
+    body="MessageRequest",
+    passes=True,
+    listed="messages",
+)
+
+
+@bp.post("/v1/messages", access=SPENDS, operation=CREATE)
 def create_message() -> Response:
     body = json_body()
     yield_if_large(len(body))

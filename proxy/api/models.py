@@ -7,7 +7,10 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
+from proxy.access.declaration import COUNTED
 from proxy.api.native_responses import lists_itself, native_get
+from proxy.api.openapi.answers import Model, ModelPage
+from proxy.api.openapi.operation import LIMITS, UPSTREAM, Operation, json_answer
 from proxy.api.responses import json_response
 from proxy.api.upstream_models import listed_entries
 from proxy.convert.models import entries_to_page, entry_for, is_claude_code
@@ -16,7 +19,34 @@ from proxy.schemas import load_models_query
 bp = Blueprint("models", __name__)
 
 
-@bp.get("/v1/models")
+LIST = Operation(
+    summary="The models",
+    answers=json_answer("One page of models; readable as OpenAI's list too.", ModelPage, LIMITS),
+    errors=(*UPSTREAM, 408),
+    tag="models",
+    parameters=(
+        "limit",
+        "after_id",
+        "before_id",
+        "lifecycle",
+        "anthropic-version",
+        "x-request-id",
+    ),
+    passes=True,
+    listed="models",
+)
+RETRIEVE = Operation(
+    summary="One model",
+    answers=json_answer("The model; readable as OpenAI's too.", Model, LIMITS),
+    errors=(*UPSTREAM, 408),
+    tag="models",
+    parameters=("x-request-id",),
+    passes=True,
+    notes="The id may hold slashes, encoded or not.",
+)
+
+
+@bp.get("/v1/models", access=COUNTED, operation=LIST)
 def list_models() -> Response:
     return native_get("/models") if lists_itself() else models_page(listed_entries())
 
@@ -33,7 +63,7 @@ def models_page(entries: list[dict[str, Any]], *, aliases: bool = True) -> Respo
     return json_response(page)
 
 
-@bp.get("/v1/models/<path:model_id>")
+@bp.get("/v1/models/<path:model_id>", access=COUNTED, operation=RETRIEVE)
 def retrieve_model(model_id: str) -> Response:
     if lists_itself():
         return native_get(f"/models/{quote(model_id, safe='')}")

@@ -137,7 +137,7 @@ def _answer(call: DirectCall) -> Response:
 
     def ended() -> None:
         watch.leave(call.exchange)
-        shared.account(call.record)
+        shared.accounting.finish(call.record)
 
     with ExitStack() as unless_streaming:
         watch.enter(call.exchange, request.environ.get("gunicorn.socket"))

@@ -105,6 +105,6 @@ def end_of(call: Call) -> Callable[[], None]:
 
     def ended() -> None:
         shared.watch.leave(call.exchange)
-        shared.account(call.record)
+        shared.accounting.finish(call.record)
 
     return ended

@@ -7,9 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from proxy.access.declaration import COUNTED
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
 from proxy.api.native_responses import may_be_native, native_count, native_route
+from proxy.api.openapi.answers import TokenCount
+from proxy.api.openapi.operation import CLIENT, LIMITS, UPSTREAM, Operation, json_answer
 from proxy.api.responses import begin_call, json_response, watched
 from proxy.concurrency import yield_if_large
 from proxy.convert.request.messages_to_chat import message_request_to_chat
@@ -24,7 +27,19 @@ from proxy.tokens import count_chat_tokens
 bp = Blueprint("tokens", __name__)
 
 
-@bp.post("/v1/messages/count_tokens")
+COUNT = Operation(
+    summary="The tokens of a request",
+    answers=json_answer("The number of input tokens.", TokenCount, "x-token-counting", LIMITS),
+    errors=UPSTREAM,
+    tag="messages",
+    parameters=CLIENT,
+    body="CountTokensRequest",
+    passes=True,
+    listed="count_tokens",
+)
+
+
+@bp.post("/v1/messages/count_tokens", access=COUNTED, operation=COUNT)
 def count_tokens() -> Response:
     body = json_body()
     parsed = parsed_body(body)

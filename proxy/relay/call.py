@@ -75,7 +75,7 @@ class Call:
             self.route = route
             self.client = self.client_for(route.provider)
             note_route(self.record, route)
-        self.record.attempt_follows()
+        self.record.begin_next_attempt()
         self.key, self.outcome = key, outcome
         self.answer_headers.clear()
         self.record.dropped = ""

@@ -1,1 +1,1 @@
-"""Logs, metrics, traces and statistics of finished requests."""
+"""Logs, metrics, traces, statistics and accounting of requests."""

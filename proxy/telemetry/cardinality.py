@@ -1,7 +1,7 @@
-"""Names that clients make up, as labels: so many of them, and the rest under one name.
+"""A bounded number of label values for names that clients send.
 
-Rule: each label value is a set of series for as long as the service runs, so their number is
-bounded whatever clients send; what the operator configured always has its own.
+Rule: each label value is a set of series for as long as the service runs. Configured names always
+have their own; of all others the first ones have, and the remaining ones share ``other``.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 OTHER = "other"
-"""Stands for every name that came too late."""
+"""The label of every name for which there was no room."""
 NONE = "none"
-"""Stands for no name."""
+"""The label of an empty name."""
 LONGEST = 256
-"""Characters of a name that somebody made up; each stands in many lines."""
+"""Characters of a name that is not configured; each name stands in many lines."""
 
 
 class LabelNames:
@@ -25,10 +25,10 @@ class LabelNames:
         self._names = {"": NONE} | {name: name for name in (NONE, OTHER, *configured)}
         self._room = most
         self.configured = frozenset(self._names.values())
-        """Labels that are there whatever clients send."""
+        """Labels that exist whatever clients send."""
 
     def label(self, name: str) -> str:
-        """``name`` itself while there is room, else ``other``."""
+        """``name`` itself while there is room, otherwise ``other``."""
         known = self._names.get(name)
         if known is not None:
             return known
@@ -41,7 +41,7 @@ class LabelNames:
 
 
 class LabelPairs:
-    """Which pairs of names get labels of their own: each name's room alone leaves very many."""
+    """Which pairs of names get labels of their own: the bounds of both names allow too many."""
 
     __slots__ = ("_first", "_known", "_room", "_second")
 
@@ -51,7 +51,7 @@ class LabelPairs:
         self._room = most
 
     def labels(self, first: str, second: str) -> tuple[str, str]:
-        """The labels of both; made-up ones are ``other`` where their pair came too late."""
+        """The labels of both; without room those that are not configured are ``other``."""
         pair = (self._first.label(first), self._second.label(second))
         if pair in self._known:
             return pair

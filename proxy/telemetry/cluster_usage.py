@@ -1,8 +1,8 @@
 """Usage counts of all machines, summed in Redis or Valkey.
 
-Rule: a request never waits for Redis. Every two seconds a worker sends what it counted since; what
-could not be sent is kept and sent later, and nothing is added twice: Redis remembers the number of
-each worker's last batch.
+Rule: a request never waits for Redis. Every two seconds a worker sends what it counted since then.
+What could not be sent is kept and sent later; nothing is added twice, since Redis keeps the number
+of each worker's last batch.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gevent.lock import BoundedSemaphore
 from redis import Redis, RedisError
 
 from proxy.telemetry.multiprocess import read_off_loop
+from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ HASH = "{claude-proxy:usage}"
 """One field for each number, and ``since``. The braces keep all keys on one node of a cluster."""
 SINCE = "since"
 REMEMBERED_SECONDS = 86_400
-"""How long a batch that was added, but whose answer was lost, is known."""
+"""How long Redis keeps the number of a worker's last batch."""
 
 ADD = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
@@ -41,9 +42,9 @@ return 1
 
 
 class ClusterUsage:
-    """What one worker adds to the sums, and the sums.
+    """One worker's share of the sums, and the sums.
 
-    ``counted`` gives everything that was counted in this worker's place, predecessors included.
+    ``counted`` returns the counts of this worker and its predecessors in the same place.
     """
 
     def __init__(self, client: Redis, counted: Callable[[], Counts]) -> None:
@@ -56,11 +57,11 @@ class ClusterUsage:
         self._one_at_a_time = BoundedSemaphore(1)
         self._due = self._running = self._away = self._closed = False
 
-    def expect(self) -> None:
-        """Something is about to be counted; called before it is."""
+    def expect(self, record: RequestRecord) -> None:
+        """``record`` is about to be counted; called before it is."""
         self._due = True
         if self._sent is None:
-            # What predecessors counted, they sent. Read without yielding: nothing may be counted
+            # Predecessors sent what they counted. Read without yielding, so that nothing is counted
             # meanwhile.
             self._sent = self._counted()
             self._worker = f"{HASH}:{uuid.uuid4().hex}"
@@ -69,30 +70,30 @@ class ClusterUsage:
             gevent.spawn(self._run)
 
     def flush(self) -> bool:
-        """Send what is not sent yet; false while Redis is away."""
+        """Send what is not sent yet; false while Redis does not answer."""
         with self._one_at_a_time:
             while self._batch or self._next_batch():
                 try:
                     self._send()
                 except RedisError as error:
-                    self._complain(error)
+                    self._note_failure(error)
                     return False
                 self._batch = {}
         return True
 
     def close(self) -> None:
-        """Send what is left, once; afterwards nothing is sent by itself."""
+        """Send what is left, once, and stop the sender."""
         self._closed = True
         self.flush()
 
     def sums(self) -> tuple[Counts, float] | None:
-        """The sums of all machines and since when (seconds since 1970); None: Redis is away."""
+        """The sums of all machines and their start (seconds since 1970); None: Redis does not answer."""
         try:
             fields = cast(dict[bytes, bytes], self._client.hgetall(HASH))
         except RedisError as error:
-            self._complain(error)
+            self._note_failure(error)
             return None
-        self._back()
+        self._note_answer()
         since = float(fields.pop(SINCE.encode(), time.time()))
         return {tuple(orjson.loads(field)): float(n) for field, n in fields.items()}, since
 
@@ -120,16 +121,16 @@ class ClusterUsage:
             fields += (orjson.dumps(key), repr(number))
         arguments = (self._number, REMEMBERED_SECONDS, time.time(), *fields)
         self._client.eval(ADD, 2, HASH, self._worker, *arguments)
-        self._back()
+        self._note_answer()
 
-    def _complain(self, error: RedisError) -> None:
+    def _note_failure(self, error: RedisError) -> None:
         if not self._away:
-            # Its text may repeat what was sent, the password included.
+            # Its message may repeat what was sent, the password included.
             name = type(error).__name__
-            log.warning("Redis is away, usage counts are kept until it is back: %s", name)
+            log.warning("Redis does not answer, usage counts are kept and sent later: %s", name)
         self._away = True
 
-    def _back(self) -> None:
+    def _note_answer(self) -> None:
         if self._away:
-            log.warning("Redis is back, usage counts are shared again")
+            log.warning("Redis answers again, usage counts are shared")
         self._away = False

@@ -1,8 +1,8 @@
-"""The two lines that a request leaves in the log, and the form of every line.
+"""The access line and the token line of a request, and the format of every log line.
 
-Rule: a log line holds names, numbers and ids. No key at any level and no prompt at INFO; bodies
-only where the operator switched them on, cut, with image data and keys replaced. No message of an
-exception at all (``proxy.telemetry.uncaught``).
+Rule: a log line holds names, numbers and ids: no key at any level, no prompt at INFO, no message of an
+exception (``proxy.telemetry.uncaught``). Bodies are logged only where configured, cut, with image data
+and keys replaced.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ def log_access(record: RequestRecord) -> None:
     if not ACCESS.isEnabledFor(level):
         return
     facts = access_facts(record)
-    # One record for both lines: making and handling a second one costs as much as all the words.
+    # One log record for both lines: a second one would cost as much as formatting both.
     calls = (*record.earlier, record) if record.earlier else (record,)
     more = tuple([token_line(call) for call in calls if call.usage is not None])
     ACCESS.log(level, access_line(facts), extra={"access": facts, "more": more})
 
 
 def error_words(error: ProxyError) -> str:
-    """What the access line tells of ``error``: its type and reason.
+    """The type and reason of ``error``, for the access line.
 
-    An upstream's own words may repeat the prompt, so its status and code stand in for them; the
-    words are logged at DEBUG.
+    An upstream's message may repeat the prompt, so its status and code replace it; the message is
+    logged at DEBUG.
     """
     if not (isinstance(error, UpstreamError) and error.quoted):
         return f"{error.type}: {error.message}"
@@ -59,7 +59,7 @@ def error_words(error: ProxyError) -> str:
 
 
 def access_facts(record: RequestRecord) -> dict[str, Any]:
-    """The record as flat values, without those that do not apply."""
+    """The record as flat fields, without those that do not apply."""
     facts: dict[str, Any] = {
         "request_id": record.request_id,
         "x_request_id": record.correlation_id,
@@ -97,7 +97,7 @@ def access_facts(record: RequestRecord) -> dict[str, Any]:
 
 
 def _summed(calls: Iterable[RequestRecord]) -> dict[str, Any]:
-    """What all ``calls`` of one request used."""
+    """The usage of all ``calls`` of one request."""
     used = [call for call in calls if call.usage is not None]
     return {
         "input_tokens": sum(total_input(call.usage or {}) for call in used),
@@ -137,7 +137,7 @@ def token_line(record: RequestRecord) -> str:
 
 
 def log_body(what: str, request_id: str, body: bytes | str, max_chars: int) -> None:
-    """Write the beginning of a body where the operator switched that on (``max_chars`` > 0)."""
+    """Log the beginning of a body where configured (``max_chars`` > 0)."""
     if max_chars and body:
         BODIES.info("%s request_id=%s: %s", what, request_id, body_preview(body, max_chars))
 
@@ -152,7 +152,7 @@ class StreamPreview:
         self._pieces: list[str] = []
 
     def add(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Keep the text of ``events`` until there is enough of it."""
+        """Keep the text of ``events``, up to the limit."""
         for event in events:
             text = event.get("delta", {}).get("text")
             if text and self._max_chars > 0:
@@ -180,9 +180,9 @@ def _one_line(text: str) -> str:
 
 
 class TextFormatter(RedactingFormatter):
-    """Plain lines; whatever looks like a key is masked.
+    """Plain lines, with everything that looks like a key masked.
 
-    A record's ``more`` are further lines under the same head.
+    A record's ``more`` are further lines with the same head.
     """
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
@@ -202,7 +202,7 @@ class TextFormatter(RedactingFormatter):
         more = getattr(record, "more", None)
         if more is None:
             return mask_secrets(super().format(record), self._secrets)
-        # What ``Formatter`` does for a record without a traceback, once for all its lines.
+        # As ``Formatter`` for a record without a traceback, once for all its lines.
         record.asctime = self.formatTime(record)
         head = _TEXT_HEAD % vars(record)
         lines = "\n".join([head + line for line in (record.getMessage(), *more)])
@@ -221,7 +221,7 @@ class JsonFormatter(RedactingFormatter, OrjsonFormatter):
     ) -> None:
         super().add_fields(log_data, record, message_dict)
         log_data |= log_data.pop("access", {})
-        # What the further lines say is among the facts.
+        # The further lines repeat the fields.
         log_data.pop("more", None)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -229,8 +229,8 @@ class JsonFormatter(RedactingFormatter, OrjsonFormatter):
 
 
 def spare_unused_facts() -> None:
-    """Let no log record look up what no format shows; each costs at every line of every request."""
-    # As Python's logging HOWTO has it ("Optimization"): from where in the source a call was made.
+    """Do not collect fields of a log record that no format shows: each costs time at every line."""
+    # As in Python's logging HOWTO, "Optimization"; the first is the caller's place in the source.
     logging._srcfile = None
     logging.logThreads = False
     logging.logMultiprocessing = False
@@ -264,7 +264,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
             name: {"level": "ERROR", "propagate": True, "handlers": []}
             for name in ("urllib3", "sseclient")
         }
-        # Its warnings quote the document.
+        # pypdf's warnings quote the document.
         | {"pypdf": {"level": "CRITICAL", "propagate": True, "handlers": []}}
         | {
             name: {"level": settings.log_level, "propagate": True, "handlers": []}

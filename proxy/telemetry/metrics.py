@@ -1,8 +1,8 @@
-"""What is counted of each request, for /metrics, /v1/stats and the counts that machines share.
+"""The counters, gauges and histograms, for /metrics, /v1/stats and the counts that machines share.
 
-Rule: one bookkeeping. A request is counted once, where it is logged; nothing is counted for each
-delta. Labels are endpoints, configured names, kinds and a bounded number of names that clients made
-up: never a path, a key or a word of a prompt.
+Rule: a request is counted once, when it is finished; nothing is counted for each delta. Labels are
+endpoints, configured names, kinds and a bounded number of names from clients: never a path, a key or
+a word of a prompt. A counter is a row of ``COUNTERS`` and a line in ``Metrics.note``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from proxy.telemetry import multiprocess
 from proxy.telemetry.cardinality import OTHER, LabelNames, LabelPairs
 from proxy.telemetry.request_record import RequestRecord
 
+PREFIX = "claude_proxy_"
 MOST_MODELS = 100
 MOST_PROVIDERS = 50
-"""Names besides the configured ones that a worker gives series of their own."""
+"""Names that are not configured and still get series of their own, for each worker."""
 MOST_PAIRS = 300
-"""Models at providers, one of them or both not configured, likewise: each pair is up to 100 lines
-of /metrics."""
+"""The same for pairs of model and provider: each is up to 100 lines of /metrics."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Buckets for whole requests."""
 FIRST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -35,10 +35,93 @@ TOKENS: Mapping[str, str] = {
     "cache_read": "cache_read_input_tokens",
     "cache_write": "cache_creation_input_tokens",
 }
-"""Kinds of tokens, as ``Price`` names them, and where a usage holds them."""
+"""Kinds of tokens, as ``Price`` names them, and their members of a usage."""
 ERROR_TYPES = frozenset(TYPE_FOR_STATUS.values())
 STARTED = time.time()
-"""When this service started, in seconds since 1970: the master imports this module first."""
+"""Start of this service, in seconds since 1970: the master imports this module first."""
+
+
+WHOM = ("model", "provider")
+
+
+# Compared by identity, which makes it a fast key.
+@dataclass(frozen=True, slots=True, eq=False)
+class CounterRow:
+    """A counter, and where /v1/stats shows its sums."""
+
+    name: str
+    """Without the prefix ``claude_proxy_`` and the suffix ``_total``."""
+    text: str
+    labels: tuple[str, ...]
+    section: str
+    """The member of /v1/stats; ``models`` is made of several sections."""
+    by: tuple[str, ...]
+    """The labels by which it is summed there."""
+
+
+REQUESTS = CounterRow(
+    "requests", "Requests answered.", ("route", *WHOM, "status"), "statuses", ("status",)
+)
+ERRORS = CounterRow("errors", "Requests that failed.", ("type",), "errors", ("type",))
+TOKENS_USED = CounterRow("tokens", "Tokens used.", ("kind", *WHOM), "tokens", ("model", "kind"))
+ANSWERS = CounterRow(
+    "answers", "Answers with tokens.", (*WHOM, "usage"), "answers", ("model", "usage")
+)
+COST = CounterRow("cost", "Cost, in the currency of the prices.", WHOM, "cost", ("model",))
+UPSTREAM_ERRORS = CounterRow(
+    "upstream_errors",
+    "Attempts that an upstream failed.",
+    ("provider", "kind"),
+    "upstream_errors",
+    ("provider", "kind"),
+)
+RETRIES = CounterRow(
+    "upstream_retries",
+    "Attempts after a failed one.",
+    ("provider", "kind"),
+    "upstream_retries",
+    ("kind",),
+)
+HEALINGS = CounterRow(
+    "healings",
+    "Refusals that were healed.",
+    (*WHOM, "flag"),
+    "healings",
+    ("provider", "model", "flag"),
+)
+COUNTERS = (
+    REQUESTS,
+    ERRORS,
+    TOKENS_USED,
+    ANSWERS,
+    COST,
+    UPSTREAM_ERRORS,
+    RETRIES,
+    HEALINGS,
+)
+GAUGES: Mapping[str, str] = {
+    "requests_in_progress": "Requests in progress.",
+    "streams_open": "Streams in progress.",
+    "workers": "Worker processes.",
+}
+"""Gauges that are summed over workers; /v1/stats shows each under its name."""
+BREAKER_OPEN_UNTIL = f"{PREFIX}breaker_rests_until_timestamp_seconds"
+BREAKERS = (
+    BREAKER_OPEN_UNTIL,
+    "Time of the next probe of a provider whose circuit breaker is open; 0: it is closed.",
+    ("provider",),
+)
+DURATION = (
+    f"{PREFIX}request_duration_seconds",
+    "Time to the end of the answer.",
+    ("route", *WHOM),
+)
+FIRST_EVENT = (
+    f"{PREFIX}time_to_first_event_seconds",
+    "Time to a stream's first event.",
+    WHOM,
+)
+COUNTER_FOR_EVENT: Mapping[str, CounterRow] = {"error": UPSTREAM_ERRORS, "retry": RETRIES}
 
 
 @dataclass(slots=True)
@@ -52,7 +135,7 @@ class _Series:
 
 @dataclass(slots=True)
 class _UsageSeries:
-    """The series of answers that share model, provider and where their counts come from."""
+    """The series of answers that share model, provider and the source of their counts."""
 
     answers: Counter
     tokens: Mapping[str, Counter]
@@ -73,77 +156,50 @@ class Metrics:
         self._pairs = LabelPairs(self._models, self._providers, MOST_PAIRS)
         self._series: dict[tuple[str, str, str, int], _Series] = {}
         self._usage: dict[tuple[str, str, bool], _UsageSeries] = {}
-        whom = ("model", "provider")
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"claude_proxy_{name}", text, labels, registry=registry)
-
-        def histogram(
-            name: str, text: str, labels: Iterable[str], buckets: tuple[float, ...]
-        ) -> Histogram:
-            full = f"claude_proxy_{name}"
-            return Histogram(full, text, labels, registry=registry, buckets=buckets)
-
-        def gauge(name: str, text: str, mode: Any, *labels: str) -> Gauge:
-            full = f"claude_proxy_{name}"
-            return Gauge(full, text, labels, registry=registry, multiprocess_mode=mode)
-
-        self._requests = counter("requests_total", "Requests answered.", "route", *whom, "status")
-        self._errors = counter("errors_total", "Requests that failed.", "type")
-        self._seconds = histogram(
-            "request_duration_seconds", "Time to the end of the answer.", ("route", *whom), SECONDS
-        )
-        self._first_event = histogram(
-            "time_to_first_event_seconds", "Time to a stream's first event.", whom, FIRST_SECONDS
-        )
-        self._tokens = counter("tokens_total", "Tokens used.", "kind", *whom)
-        self._answers = counter("answers_total", "Answers with tokens.", *whom, "usage")
-        self._cost = counter("cost_total", "Cost, in the currency of the prices.", *whom)
-        self._upstream_errors = counter(
-            "upstream_errors_total", "Attempts that an upstream failed.", "provider", "kind"
-        )
-        self._retries = counter(
-            "upstream_retries_total", "Attempts after a failed one.", "provider", "kind"
-        )
-        self._healings = counter("healings_total", "Refusals that were healed.", *whom, "flag")
-        self._in_progress = gauge("requests_in_progress", "Requests under way.", "livesum")
-        self._streams = gauge("streams_open", "Streams under way.", "livesum")
-        self._workers = gauge("workers", "Worker processes.", "livesum")
-        self._rests = gauge(
-            "breaker_rests_until_timestamp_seconds",
-            "When a provider is asked again; 0: it does not rest.",
-            "livemax",
-            "provider",
-        )
+        self._counters = {
+            row: Counter(f"{PREFIX}{row.name}_total", row.text, row.labels, registry=registry)
+            for row in COUNTERS
+        }
+        self._gauges = {
+            name: Gauge(f"{PREFIX}{name}", text, registry=registry, multiprocess_mode="livesum")
+            for name, text in GAUGES.items()
+        }
+        self._seconds = Histogram(*DURATION, registry=registry, buckets=SECONDS)
+        self._first_event = Histogram(*FIRST_EVENT, registry=registry, buckets=FIRST_SECONDS)
+        self._breakers = Gauge(*BREAKERS, registry=registry, multiprocess_mode="livemax")
         if multiprocess.are_shared():
             self._remember_names()
         else:
             self.serving()
 
     def serving(self) -> None:
-        """This process takes requests from now on."""
-        self._workers.set(1)
+        """This process accepts requests from now on."""
+        self._gauges["workers"].set(1)
 
     def begun(self) -> None:
         """A request came in."""
-        self._in_progress.inc()
+        self._gauges["requests_in_progress"].inc()
 
     def left(self) -> None:
-        """A request is over, however it ended."""
-        self._in_progress.dec()
+        """A request is finished, however it ended."""
+        self._gauges["requests_in_progress"].dec()
 
     def stream_opened(self) -> None:
         """A streamed answer began."""
-        self._streams.inc()
+        self._gauges["streams_open"].inc()
 
     def stream_closed(self) -> None:
-        """A streamed answer is over."""
-        self._streams.dec()
+        """A streamed answer ended."""
+        self._gauges["streams_open"].dec()
 
-    def breaker_changed(self, provider: str, rests_until: float | None) -> None:
-        """``provider`` rests until that moment of the monotonic clock; None: it is asked."""
-        until = 0.0 if rests_until is None else time.time() + rests_until - time.monotonic()
-        self._rests.labels(self._providers.label(provider)).set(until)
+    def breaker_changed(self, provider: str, open_until: float | None) -> None:
+        """The breaker of ``provider`` is open until that moment (monotonic); None: it is closed."""
+        until = 0.0 if open_until is None else time.time() + open_until - time.monotonic()
+        self._breakers.labels(self._providers.label(provider)).set(until)
+
+    def report(self, record: RequestRecord) -> None:
+        """The sink of the metrics: count a finished request."""
+        self.note(record, time.monotonic() - record.started)
 
     def note(self, record: RequestRecord, seconds: float) -> None:
         """Count a finished request that took ``seconds``."""
@@ -160,17 +216,17 @@ class Metrics:
             series.first_event.observe(record.first_event)
         if record.error is not None and record.status != ClientGone.status:
             kind = record.error.partition(":")[0]
-            self._errors.labels(kind if kind in ERROR_TYPES else OTHER).inc()
+            self._counters[ERRORS].labels(kind if kind in ERROR_TYPES else OTHER).inc()
         for call in record.earlier:
             self._note_usage(call, *self._whom(call))
         self._note_usage(record, model, provider)
-        for happening in record.happenings:
-            self._note_happening(*happening)
+        for event in record.upstream_events:
+            self._note_upstream_event(*event)
 
     def _series_for(self, key: tuple[str, str, str, int]) -> _Series:
         route, model, provider, status = key
         return _Series(
-            self._requests.labels(route, model, provider, status),
+            self._counters[REQUESTS].labels(route, model, provider, status),
             self._seconds.labels(route, model, provider),
         )
 
@@ -194,25 +250,26 @@ class Metrics:
             series.tokens["reasoning"].inc(thoughts)
         if record.price is not None:
             if series.cost is None:
-                series.cost = self._cost.labels(model, provider)
+                series.cost = self._counters[COST].labels(model, provider)
             series.cost.inc(cost_of(usage, record.price))
 
     def _usage_series(self, model: str, provider: str, estimated: bool) -> _UsageSeries:
         source = "estimated" if estimated else "counted"
+        tokens = self._counters[TOKENS_USED]
         return _UsageSeries(
-            self._answers.labels(model, provider, source),
-            {kind: self._tokens.labels(kind, model, provider) for kind in (*TOKENS, "reasoning")},
+            self._counters[ANSWERS].labels(model, provider, source),
+            {kind: tokens.labels(kind, model, provider) for kind in (*TOKENS, "reasoning")},
         )
 
-    def _note_happening(self, what: str, provider: str, model: str, detail: str) -> None:
+    def _note_upstream_event(self, what: str, provider: str, model: str, detail: str) -> None:
         if what == "healing":
-            self._healings.labels(*self._pairs.labels(model, provider), detail).inc()
+            self._counters[HEALINGS].labels(*self._pairs.labels(model, provider), detail).inc()
         else:
-            counter = self._upstream_errors if what == "error" else self._retries
+            counter = self._counters[COUNTER_FOR_EVENT[what]]
             counter.labels(self._providers.label(provider), detail).inc()
 
     def _remember_names(self) -> None:
-        """Give the names that predecessors counted under the places that they had."""
+        """Give names that earlier workers counted the labels that they had."""
         for metric in multiprocess.of_all_processes(self.registry):
             for sample in metric.samples:
                 found = sample.labels

@@ -1,8 +1,8 @@
-"""Where the processes of one service keep what they count, so that each can tell of all.
+"""Metric files that all processes of one service share, so that each can report all of them.
 
-Rule: files belong to a place, not to a process: a worker goes on where its predecessor in the place
-ended, so counters survive a kill and a reload, and there are never more files than places. What is
-open now (live gauges) goes with its worker.
+Rule: a file belongs to a worker slot (a place), not to a process. A worker continues the counters of
+its predecessor in the place, so they survive a kill and a reload, and there are never more files than
+places. Live gauges end with their worker.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Here:
-    """What this process knows of the files."""
+    """The directory and the place of this process."""
 
     directory: str | None = None
     place: str = ""
@@ -34,23 +34,23 @@ _HERE = _Here()
 
 
 def use_directory(directory: str) -> None:
-    """Let metrics that are made from now on keep their values in files in ``directory``.
+    """Keep the values of metrics created from now on in files in ``directory``.
 
     prometheus_client reads the directory from the variable PROMETHEUS_MULTIPROC_DIR, which must be
     set as well.
     """
     _HERE.directory = directory
-    # Its own choice was made at its import, and names files after processes.
+    # The library's own choice, made at its import, names files after processes.
     values.ValueClass = values.MultiProcessValue(process_identifier=_place)  # type: ignore[no-untyped-call]
 
 
 def take_place(place: str) -> None:
-    """Count under the name ``place``, which no other living process has."""
+    """Count in ``place``, which no other living process has."""
     _HERE.place = place
 
 
 def clear_place(directory: str, place: str) -> None:
-    """Forget what was open in ``place``: nobody works there any more."""
+    """Delete the live gauges of ``place``: its worker has ended."""
     mark_process_dead(place, directory)  # type: ignore[no-untyped-call]
 
 
@@ -60,7 +60,7 @@ def are_shared() -> bool:
 
 
 def of_all_processes(registry: CollectorRegistry) -> Iterable[Metric]:
-    """The metrics of all processes; of this one alone, from ``registry``, where it has no files."""
+    """The metrics of all processes; without files those of this one, from ``registry``."""
     if _HERE.directory is None:
         return registry.collect()
     return merged(_HERE.directory, "*")
@@ -74,7 +74,7 @@ def counters_of_this_place(registry: CollectorRegistry) -> Iterable[Metric]:
 
 
 def read_off_loop(reader: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What ``reader`` makes of the files, read where it does not hold up the event loop."""
+    """The result of ``reader``, which reads the files, without blocking the event loop."""
     if _HERE.directory is None:
         return reader(*args, **kwargs)
     return run_off_loop(reader, *args, **kwargs)

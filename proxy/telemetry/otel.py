@@ -1,7 +1,7 @@
 """The spans of a request, by OpenTelemetry.
 
-Rule: a span ends when the answer ends, not when it begins. Names, numbers and ids only: no prompt,
-no key, no query string (docs/observability.md "Traces"). Imported only where traces are collected.
+Rule: a span ends when the answer ends, not when it begins. It holds names, numbers and ids: no prompt,
+no key, no query string (docs/observability.md "Traces"). Imported only where traces are on.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from proxy.telemetry.request_record import RequestRecord, total_input
 log = logging.getLogger(__name__)
 
 EXPORT_SECONDS = 5.0
-"""For one batch; a collector that takes longer loses it."""
+"""Timeout of one batch, which is dropped then."""
 FLUSH_SECONDS = 3.0
-"""For what is left when the worker ends."""
+"""Timeout of the last export, at the end of the worker."""
 SERVICE = "claude-proxy"
 OPERATIONS: Mapping[str, str] = {
     "/v1/messages": "chat",
@@ -45,7 +45,7 @@ _TRACE_CONTEXT = TraceContextTextMapPropagator()
 
 
 class QuietExporter(SpanExporter):
-    """Exports; a collector that fails is one warning until it works again."""
+    """An exporter that logs one warning when exports start to fail."""
 
     def __init__(self, exporter: SpanExporter, url: str) -> None:
         self._exporter = exporter
@@ -53,11 +53,11 @@ class QuietExporter(SpanExporter):
         self._failing = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send ``spans``; what cannot be sent is lost."""
+        """Send ``spans``; those that cannot be sent are dropped."""
         result = self._exporter.export(spans)
         failed = result is not SpanExportResult.SUCCESS
         if failed and not self._failing:
-            log.warning("traces are lost: %s does not take them", self._url)
+            log.warning("trace export to %s failed; spans dropped", self._url)
         self._failing = failed
         return result
 
@@ -67,10 +67,10 @@ class QuietExporter(SpanExporter):
 
 
 class OtelTracing:
-    """Makes spans and sends them from a thread of its own, which is a greenlet under gevent."""
+    """Creates spans and sends them from a thread, which is a greenlet under gevent."""
 
     def __init__(self, settings: Settings) -> None:
-        # It warns at each attempt, with the address and whatever the collector answered.
+        # It logs each failure, with the address and the answer of the collector.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
         url = settings.traces_url or ""
         exporter = OTLPSpanExporter(
@@ -105,12 +105,12 @@ class OtelTracing:
 
     def close(self) -> None:
         """Send what is left, for ``FLUSH_SECONDS`` at most."""
-        # Not the provider's own, which would wait for half a minute.
+        # The provider's own shutdown waits for half a minute.
         self._processor._batch_processor.shutdown(int(FLUSH_SECONDS * 1000))
 
 
 class RequestTrace:
-    """The span of one request and that of the upstream call which is going on."""
+    """The span of one request and that of its present upstream call."""
 
     __slots__ = ("_attempt", "_began", "_span", "_tracer")
 
@@ -122,7 +122,7 @@ class RequestTrace:
 
     @contextmanager
     def attempt(self, provider: str, model: str, url: str) -> Iterator[None]:
-        """One upstream request; its span goes on behind the block unless that raises."""
+        """One upstream request; its span outlives the block unless the block raises."""
         self._end_attempt("another attempt followed")
         address = urlsplit(url)
         span = self._attempt = self._tracer.start_span(
@@ -182,7 +182,7 @@ class RequestTrace:
 
 
 def _template(path: str) -> str:
-    """A dynamic route without its host and prefix; nothing for a path that has no route."""
+    """A dynamic route without its host and prefix; empty for a path without a route."""
     if not path.startswith(("/https/", "/http/")):
         return ""
     end = next((end for end in sorted(OPERATIONS, key=len, reverse=True) if path.endswith(end)), "")

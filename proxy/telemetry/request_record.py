@@ -1,7 +1,7 @@
-"""What is known of one request, for the log, the counters, the limits and the traces.
+"""The record of one request, for the log, the metrics, the limits and the traces.
 
-Rule: gathered while the request runs, read when it is over. What the upstream told of its bill counts as
-told; what it did not live to tell is owed: estimated, and marked so.
+Rule: filled while the request runs, read when it is over. Usage that the upstream reported is kept as
+reported; usage that it did not report is estimated, and marked as an estimate.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from config.registry.values import Price
 from proxy.errors import ClientGone, ProxyError
 
 BROKEN_OFF = "broken off"
-"""The error of a request that a bug or a worker that hung has ended."""
+"""The error of a request that a bug or a hanging worker ended."""
 
 
 class Trace(Protocol):
-    """What a trace is told of the request it belongs to."""
+    """The trace of one request."""
 
     def attempt(self, provider: str, model: str, url: str) -> AbstractContextManager[None]:
         """Around one upstream request, up to the head of its answer."""
@@ -33,11 +33,11 @@ class Trace(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """The bill of an attempt that was not told: estimates, and whose tokens they are."""
+class PendingEstimate:
+    """The estimated usage of an attempt whose usage was not reported."""
 
     count_input: Callable[[], int]
-    """Asked when the answer is over; long requests are counted in a thread."""
+    """Called when the answer is over; long requests are counted in a thread."""
     output: int
     provider: str
     model: str
@@ -46,7 +46,7 @@ class Owed:
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What the access line and the token line of one request tell."""
+    """One request, from its first header to the end of its answer."""
 
     request_id: str
     correlation_id: str
@@ -60,38 +60,38 @@ class RequestRecord:
     stop_reason: str | None = None
     stream: bool = False
     first_event: float | None = None
-    """Seconds from the request to the first event of its stream."""
+    """Seconds from the start of the request to the first event of its stream."""
     error: str | None = None
     usage: Mapping[str, Any] | None = None
     estimated: bool = False
-    """Whether a count in ``usage`` is not the upstream's."""
+    """Whether a count in ``usage`` is an estimate."""
     dropped: str = ""
     price: Price | None = None
-    """What the model's tokens cost, where that is registered."""
+    """The registered price of the model's tokens."""
     oddities: str = ""
-    """What was odd in the upstream's stream, such as ``undecodable=2``."""
+    """Irregularities of the upstream's stream, such as ``undecodable=2``."""
     quiet: bool = False
-    """Probes are logged at DEBUG."""
+    """Logged at DEBUG."""
     trace: Trace | None = None
-    """Where the request is traced."""
+    """None where the request is not traced."""
     route: str = "unmatched"
-    """The endpoint as the URL map has it: what is counted instead of a path."""
-    happenings: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """What happened upstream: ``error``, ``retry`` or ``healing``, provider, model, which kind."""
-    under_way: bool = False
+    """The rule of the URL map: the metrics' label in place of a path."""
+    upstream_events: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Events at upstreams: ``error``, ``retry`` or ``healing``; provider; model; kind."""
+    in_progress: bool = False
     streaming: bool = False
     accounted: bool = False
     earlier: tuple[RequestRecord, ...] = ()
-    """What the calls before the last one used, where one request makes several."""
+    """The calls before the last one, where one request makes several."""
 
-    owed: Owed | None = None
-    """What the present attempt is billed for where the upstream does not tell."""
-    left: Owed | None = None
-    """The same of the last attempt that another followed: one request is counted once."""
+    pending: PendingEstimate | None = None
+    """The estimate for the present attempt, used where the upstream reports no usage."""
+    superseded: PendingEstimate | None = None
+    """The same for the attempt before: of all failed attempts one is counted."""
 
     def record_event(self, what: str, kind: str) -> None:
-        """Note for the metrics what happened to the present attempt."""
-        self.happenings.append((what, self.provider, self.upstream_model, kind))
+        """Note an event of the present attempt for the metrics."""
+        self.upstream_events.append((what, self.provider, self.upstream_model, kind))
 
     def saw_event(self) -> None:
         """Note the time of the first event; later calls change nothing."""
@@ -99,14 +99,16 @@ class RequestRecord:
             self.first_event = monotonic() - self.started
 
     def estimate_usage(self, count_input: Callable[[], int], output: int) -> None:
-        """Note what the present attempt costs where its usage is not told: both are estimates."""
-        self.owed = Owed(count_input, output, self.provider, self.upstream_model, self.price)
+        """Set the estimates for the present attempt, in case its usage is not reported."""
+        self.pending = PendingEstimate(
+            count_input, output, self.provider, self.upstream_model, self.price
+        )
 
     def cut_short(self) -> None:
-        """Note a stream that is closed before its end, by whom: the client left, or we failed.
+        """Note why a stream is closed before its end: the client left, or this proxy failed.
 
-        The server closes a stream while the error that ended it is under way: none, or one of the
-        connection, where the client left.
+        The server closes a stream while the exception that ended it is being handled: none, or one
+        of the connection, where the client left.
         """
         error = sys.exc_info()[1]
         if isinstance(error, OSError | ProxyError) or not isinstance(error, Exception | SystemExit):
@@ -114,47 +116,47 @@ class RequestRecord:
         else:
             self.error = BROKEN_OFF
 
-    def attempt_follows(self) -> None:
-        """Another attempt begins; what this one owes counts only where nobody tells a usage."""
-        if self.owed is not None:
-            self.left, self.owed = self.owed, None
+    def begin_next_attempt(self) -> None:
+        """Another attempt begins; this one's estimate counts only where no usage is reported later."""
+        if self.pending is not None:
+            self.superseded, self.pending = self.pending, None
 
-    def call_again(self) -> None:
-        """Keep what the call before used; the next one is noted from the beginning."""
-        self.settle()
+    def begin_next_call(self) -> None:
+        """Keep the usage of the call before and start the next one empty."""
+        self.apply_estimates()
         if self.usage is not None:
             self.earlier += (replace(self, earlier=()),)
         self.usage, self.estimated = None, False
         self.price = self.stop_reason = None
 
     @property
-    def unsettled(self) -> bool:
-        """Whether ``settle`` may have to estimate, which takes its time."""
-        return self.owed is not None or self.left is not None
+    def has_pending_estimates(self) -> bool:
+        """Whether ``apply_estimates`` may have to estimate, which takes time."""
+        return self.pending is not None or self.superseded is not None
 
-    def settle(self) -> None:
-        """Complete ``usage`` by what is owed, once the answer is over.
+    def apply_estimates(self) -> None:
+        """Complete ``usage`` by the pending estimates, once the answer is over.
 
-        May wait for a thread that counts; to be called before anybody counts the tokens.
+        May wait for a thread that counts; call it before the tokens are read.
         """
-        owed, left = self.owed, self.left
-        self.owed = self.left = None
-        if owed is not None:
-            self._apply_estimate(owed)
-        elif left is not None and not _counts(self.usage):
-            # Told under the names of the one who bills it.
-            attempt = replace(self, earlier=(), usage=None, price=left.price)
-            attempt.provider, attempt.upstream_model = left.provider, left.model
-            attempt._apply_estimate(left)
+        pending, superseded = self.pending, self.superseded
+        self.pending = self.superseded = None
+        if pending is not None:
+            self._apply_estimate(pending)
+        elif superseded is not None and not _counts(self.usage):
+            # Reported under the model and provider of that attempt.
+            attempt = replace(self, earlier=(), usage=None, price=superseded.price)
+            attempt.provider, attempt.upstream_model = superseded.provider, superseded.model
+            attempt._apply_estimate(superseded)
             self.earlier += (attempt,)
 
-    def _apply_estimate(self, owed: Owed) -> None:
+    def _apply_estimate(self, estimate: PendingEstimate) -> None:
         usage = {"output_tokens": 0, **(self.usage or {})}
         if not total_input(usage):
-            usage["input_tokens"] = owed.count_input()
+            usage["input_tokens"] = estimate.count_input()
             self.estimated = True
-        if owed.output and not usage["output_tokens"]:
-            usage["output_tokens"] = owed.output
+        if estimate.output and not usage["output_tokens"]:
+            usage["output_tokens"] = estimate.output
             self.estimated = True
         self.usage = usage
 

@@ -1,8 +1,8 @@
 """Reports of bugs and of errors in the log, to Sentry.
 
-Rule: a report says where it happened, with which request id and on which route, and nothing of what
-was asked: no body, header, local variable, message of an exception or argument of a log line. Nothing
-of Sentry is imported unless the operator gave a DSN.
+Rule: a report holds the place in the code, the request id and the route: no body, header, local
+variable, message of an exception or argument of a log line. Sentry is imported only where a DSN is
+configured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
 FLUSH_SECONDS = 2.0
-"""For what is left when the worker ends."""
+"""Timeout of the last reports, at the end of the worker."""
 KEPT = (
     "environment",
     "event_id",
@@ -32,15 +32,15 @@ KEPT = (
     "server_name",
     "timestamp",
 )
-"""Members of an event that hold nothing of a request."""
+"""Members of an event that hold no content of a request."""
 TAGS = ("request_id", "route")
-"""What log lines say of their request, in ``extra``."""
+"""Fields of a log record that name its request."""
 
 
 def start_reports(settings: Settings) -> Callable[[], None] | None:
-    """Report errors of this process from now on; what sends the rest of them at its end.
+    """Report errors of this process from now on; returns what sends the last of them at its end.
 
-    None where nobody wants them. Starts a thread at the first report: call it behind the fork.
+    None where error reports are off. The first report starts a thread, so call it after the fork.
     """
     if not settings.sentry_dsn or not is_installed(SENTRY):
         return None
@@ -50,7 +50,7 @@ def start_reports(settings: Settings) -> Callable[[], None] | None:
     sentry_sdk.init(
         dsn=settings.sentry_dsn,
         release=f"claude-proxy@{__version__}",
-        # Nothing is patched but logging, and of that only errors are read.
+        # Only logging is patched, and only its errors are reported.
         default_integrations=False,
         auto_enabling_integrations=False,
         integrations=[LoggingIntegration(level=None, event_level=logging.ERROR)],
@@ -67,14 +67,14 @@ def start_reports(settings: Settings) -> Callable[[], None] | None:
 
 
 def without_contents(event: Event, hint: Hint) -> Event | None:
-    """``event`` as it may be sent: what is not known to hold nothing is left out."""
+    """``event`` with only those members that hold no content of a request."""
     whole: dict[str, Any] = dict(event)
     kept = {name: whole[name] for name in KEPT if name in whole}
     entry, extra = whole.get("logentry") or {}, whole.get("extra") or {}
     kept["logentry"] = {"message": entry.get("message", "")}
     kept["tags"] = {name: extra[name] for name in TAGS if name in extra}
     for exception in (kept.get("exception") or {}).get("values", ()):
-        # It may quote what was being read.
+        # The message may quote what was being read.
         exception["value"] = ""
         for frame in (exception.get("stacktrace") or {}).get("frames", ()):
             frame.pop("vars", None)

@@ -1,7 +1,7 @@
-"""What was counted, read back: as Prometheus text and as the JSON of /v1/stats.
+"""The metrics read back: as Prometheus text and as the JSON of /v1/stats.
 
-Rule: nothing is counted here; everything comes out of ``proxy.telemetry.metrics``, of all processes of this
-service, or out of the same numbers summed over machines (``proxy.telemetry.cluster_usage``).
+Rule: nothing is counted here. The numbers are those of ``proxy.telemetry.metrics``, of all processes
+of this service, or their sums over machines (``proxy.telemetry.cluster_usage``).
 """
 
 from __future__ import annotations
@@ -19,31 +19,25 @@ from prometheus_client.registry import Collector
 
 from proxy import __version__
 from proxy.telemetry import multiprocess
-from proxy.telemetry.metrics import STARTED, Metrics
+from proxy.telemetry.metrics import (
+    BREAKER_OPEN_UNTIL,
+    COUNTERS,
+    GAUGES,
+    PREFIX,
+    STARTED,
+    CounterRow,
+    Metrics,
+)
 
 Key = tuple[str, ...]
 """A section of the statistics, and the names of one number in it."""
 Counts = dict[Key, float]
 
-SECTIONS: Mapping[str, Key] = {
-    "claude_proxy_requests_total": ("statuses", "status"),
-    "claude_proxy_errors_total": ("errors", "type"),
-    "claude_proxy_answers_total": ("answers", "model", "usage"),
-    "claude_proxy_tokens_total": ("tokens", "model", "kind"),
-    "claude_proxy_cost_total": ("cost", "model"),
-    "claude_proxy_upstream_errors_total": ("upstream_errors", "provider", "kind"),
-    "claude_proxy_upstream_retries_total": ("upstream_retries", "kind"),
-    "claude_proxy_healings_total": ("healings", "provider", "model", "flag"),
-}
-"""For each counter its section, and the labels by which it is summed there."""
-GAUGES: Mapping[str, str] = {
-    "claude_proxy_workers": "workers",
-    "claude_proxy_requests_in_progress": "requests_in_progress",
-    "claude_proxy_streams_open": "streams_open",
-}
-RESTS = "claude_proxy_breaker_rests_until_timestamp_seconds"
+ROW_FOR_SAMPLE: Mapping[str, CounterRow] = {f"{PREFIX}{row.name}_total": row for row in COUNTERS}
+OF_MODELS = frozenset({"answers", "tokens", "cost"})
+"""Sections that are shown together for each model."""
 BREAKER_STATES = ("closed", "half_open", "open")
-"""Of the worker that is worst off, by the number that the metric shows."""
+"""By the value of the metric; the worst of all workers is shown."""
 
 
 def exposition(metrics: Metrics) -> bytes:
@@ -53,7 +47,7 @@ def exposition(metrics: Metrics) -> bytes:
 
 
 def machine_stats(metrics: Metrics) -> dict[str, Any]:
-    """The statistics of this service's processes, and how they are now."""
+    """The statistics of this service's processes, and their present state."""
     found = list(multiprocess.of_all_processes(metrics.registry))
     scope = "this machine" if multiprocess.are_shared() else "this process"
     return {"scope": scope, **totals(counts_in(found), STARTED), **_present(metrics, found)}
@@ -69,35 +63,44 @@ def counts_in(found: Iterable[Metric]) -> Counts:
     counts: defaultdict[Key, float] = defaultdict(float)
     for metric in found:
         for sample in metric.samples:
-            section = SECTIONS.get(sample.name)
-            if section is not None:
-                labels = (sample.labels[label] for label in section[1:])
-                counts[section[0], *labels] += sample.value
+            row = ROW_FOR_SAMPLE.get(sample.name)
+            if row is not None:
+                labels = (sample.labels[label] for label in row.by)
+                counts[row.section, *labels] += sample.value
     return dict(counts)
 
 
 def totals(counts: Counts, since: float) -> dict[str, Any]:
     """``counts`` as the JSON of /v1/stats; ``since``: seconds since 1970."""
-    statuses = _section(counts, "statuses")
+    sections = {
+        row.section: _section(counts, row.section)
+        for row in COUNTERS
+        if row.section not in OF_MODELS
+    }
     models = _models(counts)
     total: Counter[str] = Counter()
     for numbers in models.values():
         total.update(numbers)
     return {
         "since": datetime.fromtimestamp(since, UTC).isoformat(),
-        "requests": sum(statuses.values()),
-        "statuses": statuses,
-        "errors": _section(counts, "errors"),
+        "requests": sum(sections["statuses"].values()),
         "total": dict(total),
         "models": models,
+        **sections,
         "healings": _healings(counts),
-        "upstream_errors": _by_provider(counts),
-        "upstream_retries": _section(counts, "upstream_retries"),
     }
 
 
-def _section(counts: Counts, section: str) -> dict[str, int]:
-    return {key[1]: int(n) for key, n in sorted(counts.items()) if key[0] == section}
+def _section(counts: Counts, section: str) -> dict[str, Any]:
+    """The counts of ``section`` by their labels, one dictionary in the other."""
+    found: dict[str, Any] = {}
+    for (name, *labels), number in sorted(counts.items()):
+        if name == section:
+            inner = found
+            for label in labels[:-1]:
+                inner = inner.setdefault(label, {})
+            inner[labels[-1]] = int(number)
+    return found
 
 
 def _models(counts: Counts) -> dict[str, dict[str, Any]]:
@@ -125,30 +128,23 @@ def _healings(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _by_provider(counts: Counts) -> dict[str, dict[str, int]]:
-    providers: dict[str, dict[str, int]] = {}
-    for key, number in sorted(counts.items()):
-        if key[0] == "upstream_errors":
-            providers.setdefault(key[1], {})[key[2]] = int(number)
-    return providers
-
-
 def _present(metrics: Metrics, found: Iterable[Metric]) -> dict[str, Any]:
-    gauges = dict.fromkeys(GAUGES.values(), 0)
+    gauges = dict.fromkeys(GAUGES, 0)
     for metric in found:
-        if metric.name in GAUGES:
-            gauges[GAUGES[metric.name]] = int(sum(sample.value for sample in metric.samples))
+        name = metric.name.removeprefix(PREFIX)
+        if name in GAUGES:
+            gauges[name] = int(sum(sample.value for sample in metric.samples))
     states = _breaker_states(metrics, found)
     providers = {name: {"breaker": BREAKER_STATES[state]} for name, state in states.items()}
     return {**gauges, "providers": providers}
 
 
 def _breaker_states(metrics: Metrics, found: Iterable[Metric]) -> dict[str, int]:
-    """0 closed, 1 half open, 2 open, for each configured provider and each that rested."""
+    """0 closed, 1 half open, 2 open: each configured provider and each whose breaker has opened."""
     now = time.time()
     states = dict.fromkeys(metrics.providers, 0)
     for metric in found:
-        if metric.name == RESTS:
+        if metric.name == BREAKER_OPEN_UNTIL:
             for sample in metric.samples:
                 until = sample.value
                 states[sample.labels["provider"]] = (until > 0) + (until > now)
@@ -158,17 +154,17 @@ def _breaker_states(metrics: Metrics, found: Iterable[Metric]) -> dict[str, int]
 def _derived(metrics: Metrics, found: Sequence[Metric]) -> list[Metric]:
     breakers = GaugeMetricFamily(
         "claude_proxy_breaker_state",
-        "Whether a provider rests: 0 closed, 1 half open, 2 open.",
+        "Circuit breaker of a provider: 0 closed, 1 half open, 2 open.",
         labels=["provider"],
     )
     for provider, state in _breaker_states(metrics, found).items():
         breakers.add_metric([provider], state)
     build = GaugeMetricFamily(
-        "claude_proxy_build_info", "What runs here.", labels=["version", "python"]
+        "claude_proxy_build_info", "Versions of this service.", labels=["version", "python"]
     )
     build.add_metric([__version__, platform.python_version()], 1)
     started = GaugeMetricFamily(
-        "claude_proxy_start_time_seconds", "When the counters began.", value=STARTED
+        "claude_proxy_start_time_seconds", "Start of the counters.", value=STARTED
     )
     return [breakers, build, started]
 

@@ -1,8 +1,7 @@
-"""Traces of requests: whether there are any, and what the rest of the program tells them.
+"""Traces of requests: whether they are on, and the interface that other modules use.
 
-Rule: nothing of OpenTelemetry is imported unless the operator named a collector; without one a
-request costs one look at an attribute. Whoever sends something upstream says so with
-``upstream_call``.
+Rule: OpenTelemetry is imported only where a collector is configured; without one a request costs one
+attribute access. Code that sends an upstream request wraps it in ``upstream_call``.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Parent = Mapping[str, str | None]
 
 
 class Tracing(Protocol):
-    """Makes the traces of one worker."""
+    """Creates the traces of one worker."""
 
     def begin(self, record: RequestRecord, rule: str | None, parent: Parent) -> Trace:
         """The trace of a request that begins; ``rule`` is its route."""
@@ -37,9 +36,9 @@ class Tracing(Protocol):
 
 
 def tracing_for(settings: Settings) -> Tracing | None:
-    """What makes traces in this process; None where nobody collects them.
+    """The tracing of this process; None where traces are off.
 
-    Starts a thread, which is a greenlet in a gevent worker: to be called behind the fork.
+    Starts a thread, which is a greenlet in a gevent worker: call it after the fork.
     """
     if not settings.traces_url or not is_installed(EXPORTER):
         return None
@@ -58,7 +57,7 @@ def upstream_call(
 
 
 def missing_extras(settings: Settings) -> list[str]:
-    """A warning for each kind of report that is asked for and cannot be made."""
+    """A warning for each kind of report that is configured but lacks its package."""
     asked = (
         (settings.traces_url, EXPORTER, "OTEL_EXPORTER_OTLP_ENDPOINT", "traces", "otel"),
         (settings.sentry_dsn, SENTRY, "SENTRY_DSN", "error reports", "sentry"),

@@ -1,8 +1,8 @@
-"""How exceptions are told in the log, those that nobody catches too.
+"""Exceptions in the log, uncaught ones included.
 
-Rule: where they were raised and their types, never their messages: these may quote a prompt or a
-key that nobody knows. And nothing of Python, gevent or gunicorn writes one to stderr by itself, past
-the log's format, its masks and its file.
+Rule: a log line shows the traceback and the types, never the messages: they may quote a prompt or a
+key that no mask knows. Neither Python nor gevent nor gunicorn writes an exception to stderr itself,
+past the log's format, masks and file.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from config.errors import ConfigError
 log = logging.getLogger(__name__)
 
 _OTHER_NUMBERS = (socket.gaierror, socket.herror, ssl.SSLError)
-"""The system would take theirs for numbers of its own."""
+"""Their numbers are not those of the operating system."""
 
 
 def trace_words(error: BaseException) -> str:
-    """Where ``error``, and what led to it, was raised, and their types; without a word of theirs."""
+    """The tracebacks and types of ``error`` and its causes, without their messages."""
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and not any(link is each for each in chain):
@@ -45,7 +45,7 @@ def trace_words(error: BaseException) -> str:
 
 
 def _known_words(error: BaseException) -> str:
-    """What may be told of ``error``: our own words for the operator, the system's for its errors."""
+    """The message of ``error`` where it is safe: a ``ConfigError``, or one of the system's."""
     if isinstance(error, ConfigError):
         return f": {error}"
     if not isinstance(error, OSError) or isinstance(error, _OTHER_NUMBERS):
@@ -60,7 +60,7 @@ class RedactingFormatter(logging.Formatter):
     """Formats exceptions by ``trace_words``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """As ``Formatter``, which takes over what another handler made of the exception."""
+        """As ``Formatter``, which reuses what another handler formatted."""
         if record.exc_info:
             record.exc_text = None
         return super().format(record)
@@ -71,7 +71,7 @@ class RedactingFormatter(logging.Formatter):
 
 
 class Logged:
-    """Around what may fail without ending anything: its error is logged."""
+    """A context whose exceptions are logged and suppressed."""
 
     def __enter__(self) -> None:
         return None
@@ -84,23 +84,23 @@ class Logged:
 
 
 def log_lost_errors() -> None:
-    """Have the errors of greenlets, callbacks, threads and finalizers logged in this process.
+    """Log the exceptions of greenlets, callbacks, threads and finalizers of this process.
 
-    Warnings of Python's too, and what a handler of the log fails with; harmless when called again.
+    Also Python's warnings and failures of log handlers. Harmless when called again.
     """
     sys.excepthook = _log
     sys.unraisablehook = _log_unraisable
     threading.excepthook = _log_unraisable
     warnings.showwarning = _log_warning
     Hub.print_exception = _log_of_hub  # type: ignore[method-assign]
-    # Else it would end the worker, and gunicorn print its message. What ends a process stays.
+    # A SystemError would end the worker, and gunicorn would print its message.
     Hub.SYSTEM_ERROR = (KeyboardInterrupt, SystemExit)
     logging.Handler.handleError = _tell_unwritten  # type: ignore[method-assign]
 
 
 def _log(kind: Any, error: Any, trace: Any) -> None:
     if not isinstance(error, KeyboardInterrupt | SystemExit):
-        log.error("an error that nobody caught", exc_info=(kind, error, trace))
+        log.error("uncaught exception", exc_info=(kind, error, trace))
 
 
 def _log_unraisable(lost: Any) -> None:
@@ -108,7 +108,7 @@ def _log_unraisable(lost: Any) -> None:
 
 
 def _log_of_hub(self: Hub, context: object, t: Any, v: Any, tb: Any) -> None:
-    # A thread's task is told by a tuple; who waits for it gets the exception itself.
+    # The context of a thread's task is a tuple; the exception is raised where its result is read.
     if not isinstance(context, tuple):
         _log(t, v, tb)
 
@@ -125,10 +125,10 @@ def _log_warning(
 
 
 def _tell_unwritten(self: logging.Handler, record: logging.LogRecord) -> None:
-    """Where the log cannot be written. Python would tell the message and its arguments."""
+    """Report that a log line could not be written. Python would show its message and arguments."""
     error = sys.exc_info()[1]
     if sys.stderr is not None and error is not None:
         # RuntimeError: a signal or a finalizer came inside of a write to it.
         with suppress(OSError, ValueError, RuntimeError):
-            sys.stderr.write(f"a line of {record.name} is missing in the log\n")
+            sys.stderr.write(f"cannot write a log line of {record.name}\n")
             sys.stderr.write(f"{trace_words(error)}\n")

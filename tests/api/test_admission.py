@@ -190,7 +190,7 @@ def test_bugs_give_it_back(
     upstream.answer(text_stream("a"))
     with monkeypatch.context() as patch:
         # The stream is open upstream, and its answer fails on the way out.
-        patch.setattr("proxy.api.lifecycle.tell_limits", failing(RuntimeError()))
+        patch.setattr("proxy.api.lifecycle.add_limit_headers", failing(RuntimeError()))
         open_stream(client).close()
     assert admission(client).running == 0
 

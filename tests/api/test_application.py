@@ -97,3 +97,8 @@ def test_whole_answers_are_werkzeugs_own(status: int, method: str, headers: dict
         stock.get_wsgi_response(environ), ours.get_wsgi_response(environ), strict=True
     ):
         assert (list(one), type(one)) == (list(other), type(other))
+
+
+def test_a_route_without_declarations_cannot_be_registered(app: App) -> None:
+    with pytest.raises(TypeError, match="access"):
+        app.add_url_rule("/v1/undeclared", view_func=Response)

@@ -17,14 +17,9 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from config.settings import Settings
-from proxy.api.dynamic import METHODS
-from proxy.api.openapi import examples, openapi_document
-from proxy.api.openapi.operations import (
-    DYNAMIC_OPERATIONS,
-    NATIVE_OPERATIONS,
-    OPERATIONS,
-    Operation,
-)
+from proxy.api.declaration import Described, described
+from proxy.api.openapi import examples
+from proxy.api.openapi.document import dynamic_rows, openapi_document
 from proxy.api.openapi.parts import HEADERS
 from proxy.app import create_app
 from proxy.providers.dynamic_path import ENDPOINTS
@@ -46,9 +41,13 @@ Json = dict[str, Any]
 NATIVE = Settings(openai_base_url="https://api.anthropic.com", openai_api_key="k")
 
 
+def rows_of(settings: Settings) -> list[Described]:
+    return list(described(create_app(settings).url_map))
+
+
 @pytest.fixture(scope="module")
 def document() -> Json:
-    return openapi_document(native_paths=True, native_answers=True)
+    return openapi_document(rows_of(NATIVE), native_answers=True)
 
 
 def closed(document: Json) -> Json:
@@ -84,9 +83,8 @@ def faults(document: Json, component: str, value: object) -> list[str]:
 @pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("required", [False, True])
 def test_the_document_is_valid(native: bool, required: bool) -> None:
-    made = openapi_document(
-        native_paths=native, native_answers=native, max_tokens_required=required
-    )
+    rows = rows_of(NATIVE if native else Settings(openai_api_key="k"))
+    made = openapi_document(rows, native_answers=native, max_tokens_required=required)
     assert [str(error) for error in OpenAPIV31SpecValidator(made).iter_errors()] == []
     demanded = made["components"]["schemas"]["MessageRequest"]["required"]
     assert ("max_tokens" in demanded) is required
@@ -96,13 +94,13 @@ def test_anybody_may_read_it(connect: Connect) -> None:
     response = connect(auth_keys=("front-key",)).get("/openapi.json")
     assert response.status_code == 200
     assert response.content_type == "application/json"
-    assert response.json == openapi_document()
+    assert response.json == openapi_document(rows_of(Settings(openai_api_key="k")))
 
 
 def test_a_native_upstream_and_a_default_change_it(connect: Connect) -> None:
     native = connect(openai_base_url=NATIVE.openai_base_url, default_max_tokens=5)
     assert native.get("/openapi.json").json == openapi_document(
-        native_paths=True, native_answers=True, max_tokens_required=False
+        rows_of(NATIVE), native_answers=True, max_tokens_required=False
     )
 
 
@@ -114,36 +112,41 @@ def routes(app: Flask) -> set[tuple[str, str]]:
     }
 
 
-def rows(operations: tuple[Operation, ...]) -> set[tuple[str, str]]:
-    return {(row.method, row.path) for row in operations}
+def documented(settings: Settings) -> set[tuple[str, str]]:
+    paths = openapi_document(rows_of(settings))["paths"]
+    return {
+        (method, path)
+        for path, operations in paths.items()
+        for method in operations
+        if not path.startswith("/{scheme}")
+    }
 
 
-def test_every_route_is_documented_and_nothing_else() -> None:
-    plain = create_app(Settings(openai_api_key="k"))
-    assert routes(plain) == rows(OPERATIONS)
-    assert routes(create_app(NATIVE)) == rows((*OPERATIONS, *NATIVE_OPERATIONS))
+@pytest.mark.parametrize("settings", [Settings(openai_api_key="k"), NATIVE])
+def test_every_route_is_documented_and_nothing_else(settings: Settings) -> None:
+    assert documented(settings) == routes(create_app(settings))
 
 
 def test_every_dynamic_route_is_documented() -> None:
+    methods = {"messages": "post", "count_tokens": "post", "models": "get"}
     expected = {
-        (METHODS[endpoint][0].lower(), "/".join((start, *path)))
+        (methods[endpoint], "/".join((start, *path)))
         for path, endpoint in ENDPOINTS
         for start in ("/{scheme}/{host}", "/{scheme}/{host}/{prefix}")
     }
-    assert rows(DYNAMIC_OPERATIONS) == expected
+    found = dynamic_rows(rows_of(NATIVE))
+    assert {(row.method.lower(), row.path) for row in found} == expected
 
 
 def test_open_routes_are_those_that_need_no_key(document: Json) -> None:
     client = create_app(
         Settings(openai_base_url="http://127.0.0.1:9/v1", openai_api_key="k", auth_keys=("secret",))
     ).test_client()
-    for row in OPERATIONS:
-        path = re.sub(r"{\w+}", "x", row.path)
-        refused = client.open(path, method=row.method).status_code == 401
-        operation = document["paths"][row.path][row.method]
-        assert refused is not row.open, row.path
-        assert ("401" in operation["responses"]) is not row.open
-        assert (operation.get("security") == []) is row.open
+    for method, path in documented(Settings(openai_api_key="k")):
+        refused = client.open(re.sub(r"{\w+}", "x", path), method=method).status_code == 401
+        operation = document["paths"][path][method]
+        assert ("401" in operation["responses"]) is refused
+        assert (operation.get("security") == []) is not refused
 
 
 def test_every_operation_has_a_name_of_its_own(document: Json) -> None:
@@ -159,8 +162,8 @@ def test_every_operation_has_a_name_of_its_own(document: Json) -> None:
 def test_headers_of_the_table_are_used() -> None:
     used = {
         name
-        for row in (*OPERATIONS, *DYNAMIC_OPERATIONS)
-        for answered in row.answers.values()
+        for row in rows_of(NATIVE)
+        for answered in row.operation.answers.values()
         for name in answered.headers
     }
     assert used | {"request-id", "x-request-id", "retry-after", "x-should-retry"} == set(HEADERS)

@@ -422,7 +422,7 @@ def test_two_machines_share_their_counts(upstream: UpstreamStub) -> None:
             assert ask(two) == 200
             stats = two.get("/v1/stats")[1]
             assert stats["scope"] == "this machine"
-            assert stats["note"].startswith("Redis is away")
+            assert stats["note"].startswith("Redis does not answer")
             assert stats["models"]["gpt-4o"]["requests"] == 5
             assert two.log().count("usage counts are kept") == 1
 

@@ -30,7 +30,8 @@ from schemathesis.specs.openapi.checks import (
 
 from config.settings import Settings
 from proxy.api.context import EXTENSION
-from proxy.api.openapi import openapi_document
+from proxy.api.declaration import described
+from proxy.api.openapi.document import openapi_document
 from proxy.api.openapi.fields import JSON_OBJECT
 from proxy.app import create_app
 from tests.api.test_openapi import events, faults
@@ -101,7 +102,7 @@ def app(stub: UpstreamStub) -> Iterator[Flask]:
     made.extensions[EXTENSION].close()
 
 
-DOCUMENT = openapi_document()
+DOCUMENT = openapi_document(described(create_app(Settings(openai_api_key="k")).url_map))
 OPERATIONS = [
     (method, path) for path, operations in DOCUMENT["paths"].items() for method in operations
 ]

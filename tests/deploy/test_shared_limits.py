@@ -129,7 +129,7 @@ def test_redis_away_and_back(upstream: UpstreamStub, redis: RedisServer) -> None
         started = time.monotonic()
         assert [status(proxy) for _ in range(40)] == [200] * 40
         assert time.monotonic() - started < 20
-        away = [line for line in proxy.log().splitlines() if "rate limits until it is back" in line]
+        away = [line for line in proxy.log().splitlines() if "rate limits until it does" in line]
         assert len(away) == len({line.split("[")[1].split("]")[0] for line in away}) > 0
         redis.start()
         name = "anthropic-ratelimit-requests-limit"
@@ -144,7 +144,10 @@ def test_a_start_without_redis_and_the_refusal_of_a_closed_limit(upstream: Upstr
         proxy,
         _,
     ):
-        assert "Redis at 127.0.0.1:9 is away (ConnectionError): requests are refused" in proxy.log()
+        assert (
+            "Redis at 127.0.0.1:9 does not answer (ConnectionError): requests are refused"
+            in proxy.log()
+        )
         refused = post(proxy)
         assert (refused.status, refused.getheader("retry-after")) == (503, "5")
         assert json.loads(refused.read())["error"]["type"] == "api_error"

@@ -11,14 +11,18 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 from werkzeug.test import TestResponse
 
-from proxy.api.openapi import openapi_document
+from config.settings import Settings
+from proxy.api.declaration import described
+from proxy.api.openapi.document import openapi_document
+from proxy.app import create_app
 from proxy.errors import TYPE_FOR_STATUS
 from tests.convert.legal_stream import assert_legal
 
 HANG_SECONDS = 20
 """After which an answer is said never to come."""
+_DOCUMENT = openapi_document(described(create_app(Settings(openai_api_key="k")).url_map))
 _REGISTRY: Registry[Any] = Registry().with_resource(
-    "urn:api", DRAFT202012.create_resource(openapi_document())
+    "urn:api", DRAFT202012.create_resource(_DOCUMENT)
 )
 _EVENT = re.compile(rb"event: (\w+)\ndata: (.*)")
 

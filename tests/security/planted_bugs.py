@@ -65,7 +65,7 @@ _LOG = ("proxy.api.messages", "_log")
 PLACES: dict[str, tuple[Spot, Callable[..., Any]]] = {
     "before a view": (("proxy.api.lifecycle", "take_slot"), fail),
     "a view": (("proxy.api.messages", "checked_request"), fail),
-    "after a view": (("proxy.api.lifecycle", "tell_limits"), fail),
+    "after a view": (("proxy.api.lifecycle", "add_limit_headers"), fail),
     "the head of a stream": (("proxy.relay.chat.stream", "cheap_estimate"), fail),
     "a running stream": (("proxy.relay.chat.stream", "StreamBytes.feed"), fail),
     "the end of a stream": (("proxy.relay.chat.stream", "ReplyStream._record"), fail),

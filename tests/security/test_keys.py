@@ -11,7 +11,7 @@ from proxy.access import auth
 from tests.paths import ROOT
 
 SECRETS = {"auth_key", "auth_keys", "api_key", "api_keys", "provider_key", "key"}
-AUTH = ROOT / "proxy" / "auth.py"
+AUTH = ROOT / "proxy" / "access" / "auth.py"
 
 
 def test_every_key_is_compared_with_every_other(monkeypatch: pytest.MonkeyPatch) -> None:

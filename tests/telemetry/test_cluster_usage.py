@@ -15,6 +15,7 @@ import pytest
 from proxy.redis_client import redis_client
 from proxy.telemetry import cluster_usage
 from proxy.telemetry.cluster_usage import HASH, ClusterUsage
+from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts
 from tests.redis_server import RedisServer, redis_server
 
@@ -36,7 +37,7 @@ class Worker:
         self.usage = ClusterUsage(redis_client(server.url), lambda: dict(self.counts))
 
     def count(self, key: tuple[str, ...] = REQUESTS, number: float = 1) -> None:
-        self.usage.expect()
+        self.usage.expect(RequestRecord("req_1", "req_1", "POST", "/v1/messages"))
         self.counts[key] = self.counts.get(key, 0) + number
 
     def sums(self) -> Counts:
@@ -109,12 +110,12 @@ def test_redis_away_is_told_once_and_nothing_is_lost(caplog: pytest.LogCaptureFi
                 assert not worker.usage.flush()
                 assert worker.usage.sums() is None
             assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
-                "Redis is away, usage counts are kept until it is back"
+                "Redis does not answer, usage counts are kept and sent later"
             ]
             # It comes back empty: the first request is gone with it.
             server.start()
             assert worker.usage.flush()
-        assert caplog.messages[1:] == ["Redis is back, usage counts are shared again"]
+        assert caplog.messages[1:] == ["Redis answers again, usage counts are shared"]
         assert worker.sums() == {REQUESTS: 3}
 
 

@@ -115,7 +115,7 @@ def test_errors(error: str, status: int, kind: str | None) -> None:
 
 def test_what_happened_upstream() -> None:
     metrics = Metrics()
-    record = replace(RECORD, happenings=[])
+    record = replace(RECORD, upstream_events=[])
     record.record_event("error", "timeout")
     record.record_event("retry", "failover")
     record.record_event("healing", "max_output")

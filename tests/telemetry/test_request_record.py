@@ -43,28 +43,28 @@ def test_what_was_not_told_is_estimated(
 ) -> None:
     access = record(told)
     access.estimate_usage(lambda: 50, owed)
-    before = access.unsettled
-    access.settle()
+    before = access.has_pending_estimates
+    access.apply_estimates()
     usage = access.usage or {}
     assert (total_input(usage), usage["output_tokens"], access.estimated) == expected
-    assert (before, access.unsettled, access.earlier) == (True, False, ())
+    assert (before, access.has_pending_estimates, access.earlier) == (True, False, ())
 
 
 def test_a_bill_is_paid_once() -> None:
     access = record()
     access.estimate_usage(lambda: 50, 20)
-    access.settle()
-    access.settle()
+    access.apply_estimates()
+    access.apply_estimates()
     assert access.usage == {"input_tokens": 50, "output_tokens": 20}
 
 
 def test_an_attempt_that_was_answered_pays_for_those_before() -> None:
     access = record()
     access.estimate_usage(never, 20)
-    access.attempt_follows()
+    access.begin_next_attempt()
     access.usage = {"input_tokens": 7, "output_tokens": 0}
     access.estimate_usage(never, 0)
-    access.settle()
+    access.apply_estimates()
     assert access.usage == {"input_tokens": 7, "output_tokens": 0}
     assert (access.earlier, access.estimated) == ((), False)
 
@@ -72,11 +72,11 @@ def test_an_attempt_that_was_answered_pays_for_those_before() -> None:
 def test_what_only_an_earlier_attempt_owes_is_counted_under_its_names() -> None:
     access = record()
     access.estimate_usage(lambda: 50, 20)
-    access.attempt_follows()
+    access.begin_next_attempt()
     # Two more are refused.
     access.provider, access.upstream_model, access.price = "second", "model-2", None
-    access.attempt_follows()
-    access.settle()
+    access.begin_next_attempt()
+    access.apply_estimates()
     assert access.usage is None
     (attempt,) = access.earlier
     assert (attempt.provider, attempt.upstream_model, attempt.price) == ("first", "model-1", PRICE)
@@ -87,19 +87,19 @@ def test_what_only_an_earlier_attempt_owes_is_counted_under_its_names() -> None:
 def test_of_several_attempts_that_owe_the_last_one_pays() -> None:
     access = record()
     access.estimate_usage(never, 20)
-    access.attempt_follows()
+    access.begin_next_attempt()
     access.estimate_usage(lambda: 60, 1)
-    access.settle()
+    access.apply_estimates()
     assert access.usage == {"input_tokens": 60, "output_tokens": 1}
     assert access.earlier == ()
 
 
 def test_the_calls_of_one_request_are_kept_apart() -> None:
     access = record({"input_tokens": 1, "output_tokens": 2})
-    access.call_again()
+    access.begin_next_call()
     access.estimate_usage(lambda: 50, 20)
-    access.call_again()
-    access.settle()
+    access.begin_next_call()
+    access.apply_estimates()
     assert [call.usage for call in access.earlier] == [
         {"input_tokens": 1, "output_tokens": 2},
         {"input_tokens": 50, "output_tokens": 20},

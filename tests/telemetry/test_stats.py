@@ -20,7 +20,7 @@ def counted() -> Metrics:
     metrics.note(replace(RECORD, price=Price(input=2.0)), 1.0)
     metrics.note(replace(RECORD, provider="spare", estimated=True), 1.0)
     metrics.note(replace(RECORD, status=529, usage=None, error="overloaded_error: later"), 1.0)
-    refused = replace(RECORD, status=404, usage=None, happenings=[])
+    refused = replace(RECORD, status=404, usage=None, upstream_events=[])
     refused.record_event("error", "timeout")
     refused.record_event("retry", "failover")
     refused.record_event("healing", "max_output")

@@ -1,7 +1,7 @@
-"""The limiter that the settings ask for.
+"""The limiter that the settings configure.
 
 Rule: the packages ``limits`` and ``redis`` take a tenth of a second to import and several megabytes
-in each worker, so they are imported here, in functions, and only by who limits anything.
+in each worker, so they are imported in functions, and only where limits are set.
 """
 
 from __future__ import annotations
@@ -9,23 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
+from proxy.access.limits.kinds import KINDS
 from proxy.access.limits.limiter import Limiter, Limits
 
 if TYPE_CHECKING:
     from proxy.access.limits.redis_store import RedisStore
 
-SERVED = "requests are served without rate limits until it is back"
-REFUSED = "requests are refused until it is back"
+SERVED = "requests are served without rate limits until it does"
+REFUSED = "requests are refused until it does"
 
 
 def chosen_limits(settings: Settings) -> Limits:
     """The limits of ``settings``; false where there are none."""
-    return Limits(
-        requests=settings.rate_limit_rpm or 0,
-        tokens=settings.rate_limit_tpm or 0,
-        streams=settings.rate_limit_streams or 0,
-        fail_closed=settings.rate_limit_fail == "closed",
-    )
+    amounts = {kind: getattr(settings, kind.setting) or 0 for kind in KINDS}
+    in_force = {kind: amount for kind, amount in amounts.items() if amount}
+    return Limits(in_force, fail_closed=settings.rate_limit_fail == "closed")
 
 
 def build_limiter(settings: Settings) -> Limiter | None:
@@ -36,12 +34,12 @@ def build_limiter(settings: Settings) -> Limiter | None:
     if settings.redis_url is None:
         from proxy.access.limits.memory_store import MemoryStore
 
-        return Limiter(limits, MemoryStore(limits.requests, limits.tokens, limits.streams))
+        return Limiter(limits, MemoryStore(limits.amounts))
     return Limiter(limits, _shared(settings.redis_url, limits))
 
 
 def try_store(settings: Settings) -> None:
-    """Warn where the limits of ``settings`` are counted in a store that does not answer."""
+    """Log a warning where the limits of ``settings`` are counted in a store that does not answer."""
     limits = chosen_limits(settings)
     if limits and settings.redis_url is not None:
         store = _shared(settings.redis_url, limits)
@@ -53,4 +51,4 @@ def _shared(url: str, limits: Limits) -> RedisStore:
     from proxy.access.limits.redis_store import RedisStore
 
     meanwhile = REFUSED if limits.fail_closed else SERVED
-    return RedisStore(url, limits.requests, limits.tokens, limits.streams, meanwhile=meanwhile)
+    return RedisStore(url, limits.amounts, meanwhile=meanwhile)

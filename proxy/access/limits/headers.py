@@ -1,6 +1,6 @@
-"""What a client is told of its limits: headers, and the refusal.
+"""The headers that describe a client's limits, and the refusal.
 
-Rule: pure; every time is in seconds from now, the clock comes in as an argument.
+Rule: pure. Every time is in seconds from now; the clock is an argument.
 """
 
 from __future__ import annotations
@@ -11,16 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from proxy.access.limits.kinds import Kind
 from proxy.errors import RateLimited
 
-STREAM_RETRY_SECONDS = 2
-"""When a stream ends cannot be known; so long a client shall wait before it asks again."""
-NAMES: Mapping[str, str] = {
-    "requests": "requests per minute",
-    "tokens": "tokens per minute",
-    "streams": "streams at a time",
-}
-"""The limits, as a refusal names them."""
+HELD_RETRY_SECONDS = 2
+"""Retry-After where nothing says when a stream will end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +27,15 @@ class Level:
     reset: float
 
 
-Levels = Mapping[str, Level]
-"""``requests`` and ``tokens``, those of them that are limited."""
+Levels = Mapping[Kind, Level]
+"""Those of the kinds that are counted by the minute."""
 
 
 def limit_headers(levels: Levels, now: float) -> dict[str, str]:
-    """Headers as the Messages API has them; ``now``: seconds since 1970."""
+    """The headers of the Messages API; ``now``: seconds since 1970."""
     headers = {}
-    for name, level in levels.items():
-        prefix = f"anthropic-ratelimit-{name}"
+    for kind, level in levels.items():
+        prefix = f"anthropic-ratelimit-{kind.name}"
         headers[f"{prefix}-limit"] = str(level.limit)
         headers[f"{prefix}-remaining"] = str(max(0, level.remaining))
         headers[f"{prefix}-reset"] = rfc3339(now + max(0.0, level.reset))
@@ -54,14 +49,14 @@ def rfc3339(moment: float) -> str:
 
 @lru_cache(maxsize=128)
 def _written(second: int) -> str:
-    # Many requests are told the same second, and this is half of what their headers cost.
+    # Many requests name the same second, and this is half the cost of their headers.
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def refusal(name: str, limit: int, seconds: float, headers: Mapping[str, str]) -> RateLimited:
-    """The error for a limit of ``NAMES`` that is reached and has more in ``seconds``."""
+def refusal(kind: Kind, limit: int, seconds: float, headers: Mapping[str, str]) -> RateLimited:
+    """The error for a limit that is reached and has more in ``seconds``."""
     wait = max(1, math.ceil(seconds))
     return RateLimited(
-        f"This client's rate limit of {limit} {NAMES[name]} is reached: try again in {wait} s",
+        f"This client's rate limit of {limit} {kind.text} is reached: try again in {wait} s",
         headers={**headers, "retry-after": str(wait)},
     )

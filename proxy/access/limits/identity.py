@@ -1,8 +1,8 @@
-"""Whose limit a request counts against.
+"""The client whose limits a request counts against.
 
-Rule: whoever holds an auth key is that key, whatever else the request shows; else it is the key
-that goes upstream, and the address where none of the client's does: a key that nobody looks at could
-be another one in each request. Only a hash of it is ever kept.
+Rule: a client with an auth key is that key, whatever else it sends; otherwise the key that goes
+upstream, or the address where none of the client's keys does: an unchecked key could differ in each
+request. Only a hash is kept.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ def client_identity(
     address: str,
     *,
     dynamic: bool = False,
-    anybody: bool = False,
+    server_key: bool = False,
 ) -> str:
     """32 hexadecimal digits that stand for the client; raises ``AuthenticationFailed``.
 
-    ``auth_keys`` are those in force; ``anybody``: none are, and the server's own key goes upstream.
+    ``auth_keys`` are those in force; ``server_key``: none are, and the server's own key goes upstream.
     On ``dynamic`` routes it is the client's ``Authorization`` in any case.
     """
     keys = client_keys(headers)
     for key in keys:
         if auth_keys and holds_auth_key((key,), auth_keys):
             return _hashed("key", key)
-    if keys and (dynamic or not anybody):
+    if keys and (dynamic or not server_key):
         return _hashed("key", keys[-1] if dynamic else keys[0])
     return _hashed("address", address)
 
 
 def client_address(peer: str | None, forwarded_for: str | None) -> str:
-    """The client's address: that of the peer, or what a server in front on this machine says.
+    """The client's address: the peer's, or the one that a reverse proxy on this machine reports.
 
-    ``forwarded_for``: the header ``x-forwarded-for``, whose last part that server has written.
+    ``forwarded_for``: the header ``x-forwarded-for``, whose last part the reverse proxy wrote.
     """
     # A listener for both families shows IPv4 peers as IPv6 ones.
     local = not peer or peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1")

@@ -1,19 +1,20 @@
 """Whether a client may go on, and what its request takes from its limits.
 
-Rule: a refused request consumes nothing. Requests and tokens are judged before anything of the body
-is read, streams as soon as the body says that it wants one; tokens are charged when the answer is
-over, so that the request which uses up the rest of a minute's tokens is still answered.
+Rule: a refused request consumes nothing. Requests and tokens are checked before anything of the body
+is read, streams as soon as the body asks for one. Tokens are charged when the answer is over, so the
+request that uses up the tokens of a minute is still answered.
 """
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
 from time import time
 
-from proxy.access.limits.headers import STREAM_RETRY_SECONDS, Level, Levels, limit_headers, refusal
-from proxy.access.limits.store import Store, StoreAway
+from proxy.access.limits.headers import HELD_RETRY_SECONDS, Level, Levels, limit_headers, refusal
+from proxy.access.limits.kinds import REQUESTS, TOKENS, Amounts, Kind
+from proxy.access.limits.store import Store, StoreUnavailable
 from proxy.errors import LimitsUnknown
 
 UNKNOWN_RETRY_SECONDS = 5
@@ -21,16 +22,14 @@ UNKNOWN_RETRY_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the operator chose; 0 is no limit."""
+    """What the operator configured."""
 
-    requests: int = 0
-    tokens: int = 0
-    streams: int = 0
+    amounts: Amounts
     fail_closed: bool = False
-    """Whether requests are refused while the store is away."""
+    """Whether requests are refused while the store does not answer."""
 
     def __bool__(self) -> bool:
-        return bool(self.requests or self.tokens or self.streams)
+        return bool(self.amounts)
 
 
 class Limiter:
@@ -40,12 +39,12 @@ class Limiter:
         self.limits = limits
         self.store = store
 
-    def ticket(self, client: str, *, tokens: bool) -> Ticket:
-        """What a request of ``client`` will take; ``tokens``: whether it may use any."""
-        return Ticket(self, client, charged=tokens and self.limits.tokens > 0)
+    def ticket(self, client: str, *, spends: bool) -> Ticket:
+        """What a request of ``client`` will take; ``spends``: it may use tokens."""
+        return Ticket(self, client, charged=spends and TOKENS in self.limits.amounts)
 
     def without_store(self) -> None:
-        """Go on, or raise ``LimitsUnknown``, as the operator chose."""
+        """Go on, or raise ``LimitsUnknown``, as configured."""
         if self.limits.fail_closed:
             raise LimitsUnknown(
                 "the rate limits cannot be checked at the moment: try again later",
@@ -58,78 +57,87 @@ class Ticket:
 
     def __init__(self, limiter: Limiter, client: str, *, charged: bool) -> None:
         self._limiter = limiter
-        self._limits, self._store = limiter.limits, limiter.store
+        self._amounts, self._store = limiter.limits.amounts, limiter.store
         self._client = client
         self._charged = charged
-        self._lease: str | None = None
+        self._leases: dict[Kind, str] = {}
         self.headers: dict[str, str] = {}
         """Headers of the answer."""
 
-    def take(self) -> None:
-        """Count the request; raises ``RateLimited`` or, where that is chosen, ``LimitsUnknown``."""
+    def begin(self) -> None:
+        """Count the request; raises ``RateLimited`` or, where configured, ``LimitsUnknown``."""
         try:
-            levels, reached = self._taken()
-        except StoreAway:
+            levels, reached = self._begun()
+        except StoreUnavailable:
             self._charged = False
             self._limiter.without_store()
             return
-        self._tell(levels)
+        self._show(levels)
         if reached is not None:
             self._charged = False
             level = levels[reached]
             raise refusal(reached, level.limit, level.reset, self.headers)
 
-    def _taken(self) -> tuple[Levels, str | None]:
+    def _begun(self) -> tuple[Levels, Kind | None]:
         """What is left now, and which limit is reached; a request is counted where none is."""
-        limits, store, client = self._limits, self._store, self._client
-        levels: dict[str, Level] = {}
+        store, client = self._store, self._client
+        levels: dict[Kind, Level] = {}
         reached = None
         if self._charged:
-            levels["tokens"] = store.tokens(client)
-            if levels["tokens"].remaining <= 0:
-                reached = "tokens"
-        if limits.requests:
-            if reached is None and not store.take_request(client):
-                reached = "requests"
-            levels["requests"] = store.requests(client)
+            levels[TOKENS] = store.level(TOKENS, client)
+            if levels[TOKENS].remaining <= 0:
+                reached = TOKENS
+        if REQUESTS in self._amounts:
+            if reached is None and not store.take(REQUESTS, client):
+                reached = REQUESTS
+            levels[REQUESTS] = store.level(REQUESTS, client)
         return levels, reached
 
-    def open_stream(self) -> None:
-        """Count a stream until ``close``; raises ``RateLimited`` or ``LimitsUnknown``."""
-        if not self._limits.streams or self._lease is not None:
+    def take(self, kind: Kind, cost: int = 1) -> None:
+        """Count ``cost`` of a further kind, a held one once and until ``close``.
+
+        Raises ``RateLimited`` or ``LimitsUnknown``.
+        """
+        if kind not in self._amounts or kind in self._leases:
             return
-        self._lease = token_hex(8)
+        lease = token_hex(8) if kind.window == "held" else ""
+        if lease:
+            self._leases[kind] = lease
         try:
-            opened = self._store.open_stream(self._client, self._lease)
-        except StoreAway:
-            # The lease is kept: it counts once the store is back.
+            taken = self._store.take(kind, self._client, cost, lease)
+        except StoreUnavailable:
+            # The lease is kept: it counts once the store answers.
             self._limiter.without_store()
             return
-        if not opened:
-            self._lease = None
-            with contextlib.suppress(StoreAway):
-                self._give_back()
-            raise refusal("streams", self._limits.streams, STREAM_RETRY_SECONDS, self.headers)
+        if not taken:
+            self._leases.pop(kind, None)
+            self._refuse(kind)
 
     def charge(self, tokens: int) -> None:
-        """Count the tokens of the answer; only the first call counts."""
+        """Count the tokens of the answer; later calls change nothing."""
         if self._charged:
             self._charged = False
             if tokens > 0:
-                with contextlib.suppress(StoreAway):
-                    self._store.charge(self._client, tokens)
+                with suppress(StoreUnavailable):
+                    self._store.take(TOKENS, self._client, tokens)
 
     def close(self) -> None:
         """The answer is over, however it ended."""
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            with contextlib.suppress(StoreAway):
-                self._store.close_stream(self._client, lease)
+        while self._leases:
+            kind, lease = self._leases.popitem()
+            with suppress(StoreUnavailable):
+                self._store.give_back(kind, self._client, lease)
 
-    def _give_back(self) -> None:
-        if self._limits.requests:
-            self._store.give_request_back(self._client)
-            self._tell({"requests": self._store.requests(self._client)})
+    def _refuse(self, kind: Kind) -> None:
+        """Give the request back and raise ``RateLimited``."""
+        seconds: float = HELD_RETRY_SECONDS
+        with suppress(StoreUnavailable):
+            if REQUESTS in self._amounts:
+                self._store.give_back(REQUESTS, self._client)
+                self._show({REQUESTS: self._store.level(REQUESTS, self._client)})
+            if kind.window != "held":
+                seconds = self._store.level(kind, self._client).reset
+        raise refusal(kind, self._amounts[kind], seconds, self.headers)
 
-    def _tell(self, levels: Levels) -> None:
+    def _show(self, levels: Levels) -> None:
         self.headers |= limit_headers(levels, time())

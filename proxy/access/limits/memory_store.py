@@ -1,7 +1,7 @@
 """Counts in the memory of one worker.
 
-Rule: nothing runs beside the requests. The memory storage of ``limits`` starts a timer every
-hundredth of a second, which under gevent costs a request several times what it counts.
+Rule: nothing runs in the background. The memory storage of ``limits`` starts a timer every hundredth
+of a second, which under gevent costs a request several times what the counting does.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from time import monotonic
 
 from limits.storage import MovingWindowSupport, Storage
 
+from proxy.access.limits.headers import Level
+from proxy.access.limits.kinds import Amounts, Kind
 from proxy.access.limits.windows import Windows
 
 SWEEP_SECONDS = 60.0
-"""How often clients that are heard of no more are forgotten."""
+"""How often the counts of clients that left are deleted."""
 
 
 @dataclass(slots=True)
@@ -122,27 +124,34 @@ class WorkerStorage(Storage, MovingWindowSupport):
         }
 
 
-class MemoryStore(Windows):
+class MemoryStore:
     """The ``Store`` of a worker that counts for itself."""
 
-    def __init__(
-        self, requests: int, tokens: int, streams: int, *, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, amounts: Amounts, *, clock: Callable[[], float] = monotonic) -> None:
+        self._amounts = amounts
         self._storage = WorkerStorage(clock)
-        super().__init__(self._storage, clock, requests, tokens)
-        self._most_streams = streams
-        self._streams: Counter[str] = Counter()
+        self._windows = Windows(self._storage, clock, amounts)
+        self._held: Counter[tuple[Kind, str]] = Counter()
 
-    def give_request_back(self, client: str) -> None:
-        self._storage.give_back(self.per_minute_requests.key_for(client))
+    def __len__(self) -> int:
+        """How many counts are kept."""
+        return len(self._storage) + len(self._held)
 
-    def open_stream(self, client: str, lease: str) -> bool:
-        if self._streams[client] >= self._most_streams:
+    def take(self, kind: Kind, client: str, cost: int = 1, lease: str = "") -> bool:
+        if kind.window != "held":
+            return self._windows.take(kind, client, cost)
+        if self._held[kind, client] >= self._amounts[kind]:
             return False
-        self._streams[client] += 1
+        self._held[kind, client] += 1
         return True
 
-    def close_stream(self, client: str, lease: str) -> None:
-        self._streams[client] -= 1
-        if not self._streams[client]:
-            del self._streams[client]
+    def give_back(self, kind: Kind, client: str, lease: str = "") -> None:
+        if kind.window != "held":
+            self._storage.give_back(self._windows.key(kind, client))
+            return
+        self._held[kind, client] -= 1
+        if not self._held[kind, client]:
+            del self._held[kind, client]
+
+    def level(self, kind: Kind, client: str) -> Level:
+        return self._windows.level(kind, client)

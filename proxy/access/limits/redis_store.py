@@ -1,8 +1,7 @@
 """Counts in Redis or Valkey, shared by all workers and machines that know its address.
 
-Rule: whatever decides and counts is one script there, so that no two of them ever take the same
-place. A running stream holds a lease that is renewed while it runs: those of a killed worker lapse.
-The strategy stands in each name, because another one's values under the same name are refused.
+Rule: deciding and counting is one script in Redis, so that no two workers take the same place. What
+is held is a lease that is renewed while it runs: those of a killed worker expire.
 """
 
 from __future__ import annotations
@@ -16,14 +15,15 @@ from limits.storage import RedisStorage
 from redis import Redis, RedisError
 
 from proxy.access.limits.headers import Level
-from proxy.access.limits.store import StoreAway
-from proxy.access.limits.store_health import Outage
+from proxy.access.limits.kinds import Amounts, Kind
+from proxy.access.limits.store import StoreUnavailable
+from proxy.access.limits.store_health import StoreHealth
 from proxy.access.limits.windows import Windows
 from proxy.redis_client import MOST_CONNECTIONS, redis_client
 
 PREFIX = "claude-proxy:limits"
 LEASE_SECONDS = 15.0
-"""How long a stream counts after its worker was last heard of."""
+"""How long a lease counts after its last renewal."""
 
 _NOW = "local t = redis.call('TIME') local now = t[1] + t[2] / 1000000 "
 _TAKE_LEASE = (
@@ -48,15 +48,15 @@ end
 
 
 class _Storage(RedisStorage):
-    """The storage of ``limits`` over a client that never waits for long."""
+    """The storage of ``limits`` over a client with short timeouts."""
 
     def __init__(self, client: Redis) -> None:
-        # The address is that of the client's pool; the library wants one all the same.
+        # The address is that of the client's pool; the library requires one nevertheless.
         super().__init__("redis://", connection_pool=client.connection_pool, key_prefix=PREFIX)
         self._client = client
 
     def get_expiry(self, key: str) -> float:
-        """As the library has it, but not rounded to seconds: a client would come too early."""
+        """As in the library, but not rounded to seconds: a client would come too early."""
         left = self._client.pttl(self.prefixed_key(key))
         return max(left, 0) / 1000 + time()
 
@@ -71,20 +71,18 @@ class RedisStore:
     def __init__(
         self,
         url: str,
-        requests: int,
-        tokens: int,
-        streams: int,
+        amounts: Amounts,
         *,
         meanwhile: str,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
+        self._amounts = amounts
         self._client = redis_client(url)
         self._storage = _Storage(self._client)
-        self._windows = Windows(self._storage, time, requests, tokens)
-        self._most_streams = streams
+        self._windows = Windows(self._storage, time, amounts)
         self._take_lease = self._client.register_script(_TAKE_LEASE)
         self._renew_leases = self._client.register_script(_RENEW_LEASES)
-        self._outage = Outage(
+        self._health = StoreHealth(
             f"Redis at {_place(url)}",
             meanwhile,
             (RedisError,),
@@ -93,98 +91,78 @@ class RedisStore:
         )
         self._lease_seconds = lease_seconds
         self._leases: dict[str, str] = {}
-        """The client of each running stream of this worker."""
+        """For each lease that this worker holds the key of its set in Redis."""
         self._renewing = False
 
     def reach(self) -> bool:
-        """Ask for nothing; False, and a line in the log, where it does not answer."""
+        """Send a ping; False, and a line in the log, where it does not answer."""
         try:
-            self._outage.ask(self._client.ping)
-        except StoreAway:
+            self._health.call(self._client.ping)
+        except StoreUnavailable:
             return False
         return True
 
-    def take_request(self, client: str) -> bool:
-        return self._outage.ask(partial(self._windows.take_request, _moving(client)))
+    def take(self, kind: Kind, client: str, cost: int = 1, lease: str = "") -> bool:
+        if kind.window == "held":
+            return self._hold(kind, client, lease)
+        return self._health.call(partial(self._windows.take, kind, client, cost))
 
-    def give_request_back(self, client: str) -> None:
-        key = self._windows.per_minute_requests.key_for(_moving(client))
-        self._outage.ask(partial(self._storage.give_back, key))
+    def give_back(self, kind: Kind, client: str, lease: str = "") -> None:
+        if kind.window != "held":
+            key = self._windows.key(kind, client)
+            self._health.call(partial(self._storage.give_back, key))
+        elif (leases := self._leases.pop(lease, None)) is not None:
+            self._health.call(partial(self._client.zrem, leases, lease))
 
-    def requests(self, client: str) -> Level:
-        return self._outage.ask(partial(self._windows.requests, _moving(client)))
-
-    def tokens(self, client: str) -> Level:
-        return self._outage.ask(partial(self._windows.tokens, _fixed(client)))
-
-    def charge(self, client: str, tokens: int) -> None:
-        self._outage.ask(partial(self._windows.charge, _fixed(client), tokens))
-
-    def open_stream(self, client: str, lease: str) -> bool:
-        """As ``Store`` says; a stream that began while nobody could be asked counts later."""
-        arguments: list[str | float] = [lease, self._lease_seconds, self._most_streams]
-        try:
-            taken = self._outage.ask(partial(self._take_lease, [_leases(client)], arguments))
-        except StoreAway:
-            self._keep(lease, client)
-            raise
-        if taken:
-            self._keep(lease, client)
-        return bool(taken)
-
-    def close_stream(self, client: str, lease: str) -> None:
-        if self._leases.pop(lease, None) is not None:
-            self._outage.ask(partial(self._forget, client, lease))
+    def level(self, kind: Kind, client: str) -> Level:
+        return self._health.call(partial(self._windows.level, kind, client))
 
     def close(self) -> None:
-        """Close all connections and renew no lease any more."""
+        """Close all connections and stop renewing leases."""
         self._leases.clear()
         self._client.connection_pool.disconnect()
 
-    def _keep(self, lease: str, client: str) -> None:
-        self._leases[lease] = client
+    def _hold(self, kind: Kind, client: str, lease: str) -> bool:
+        """Take a lease; one that began while the store did not answer counts once it does."""
+        leases = f"{PREFIX}:{kind.name}:leases:{client}"
+        arguments: list[str | float] = [lease, self._lease_seconds, self._amounts[kind]]
+        try:
+            taken = self._health.call(partial(self._take_lease, [leases], arguments))
+        except StoreUnavailable:
+            self._keep(lease, leases)
+            raise
+        if taken:
+            self._keep(lease, leases)
+        return bool(taken)
+
+    def _keep(self, lease: str, leases: str) -> None:
+        self._leases[lease] = leases
         if not self._renewing:
             self._renewing = True
             gevent.spawn(self._renew)
 
     def _renew(self) -> None:
-        """Renew the leases of all running streams until there are none; a greenlet of its own."""
+        """Renew all leases until there are none; a greenlet of its own."""
         while self._leases:
             gevent.sleep(self._lease_seconds / 3)
-            leases = dict(self._leases)
-            if not leases:
+            held = dict(self._leases)
+            if not held:
                 break
             try:
-                self._outage.ask(partial(self._renew_all, leases))
-                for lease, client in leases.items():
+                self._health.call(partial(self._renew_all, held))
+                for lease, leases in held.items():
                     if lease not in self._leases:
-                        # It was closed meanwhile, and may have been renewed after that.
-                        self._outage.ask(partial(self._forget, client, lease))
-            except StoreAway:
+                        # It was given back meanwhile, and may have been renewed after that.
+                        self._health.call(partial(self._client.zrem, leases, lease))
+            except StoreUnavailable:
                 continue
         self._renewing = False
 
-    def _renew_all(self, leases: dict[str, str]) -> None:
-        keys = [_leases(client) for client in leases.values()]
-        self._renew_leases(keys, [self._lease_seconds, *leases])
-
-    def _forget(self, client: str, lease: str) -> None:
-        self._client.zrem(_leases(client), lease)
+    def _renew_all(self, held: dict[str, str]) -> None:
+        self._renew_leases(list(held.values()), [self._lease_seconds, *held])
 
 
 def _place(url: str) -> str:
-    """Host and port: the rest may be a password."""
+    """Host and port: everything else may be a password."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or 6379}"
-
-
-def _moving(client: str) -> str:
-    return f"moving:{client}"
-
-
-def _fixed(client: str) -> str:
-    return f"fixed:{client}"
-
-
-def _leases(client: str) -> str:
-    return f"{PREFIX}:streams:leases:{client}"

@@ -1,6 +1,6 @@
 """Where requests, tokens and streams are counted.
 
-Rule: whoever counts them, memory or Redis, the limiter sees only this.
+Rule: the limiter knows only this, whether memory or Redis counts.
 """
 
 from __future__ import annotations
@@ -8,39 +8,30 @@ from __future__ import annotations
 from typing import Protocol
 
 from proxy.access.limits.headers import Level
+from proxy.access.limits.kinds import Kind
 
 
-class StoreAway(Exception):
+class StoreUnavailable(Exception):
     """The store does not answer, or did not a moment ago."""
 
 
 class Store(Protocol):
-    """Counts by client; every call raises ``StoreAway`` where the store cannot be asked."""
+    """Counts by kind and client; every call raises ``StoreUnavailable`` where the store does not answer.
 
-    def take_request(self, client: str) -> bool:
-        """Count a request; False, and nothing counted, where the limit is reached."""
+    ``lease`` names one holder of a ``held`` kind; other kinds have none.
+    """
+
+    def take(self, kind: Kind, client: str, cost: int = 1, lease: str = "") -> bool:
+        """Count ``cost``; false where the limit is reached.
+
+        At the limit nothing is counted, except in a ``fixed`` window.
+        """
         ...
 
-    def give_request_back(self, client: str) -> None:
-        """Count the last request as not made."""
+    def give_back(self, kind: Kind, client: str, lease: str = "") -> None:
+        """Undo the last ``take`` of 1, of a ``held`` kind the one of ``lease``."""
         ...
 
-    def requests(self, client: str) -> Level:
-        """What is left of the requests."""
-        ...
-
-    def tokens(self, client: str) -> Level:
-        """What is left of the tokens."""
-        ...
-
-    def charge(self, client: str, tokens: int) -> None:
-        """Count tokens, also beyond the limit."""
-        ...
-
-    def open_stream(self, client: str, lease: str) -> bool:
-        """Count a stream until it is closed; False, and nothing counted, at the limit."""
-        ...
-
-    def close_stream(self, client: str, lease: str) -> None:
-        """The stream is over."""
+    def level(self, kind: Kind, client: str) -> Level:
+        """What is left of a kind that is counted by the minute."""
         ...

@@ -1,8 +1,8 @@
-"""Whether a store on the network may be asked, and what is said when that changes.
+"""Whether a store on the network answers, and the log lines when that changes.
 
-Rule: one warning when it goes, one line when it is back, and no request waits for a store that was
-away a moment ago: until ``REST_SECONDS`` are over nobody asks, then one request tries. Waiting for
-one's turn is no sign of an outage, and ends with it.
+Rule: one warning when it fails, one line when it answers again, and no request waits for a store that
+failed a moment ago: for ``RETRY_SECONDS`` it is not called, then one request probes it. Waiting for a
+free connection does not count as a failure.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import TypeVar
 import gevent
 from gevent.lock import BoundedSemaphore
 
-from proxy.access.limits.store import StoreAway
+from proxy.access.limits.store import StoreUnavailable
 
-ASK_SECONDS = 1.0
-"""Longest that one question may take, the name service included."""
-REST_SECONDS = 5.0
+CALL_SECONDS = 1.0
+"""Timeout of one call, the name lookup included."""
+RETRY_SECONDS = 5.0
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 class NoAnswer(Exception):
-    """A question took too long; raised inside the client library, which drops its connection."""
+    """A call took too long; raised inside the client library, which drops its connection."""
 
 
-class Outage:
+class StoreHealth:
     """The present state of one store.
 
-    ``name`` is what the log calls it, ``meanwhile`` what happens to requests while it is away,
-    ``faults`` the exceptions by which its client tells that it is; ``at_once`` questions are asked
-    at a time. ``probe`` is asked before the store counts as back: one that is full or read-only still
-    answers some questions.
+    ``name`` is its name in the log, ``meanwhile`` what happens to requests while it does not answer,
+    ``faults`` are the exceptions of its client that mean so; at most ``at_once`` calls run at a time.
+    ``probe`` must succeed before the store counts as available: one that is full or read-only still
+    answers some calls.
     """
 
     def __init__(
@@ -53,36 +53,37 @@ class Outage:
         self._faults: tuple[type[Exception], ...] = (*faults, NoAnswer, OSError)
         self._clock = clock
         self._probe = probe
-        self._turns = BoundedSemaphore(at_once)
+        self._free = BoundedSemaphore(at_once)
         self._again: float | None = None
-        """When it may be asked again; None while it answers."""
+        """When it may be called again; None while it answers."""
 
-    def ask(self, question: Callable[[], T]) -> T:
-        """The store's answer; raises ``StoreAway``."""
-        self._refuse_while_away()
-        with self._turns:
-            self._refuse_while_away()
+    def call(self, call: Callable[[], T]) -> T:
+        """The store's answer; raises ``StoreUnavailable``."""
+        self._refuse_while_unavailable()
+        with self._free:
+            self._refuse_while_unavailable()
             if self._again is not None:
-                # This one tries; nobody else does meanwhile.
-                self._again = self._clock() + REST_SECONDS
+                # This call is the probe; no other runs meanwhile.
+                self._again = self._clock() + RETRY_SECONDS
             try:
-                with gevent.Timeout(ASK_SECONDS, NoAnswer(f"no answer within {ASK_SECONDS:g} s")):
+                with gevent.Timeout(CALL_SECONDS, NoAnswer(f"no answer within {CALL_SECONDS:g} s")):
                     if self._again is not None and self._probe is not None:
                         self._probe()
-                    answer = question()
+                    answer = call()
             except self._faults as error:
-                self._went(error)
-                raise StoreAway from error
+                self._note_failure(error)
+                raise StoreUnavailable from error
         if self._again is not None:
             self._again = None
-            log.info("%s is back: rate limits are in force again", self._name)
+            log.info("%s answers again: rate limits are in force", self._name)
         return answer
 
-    def _refuse_while_away(self) -> None:
+    def _refuse_while_unavailable(self) -> None:
         if self._again is not None and self._clock() < self._again:
-            raise StoreAway
+            raise StoreUnavailable
 
-    def _went(self, error: Exception) -> None:
+    def _note_failure(self, error: Exception) -> None:
         if self._again is None:
-            log.warning("%s is away (%s): %s", self._name, type(error).__name__, self._meanwhile)
-        self._again = self._clock() + REST_SECONDS
+            fault = type(error).__name__
+            log.warning("%s does not answer (%s): %s", self._name, fault, self._meanwhile)
+        self._again = self._clock() + RETRY_SECONDS

@@ -1,8 +1,6 @@
-"""The two counts a minute.
+"""The counts of a minute.
 
-Rule: they are counted by the strategies of ``limits``, whatever holds the counts: requests in a
-moving window (exact; a refused one takes nothing), tokens, whose number is known only afterwards,
-in a window that begins with the first of them.
+Rule: counted by the strategies of ``limits``, in whatever storage holds the counts.
 """
 
 from __future__ import annotations
@@ -14,42 +12,47 @@ from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter, RateLimiter
 
 from proxy.access.limits.headers import Level
+from proxy.access.limits.kinds import Amounts, Kind
 
 
 class PerMinute(RateLimitItemPerMinute):
-    """A limit whose names are made cheaply: the library's own way takes longer than the count."""
+    """A limit whose keys are made cheaply: the library's own way takes longer than the count."""
 
     def key_for(self, *identifiers: bytes | str | float) -> str:
-        return f"{self.namespace}/{identifiers[0]!s}/{self.amount}"
+        return f"{self.namespace}:{identifiers[0]!s}/{self.amount}"
 
 
 class Windows:
-    """The two counts a minute, in any storage of ``limits``.
+    """The counts by the minute of ``amounts``, in any storage of ``limits``.
 
-    ``clock`` is the one by which ``storage`` tells times. A limit of 0 is none and is not asked.
+    ``clock`` is the one of ``storage``.
     """
 
-    def __init__(
-        self, storage: Storage, clock: Callable[[], float], requests: int, tokens: int
-    ) -> None:
+    def __init__(self, storage: Storage, clock: Callable[[], float], amounts: Amounts) -> None:
         self._clock = clock
-        self._moving = MovingWindowRateLimiter(storage)
-        self._fixed = FixedWindowRateLimiter(storage)
-        self.per_minute_requests = PerMinute(requests, namespace="requests")
-        self._per_minute_tokens = PerMinute(tokens, namespace="tokens")
+        strategies: dict[str, RateLimiter] = {
+            "moving": MovingWindowRateLimiter(storage),
+            "fixed": FixedWindowRateLimiter(storage),
+        }
+        self._counted = {
+            # Another strategy's values under the same key are refused, so the key names it.
+            kind: (
+                strategies[kind.window],
+                PerMinute(amount, namespace=f"{kind.name}/{kind.window}"),
+            )
+            for kind, amount in amounts.items()
+            if kind.window in strategies
+        }
 
-    def take_request(self, client: str) -> bool:
-        return self._moving.hit(self.per_minute_requests, client)
+    def take(self, kind: Kind, client: str, cost: int) -> bool:
+        strategy, item = self._counted[kind]
+        return strategy.hit(item, client, cost=cost)
 
-    def requests(self, client: str) -> Level:
-        return self._level(self._moving, self.per_minute_requests, client)
-
-    def tokens(self, client: str) -> Level:
-        return self._level(self._fixed, self._per_minute_tokens, client)
-
-    def charge(self, client: str, tokens: int) -> None:
-        self._fixed.hit(self._per_minute_tokens, client, cost=tokens)
-
-    def _level(self, limiter: RateLimiter, item: PerMinute, client: str) -> Level:
-        stats = limiter.get_window_stats(item, client)
+    def level(self, kind: Kind, client: str) -> Level:
+        strategy, item = self._counted[kind]
+        stats = strategy.get_window_stats(item, client)
         return Level(item.amount, stats.remaining, stats.reset_time - self._clock())
+
+    def key(self, kind: Kind, client: str) -> str:
+        """The name under which the storage counts."""
+        return self._counted[kind][1].key_for(client)

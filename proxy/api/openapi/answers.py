@@ -1,7 +1,7 @@
-"""Shapes of what this proxy answers.
+"""Shapes of the answers of the Messages API.
 
-Rule: these describe and check nothing at run time; the tests hold real answers against them, closed,
-so that a member that is not named here fails there (docs/protocol.md sections 3, 4, 5 and 7).
+Rule: they describe and check nothing at run time. The tests compare real answers with them, and fail
+at a member that is not named here (docs/protocol.md sections 3, 4, 5 and 7).
 """
 
 from __future__ import annotations

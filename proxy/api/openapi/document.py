@@ -1,10 +1,10 @@
-"""The OpenAPI document, put together.
-
-Rule: plain data from the tables beside; built once by whoever asks for it.
-"""
+"""The OpenAPI document, built from the declarations of the views."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from apispec import APISpec
@@ -12,32 +12,30 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
 from proxy import __version__
+from proxy.api.declaration import Described
+from proxy.api.dynamic import VIEWS
 from proxy.api.openapi import examples
-from proxy.api.openapi.answers import EVENTS
+from proxy.api.openapi.answers import EVENTS, Error
 from proxy.api.openapi.fields import teach, union
-from proxy.api.openapi.operations import (
-    DYNAMIC_OPERATIONS,
-    NATIVE_OPERATIONS,
-    OPERATIONS,
-    Answer,
-    Operation,
-)
-from proxy.api.openapi.operations import EVENTS as EVENT_STREAM
+from proxy.api.openapi.operation import EVENTS as EVENT_STREAM
+from proxy.api.openapi.operation import Answer
 from proxy.api.openapi.parts import (
     ALWAYS,
     HEADERS,
     PARAMETERS,
     SECURITY,
     SECURITY_SCHEMES,
+    TEXT,
     WORDS,
     error_response,
     header_references,
 )
-from proxy.api.openapi.service_answers import ANSWERS
+from proxy.schemas.fields import WireSchema
 from proxy.schemas.messages import DefaultedMessageRequest, MessageRequest
 from proxy.schemas.request import BARE_CHOICES
 
 Json = dict[str, Any]
+_VARIABLE = re.compile(r"{(\w+)}")
 
 DESCRIPTION = """\
 Anthropic's Messages API in front of OpenAI-compatible and native upstreams.
@@ -53,15 +51,24 @@ TAGS = {
 }
 
 
-def openapi_document(
-    *, native_paths: bool = False, native_answers: bool = False, max_tokens_required: bool = True
-) -> Json:
-    """The document.
+DYNAMIC_PREFIXES = ("/{scheme}/{host}", "/{scheme}/{host}/{prefix}")
+DYNAMIC_NOTES = (
+    "The path names the upstream; off until CLAUDE_PROXY_ALLOWED_HOSTS lists hosts. The prefix may"
+    " hold slashes and, behind `models/`, a model, which wins over the body's. `Authorization` is"
+    " the upstream's credential; where a key of this proxy is in force, it is `x-api-key`."
+)
 
-    ``native_paths``: every other path goes to a native upstream. ``native_answers``: a native
-    upstream may answer, whose statuses are its own. Without ``max_tokens_required`` a default
-    stands in for it.
+
+def openapi_document(
+    rows: Iterable[Described], *, native_answers: bool = False, max_tokens_required: bool = True
+) -> Json:
+    """The document about ``rows``, and about the dynamic routes to them.
+
+    ``native_answers``: a native upstream may answer, whose statuses are its own. Without
+    ``max_tokens_required`` a default stands in for it.
     """
+    rows = list(rows)
+    rows += dynamic_rows(rows)
     plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: _nested_name(schema, spec))
     spec = APISpec(
         title="claude-proxy",
@@ -74,15 +81,34 @@ def openapi_document(
     )
     converter: Any = plugin.converter
     teach(converter)
-    _add_schemas(
+    _add_requests(
         spec, converter, MessageRequest if max_tokens_required else DefaultedMessageRequest
     )
+    _add_answers(spec, converter, rows)
     _add_parts(spec)
-    rows = (*OPERATIONS, *DYNAMIC_OPERATIONS, *(NATIVE_OPERATIONS if native_paths else ()))
     for row in rows:
-        spec.path(row.path, operations={row.method: _operation(row, native_answers)})
+        operation = _operation(row, passes=row.operation.passes and native_answers)
+        spec.path(row.path, operations={row.method.lower(): operation})
     document: Json = spec.to_dict()
     return document
+
+
+def dynamic_rows(rows: Iterable[Described]) -> list[Described]:
+    """Those of ``rows`` that the path of a dynamic route can lead to, as such routes."""
+    views = {endpoint for endpoint, _ in VIEWS.values()}
+    found = [row for row in rows if row.endpoint in views]
+    return [_dynamic(row, prefix) for prefix in DYNAMIC_PREFIXES for row in found]
+
+
+def _dynamic(row: Described, prefix: str) -> Described:
+    operation = replace(
+        row.operation,
+        summary=f"{row.operation.summary}, of the upstream that the path names",
+        tag="dynamic",
+        passes=False,
+        notes=DYNAMIC_NOTES,
+    )
+    return row._replace(path=prefix + row.path, operation=operation)
 
 
 def _nested_name(schema: Schema | type[Schema], spec: APISpec) -> str:
@@ -91,7 +117,7 @@ def _nested_name(schema: Schema | type[Schema], spec: APISpec) -> str:
     return f"Untagged{name}" if name in spec.components.schemas else name
 
 
-def _add_schemas(spec: APISpec, converter: Any, request: type[MessageRequest]) -> None:
+def _add_requests(spec: APISpec, converter: Any, request: type[MessageRequest]) -> None:
     choice = {"type": "string", "enum": list(BARE_CHOICES)}
     for name, schema in (
         ("MessageRequest", request()),
@@ -100,13 +126,18 @@ def _add_schemas(spec: APISpec, converter: Any, request: type[MessageRequest]) -
         component = converter.schema2jsonschema(schema)
         component["properties"]["tool_choice"]["anyOf"].append(choice)
         spec.components.schema(name, component)
-    for answer in ANSWERS:
-        converter.resolve_nested_schema(answer)
-        if answer.__name__ in examples.ANSWERS:
-            example = examples.ANSWERS[answer.__name__]
-            spec.components.schemas[answer.__name__]["examples"] = [example]
+
+
+def _add_answers(spec: APISpec, converter: Any, rows: Iterable[Described]) -> None:
+    answers = [answer for row in rows for answer in row.operation.answers.values()]
+    shapes = [answer.schema for answer in answers if answer.schema is not None]
+    wanted: list[type[WireSchema]] = [Error, *shapes]
+    for shape in dict.fromkeys(wanted):
+        converter.resolve_nested_schema(shape)
+        if shape.__name__ in examples.ANSWERS:
+            example = examples.ANSWERS[shape.__name__]
+            spec.components.schemas[shape.__name__]["examples"] = [example]
     union(converter, EVENTS)
-    spec.components.schema("OpenApi", {"type": "object", "required": ["openapi", "paths"]})
 
 
 def _add_parts(spec: APISpec) -> None:
@@ -121,39 +152,46 @@ def _add_parts(spec: APISpec) -> None:
         spec.components.security_scheme(name, scheme)
 
 
-def _operation(row: Operation, native_answers: bool) -> Json:
+def _operation(row: Described, *, passes: bool) -> Json:
+    described = row.operation
+    answers = {str(status): _response(answer) for status, answer in described.answers.items()}
+    errors = {str(status): f"Error{status}" for status in described.statuses(row.access)}
     operation: Json = {
         "operationId": operation_id(row),
-        "summary": row.summary,
-        "tags": [row.tag],
-        "parameters": list(row.parameters),
-        "responses": {str(status): _response(answer) for status, answer in row.answers.items()},
+        "summary": described.summary,
+        "tags": [described.tag],
+        "parameters": _parameters(row),
+        "responses": {**answers, **errors},
     }
-    if row.notes:
-        operation["description"] = row.notes
-    if row.open:
+    if described.notes:
+        operation["description"] = described.notes
+    if not row.access.keyed:
         operation["security"] = []
-    if row.body is not None:
-        operation["requestBody"] = {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": f"#/components/schemas/{row.body}"},
-                    "examples": examples.REQUESTS[row.body],
-                }
-            },
-        }
-    for status in sorted(row.errors):
-        operation["responses"][str(status)] = f"Error{status}"
-    if row.passes and native_answers:
+    if described.body is not None:
+        operation["requestBody"] = _request_body(described.body)
+    if passes:
         operation["responses"]["default"] = {"description": "A native upstream's own answer."}
     return operation
 
 
-def operation_id(row: Operation) -> str:
-    """A name for clients that are generated: the method and the words of the path."""
+def _parameters(row: Described) -> list[str | Json]:
+    """The variables of its path and its other parameters, as components where these exist."""
+    in_path = _VARIABLE.findall(row.path)
+    own = {name: {"name": name, "in": "path", "required": True, "schema": TEXT} for name in in_path}
+    names = (*in_path, *row.operation.parameters)
+    return [name if name in PARAMETERS else own[name] for name in names]
+
+
+def _request_body(component: str) -> Json:
+    schema = {"$ref": f"#/components/schemas/{component}"}
+    content = {"schema": schema, "examples": examples.REQUESTS[component]}
+    return {"required": True, "content": {"application/json": content}}
+
+
+def operation_id(row: Described) -> str:
+    """A name for generated clients: the method and the words of the path."""
     words = row.path.replace("{", "").replace("}", "").replace(".", "_").split("/")
-    return "_".join(filter(None, (row.method, *words))).replace("-", "_")
+    return "_".join(filter(None, (row.method.lower(), *words))).replace("-", "_")
 
 
 def _response(answer: Answer) -> Json:
@@ -161,21 +199,23 @@ def _response(answer: Answer) -> Json:
         "description": answer.description,
         "headers": header_references((*ALWAYS, *answer.headers)),
     }
-    content: Json = {}
-    for media_type in answer.media_types:
-        if answer.schema is not None and media_type != EVENT_STREAM:
-            names = (answer.schema, "Error") if answer.or_error else (answer.schema,)
-            parts = [{"$ref": f"#/components/schemas/{name}"} for name in names]
-            content[media_type] = {"schema": {"anyOf": parts} if answer.or_error else parts[0]}
-        elif media_type == EVENT_STREAM:
-            event = {"$ref": "#/components/schemas/StreamEvent"}
-            content[media_type] = {
-                # In OpenAPI 3.1 a schema would be that of the whole stream.
-                "x-event-schema": event,
-                "example": examples.STREAM,
-            }
-        elif media_type != "application/json":
-            content[media_type] = {"schema": {}}
+    content = {
+        media_type: _content(answer, media_type)
+        for media_type in answer.media_types
+        if answer.schema is not None or media_type != "application/json"
+    }
     if content:
         response["content"] = content
     return response
+
+
+def _content(answer: Answer, media_type: str) -> Json:
+    if media_type == EVENT_STREAM:
+        # In OpenAPI 3.1 a schema would be that of the whole stream.
+        event = {"$ref": "#/components/schemas/StreamEvent"}
+        return {"x-event-schema": event, "example": examples.STREAM}
+    if answer.schema is None:
+        return {"schema": {}}
+    own = {"$ref": f"#/components/schemas/{answer.schema.__name__}"}
+    error = {"$ref": "#/components/schemas/Error"}
+    return {"schema": {"anyOf": [own, error]} if answer.or_error else own}

@@ -1,7 +1,4 @@
-"""Examples for the document; the tests send and check them.
-
-Rule: what a reader may paste.
-"""
+"""Examples of the document, ready to paste; the tests send and check them."""
 
 from __future__ import annotations
 

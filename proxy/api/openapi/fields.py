@@ -1,7 +1,7 @@
 """The fields of ``proxy.schemas`` as JSON Schema.
 
-Rule: what a field accepts beyond its type is said here once for each kind of field; where JSON Schema
-cannot say it, the text of a ``format`` names it.
+Rule: what a field accepts beyond its type stands here once for each kind of field; where JSON Schema
+cannot express it, a ``format`` names it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ UNIONS: tuple[tuple[str, Mapping[str, WireSchema]], ...] = (
 
 
 def teach(converter: Converter) -> None:
-    """Tell ``converter`` what the fields of ``proxy.schemas`` are."""
+    """Teach ``converter`` the fields of ``proxy.schemas``."""
     converter.map_to_openapi_type(Choice, "string", None)
     for function in (tool2union, turn2union, tagged2union, either2union, input2union):
         converter.add_attribute_function(function)

@@ -1,6 +1,6 @@
-"""What several operations of the document share: parameters, headers, errors, keys.
+"""Components that several operations of the document share: parameters, headers, errors, keys.
 
-Rule: one component for each, named as the rows of ``operations`` name it.
+Rule: an ``Operation`` refers to them by name.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
         "description": "Models on the page; 20 where a cursor or anthropic-version is given, else all.",
     },
-    "after_id": _CURSOR | {"description": "The page behind this id; not together with before_id."},
+    "after_id": _CURSOR | {"description": "The page after this id; not together with before_id."},
     "before_id": _CURSOR | {"description": "The page before this id."},
     "lifecycle": {
         "in": "query",
         "name": "lifecycle[]",
         "schema": {"type": "array", "items": {"type": "string", "enum": list(LIFECYCLES)}},
-        "description": "Active and deprecated ones where nothing is given.",
+        "description": "Active and deprecated ones by default.",
     },
-    "model": {"in": "query", "schema": TEXT, "description": "The model that is tried."},
+    "model": {"in": "query", "schema": TEXT, "description": "The model to test."},
     "all": {
         "in": "query",
         "schema": {"type": "string", "enum": ["0", "1"]},
-        "description": "`1` tries every registered model.",
+        "description": "`1` tests every registered model.",
     },
     "model_id": _SEGMENT,
     "path": _SEGMENT | {"description": "May hold slashes."},
@@ -65,25 +65,25 @@ HEADERS: Mapping[str, Json] = {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,128}$"},
     },
     "x-claude-proxy-route": {
-        "description": "PROVIDER/MODEL;reason=REASON: who answered, and why.",
+        "description": "PROVIDER/MODEL;reason=REASON: the route of the answer, and why it was chosen.",
         "schema": TEXT,
     },
     "x-claude-proxy-dropped": {
-        "description": "What of the request was left out, or what it became.",
+        "description": "Parts of the request that were left out or replaced.",
         "schema": TEXT,
     },
     "x-token-counting": {
-        "description": "Who counted.",
+        "description": "How the tokens were counted.",
         "required": True,
         "schema": {"type": "string", "enum": ["tiktoken", "estimate", "upstream"]},
     },
     "x-upstream-request-id": {"description": "The upstream's own id.", "schema": TEXT},
     "retry-after": {
-        "description": "Seconds, or a date, before which a repetition is of no use.",
+        "description": "Seconds, or a date, before which a retry is of no use.",
         "schema": TEXT,
     },
     "x-should-retry": {
-        "description": "`false`: a repetition cannot help.",
+        "description": "`false`: a retry cannot help.",
         "schema": {"type": "string", "enum": ["true", "false"]},
     },
     "anthropic-ratelimit": {
@@ -100,7 +100,7 @@ FAMILY = {
         for what in ("limit", "remaining", "reset")
     )
 }
-"""Headers that one description stands for."""
+"""Headers that share one description."""
 
 WORDS: Mapping[int, str] = {
     400: "The request is wrong, or the upstream refuses it.",
@@ -111,11 +111,11 @@ WORDS: Mapping[int, str] = {
     408: "The body did not arrive in time.",
     409: "The upstream reports a conflict.",
     413: "The body is too large.",
-    415: "The body is no JSON.",
+    415: "The body is not JSON.",
     429: "Too many requests.",
     500: "A bug of this proxy, or a failure of the upstream.",
     502: "The upstream could not be reached or understood.",
-    503: "Nobody can tell whether a limit is reached, and none is served without.",
+    503: "The rate limits cannot be checked, and requests are refused meanwhile.",
     504: "The upstream did not answer in time.",
     529: "The upstream, or this proxy, is overloaded.",
 }

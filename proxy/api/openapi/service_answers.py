@@ -1,4 +1,4 @@
-"""Shapes of what this proxy answers about itself.
+"""Shapes of the dry run and of the connection test.
 
 Rule: as in ``proxy.api.openapi.answers``.
 """
@@ -7,17 +7,7 @@ from __future__ import annotations
 
 from marshmallow.validate import Range
 
-from proxy.api.openapi.answers import (
-    Error,
-    Message,
-    Model,
-    ModelPage,
-    TokenCount,
-    always,
-    count,
-    or_null,
-    sometimes,
-)
+from proxy.api.openapi.answers import always, or_null, sometimes
 from proxy.schemas.fields import (
     Choice,
     Flag,
@@ -29,30 +19,6 @@ from proxy.schemas.fields import (
     Text,
     WireSchema,
 )
-
-
-class Health(WireSchema):
-    status = always(Choice, "healthy")
-    timestamp = always(Text)
-    version = always(Text)
-    mode = always(Choice, "fixed", "passthrough", "mixed")
-    openai_api_configured = always(Flag)
-    client_api_key_validation = always(Flag)
-
-
-class Readiness(WireSchema):
-    status = always(Choice, "ready", "draining")
-
-
-class Service(WireSchema):
-    name = always(Choice, "claude-proxy")
-    message = always(Text)
-    version = always(Text)
-    status = always(Choice, "running")
-    health = always(Choice, "ok")
-    endpoints = always(Object)
-    features = always(Items, Text())
-    configuration = sometimes(Object)
 
 
 class Drop(WireSchema):
@@ -97,51 +63,3 @@ class Probe(WireSchema):
 
 class Probes(Probe):
     models = sometimes(Items, Shape(Probe))
-
-
-class Healing(WireSchema):
-    provider = always(Text)
-    model = always(Text)
-    flag = always(Text)
-    healings = count()
-
-
-class Stats(WireSchema):
-    """Counters since the start, of all machines where a Redis is shared."""
-
-    scope = always(Choice, "this process", "this machine", "all machines")
-    since = always(Text)
-    requests = count()
-    statuses = always(Object)
-    errors = always(Object)
-    total = always(Object)
-    models = always(Object)
-    healings = always(Items, Shape(Healing))
-    upstream_errors = always(Object)
-    upstream_retries = always(Object)
-    workers = count()
-    requests_in_progress = count()
-    streams_open = count()
-    providers = always(Object)
-    note = sometimes(Text)
-
-
-class Nothing(WireSchema):
-    """An empty object."""
-
-
-ANSWERS: tuple[type[WireSchema], ...] = (
-    Error,
-    Message,
-    TokenCount,
-    Model,
-    ModelPage,
-    Health,
-    Readiness,
-    Service,
-    DryRun,
-    Probes,
-    Stats,
-    Nothing,
-)
-"""Answers; each has a component of its name."""

@@ -1,19 +1,36 @@
-"""GET /openapi.json: what this service takes and answers."""
+"""GET /openapi.json: the description of the API."""
 
 from __future__ import annotations
 
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
+from proxy.access.declaration import OPEN
 from proxy.api.context import runtime
+from proxy.api.declaration import described
+from proxy.api.openapi.answers import always
+from proxy.api.openapi.operation import Operation, json_answer
+from proxy.schemas.fields import Object, Text, WireSchema
 
 bp = Blueprint("openapi", __name__)
 
 _documents: dict[tuple[bool, bool, bool], bytes] = {}
-"""As they were asked for, by what distinguishes them."""
+"""The documents requested so far, by what distinguishes them."""
 
 
-@bp.get("/openapi.json")
+class OpenApi(WireSchema):
+    openapi = always(Text)
+    paths = always(Object)
+
+
+DESCRIBE = Operation(
+    summary="This document",
+    answers=json_answer("The document.", OpenApi),
+    listed="openapi",
+)
+
+
+@bp.get("/openapi.json", access=OPEN, operation=DESCRIBE)
 def openapi() -> Response:
     shared = runtime()
     providers = shared.registry.providers
@@ -23,12 +40,12 @@ def openapi() -> Response:
         shared.settings.default_max_tokens is None,
     )
     if kind not in _documents:
-        # Not at the start: it takes a tenth of a second, and few ask for it.
-        from proxy.api.openapi import openapi_document
+        # Not at the start: it takes a tenth of a second, and few clients request it.
+        from proxy.api.openapi.document import openapi_document
 
-        native_paths, native_answers, max_tokens_required = kind
+        _, native_answers, max_tokens_required = kind
         document = openapi_document(
-            native_paths=native_paths,
+            described(current_app.url_map),
             native_answers=native_answers,
             max_tokens_required=max_tokens_required,
         )

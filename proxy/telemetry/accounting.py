@@ -1,0 +1,89 @@
+"""The bookkeeping of requests: what is in progress, and the report of what is finished.
+
+Rule: every request is reported once to every sink, however it ended. A sink that fails is logged;
+the others are still called, and the request goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.request_record import BROKEN_OFF, RequestRecord
+from proxy.telemetry.uncaught import Logged
+
+_LOGGED = Logged()
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """What is done with the record of each finished request."""
+
+    report: Callable[[RequestRecord], object]
+    """Called once for each request, on the event loop: it must not wait for anything."""
+    close: Callable[[], object] = _nothing
+    """Called at the end of the worker; sends what is left."""
+
+
+class Accounting:
+    """Reports requests to ``sinks``, in their order; ``metrics`` shows what is in progress."""
+
+    def __init__(self, sinks: Sequence[Sink], metrics: Metrics) -> None:
+        self._reports = tuple([sink.report for sink in sinks])
+        self._closings = tuple([sink.close for sink in sinks])
+        self._metrics = metrics
+
+    def begin(self, record: RequestRecord) -> None:
+        """Count a request as in progress until it is finished."""
+        record.in_progress = True
+        self._metrics.begun()
+
+    def stream(self, record: RequestRecord) -> None:
+        """The answer goes on as a stream, until ``finish``."""
+        record.streaming = True
+        self._metrics.stream_opened()
+
+    def finish(self, record: RequestRecord) -> None:
+        """Report a finished request; later calls change nothing."""
+        if record.accounted:
+            return
+        record.accounted = True
+        with _LOGGED:
+            record.apply_estimates()
+        for report in self._reports:
+            with _LOGGED:
+                report(record)
+        self._leave(record)
+
+    def end(self, record: RequestRecord) -> None:
+        """The request is over; one that was not finished before was broken off."""
+        if not record.accounted:
+            record.status = record.status or 500
+            record.error = record.error or BROKEN_OFF
+            self.finish(record)
+        self._leave(record)
+
+    def close(self) -> None:
+        """Close the sinks at the end of the worker."""
+        for close in self._closings:
+            with _LOGGED:
+                close()
+
+    def _leave(self, record: RequestRecord) -> None:
+        if not record.in_progress:
+            return
+        record.in_progress = False
+        self._metrics.left()
+        if record.streaming:
+            self._metrics.stream_closed()
+
+
+def end_trace(record: RequestRecord) -> None:
+    """The sink of traces: end the spans of the request, where it is traced."""
+    if record.trace is not None:
+        record.trace.end(record)
