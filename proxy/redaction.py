@@ -12,7 +12,7 @@ SHORTEST_SECRET = 8
 """A configured key below this length (``ollama``, ``none``) is not masked."""
 
 _KEY_STARTS = ("sk", "rk", "pk", "gsk", "csk", "xai", "hf", "nvapi", "pplx", "fw", "tgp", "r8")
-_SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+SECRET_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (("bearer",), re.compile(r"\b(bearer)\s+[^\s\"',;]+", re.IGNORECASE), r"\1 ***"),
     # Only behind its header's name: the word alone is a common one.
     (
@@ -39,7 +39,7 @@ _SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
 )
 """What looks like a secret. A pattern runs only where one of its words occurs in lower case: log
 lines pass through here, and searching for words costs a tenth."""
-_WORDS = tuple(word for words, _, _ in _SECRETS for word in words)
+_WORDS = tuple(word for words, _, _ in SECRET_PATTERNS for word in words)
 
 
 def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
@@ -57,7 +57,7 @@ def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
             break
     else:
         return text
-    for words, pattern, replacement in _SECRETS:
+    for words, pattern, replacement in SECRET_PATTERNS:
         if any(word in lower for word in words):
             text = pattern.sub(replacement, text)
             # What was put in may be the word of a later one.

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 
 from proxy.errors import RateLimited
+from proxy.timestamps import rfc3339
 
 STREAM_RETRY_SECONDS = 2
 """When a stream ends cannot be known; so long a client shall wait before it asks again."""
@@ -45,17 +44,6 @@ def limit_headers(levels: Levels, now: float) -> dict[str, str]:
         headers[f"{prefix}-remaining"] = str(max(0, level.remaining))
         headers[f"{prefix}-reset"] = rfc3339(now + max(0.0, level.reset))
     return headers
-
-
-def rfc3339(moment: float) -> str:
-    """``moment``, seconds since 1970, as the next whole second: ``2026-11-03T08:15:30Z``."""
-    return _written(math.ceil(moment))
-
-
-@lru_cache(maxsize=128)
-def _written(second: int) -> str:
-    # Many requests are told the same second, and this is half of what their headers cost.
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def refusal(name: str, limit: int, seconds: float, headers: Mapping[str, str]) -> RateLimited:

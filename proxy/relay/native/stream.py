@@ -195,7 +195,7 @@ class DirectReply:
     def _tell_outcome(self, failed: bool | None) -> None:
         """Whether a provider is dead from which nothing had come when the stream began."""
         if self._call.outcome is not None:
-            self._call.outcome.tell(failed, monotonic())
+            self._call.outcome.report(failed, monotonic())
 
     def _broken(self) -> bytes:
         """The event that tells of the end before the end, apart from an event that was cut."""
