@@ -29,6 +29,9 @@ TYPE_FOR_STATUS: Mapping[int, str] = {
 }
 """Error ``type`` of docs/protocol.md section 5 for each HTTP status that this proxy sends."""
 
+CUT_SHORT = "upstream closed the stream before it finished"
+"""Message for a stream that ended too early (docs/protocol.md section 4)."""
+
 NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
 """Tells Anthropic SDKs and Claude Code that a repetition cannot help (docs/protocol.md section 5)."""
 

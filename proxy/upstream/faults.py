@@ -16,10 +16,7 @@ from collections.abc import Callable, Iterator
 import requests
 import urllib3.exceptions
 
-from proxy.errors import NO_RETRY, UpstreamError, UpstreamTimeout
-
-CUT = "upstream closed the stream before it finished"
-"""docs/protocol.md section 4: the words for a transfer that broke."""
+from proxy.errors import CUT_SHORT, NO_RETRY, UpstreamError, UpstreamTimeout
 
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: \d{3}")
 """http.client's words for a proxy's refusal; the proxy's own words follow."""
@@ -63,7 +60,7 @@ def read_fault(error: BaseException) -> UpstreamError:
     for cause in causes:
         if _is_protocol_breach(cause):
             return UpstreamError(f"the upstream's answer is not valid HTTP: {_breach(cause)}")
-    return UpstreamError(CUT)
+    return UpstreamError(CUT_SHORT)
 
 
 def redirect_fault(status: int, host: str) -> UpstreamError:

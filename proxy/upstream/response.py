@@ -11,9 +11,9 @@ from typing import Any
 
 import requests
 
-from proxy.errors import UpstreamError
+from proxy.errors import CUT_SHORT, UpstreamError
 from proxy.upstream.chunked_response import EagerResponse
-from proxy.upstream.faults import CUT, FAULTS, read_fault
+from proxy.upstream.faults import FAULTS, read_fault
 
 READ_BYTES = 65536
 
@@ -113,7 +113,7 @@ class UpstreamResponse:
                 pieces.append(piece)
                 self.unfinished = size
         except UpstreamError as error:
-            if error.message == CUT:
+            if error.message == CUT_SHORT:
                 raise UpstreamError("upstream closed the connection inside its answer") from error
             raise
         self.unfinished = 0
@@ -133,11 +133,6 @@ class UpstreamResponse:
         """The socket to wait on for reading; -1 once it was given back."""
         body = self._body
         return -1 if body is None or body.isclosed() else body.fileno()
-
-    @property
-    def released(self) -> bool:
-        """Whether the connection was given back to the pool or dropped."""
-        return self._raw.connection is None
 
     def close(self) -> None:
         """Done with the answer: a connection with an unread rest is dropped. May be repeated."""

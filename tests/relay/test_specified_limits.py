@@ -54,8 +54,7 @@ def proxy(stub: UpstreamStub) -> Iterator[LiveProxy]:
 def times(proxy: LiveProxy) -> dict[str, Times]:
     """When each stream had its events, in seconds from the request."""
     streams = {model: gevent.spawn(_event_times, proxy, model) for model in _WAITED_FOR}
-    gevent.joinall(list(streams.values()), raise_error=True)
-    return {model: stream.value for model, stream in streams.items()}
+    return {model: stream.get() for model, stream in streams.items()}
 
 
 _WAITED_FOR = {"nothing": "message_start", "text": "ping again", "finished": "message_stop"}
