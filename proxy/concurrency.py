@@ -1,9 +1,9 @@
-"""Who goes on with something long, and when.
+"""Keep the event loop responsive: yield between long stages, compute in worker threads.
 
-Rule: between two things that keep the event loop for milliseconds (the stages of a large request, the
-reads of what comes as fast as it is read) everybody with something short is served: in
-each pass of the loop one greenlet takes its turn, in the order in which they came. Ten at once hold
-up the others for no longer than one does.
+Rule: a stage of milliseconds yields before it begins, and in each pass of the loop one yielding
+greenlet goes on, in order, after all sockets that are ready. Ten of them so delay the others no
+longer than one does. What takes longer runs in a thread. Without gevent's patches (the command line,
+tests) everything runs at once where it is called.
 
 Measured, 100 paced streams beside counts of 1 MB, one core: p99 of the added delay from 27 to 8 ms;
 beside ten streams at full speed from 10 to 2.5 ms. It costs those 2 to 3 % (docs/performance.md).
@@ -26,91 +26,97 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LONG_BYTES = 1 << 18
-"""From this size on the stages of a request are turns: each takes about 1 ms at least."""
-
+"""Size of a request whose stages take about 1 ms each, so that they yield."""
 BULK_BYTES = 1 << 15
-"""A read of a stream that brought so much took 0.4 ms, and more is probably waiting."""
-
+"""Size of a read after which a stream yields: it took 0.4 ms, and more has probably arrived."""
 SLICE_SECONDS = 0.005
-"""How long one greenlet may read on without waiting while others may have something to do."""
+"""How long a greenlet may read without waiting before it yields."""
+_AFTER_SOCKETS = -1
+"""Priority of a watcher that runs after the sockets of the same pass."""
 
-_AFTER_OTHERS = -1
-"""Priority of a watcher that is served after the sockets of the same pass."""
+SLOTS = 2
+"""Threads for computations of milliseconds; Claude Code asks for ten counts at once."""
+LONG_SLOTS = 1
+"""Threads for computations of seconds, apart, so that they delay none of the others."""
+NICER = 5
+"""Added to the threads' niceness. With more, a busy machine could suspend a thread for long while it
+holds the GIL."""
+_MAX_NICENESS = 19
 
 
-class _Turns:
-    """The greenlets that wait for their turn."""
+# --- cooperative yielding -----------------------------------------------------------------------
+
+
+class _YieldQueue:
+    """The greenlets that yielded; one continues in each pass of the loop."""
 
     def __init__(self) -> None:
         self._queue: deque[Waiter[None]] = deque()
-        self._called = False
+        self._scheduled = False
 
-    def take(self) -> None:
-        """Wait for the next pass of the loop that is not another's."""
+    def wait(self) -> None:
+        """Wait for a pass of the loop in which no other of these greenlets continues."""
         waiter: Waiter[None] = Waiter(get_hub())
         self._queue.append(waiter)
-        self._call()
+        self._schedule()
         try:
             waiter.get()
         finally:
-            # Still there if killed or timed out: its turn is the next one's.
+            # Still queued if killed or timed out: the next greenlet gets its pass.
             if waiter in self._queue:
                 self._queue.remove(waiter)
 
-    def _call(self) -> None:
-        if self._called:
+    def _schedule(self) -> None:
+        if self._scheduled:
             return
-        self._called = True
-        # gevent.sleep(0) would go on before the loop has looked at the sockets again.
-        timer = get_hub().loop.timer(0.0, priority=_AFTER_OTHERS)
-        timer.start(self._next, timer)
+        self._scheduled = True
+        # gevent.sleep(0) would continue before the loop has polled the sockets again.
+        timer = get_hub().loop.timer(0.0, priority=_AFTER_SOCKETS)
+        timer.start(self._continue_next, timer)
 
-    def _next(self, timer: object) -> None:
+    def _continue_next(self, timer: object) -> None:
         # Runs in the hub.
         timer.close()  # type: ignore[attr-defined]
-        self._called = False
+        self._scheduled = False
         if not self._queue:
             return
         waiter = self._queue.popleft()
         if self._queue:
-            self._call()
+            self._schedule()
         waiter.switch(None)
 
 
-_TURNS = _Turns()
+_YIELD_QUEUE = _YieldQueue()
 
 
 def yield_to_loop() -> None:
-    """Let all others be served before the calling greenlet goes on.
-
-    Without gevent's patches there are no others.
-    """
+    """Let all sockets that are ready be served before the calling greenlet continues."""
     if monkey.is_module_patched("threading"):
-        _TURNS.take()
+        _YIELD_QUEUE.wait()
 
 
 def yield_if_large(size: int) -> None:
-    """As ``yield_to_loop`` before the next stage of a request of ``size`` bytes, if that is long."""
+    """``yield_to_loop`` before the next stage of a request of at least ``LONG_BYTES``."""
     if size >= LONG_BYTES:
         yield_to_loop()
 
 
 class _TimeSlice:
-    """Since when the greenlet that runs has had the loop for itself, as far as it was asked."""
+    """The time for which the current greenlet has run without waiting."""
 
     def __init__(self) -> None:
-        self._whose: tuple[int, int] | None = None
+        self._owner: tuple[int, int] | None = None
         self._since = 0.0
 
     def is_over(self) -> bool:
-        """Whether the present one is; a greenlet that waited in between begins another."""
+        """Whether it is longer than ``SLICE_SECONDS``, counted from the first call in it."""
         loop = get_hub().loop
-        # The number of the loop's pass: who waits for anything goes on in a later one.
-        whose = (loop.iteration, id(getcurrent()))
+        # The number of the loop's pass: a greenlet that waited continues in a later one.
+        owner = (loop.iteration, id(getcurrent()))
         now = monotonic()
-        if whose == self._whose:
+        if owner == self._owner:
             return now - self._since > SLICE_SECONDS
-        self._whose, self._since = whose, now
+        self._owner, self._since = owner, now
         return False
 
 
@@ -118,31 +124,22 @@ _SLICE = _TimeSlice()
 
 
 def yield_if_slice_used() -> None:
-    """To be called before each read of a socket: it waits only where it has nothing to read.
+    """``yield_to_loop`` if the calling greenlet has run for ``SLICE_SECONDS`` without waiting.
 
-    Takes a turn where the calling greenlet has read on for ``SLICE_SECONDS`` without ever waiting;
-    costs half a microsecond where not.
+    To be called before each read of a socket, as a read waits only where nothing has arrived. Costs
+    half a microsecond where it does not yield.
     """
     if monkey.is_module_patched("threading") and _SLICE.is_over():
-        _TURNS.take()
+        _YIELD_QUEUE.wait()
+        # Begins the next slice.
         _SLICE.is_over()
 
 
-SLOTS = 2
-"""Computations at a time; Claude Code asks for ten counts at once."""
-
-LONG_SLOTS = 1
-"""Computations at a time that take seconds: none of the others waits behind them."""
-
-NICER = 5
-"""Steps of niceness below the loop. More would let a busy machine stop a thread for long while it
-holds the GIL."""
-
-_LEAST = 19
+# --- worker threads -----------------------------------------------------------------------------
 
 
-class _Pools:
-    """Threads of each process; those of the hub's own pool resolve host names, unhindered."""
+class _WorkerThreads:
+    """A thread pool for each process; the hub's own pool stays free for host name lookups."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -150,38 +147,39 @@ class _Pools:
         self._pool: ThreadPool | None = None
 
     def pool(self) -> ThreadPool:
+        # Threads do not survive a fork.
         if self._pool is None or self._process != os.getpid():
             self._process, self._pool = os.getpid(), ThreadPool(self._slots, hub=get_hub())
         return self._pool
 
 
-_SHORT = _Pools(SLOTS)
-_LONG = _Pools(LONG_SLOTS)
+_SHORT = _WorkerThreads(SLOTS)
+_LONG = _WorkerThreads(LONG_SLOTS)
 
 
 def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run ``function`` in a thread of its own while the calling greenlet waits.
+    """Run a function of milliseconds in a worker thread while the calling greenlet waits.
 
-    Without gevent's patches there is no loop to protect: it runs where it is called.
+    Returns its result or raises its exception.
     """
     return _run(_SHORT, function, args, kwargs)
 
 
 def run_long_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same for what takes seconds, such as reading a PDF."""
+    """``run_off_loop`` for a function of seconds, such as reading a PDF."""
     return _run(_LONG, function, args, kwargs)
 
 
-def _run(pools: _Pools, function: Callable[..., T], args: Any, kwargs: Any) -> T:
+def _run(threads: _WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
-    result: T = pools.pool().apply(_nicely, (function, args, kwargs))
+    result: T = threads.pool().apply(_run_nicely, (function, args, kwargs))
     return result
 
 
-def _nicely(function: Callable[..., T], args: Any, kwargs: Any) -> T:
+def _run_nicely(function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if sys.platform == "linux":
-        # Elsewhere niceness is the process's. 0 is the calling thread.
+        # On other systems niceness belongs to the process. 0 is the calling thread.
         loop = os.getpriority(os.PRIO_PROCESS, os.getpid())
-        os.setpriority(os.PRIO_PROCESS, 0, min(loop + NICER, _LEAST))
+        os.setpriority(os.PRIO_PROCESS, 0, min(loop + NICER, _MAX_NICENESS))
     return function(*args, **kwargs)

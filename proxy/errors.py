@@ -1,7 +1,7 @@
-"""What a client sees when something went wrong.
+"""The errors that clients get.
 
-Rule: every failure that reaches a client is a ``ProxyError``; its status and type are one row of
-the table in docs/protocol.md section 5. Nothing here knows Flask, requests or the upstream's words.
+Rule: every failure that reaches a client is a ``ProxyError``; its status and type are one row of the
+table in docs/protocol.md section 5. Independent of Flask, requests and the upstream's wording.
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ TYPE_FOR_STATUS: Mapping[int, str] = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-"""Error ``type`` of docs/protocol.md section 5 for each HTTP status that this proxy sends."""
+"""Error ``type`` (docs/protocol.md section 5) for each HTTP status that the proxy sends."""
+
+CUT_SHORT = "upstream closed the stream before it finished"
+"""Message for a stream that ended too early (docs/protocol.md section 4)."""
 
 NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
-"""Tells Anthropic SDKs and Claude Code that a repetition cannot help (docs/protocol.md section 5)."""
+"""Stops the retries of Anthropic SDKs and Claude Code (docs/protocol.md section 5)."""
 
 
 class ProxyError(Exception):
@@ -115,7 +118,7 @@ class RateLimited(ProxyError):
 
 
 class LimitsUnknown(ProxyError):
-    """Nobody can tell whether the client reached a limit, and the operator wants none served."""
+    """The client's limits cannot be checked, and the operator refuses such requests."""
 
     status = 503
 
@@ -129,9 +132,8 @@ class UpstreamError(ProxyError):
 
     ``status`` is the status for the client. ``upstream_status`` is what the upstream answered (None
     without an HTTP answer), ``code`` and ``param`` come from its error object, ``text`` is its own
-    message before any rewording: healing reads these. ``quoted`` tells that the words are the
-    upstream's, which may repeat what it was sent; without ``text`` they are ours. ``unanswered``
-    tells that no byte of an answer came.
+    message before any rewording: healing reads these. ``quoted``: the text is the upstream's and may
+    repeat the request; without ``text`` it is ours. ``unanswered``: no byte of an answer arrived.
     """
 
     unanswered = False
@@ -157,14 +159,14 @@ class UpstreamError(ProxyError):
 
 
 class UpstreamTimeout(UpstreamError):
-    """The upstream did not connect, answer or go on in time."""
+    """The upstream did not connect, answer or continue in time."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, status=504)
 
 
 class RequestTimeout(UpstreamTimeout):
-    """The limit of the whole request is over: nothing more may be tried for it."""
+    """The time limit of the whole request is over: nothing more may be tried for it."""
 
 
 class NativeRefusal(UpstreamError):
@@ -179,6 +181,6 @@ class NativeRefusal(UpstreamError):
 
 
 class ClientGone(ProxyError):
-    """The client closed its connection; nobody reads the answer. 499 appears in the log only."""
+    """The client closed its connection. 499 appears in the log only."""
 
     status = 499

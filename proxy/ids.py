@@ -1,6 +1,6 @@
-"""The ids by which a request is found again in logs on either side.
+"""Ids of requests, messages and tool calls.
 
-Rule: an inbound id is believed only when it cannot break a log line or a header.
+Rule: a client's request id is used only if it cannot break a log line or a header.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import string
 
 BASE62 = string.digits + string.ascii_letters
 _CHARACTERS = bytes(ord(BASE62[byte % len(BASE62)]) for byte in range(256))
-"""The character for each byte; that some come a little more often harms no id."""
-_BELIEVED = re.compile(r"[A-Za-z0-9._-]{8,128}")
+"""The character for each byte; the slightly uneven distribution does not matter for ids."""
+_VALID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 
 def random_id(prefix: str) -> str:
@@ -36,7 +36,7 @@ def new_request_id() -> str:
 
 
 def correlation_id(inbound: str | None, request_id: str) -> str:
-    """``x-request-id`` for the answer, the log and the upstream: the client's where it is sane."""
-    if inbound and _BELIEVED.fullmatch(inbound):
+    """``x-request-id`` for the answer, the log and the upstream: the client's if it is valid."""
+    if inbound and _VALID.fullmatch(inbound):
         return inbound
     return request_id

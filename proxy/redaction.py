@@ -1,6 +1,6 @@
-"""Masking credentials in text.
+"""Mask credentials in text.
 
-Rule: every text of an upstream, and every log line, passes through here before anybody reads it.
+Rule: every text of an upstream and every log line passes through here before it leaves the process.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ SHORTEST_SECRET = 8
 """A configured key below this length (``ollama``, ``none``) is not masked."""
 
 _KEY_STARTS = ("sk", "rk", "pk", "gsk", "csk", "xai", "hf", "nvapi", "pplx", "fw", "tgp", "r8")
-_SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+SECRET_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (("bearer",), re.compile(r"\b(bearer)\s+[^\s\"',;]+", re.IGNORECASE), r"\1 ***"),
-    # Only behind its header's name: the word alone is a common one.
+    # Only after the header's name: the word alone is a common one.
     (
         ("authorization",),
         re.compile(
@@ -28,7 +28,7 @@ _SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         "***",
     ),
     (("aiza",), re.compile(r"\bAIza[\w*-]{10,}"), "***"),
-    # A key that the upstream shortened by itself: both ends are still the key's.
+    # A key that the upstream shortened: both ends are still parts of the key.
     (("***",), re.compile(r"(?<![\w-])(?:[\w-]+\*{3,}[\w*-]*|\*{3,}[\w*-]+)"), "***"),
     (("://",), re.compile(r"://[^/@\s]+@"), "://***@"),
     (
@@ -37,16 +37,16 @@ _SECRETS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         r"\1=***",
     ),
 )
-"""What looks like a secret. A pattern runs only where one of its words occurs in lower case: log
-lines pass through here, and searching for words costs a tenth."""
-_WORDS = tuple(word for words, _, _ in _SECRETS for word in words)
+"""Words, pattern and replacement. A pattern is tried only if one of its words occurs in the text in
+lower case, which costs a tenth of trying all patterns: every log line passes through here."""
+_WORDS = tuple(word for words, _, _ in SECRET_PATTERNS for word in words)
 
 
 def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` with everything that is or looks like a credential replaced by ``***``.
 
-    A secret of fewer than 8 characters (``ollama``, ``none``) guards nothing and would blot out
-    words of the text.
+    A secret of fewer than 8 characters (``ollama``, ``none``) protects nothing and would mask
+    ordinary words.
     """
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
@@ -57,9 +57,9 @@ def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
             break
     else:
         return text
-    for words, pattern, replacement in _SECRETS:
+    for words, pattern, replacement in SECRET_PATTERNS:
         if any(word in lower for word in words):
             text = pattern.sub(replacement, text)
-            # What was put in may be the word of a later one.
+            # The replacement may contain the word of a later pattern.
             lower = text.lower()
     return text

@@ -1,9 +1,9 @@
-"""The connection to Redis or Valkey, which rate limits and usage counts share.
+"""The connection to Redis or Valkey for rate limits and shared usage counts.
 
-Rule: it is never waited for: nobody waits longer than a second for a connection or half of one for
-an answer, and nothing is repeated here. A connection goes on being made when whoever asked for it
-has left, so that a slow network only delays the beginning. What goes wrong is a
-``redis.RedisError``; whoever asked goes on without (docs/features.md).
+Rule: a caller waits less than a second for a connection, half a second for an answer, and nothing is
+repeated. Connecting continues in the background after its caller has given up, so that a slow
+network delays only the first uses. Every failure is a ``redis.RedisError``; callers continue without
+Redis (docs/features.md).
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 SECONDS = 0.5
-"""Longest wait for an answer, and for one of the connections."""
+"""Longest wait for an answer, and for a free connection of the pool."""
 CONNECT_SECONDS = 0.8
-"""Longest wait for a connection that is being made."""
-PATIENCE_SECONDS = 10.0
-"""How long each step of making one may take."""
+"""Longest wait for a connection that is being established."""
+STEP_SECONDS = 10.0
+"""Timeout of each step of connecting in the background (TCP, TLS, the first commands)."""
 MOST_CONNECTIONS = 16
-"""Of one client; an answer takes a tenth of a millisecond, so these serve a thousand requests."""
+"""Of one client. An answer takes 0.1 ms, so these are enough for a thousand requests at once."""
 
 
-class _Patient(Connection):
-    """A connection that is made in a greenlet of its own."""
+class _BackgroundConnection(Connection):
+    """A connection that is established in a greenlet of its own."""
 
     _sock: Any
-    _making: Greenlet[[], RedisError | OSError | None] | None = None
+    _connecting: Greenlet[[], RedisError | OSError | None] | None = None
 
     def connect(self) -> None:
-        """Be connected, or raise ``RedisError``; a later call may find that it has worked out."""
-        if self._making is None:
+        """Connect or raise ``RedisError``; a later call may find it connected."""
+        if self._connecting is None:
             if self._sock is not None:
                 return
-            self._making = gevent.spawn(self._make)
-        making = self._making
-        making.join(CONNECT_SECONDS)
-        if not making.dead:
-            raise TimeoutError("the connection is still being made")
-        error = making.get()
+            self._connecting = gevent.spawn(self._establish)
+        connecting = self._connecting
+        connecting.join(CONNECT_SECONDS)
+        if not connecting.dead:
+            raise TimeoutError("the connection is still being established")
+        error = connecting.get()
         if error is not None:
             raise error if isinstance(error, Exception) else ConnectionError("it was closed")
 
     def disconnect(self, *args: Any, **kwargs: Any) -> None:
-        """Close it, also where it is still being made."""
-        making = self._making
-        if making is not None and making is not gevent.getcurrent():
-            making.kill()
+        """Close it, also while it is being established."""
+        connecting = self._connecting
+        if connecting is not None and connecting is not gevent.getcurrent():
+            connecting.kill()
         super().disconnect(*args, **kwargs)  # type: ignore[no-untyped-call]
 
-    def _make(self) -> RedisError | OSError | None:
+    def _establish(self) -> RedisError | OSError | None:
         try:
             super().connect()  # type: ignore[no-untyped-call]
             if self._sock is not None:
@@ -69,20 +69,20 @@ class _Patient(Connection):
         except (RedisError, OSError) as error:
             return error
         finally:
-            self._making = None
+            self._connecting = None
         return None
 
     def _connect(self) -> Any:
-        # For the steps that follow, a TLS handshake among them; what is set behind it is what the
-        # answers' reader goes back to.
-        self.socket_timeout = PATIENCE_SECONDS
+        # For the steps that follow, such as the TLS handshake. The reader of answers resets the
+        # socket to ``socket_timeout``, so that is restored below.
+        self.socket_timeout = STEP_SECONDS
         try:
             return super()._connect()  # type: ignore[no-untyped-call]
         finally:
             self.socket_timeout = SECONDS
 
 
-class _PatientTls(_Patient, SSLConnection):
+class _BackgroundTlsConnection(_BackgroundConnection, SSLConnection):
     """The same over TLS."""
 
 
@@ -93,10 +93,10 @@ def redis_client(url: str) -> Redis:
         url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
         max_connections=MOST_CONNECTIONS,
         timeout=SECONDS,
-        socket_connect_timeout=PATIENCE_SECONDS,
+        socket_connect_timeout=STEP_SECONDS,
         socket_timeout=SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
     encrypted = pool.connection_class is SSLConnection
-    pool.connection_class = _PatientTls if encrypted else _Patient
+    pool.connection_class = _BackgroundTlsConnection if encrypted else _BackgroundConnection
     return Redis(connection_pool=pool)

@@ -17,13 +17,13 @@ HEADERS: Mapping[str, str] = {
     "cache-control": "no-cache",
     "x-accel-buffering": "no",
 }
-"""Headers of a streamed answer: nothing on the way may hold events back."""
+"""Headers of a streamed answer; they keep caches and nginx from buffering events."""
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
 def encode_events(events: Iterable[Mapping[str, Any]]) -> bytes:
-    """All ``events`` as one piece of bytes, ready for one write."""
+    """All ``events`` as bytes for one write."""
     dumps = orjson.dumps
     return b"".join(
         [b"event: %b\ndata: %b\n\n" % (event["type"].encode(), dumps(event)) for event in events]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import configparser
+import http.client
+import json
 import re
 import shutil
 import subprocess
@@ -26,8 +28,9 @@ from proxy.schemas.content import BLOCKS
 from tests.claude_code.client import VERSION as CLAUDE_CODE_VERSION
 from tests.cli.command import run, run_module
 from tests.house_copy import house_copy
-from tests.live import live_proxy
+from tests.live import LiveProxy, live_proxy
 from tests.paths import ROOT
+from tests.upstream_stub import UpstreamStub, completion, json_answer
 
 SOURCES = sorted(
     [*(ROOT / "config").rglob("*.py"), *(ROOT / "proxy").rglob("*.py"), ROOT / "wsgi.py"]
@@ -391,3 +394,58 @@ def test_a_metric_takes_one_place(tmp_path: Path) -> None:
         assert counted is not None
         assert float(counted[1]) >= 2
         assert proxy.get("/v1/stats")[1]["methods"]["GET"] > float(counted[1])
+
+
+def test_a_provider_profile_takes_two_places(tmp_path: Path) -> None:
+    """docs/architecture.md: a module in proxy/providers/profiles and its entry in PROFILES."""
+    stub = UpstreamStub(default=json_answer(completion("Hello")))
+    copy = house_copy(tmp_path)
+    profiles = "proxy/providers/profiles"
+    copy.write(f"{profiles}/toy.py", TOY_PROFILE.replace("PORT", str(stub.port)))
+    copy.insert(
+        f"{profiles}/vendors.py",
+        "from proxy.providers.profiles.vllm import VLLM\n",
+        "from proxy.providers.profiles.toy import TOY\n",
+    )
+    copy.insert(f"{profiles}/vendors.py", "    QINIU,\n)", "    TOY,\n")
+    environ = {"OPENAI_BASE_URL": stub.origin, "OPENAI_API_KEY": "k"}
+    body = {
+        "model": "toy-large",
+        "max_tokens": 5000,
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    try:
+        with live_proxy(environ, root=copy.root) as proxy:
+            assert _posted(proxy, body | {"top_k": 3}) == 200
+            assert _posted(proxy, body | {"model": "other"}) == 200
+    finally:
+        stub.close()
+    large, other = stub.requests
+    assert {request.target for request in stub.requests} == {"/toy/v2/chat/completions"}
+    assert large.headers["api-key"] == "k"
+    assert (large.json["max_completion_tokens"], large.json["top_k"]) == (4000, 3)
+    assert other.json["max_completion_tokens"] == 5000
+
+
+TOY_PROFILE = '''"""A toy provider."""
+
+from proxy.providers.profiles.base import Vendor, rule
+
+TOY = Vendor(
+    name="toy",
+    hosts={":PORT": "/toy/v2"},
+    flags={"token_field": "max_completion_tokens", "top_k": True},
+    models=(rule("toy-large", max_output=4000),),
+    credential="api-key",
+)
+'''
+
+
+def _posted(proxy: LiveProxy, body: dict[str, Any]) -> int:
+    """The status of a message request."""
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    connection.request("POST", "/v1/messages", json.dumps(body), {"x-api-key": "client"})
+    with connection.getresponse() as response:
+        response.read()
+    connection.close()
+    return response.status

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from config.registry.values import ALIAS_PREFIX, Model
 from proxy.errors import InvalidRequest, NotFound, UpstreamError
+from proxy.timestamps import rfc3339
 
 DEFAULT_LIMIT = 20
 DEFAULT_LIFECYCLES = ("active", "deprecated")
@@ -280,4 +281,4 @@ def _date(value: object) -> datetime | None:
 
 
 def _rfc3339(date: datetime | None) -> str | None:
-    return date.isoformat(timespec="seconds").replace("+00:00", "Z") if date else None
+    return rfc3339(date.replace(microsecond=0).timestamp()) if date else None

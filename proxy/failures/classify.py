@@ -1,21 +1,19 @@
-"""An upstream's refusal -> the error that the client gets.
+"""An upstream's error -> the ``UpstreamError`` that the client gets.
 
-Rule: everything in docs/protocol.md section 5 that depends on what the upstream said. Pure, and
-whatever the upstream sent, the result is an ``UpstreamError``.
+Rule: pure; whatever the upstream sent, the result is an ``UpstreamError``. Implements what of
+docs/protocol.md section 5 depends on the upstream's text.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from proxy.errors import NO_RETRY, UpstreamError
 from proxy.failures.context_overflow import overflow_message
 from proxy.failures.error_body import ErrorFacts, one_line, read_error
+from proxy.failures.response_headers import client_headers
 from proxy.failures.status import client_status, status_without_answer
 from proxy.redaction import mask_secrets
 
@@ -28,8 +26,6 @@ OUTPUT_LIMIT_REACHED = "output_limit_reached"
 
 FINAL = frozenset({401, 402, 403})
 """Client statuses that a repetition cannot change."""
-LONGEST_WAIT = 86400.0
-"""Seconds; longer waits that an upstream asks for are cut to this."""
 
 _QUOTA_CODES = frozenset(
     {
@@ -50,10 +46,10 @@ _NO_MODEL = re.compile(
     r"|not found the model|模型不存在",
     re.IGNORECASE,
 )
-_WRITTEN = "failed_generation"
-"""Groq rejects a tool call that its model wrote badly, and tells here what it wrote."""
+_GENERATED = "failed_generation"
+"""Where Groq quotes the malformed tool call of its model."""
 _OUTPUT_ENDED = re.compile(r"could not finish the message because max_tokens", re.IGNORECASE)
-_HINTS: Mapping[str, str] = {
+_HINT_FOR_TEXT: Mapping[str, str] = {
     "--enable-auto-tool-choice": "tools need a vLLM server that was started with these options"
 }
 
@@ -64,47 +60,34 @@ def failure_from_answer(
     *,
     headers: Mapping[str, str] | None = None,
     model: str = "",
-    now: float | None = None,
+    now: float = 0.0,
     secrets: Iterable[str] = (),
 ) -> UpstreamError:
     """The error for an answer other than 2xx (docs/protocol.md section 5).
 
     ``payload``: decoded JSON, or the body's text or bytes. ``headers``: the answer's; those for the
-    client are put on the error, with ``now`` (seconds since 1970) the rate limits too. ``model``:
+    client are put on the error. ``now``: seconds since 1970, for times in the headers. ``model``:
     the name sent upstream. ``secrets``: keys to mask besides those that look like keys.
     """
     facts = _masked(read_error(payload), secrets)
     error = _classified(facts, client_status(status), status, model)
-    if headers is not None:
-        answered = _lower(headers)
-        error.headers |= _retry_headers(answered, now)
-        error.headers |= {} if now is None else _state_headers(answered, now)
+    error.headers |= client_headers(headers or {}, now=now)
     return error
 
 
 def failure_from_chunk(
     chunk: Mapping[str, object], *, model: str = "", secrets: Iterable[str] = ()
 ) -> UpstreamError:
-    """The error for ``{"error": ...}`` where no HTTP status speaks: in a stream or a 200 body."""
+    """The error for ``{"error": ...}`` without an HTTP status: in a stream or in a 200 body."""
     facts = _masked(read_error(chunk), secrets)
     return _classified(facts, status_without_answer(facts), None, model)
 
 
-def client_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
-    """The headers of an upstream's answer that the client gets, under the client's names.
-
-    ``now``: seconds since 1970. Values that make no sense are left out (docs/protocol.md section 5
-    "Headers to the client").
-    """
-    answered = _lower(headers)
-    return _retry_headers(answered, now) | _state_headers(answered, now)
-
-
 def _masked(facts: ErrorFacts, secrets: Iterable[str]) -> ErrorFacts:
     secrets = tuple(secrets)
-    details, written = facts.details, facts.details.get(_WRITTEN)
+    details, written = facts.details, facts.details.get(_GENERATED)
     if isinstance(written, str):
-        details = {**details, _WRITTEN: mask_secrets(one_line(written), secrets)}
+        details = {**details, _GENERATED: mask_secrets(one_line(written), secrets)}
     code = facts.code and mask_secrets(facts.code, secrets)
     return replace(facts, message=mask_secrets(facts.message, secrets), code=code, details=details)
 
@@ -114,7 +97,7 @@ def _classified(
 ) -> UpstreamError:
     """Special cases first, then the plain row of the table."""
     message, code = _message(facts, upstream_status), facts.code
-    # A rate limit speaks of too many tokens too.
+    # The text of a rate limit may name too many tokens too.
     overflow = overflow_message(facts) if upstream_status in (None, 400, 413, 422) else None
     if overflow is not None and status not in (402, 429):
         message, status, code = overflow, 400, CONTEXT_OVERFLOW
@@ -142,85 +125,10 @@ def _message(facts: ErrorFacts, upstream_status: int | None) -> str:
         return f"the upstream {answered} with a web page: {facts.message or 'without a title'}"
     if not facts.message:
         return f"the upstream {answered} without a reason"
-    written = facts.details.get(_WRITTEN)
+    written = facts.details.get(_GENERATED)
     if isinstance(written, str) and written:
         return f"{facts.message} The model wrote: {written[:1000]}"
-    for word, hint in _HINTS.items():
-        if word in facts.message:
+    for text, hint in _HINT_FOR_TEXT.items():
+        if text in facts.message:
             return f"{facts.message} ({hint})"
     return facts.message
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): headers[name].strip() for name in headers}
-
-
-def _retry_headers(headers: Mapping[str, str], now: float | None) -> dict[str, str]:
-    passed = {}
-    for name, longest in (("retry-after", LONGEST_WAIT), ("retry-after-ms", LONGEST_WAIT * 1000)):
-        wait = headers.get(name)
-        if wait and (clamped := _clamped(wait, longest, now)):
-            passed[name] = clamped
-    verdict = headers.get("x-should-retry", "").lower()
-    if verdict in ("true", "false"):
-        passed["x-should-retry"] = verdict
-    return passed
-
-
-def _state_headers(headers: Mapping[str, str], now: float) -> dict[str, str]:
-    """The upstream's request id and how much of its rate limits is left."""
-    passed = {}
-    request_id = headers.get("x-request-id", "")
-    if re.fullmatch(r"[\x21-\x7e]{1,200}", request_id):
-        passed["x-upstream-request-id"] = request_id
-    if "x-ratelimit-" not in " ".join(headers):
-        return passed
-    for what in ("requests", "tokens"):
-        for kind in ("limit", "remaining"):
-            amount = headers.get(f"x-ratelimit-{kind}-{what}", "")
-            if re.fullmatch(r"[0-9]{1,18}", amount):
-                passed[f"anthropic-ratelimit-{what}-{kind}"] = amount
-        left = headers.get(f"x-ratelimit-reset-{what}")
-        seconds = _seconds_left(left, now) if left else None
-        if seconds is not None:
-            reset = datetime.fromtimestamp(math.ceil(now + seconds), UTC)
-            passed[f"anthropic-ratelimit-{what}-reset"] = f"{reset:%Y-%m-%dT%H:%M:%SZ}"
-    return passed
-
-
-def _clamped(wait: str, longest: float, now: float | None) -> str:
-    """A wait (a number or an HTTP date) as the upstream wrote it, unless beyond reason."""
-    if re.fullmatch(r"[0-9]{1,18}(?:\.[0-9]{1,9})?", wait):
-        return wait if float(wait) <= longest else f"{longest:.0f}"
-    try:
-        moment = parsedate_to_datetime(wait).timestamp() if wait.isascii() else None
-    except (ValueError, OverflowError):
-        return ""
-    if moment is None:
-        return ""
-    return wait if now is None or moment - now <= longest else f"{longest:.0f}"
-
-
-_DURATION = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
-_UNITS = (86400.0, 3600.0, 60.0, 1.0, 0.001)
-
-
-def _seconds_left(text: str, now: float) -> float | None:
-    """Seconds from now for ``6m0s``, ``12ms``, ``7.5`` and for moments (Unix time, RFC 3339)."""
-    try:
-        if re.fullmatch(r"[0-9]{1,14}(?:\.[0-9]{1,9})?", text):
-            seconds = float(text)
-            if seconds > 1e11:
-                seconds /= 1000
-            if seconds > 1e9:
-                seconds -= now
-        elif match := _DURATION.fullmatch(text):
-            parts = zip(match.groups(), _UNITS, strict=True)
-            seconds = sum(float(amount) * unit for amount, unit in parts if amount)
-        else:
-            moment = datetime.fromisoformat(text)
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            seconds = aware.timestamp() - now
-    except (ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds <= 366 * LONGEST_WAIT else None

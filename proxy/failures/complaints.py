@@ -1,8 +1,8 @@
-"""What an upstream's refusal says: which item of the request it names, which limit it states.
+"""Read an upstream's refusal: which item of the request it names, which limit it states.
 
-Rule: a word counts only right next to a complaint ("unsupported", "unknown", "not permitted" ...),
-in the upstream's own words: everything from where the text starts to quote the request is cut off,
-so that a prompt which talks about parameters changes nothing.
+Rule: an item counts only next to a complaint ("unsupported", "unknown", "not permitted" ...) in the
+upstream's own words. The text is cut where it begins to quote the request, so that a prompt about
+parameters changes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from config.registry.values import REASONING_EFFORTS
 from proxy.errors import UpstreamError
 
 LONGEST_TEXT = 1000
-"""Characters of an error text that are looked at: the complaint comes first."""
+"""Characters of an error text that are read: the complaint comes first."""
 
 PARTS = "(?:inputs?|messages|tools|prompt|content)"
 QUOTED_REQUEST = re.compile(
@@ -39,31 +39,31 @@ UNKNOWN_FIELD = (
 """Complaints about the field itself, not about its value."""
 
 WRONG_VALUE = f"(?:{COMPLAINT}|must be|should be)"
-"""Complaints about a value of a kind, such as ``response_format.type``."""
+"""Complaints about a value too, such as ``response_format.type``."""
 
 GAP = r"(?:(?![.!?;] |[{}]|\n\n).){0,60}?"
-"""Between a complaint and what it is about: short, within one sentence and one JSON object."""
+"""Text between a complaint and its item: short, within one sentence and one JSON object."""
 
 NOT_IN_SCHEMA = "".join(
     f"(?<!properties{joint})"
     for joint in (r"\.", "/", r"\['", r"\[\"", "', '", "','", '", "', '","')
 )
-"""A property of the client's own tool may be called ``temperature`` too."""
+"""Excludes properties of the client's tools, which may be called ``temperature`` too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An upstream's 400 about one request body, ready for questions."""
+    """An upstream's refusal of one request body, prepared for matching."""
 
     text: str
-    """Its own words, lower case, without what it quotes of the request."""
+    """Its own words in lower case, without what it quotes of the request."""
     param: str
-    """The path that its error object names, "" for none; always of a field that was sent."""
+    """The path that its error object names, always of a field that was sent; else ``""``."""
 
     def about(self, item: str, *, under: str = "", complaint: str = COMPLAINT) -> bool:
         """Whether the refusal complains of ``item`` (a regular expression in lower case).
 
-        A named param decides alone, unless it is ``under``, the field that holds the item.
+        A named param decides alone, unless it is ``under``: the field that holds the item.
         """
         path = rf"{under}.*[.\]]" if under else ""
         if re.fullmatch(rf"{path}(?:{item})(?:[.\[].*)?", self.param):
@@ -78,7 +78,7 @@ class Refusal:
 
 
 def refusal_of(error: UpstreamError, chat_body: Mapping[str, Any], text: str) -> Refusal:
-    """Read ``text``, what is to be believed of the text of ``error``, which answers ``chat_body``.
+    """Prepare ``text``, the trusted text of ``error``, which refuses ``chat_body``.
 
     A param that names nothing in the body is ignored: gateways put request ids there.
     """
@@ -126,7 +126,7 @@ EXCLUSIVE_LIMITS = tuple(
     )
 )
 SUM = re.compile(r"\+ ?\W?max_")
-"""Prompt plus output: a context window, not a limit of the output."""
+"""The sum of prompt and output: a context window, not a limit of the output."""
 
 
 def largest_output(refusal: Refusal) -> int | None:

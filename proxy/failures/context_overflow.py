@@ -1,7 +1,7 @@
-"""Context overflow: recognising it in an upstream's words, and the two sentences clients understand.
+"""Recognise a context overflow in an upstream's error, and word it as Claude Code expects.
 
-Rule: Claude Code reads exactly these two sentences and then compacts or asks for less output
-(docs/protocol.md section 5 and 10.6); every number in them is one that the upstream stated.
+Rule: Claude Code parses exactly two sentences and then compacts or asks for less output
+(docs/protocol.md section 5 and 10.6). Every number in them is one that the upstream stated.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def overflow_message(facts: ErrorFacts) -> str | None:
 
 
 def _numbers(facts: ErrorFacts) -> tuple[int | None, int | None, int | None]:
-    """Tokens of the prompt, of the output asked for, and of the window, as far as stated."""
+    """Tokens of the prompt, of the requested output and of the window, as far as stated."""
     prompt, window = facts.details.get("n_prompt_tokens"), facts.details.get("n_ctx")
     if isinstance(prompt, int) and isinstance(window, int):
         return prompt, None, window

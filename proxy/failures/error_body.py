@@ -1,6 +1,6 @@
-"""What an upstream's error body says, in whichever of the known shapes it says it.
+"""Read an upstream's error body in any of the known shapes.
 
-Rule: reads any value without raising; decides nothing about status or wording. Shapes: OpenAI's
+Rule: reads any value without raising, and decides nothing about status or wording. Shapes: OpenAI's
 ``error`` object, ``error`` as text, FastAPI's ``detail``, a bare ``message``, Gemini's list of one,
 OpenRouter's error inside an error, JSON inside a text, web pages, nothing.
 """
@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 BODY_CHARACTERS = 500
-"""Length of a body that is quoted because nothing in it is a message (docs/protocol.md section 5)."""
+"""Quoted length of a body without a message (docs/protocol.md section 5)."""
 MESSAGE_CHARACTERS = 4000
 NESTING = 6
 """Errors inside errors that are followed."""
@@ -57,7 +57,7 @@ def read_error(payload: object) -> ErrorFacts:
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line, without control characters; other spacing stays as it is."""
+    """``text`` on one line, without control characters; other spacing is kept."""
     if not _UNPRINTABLE.search(text):
         return text.strip()
     return " ".join(_UNPRINTABLE.sub(" ", text).split())
@@ -109,7 +109,7 @@ def _field_error(item: Mapping[str, Any]) -> str:
 
 
 def _object_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:
-    """Facts of one error object; what an inner error states goes before what this one does."""
+    """Facts of one error object; those of an inner error take precedence."""
     inner = _inner_facts(error, depth)
     param = error.get("param")
     return ErrorFacts(

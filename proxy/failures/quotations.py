@@ -1,9 +1,8 @@
-"""A refusal without what it repeats of the request.
+"""Remove from a refusal's text what it quotes of the request.
 
-Rule: words of the client's teach nothing, wherever in the text they stand. A run of four words that
-the request holds in the same order is taken for a quotation, so is a whole value of two or three,
-and a name of the client's own in quotation marks; other single words are not: a refusal must name
-what it refuses.
+Rule: nothing is learned from the client's words. A quotation is a run of four words that the request
+holds in the same order, a whole value of two or three words, or a client's name in quotation marks.
+Other single words stay: a refusal must name what it refuses.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from typing import Any
 from urllib.parse import unquote
 
 RUN = 4
-"""Shorter runs, such as "does not support", are in every long prompt."""
+"""Words. Shorter runs, such as "does not support", occur in every long prompt."""
 SHORTEST_VALUE = 2
-"""Words of a text of the request that is looked for as a whole."""
+"""Words of the shortest value of the request that is searched for as a whole."""
 LONGEST_REQUEST = 1_000_000
-"""Characters of a request, files apart, that are compared; the refusal of a longer one has no words."""
+"""Characters of a request, without files, that are compared; with a longer one no text is trusted."""
 
 _WORD = re.compile(r"\w+")
 _QUOTED = re.compile(r"""(?<=['"`])[^'"`]+(?=['"`])""")
 _CUT = "\n\n"
-"""Stands in the place of a quotation: no complaint is read across it."""
+"""Replaces a quotation: no complaint is matched across it."""
 
 
 def own_words(text: str, chat_body: Mapping[str, Any]) -> str:
-    """``text``, in which an upstream refused ``chat_body``, in lower case without quotations of it."""
+    """``text`` of a refusal of ``chat_body``, in lower case and without quotations of that body."""
     values = list(_texts(chat_body))
     if sum(map(len, values)) > LONGEST_REQUEST:
         return ""
@@ -48,7 +47,7 @@ def own_words(text: str, chat_body: Mapping[str, Any]) -> str:
 
 
 def _quoted(words: list[str], values: list[str]) -> list[tuple[int, int]]:
-    """Where in ``words`` a run of theirs begins that one of ``values`` holds, and its length."""
+    """Start and length of each run in ``words`` that one of ``values`` holds."""
     places = [
         (number, size)
         for number in range(len(words))
@@ -56,16 +55,16 @@ def _quoted(words: list[str], values: list[str]) -> list[tuple[int, int]]:
         if number + size <= len(words)
     ]
     runs = {place: tuple(words[place[0] : sum(place)]) for place in places}
-    asked, held = set(runs.values()), set()
+    wanted, held = set(runs.values()), set()
     for value in values:
         for each in _as_written_and_decoded(value):
-            held |= asked.intersection(_runs(each.lower()))
+            held |= wanted.intersection(_runs(each.lower()))
     return [place for place in places if runs[place] in held]
 
 
 def _runs(value: str) -> Iterator[tuple[str, ...]]:
-    """Each RUN words of ``value`` that follow one another; all of them where they are fewer."""
-    # Once through, whatever it holds: a search for each run takes the product of both lengths.
+    """Each RUN consecutive words of ``value``; all of them where they are fewer."""
+    # One pass: a search for each run would take the product of both lengths.
     words = map(itemgetter(0), _WORD.finditer(value))
     run = tuple(islice(words, RUN))
     yield run
@@ -79,7 +78,7 @@ def _as_written_and_decoded(value: str) -> tuple[str, ...]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text of a JSON value but files, names of members too."""
+    """Every string of a JSON value except files, names of members included."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
@@ -94,19 +93,19 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _names(body: Mapping[str, Any]) -> Iterator[str]:
-    """What a client calls its things."""
+    """The names and ids that the client chose."""
     yield from _listed(body.get("model"))
     yield from _listed(body.get("stop"))
     for tool in _objects(body.get("tools")):
-        yield from _called(tool)
+        yield from _function_name(tool)
     for message in _objects(body.get("messages")):
         yield from _listed(message.get("tool_call_id"))
         for call in _objects(message.get("tool_calls")):
             yield from _listed(call.get("id"))
-            yield from _called(call)
+            yield from _function_name(call)
 
 
-def _called(tool: Mapping[str, Any]) -> Iterator[str]:
+def _function_name(tool: Mapping[str, Any]) -> Iterator[str]:
     for function in _objects([tool.get("function")]):
         yield from _listed(function.get("name"))
 

@@ -1,7 +1,7 @@
-"""Which HTTP status an upstream's failure becomes.
+"""An upstream's failure -> the HTTP status for the client.
 
-Rule: the status column of docs/protocol.md section 5. An upstream's HTTP status decides; words
-decide only where none was given: a 500 stays a 500 (section 11).
+Rule: the status column of docs/protocol.md section 5. The upstream's HTTP status decides; its words
+decide only where there is none: a 500 stays a 500 (section 11).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STATUS_FOR_UPSTREAM: Mapping[int, int] = {
 }
 """Status for the client; other 4xx are 400, other 5xx 500, anything else 502."""
 
-WORDS_OF_KINDS: Mapping[int, str] = {
+KIND_PATTERN_FOR_STATUS: Mapping[int, str] = {
     402: r"insufficient.?(?:user.?)?(?:quota|balance)|billing|payment",
     429: r"rate.?limit|too.?many.?requests|resource.?exhausted|throttl|\b1302\b",
     529: r"overload|capacity|unavailable|busy|insufficient.system.resource|\b1305\b",
@@ -39,8 +39,8 @@ WORDS_OF_KINDS: Mapping[int, str] = {
     409: r"conflict",
     400: r"invalid|bad.?request|validation|failed.?precondition|tool_use_failed",
 }
-"""What an error's type and code say; the numbers are GLM's. First match wins."""
-WORDS_OF_MESSAGES: Mapping[int, str] = {
+"""Patterns for an error's type and code; the numbers are GLM's. The first match wins."""
+MESSAGE_PATTERN_FOR_STATUS: Mapping[int, str] = {
     402: r"insufficient (?:quota|balance|credits?)|exceeded your current quota",
     429: r"rate.?limit|too many requests",
     529: r"overloaded|capacity|(?:temporarily|service) unavailable",
@@ -60,12 +60,15 @@ def client_status(upstream_status: int) -> int:
 
 
 def status_without_answer(facts: ErrorFacts) -> int:
-    """The client's status for an error in a stream or a 200 body; 500 where nothing tells."""
+    """The client's status for an error in a stream or a 200 body; 500 where nothing indicates one."""
     if facts.status is not None:
         return client_status(facts.status)
     kinds = f"{facts.kind or ''} {facts.code or ''}"
-    for text, words in ((kinds, WORDS_OF_KINDS), (facts.message, WORDS_OF_MESSAGES)):
-        for status, pattern in words.items():
+    for text, patterns in (
+        (kinds, KIND_PATTERN_FOR_STATUS),
+        (facts.message, MESSAGE_PATTERN_FOR_STATUS),
+    ):
+        for status, pattern in patterns.items():
             if re.search(pattern, text, re.IGNORECASE):
                 return status
     return 500

@@ -1,8 +1,8 @@
-"""Which hosts a dynamic route may reach, and which addresses their names may have.
+"""The hosts that dynamic routes may reach, and the addresses that their names may have.
 
-Rule: pure. A bare name is that host only, ``.name`` its subdomains and not itself, an entry without
-a port any port (docs/features.md "Dynamic routing"). An address that is not on the public Internet
-is reached only where it, or the very name that has it, is an entry.
+Rule: pure. An entry ``name`` is that host only, ``.name`` its subdomains without the host itself; an
+entry without a port matches any port (docs/features.md "Dynamic routing"). An address outside the
+public Internet is allowed only if it, or the name that resolved to it, is itself an entry.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ CLOSED_IPV4 = tuple(
     )
 )
 PUBLIC_IPV6 = IPv6Network("2000::/3")
-"""All that is assigned to hosts on the Internet; leaves out ``::ffff:0:0/96`` and ``64:ff9b::/96``,
-which hide an IPv4 address, as well as loopback, link-local, private and multicast."""
+"""The addresses of hosts on the Internet. Excludes ``::ffff:0:0/96`` and ``64:ff9b::/96``, which embed
+an IPv4 address, as well as loopback, link-local, private and multicast addresses."""
 CLOSED_IPV6 = tuple(
     IPv6Network(network)
     for network in (
@@ -62,11 +62,11 @@ class HostRules:
         return bool(self.exact or self.subdomains)
 
     def lists(self, host: str, port: int) -> bool:
-        """Whether ``host`` itself is an entry; only so is an address ever allowed."""
+        """Whether ``host`` itself is an entry."""
         return (host, None) in self.exact or (host, port) in self.exact
 
     def allows(self, host: str, port: int) -> bool:
-        """Whether ``host`` is an entry or a subdomain of one; not what its addresses are."""
+        """Whether ``host`` is an entry or a subdomain of one, whatever its addresses are."""
         if self.lists(host, port):
             return True
         _, dot, parent = host.partition(".")
@@ -84,7 +84,7 @@ class HostRules:
 
 
 def host_rules(entries: Iterable[str]) -> HostRules:
-    """The rules that normalised entries (``config.hosts.host_entry``) stand for."""
+    """The rules of normalised entries (``config.hosts.host_entry``)."""
     listed = tuple(entries)
     return HostRules(
         exact=frozenset(host_and_port(entry) for entry in listed if not entry.startswith(".")),
@@ -95,7 +95,7 @@ def host_rules(entries: Iterable[str]) -> HostRules:
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to a host on the public Internet.
 
-    Raises ``ValueError`` for what is no address.
+    Raises ``ValueError`` for text that is no address.
     """
     parsed = ip_address(address)
     if isinstance(parsed, IPv6Address):

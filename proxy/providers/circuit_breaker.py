@@ -1,8 +1,8 @@
-"""A circuit breaker: when a provider that seems dead is asked again.
+"""A circuit breaker: stop sending requests to a provider that fails, and probe when to go on.
 
-Rule: failures one after the other within a short time open it; after a rest one request at a time
-may probe; what the probe meets closes it or doubles the rest (docs/features.md "Failover"). Pure:
-the clock is handed in (seconds, monotonic).
+Rule: consecutive failures within a short time open it. When its open time is over it is half-open:
+one request at a time is let through as a probe, whose success closes it and whose failure opens it
+for twice as long (docs/features.md "Failover"). Pure: the clock is passed in (seconds, monotonic).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from enum import Enum
 
 
 class Entry(Enum):
-    """How a request was let in; handed back with its outcome."""
+    """How the breaker let a request through; passed back with its outcome."""
 
     ORDINARY = "ordinary"
     PROBE = "probe"
-    """The one request that finds out whether a rested provider is alive again."""
+    """The one request that tests whether the provider works again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,109 +25,113 @@ class BreakerRule:
     """When a breaker opens and how long it stays open; times in seconds."""
 
     failures: int = 5
-    """So many, without a success between them ..."""
+    """Failures without a success between them ..."""
     window: float = 60.0
-    """... within so long, open it."""
-    rest: float = 30.0
-    longest_rest: float = 300.0
+    """... within this time open it."""
+    open_seconds: float = 30.0
+    longest_open_seconds: float = 300.0
 
 
 class Breaker:
-    """The state of one provider: closed, open until a moment, or being probed."""
+    """The state of one provider: closed, open until a moment, or half-open."""
 
-    __slots__ = ("_failed_at", "_probing", "_rest", "_rule", "on_change", "rests_until")
+    __slots__ = ("_failed_at", "_open_seconds", "_probing", "_rule", "on_change", "open_until")
 
     def __init__(self, rule: BreakerRule | None = None) -> None:
         self._rule = rule or BreakerRule()
         self._failed_at: list[float] = []
-        self._rest = self._rule.rest
+        self._open_seconds = self._rule.open_seconds
         self._probing = False
-        self.rests_until: float | None = None
+        self.open_until: float | None = None
         """None while closed."""
         self.on_change: Callable[[float | None], None] | None = None
-        """Told ``rests_until`` each time it changes."""
+        """Called with ``open_until`` each time it changes."""
 
     def state(self, now: float) -> str:
         """``closed``, ``open`` or ``half_open``."""
-        if self.rests_until is None:
+        if self.open_until is None:
             return "closed"
-        return "half_open" if self._probing or now >= self.rests_until else "open"
+        return "half_open" if self._probing or now >= self.open_until else "open"
 
     def enter(self, now: float) -> Entry | None:
-        """Let a request in, or None while the provider rests or is being probed.
+        """Let a request through; None while the breaker is open or a probe is under way.
 
-        Whoever got in tells the outcome once: ``succeeded``, ``failed`` or ``left``.
+        The caller reports the outcome exactly once: ``succeeded``, ``failed`` or ``inconclusive``.
         """
-        if self.rests_until is None:
+        if self.open_until is None:
             return Entry.ORDINARY
-        if self._probing or now < self.rests_until:
+        if self._probing or now < self.open_until:
             return None
         self._probing = True
         return Entry.PROBE
 
     def succeeded(self) -> None:
-        """The provider answered, whoever asked: closed, and all failures are forgotten."""
+        """The provider answered any request: close, and forget all failures."""
         self._failed_at.clear()
-        self._rest = self._rule.rest
+        self._open_seconds = self._rule.open_seconds
         self._probing = False
-        if self.rests_until is not None:
-            self._rest_until(None)
+        if self.open_until is not None:
+            self._set_open_until(None)
 
     def failed(self, entry: Entry, now: float) -> bool:
-        """The provider failed; true when this made it rest.
+        """The provider failed; true when this opened the breaker.
 
-        Requests that were under way when it opened say nothing new.
+        Failures of requests that were under way when it opened are ignored.
         """
         if entry is Entry.PROBE and self._probing:
-            self._probing = False
-            self._rest = min(self._rest * 2, self._rule.longest_rest)
-            self._rest_until(now + self._rest)
+            self._probe_failed(now)
             return True
-        if self.rests_until is not None:
-            return False
+        return self.open_until is None and self._count_failure(now)
+
+    def inconclusive(self, entry: Entry) -> None:
+        """The request ended without evidence about the provider, as when its client disconnected."""
+        if entry is Entry.PROBE:
+            self._probing = False
+
+    def _probe_failed(self, now: float) -> None:
+        self._probing = False
+        self._open_seconds = min(self._open_seconds * 2, self._rule.longest_open_seconds)
+        self._set_open_until(now + self._open_seconds)
+
+    def _count_failure(self, now: float) -> bool:
         recent = [moment for moment in self._failed_at if now - moment < self._rule.window]
         self._failed_at = [*recent, now]
         if len(self._failed_at) < self._rule.failures:
             return False
         self._failed_at = []
-        self._rest_until(now + self._rest)
+        self._set_open_until(now + self._open_seconds)
         return True
 
-    def left(self, entry: Entry) -> None:
-        """The request ended without telling anything of the provider: its client left."""
-        if entry is Entry.PROBE:
-            self._probing = False
-
-    def _rest_until(self, moment: float | None) -> None:
-        self.rests_until = moment
+    def _set_open_until(self, moment: float | None) -> None:
+        self.open_until = moment
         if self.on_change is not None:
             self.on_change(moment)
 
 
 class Outcome:
-    """Tells a breaker, once, how the request ended that it let in."""
+    """Reports once to a breaker how the request ended that it let through."""
 
-    __slots__ = ("_breaker", "_entry", "_told", "open_ended")
+    __slots__ = ("_breaker", "_entry", "_reported", "open_ended")
 
     def __init__(self, breaker: Breaker, entry: Entry) -> None:
         self._breaker = breaker
         self._entry = entry
-        self._told = False
+        self._reported = False
         self.open_ended = False
-        """True while an answer goes on that does not yet prove its provider alive."""
+        """True while an answer is under way that does not yet prove that its provider works."""
 
-    def tell(self, failed: bool | None, now: float) -> bool:
-        """Whether the provider ``failed``; None where the request says nothing of it.
+    def report(self, failed: bool | None, now: float) -> bool:
+        """Whether the provider ``failed``; None for a request without evidence about it.
 
-        True when this made it rest. Everything after the first telling is ignored.
+        True when this opened the breaker. Only the first report counts.
         """
-        if self._told:
+        if self._reported:
             return False
-        self._told = True
+        self._reported = True
         if failed:
             return self._breaker.failed(self._entry, now)
         if failed is None:
-            self._breaker.left(self._entry)
+            self._breaker.inconclusive(self._entry)
         else:
             self._breaker.succeeded()
         return False

@@ -1,8 +1,7 @@
 """A request target that names its upstream: ``/https/HOST/PREFIX/v1/messages``.
 
-Rule: pure, and only the raw target counts, as it stood in the request line before anything was
-percent-decoded. What the grammar does not name is refused, never repaired (docs/features.md
-"Dynamic routing").
+Rule: pure; parses the raw target of the request line, before percent-decoding. What the grammar does
+not contain is refused, never corrected (docs/features.md "Dynamic routing").
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ ENDPOINTS: tuple[tuple[tuple[str, ...], Endpoint], ...] = (
     (("v1", "messages", "count_tokens"), "count_tokens"),
     (("v1", "models"), "models"),
 )
-"""The ends of a path and what they ask for."""
+"""Endpoints by the end of a path."""
 
 REFUSED_CHARACTERS = "the path holds characters that a dynamic route may not hold"
 _SCHEME = re.compile(r"/(https?)/")
-_HELD_CODE = r"%(?:2[1-46-9A-Ca-c]|20|3[A-Fa-f]|40|5[BDbdEe]|60|7[B-Db-d]|[89A-Fa-f][0-9A-Fa-f])"
-"""An encoded character that stays one: no letter, digit, ``-._~``, slash, backslash, percent sign or
-control character, which would read differently once decoded."""
-_SEGMENT = re.compile(rf"(?!\.+$)(?:[A-Za-z0-9._~:@!$'()*+,=&-]|{_HELD_CODE})+")
+_KEPT_CODE = r"%(?:2[1-46-9A-Ca-c]|20|3[A-Fa-f]|40|5[BDbdEe]|60|7[B-Db-d]|[89A-Fa-f][0-9A-Fa-f])"
+"""A percent-encoded character that is passed on encoded. Excludes letters, digits, ``-._~``, slash,
+backslash, percent sign and control characters, whose decoding would change the path's meaning."""
+_SEGMENT = re.compile(rf"(?!\.+$)(?:[A-Za-z0-9._~:@!$'()*+,=&-]|{_KEPT_CODE})+")
 _QUERY = re.compile(
     r"(?:[A-Za-z0-9._~:@!$'()*+,;=&/?\[\]-]|%[2-7][0-9A-Ea-e]|%[2-6][Ff]|"
     r"%[89A-Fa-f][0-9A-Fa-f])*"
 )
 _NON_ASCII_CODE = re.compile("%[89A-Fa-f]")
-"""Some servers read overlong UTF-8 as dots and slashes; only a model's name may hold such codes."""
+"""Allowed in a model's name only: some servers decode overlong UTF-8 as dots and slashes."""
 _VERSIONED = re.compile(r"(?:.*/)?v[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class DynamicTarget:
-    """What a target asks for; nothing of it has been looked up or allowed yet."""
+    """The parts of a target, neither resolved nor checked against the allowed hosts."""
 
     scheme: str
     host: str
@@ -72,10 +71,10 @@ def is_dynamic(raw: str) -> bool:
 
 
 def parse_dynamic_target(raw: str) -> DynamicTarget:
-    """The target that ``raw``, for which ``is_dynamic`` holds, names.
+    """Parse ``raw``, for which ``is_dynamic`` holds.
 
-    Raises ``PermissionDenied`` for whatever the grammar does not have, and ``NotFound`` for a path
-    that is well written but ends in none of the ``ENDPOINTS``.
+    Raises ``PermissionDenied`` for what the grammar does not contain, and ``NotFound`` for a valid
+    path that ends in none of the ``ENDPOINTS``.
     """
     start = _SCHEME.match(raw)
     if start is None:
@@ -96,9 +95,9 @@ def parse_dynamic_target(raw: str) -> DynamicTarget:
 
 
 def upstream_path(target: DynamicTarget) -> str:
-    """The path that the upstream has its API under: the prefix, with ``/v1`` unless it has one.
+    """The base path of the upstream's API: the prefix, with ``/v1`` unless it ends in a version.
 
-    A path of deployments (Azure's) has no version of its own either.
+    Nothing is added to a deployment path (Azure) either.
     """
     prefix = target.prefix
     if _VERSIONED.fullmatch(prefix) or "/deployments/" in prefix:
@@ -114,7 +113,7 @@ def _endpoint_of(segments: list[str]) -> tuple[list[str], Endpoint]:
 
 
 def _prefix_and_model(segments: list[str]) -> tuple[str, str | None]:
-    """Before the first ``models`` is the prefix, behind it the model, which may hold slashes."""
+    """Split at the first ``models``: the prefix before it, the model, slashes included, after it."""
     names: list[str] = []
     if "models" in segments:
         at = segments.index("models")

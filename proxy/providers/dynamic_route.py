@@ -1,7 +1,7 @@
 """The route to a host that a client named in its path.
 
-Rule: such a provider has nothing of the operator's, neither a key nor extra headers; its profile is
-the one that its host and model have anywhere (docs/features.md "Dynamic routing").
+Rule: such a provider has no key and no extra headers of the operator; its profile depends on its host
+and model as for every provider (docs/features.md "Dynamic routing").
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from proxy.tokens.encodings import encoding_for
 
 
 def allowed_target(raw: str, rules: HostRules) -> DynamicTarget:
-    """What the raw request target names, where ``rules`` allow its host.
+    """The parts of a raw request target whose host ``rules`` allow.
 
-    Raises ``PermissionDenied`` (also for everything that is written in an odd way) or ``NotFound``.
+    Raises ``PermissionDenied`` (also for a target that the grammar does not contain) or ``NotFound``.
     """
     target = parse_dynamic_target(raw)
     if not rules:
@@ -32,7 +32,7 @@ def allowed_target(raw: str, rules: HostRules) -> DynamicTarget:
 def dynamic_provider(target: DynamicTarget, azure_api_version: str) -> Provider:
     """The upstream that ``target`` names, called by its host; its URL has the client's query.
 
-    ``azure_api_version`` is for Azure's deployments where that query names none.
+    ``azure_api_version`` is used for Azure's deployments where that query names none.
     """
     base_path = base_path_for(target.authority, target.prefix)
     path = upstream_path(target) if base_path is None else base_path
@@ -48,9 +48,9 @@ def dynamic_provider(target: DynamicTarget, azure_api_version: str) -> Provider:
 def dynamic_route(
     target: DynamicTarget, model: str, encoding: str | None, azure_api_version: str
 ) -> Route:
-    """The route for ``model``, whose name passes unchanged.
+    """The route for ``model``, whose name is sent unchanged.
 
-    ``encoding`` is the operator's choice of an encoding for every model.
+    ``encoding`` is the operator's override of the encoding for every model.
     """
     provider = dynamic_provider(target, azure_api_version)
     return Route(

@@ -1,7 +1,7 @@
-"""What a worker remembers of its providers: whether each one rests, and which of its keys.
+"""The health of providers as one worker knows it: circuit breakers and key cooldowns.
 
-Rule: one breaker and one key ring for each provider, shared by all of its models and by all
-requests of the worker; kept in memory only.
+Rule: one breaker and one key ring for each provider, shared by all of its models and by all requests
+of the worker; kept in memory only.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from proxy.providers.key_ring import KeyRing
 
 
 class ProviderHealth:
-    """Breakers and key rings, made when they are first asked for.
+    """Breakers and key rings, created on first use.
 
-    A host that the client named stands for itself alone, so nothing of it is remembered.
+    Nothing is kept for a dynamic provider: clients choose such hosts, so there is no bound on them.
     """
 
     def __init__(
@@ -26,20 +26,21 @@ class ProviderHealth:
         *,
         changed: Callable[[str, float | None], None] | None = None,
     ) -> None:
-        """``changed`` is told a provider's name and until when it rests, each time that changes."""
+        """``changed`` is called with a provider's name and its breaker's ``open_until`` (monotonic
+        seconds; None: closed) each time that changes."""
         self._rule = rule
         self._changed = changed
         self._states: dict[tuple[str, str], tuple[Breaker, KeyRing]] = {}
 
     def breaker(self, provider: Provider) -> Breaker:
-        """The provider's breaker."""
-        return self._of(provider)[0]
+        """The provider's circuit breaker."""
+        return self._state(provider)[0]
 
     def keys(self, provider: Provider) -> KeyRing:
         """The server's own keys for the provider."""
-        return self._of(provider)[1]
+        return self._state(provider)[1]
 
-    def _of(self, provider: Provider) -> tuple[Breaker, KeyRing]:
+    def _state(self, provider: Provider) -> tuple[Breaker, KeyRing]:
         name = (provider.name, provider.base_url)
         state = self._states.get(name)
         if state is None:

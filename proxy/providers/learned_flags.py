@@ -1,7 +1,7 @@
-"""What refusals taught of each upstream and model.
+"""Profile flags that healing learned, for each upstream and model.
 
-Rule: for an hour. An upstream changes, and what was understood of it may be wrong; who still needs
-a lesson gets it again from the next refusal (docs/protocol.md 1.5).
+Rule: they are valid for an hour. An upstream changes, and a refusal may have been misunderstood; a
+flag that is still needed is learned again from the next refusal (docs/protocol.md 1.5).
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-LESSON_SECONDS = 3600.0
+VALID_SECONDS = 3600.0
 NOTHING: Mapping[str, object] = MappingProxyType({})
 LONGEST_PAIR = 1024
 """Characters of a base URL and a model name that are remembered together."""
 
 
 class LearnedFlags:
-    """What healing found out, for each base URL and model, until an hour after its first lesson.
+    """Learned flags by base URL and model, until an hour after the first one of the pair.
 
-    Bounded: clients choose model names, so the pair least recently used is forgotten first, and
-    overlong names are not remembered at all. ``clock`` gives seconds that never go back.
+    Bounded, as clients choose model names: the pair least recently used is forgotten first, and
+    overlong names are not remembered. ``clock`` returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float], *, capacity: int = 512) -> None:
@@ -34,46 +34,28 @@ class LearnedFlags:
         entry = self._entries.get((base_url, model))
         if entry is None:
             return NOTHING
-        if self._clock() >= entry.until:
+        if self._clock() >= entry.valid_until:
             del self._entries[base_url, model]
             return NOTHING
         self._entries.move_to_end((base_url, model))
         return entry.flags
 
     def learn(self, base_url: str, model: str, flags: Mapping[str, object]) -> None:
-        """Remember ``flags``, on top of what was learned before, after the repetition worked."""
+        """Remember ``flags`` of a repetition that worked, in addition to those known already."""
         if not flags or len(base_url) + len(model) > LONGEST_PAIR:
             return
-        # What is too old goes first.
+        # Drops an entry that has expired.
         self.flags_for(base_url, model)
-        new = _Learned(self._clock() + LESSON_SECONDS)
+        new = _Learned(self._clock() + VALID_SECONDS)
         entry = self._entries.setdefault((base_url, model), new)
         entry.flags = {**entry.flags, **flags}
-        entry.healings += 1
         self._entries.move_to_end((base_url, model))
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 
-    def rows(self) -> list[dict[str, object]]:
-        """What is believed now, for statistics: ``[{"base_url", "model", "flags", "healings"}]``,
-        oldest use first.
-        """
-        now = self._clock()
-        return [
-            {
-                "base_url": base_url,
-                "model": model,
-                "flags": dict(entry.flags),
-                "healings": entry.healings,
-            }
-            for (base_url, model), entry in self._entries.items()
-            if now < entry.until
-        ]
-
 
 @dataclass(slots=True)
 class _Learned:
-    until: float
-    """Moment of the clock from which on it is not believed any more."""
+    valid_until: float
+    """Moment of the clock."""
     flags: Mapping[str, object] = field(default_factory=dict)
-    healings: int = 0

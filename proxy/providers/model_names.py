@@ -1,7 +1,6 @@
-"""What a client's model name says by itself.
+"""Interpret a client's model name without a registry.
 
-Rule: pure text to text; which models exist is the registry's matter (docs/features.md "Model
-choice", docs/edge-cases.md 139).
+Rule: pure functions of text (docs/features.md "Model choice", docs/edge-cases.md 139).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Tiers(NamedTuple):
     small: str
 
     def model_for(self, name: str) -> str:
-        """The tier that a Claude model name asks for; unknown ones are big."""
+        """The upstream model for a Claude model name; ``big`` for an unknown class."""
         lowered = name.lower()
         if "haiku" in lowered:
             return self.small
@@ -42,7 +41,7 @@ def without_date(name: str) -> str:
 
 
 def is_haiku_class(name: str) -> bool:
-    """Whether a client's model name asks for the small Claude model."""
+    """Whether a client's model name is of the small Claude class."""
     lowered = without_context(name).lower().removeprefix(ALIAS_PREFIX)
     return "haiku" in lowered and ("claude" in lowered or lowered in TIER_WORDS)
 

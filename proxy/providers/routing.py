@@ -1,8 +1,7 @@
-"""Where a request goes: provider, upstream model, profile.
+"""Choose the route of a request: provider, upstream model, profile.
 
-Rule: a route is a value, decided before anything is converted; two requests for the same name get
-the same one (docs/features.md "Model choice"). Clients see their own model name again in every
-answer.
+Rule: a route is a value that is chosen before the request is converted; the same model name always
+gets the same route (docs/features.md "Model choice"). Answers hold the client's own model name.
 """
 
 from __future__ import annotations
@@ -30,24 +29,24 @@ from proxy.tokens.encodings import encoding_for
 
 REMEMBERED_ROUTES = 1000
 HEAVY_EFFORTS = frozenset({"xhigh", "max"})
-"""Efforts that ask for thinking where thinking is ``adaptive``: Claude Code always says that."""
+"""Efforts that ask for thinking where thinking is ``adaptive``, as Claude Code always sends it."""
 
 _UNSET = Settings()
 _UNCHOSEN = (_UNSET.big_model, _UNSET.middle_model, _UNSET.small_model)
-"""The tiers that no operator chose."""
+"""The default tiers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where and how one request is sent."""
+    """Where and how a request is sent."""
 
     provider: Provider
     model: str
-    """The model name that the upstream knows."""
+    """The model's name at the upstream."""
     profile: Profile
     chat_url: str
     encoding: str
-    """tiktoken's name of the encoding by which this model's tokens are counted."""
+    """tiktoken's name of the encoding that counts this model's tokens."""
     reason: str
     """Why this model: ``name`` (as the client wrote it), ``registered``, ``provider`` (named by the
     client), ``tier``, or the smart route: ``think``, ``background``, ``long_context``, ``default``.
@@ -57,7 +56,7 @@ class Route:
     """The upstream speaks the Messages API itself; ``messages_url`` is where."""
     messages_url: str = ""
     fallbacks: tuple[str, ...] = ()
-    """Models to try in this order when this one cannot answer, as clients name them."""
+    """Client names of the models to try in this order when this one fails."""
 
     @property
     def header(self) -> str:
@@ -67,7 +66,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What of a route the model's name alone decides."""
+    """The part of a route that depends on the model's name alone."""
 
     provider: Provider
     model: str
@@ -76,10 +75,10 @@ class _Target:
 
 
 class Router:
-    """Routes over a registry; remembers what it decided."""
+    """Chooses routes by a registry, and caches them."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
-        """Raises ``ConfigError`` naming every profile flag and encoding that is not valid."""
+        """Raises ``ConfigError`` that names every invalid profile flag and encoding."""
         self.registry = registry
         self._encoding = settings.tiktoken_model
         self._tiers = _tiers(settings, registry)
@@ -111,8 +110,8 @@ class Router:
     def choose(self, request: Mapping[str, Any], estimate: Callable[[], int]) -> Route:
         """The route for a request by the smart routes, else by its model's name.
 
-        ``estimate`` gives the tokens of the input; it is only called where that matters. A model
-        that the client addressed as ``provider/model`` is never replaced. Raises ``NotFound``.
+        ``estimate`` returns the input tokens; it is called only if a route depends on them. A model
+        that the client named as ``provider/model`` is never replaced. Raises ``NotFound``.
         """
         rules = self.registry.rules
         route = self.resolve(request["model"])
@@ -149,12 +148,12 @@ class Router:
                 # A native upstream knows Claude's own names.
                 model, reason = without_context(name).removeprefix(ALIAS_PREFIX), "name"
         elif not model or (self.registry.strict_models and model not in self._tiers):
-            # Nothing but a suffix or a prefix names no model.
+            # A suffix or a prefix alone names no model.
             raise NotFound(f"model: {name}")
         return _Target(self.registry.default, model, reason)
 
     def _named(self, name: str) -> _Target | None:
-        """What the registry says of ``name``: a model of its own, or one at a named provider."""
+        """The registered model called ``name``, or a model at the provider that ``name`` names."""
         if not self.registry.from_file:
             return None
         plain = without_context(name)
@@ -170,7 +169,7 @@ class Router:
         return self._addressed(plain)
 
     def _addressed(self, name: str) -> _Target | None:
-        """A model that nobody registered, at the provider that ``name`` begins with."""
+        """An unregistered model at the provider that ``name`` begins with."""
         for separator in ",/":
             provider_name, _, model = name.partition(separator)
             provider = self.registry.provider(provider_name) if model else None
@@ -202,7 +201,7 @@ class Router:
         )
 
     def _check(self) -> None:
-        """Refuse what the registry's loader cannot judge."""
+        """Check what the registry's loader cannot."""
         problems = []
         for provider in self.registry.providers:
             problems += _bad_flags(f"provider {provider.name}", provider.profile)
@@ -259,8 +258,8 @@ def _is_long(route: Route, threshold: int | None, estimate: Callable[[], int]) -
 
 
 def _tiers(settings: Settings, registry: Registry) -> Tiers:
-    """The operator's tiers. The built-in names belong to the environment's upstream: without one, a
-    tier that nobody chose is the first registered model."""
+    """The operator's tiers. The default names belong to the environment's upstream: without that, a
+    tier that was not set is the first registered model."""
     chosen = Tiers(settings.big_model, settings.middle_model, settings.small_model)
     if not registry.models or not registry.default_is_registered:
         return chosen

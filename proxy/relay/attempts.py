@@ -68,12 +68,12 @@ def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
             call.exchange.pause(attempt.wait)
         result = answer()
         if not outcome.open_ended:
-            outcome.tell(False, monotonic())
+            outcome.report(False, monotonic())
     except UpstreamError:
         # What it says of the provider is judged with what may follow.
         raise
     except BaseException:
-        outcome.tell(None, monotonic())
+        outcome.report(None, monotonic())
         raise
     return result
 
@@ -86,9 +86,9 @@ def _verdict(call: Call, attempt: RouteAttempt, error: UpstreamError | InvalidRe
         return FINAL if candidate is call.candidates[0] else PASSED_OVER
     provider = candidate.target.provider
     verdict = judge(error, own_key=bool(provider.api_keys), now=time.time())
-    if attempt.outcome.tell(verdict.provider_failed, monotonic()):
-        rest = (candidate.breaker.rests_until or 0.0) - monotonic()
-        log.warning("provider %s failed again and again: it rests for %.0f s", provider.name, rest)
+    if attempt.outcome.report(verdict.provider_failed, monotonic()):
+        seconds = (candidate.breaker.open_until or 0.0) - monotonic()
+        log.warning("circuit breaker opened for %s; next probe in %.0f s", provider.name, seconds)
     return verdict
 
 
@@ -107,7 +107,7 @@ def _go_on(call: Call, following: RouteAttempt) -> None:
         call.exchange.raise_if_gone()
     except ClientGone:
         # It may have been let in as the one probe, which nobody else could then become.
-        following.outcome.tell(None, monotonic())
+        following.outcome.report(None, monotonic())
         raise
     call.exchange.close()
 

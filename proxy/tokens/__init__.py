@@ -1,4 +1,4 @@
-"""Token counting: tiktoken behind a few functions."""
+"""Counting and estimating tokens."""
 
 from proxy.tokens.count import TokenCount, count_chat_tokens, count_text
 from proxy.tokens.encodings import encoding_for

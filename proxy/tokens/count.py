@@ -1,7 +1,7 @@
 """Counting tokens with tiktoken.
 
-Rule: a count never fails and never holds up the event loop: what the tokenizer cannot do is
-estimated, and what takes long runs in a thread (docs/protocol.md section 6).
+Rule: a count never fails and never blocks the event loop: text that the tokenizer cannot handle is
+estimated, and a long count runs in a thread (docs/protocol.md section 6).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from proxy.tokens.pieces import Pieces, chat_pieces
 from proxy.tokens.tables import load_tables, tables_loaded
 
 SLICE_CHARS = 4000
-"""tiktoken's time and stack grow faster than the text where nothing splits it; slices bound both
-and cost 0.1 % of exactness."""
+"""Characters that are tokenized at a time: without word breaks tiktoken's time and stack grow faster
+than the text. Slices change a count by 0.1 %."""
 
 INLINE_CHARS = 20_000
-"""Above it a count runs in a thread: about 1 ms."""
+"""Above this size, about 1 ms, a count runs in a thread."""
 
 Method = Literal["tiktoken", "estimate"]
 

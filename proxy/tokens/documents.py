@@ -1,6 +1,6 @@
-"""What a PDF file costs.
+"""Tokens of a PDF file.
 
-Rule: pages are counted in the raw bytes, without a PDF library; a file always has at least one
+Rule: pages are counted in the raw bytes, without a PDF library; a file has at least one page
 (docs/protocol.md section 6).
 """
 
@@ -14,12 +14,12 @@ from proxy.tokens.images import base64_start
 TOKENS_PER_PAGE = 2000
 
 SAMPLE_CHARS = 1 << 18
-"""Base64 read for a quick estimate; the rest of a longer file is taken to be like it."""
+"""Base64 characters read for a quick estimate, which is extrapolated to a longer file."""
 
 _PAGE = re.compile(rb"/Type\s*/Page(?=[^A-Za-z])")
 _WINDOW_CHARS = 1 << 16
 _OVERLAP_BYTES = 64
-"""Longest page marker that may cross from one window into the next."""
+"""Longest page marker that may span two windows."""
 
 
 def pdf_tokens(url: str) -> int:
@@ -39,7 +39,7 @@ def _count_pages(url: str, chars: int) -> int:
         return 0
     pages = 0
     tail = b""
-    # Window by window, so that a thread that does this gives up the GIL in between.
+    # In windows, so that a thread releases the GIL in between.
     for begin in range(start, min(len(url), start + chars), _WINDOW_CHARS):
         try:
             window = tail + a2b_base64(url[begin : begin + _WINDOW_CHARS])

@@ -1,7 +1,7 @@
-"""Which tokenizer fits a model.
+"""The tokenizer encoding of a model.
 
-Rule: only names that ``tables.py`` can load are ever answered; a model that nobody knows gets
-the default (docs/protocol.md section 6).
+Rule: only names that ``tables.py`` can load are returned; an unknown model gets the default
+(docs/protocol.md section 6).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENCODING_FOR_PREFIX: Mapping[str, str] = {
     "gpt-4": "cl100k_base",
     "gpt-3.5": "cl100k_base",
 }
-"""What tiktoken's own list lacks; the first prefix that fits decides."""
+"""Models that are missing in tiktoken's own list; the first matching prefix decides."""
 
 _O_SERIES = re.compile(r"o\d+(?![a-z\d])")
 
@@ -54,7 +54,7 @@ def _known_encoding(model: str) -> str | None:
         encoding = encoding_name_for_model(name)
     except KeyError:
         encoding = ""
-    # tiktoken also knows completion models of 2022, whose encodings have no table here.
+    # tiktoken also lists completion models of 2022, whose encodings have no table here.
     return encoding if encoding in ENCODING_NAMES else _encoding_by_prefix(name)
 
 

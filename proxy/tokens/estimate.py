@@ -1,6 +1,6 @@
-"""Token numbers without a tokenizer.
+"""Estimate tokens without a tokenizer.
 
-Rule: nothing here loads a table or walks a text in Python; the cost is that of copying the bytes.
+Rule: no table is loaded and no loop in Python runs over a text; an estimate costs about one copy of it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from proxy.tokens.pieces import chat_pieces
 BYTES_PER_TOKEN = 4
 
 CHARS_PER_TOKEN: Mapping[int, float] = {1: 4.0, 2: 2.5, 3: 1.2, 4: 0.5}
-"""By the bytes of a character in UTF-8: ASCII; other alphabets; Chinese, Japanese, Korean and
-their like; emoji. A mixed text, three quarters ASCII, comes out at 2.5 (docs/features.md)."""
+"""By the UTF-8 bytes of a character: ASCII; other alphabets; Chinese, Japanese, Korean and
+similar scripts; emoji. A mixed text, three quarters ASCII, comes out at 2.5 (docs/features.md)."""
 
 _LEAD_BYTES: Mapping[int, range] = {
     1: range(0x80),
@@ -35,7 +35,7 @@ def estimate_tokens(text: str) -> int:
     if text.isascii():
         return math.ceil(len(text) / CHARS_PER_TOKEN[1])
     encoded = text.encode("utf-8", "surrogatepass")
-    # Deleting every byte but one kind of lead byte leaves one byte for each such character.
+    # Deleting all bytes but one kind of lead byte leaves one byte for each such character.
     return math.ceil(
         sum(
             len(encoded.translate(None, others)) / CHARS_PER_TOKEN[width]

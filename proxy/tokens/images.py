@@ -1,7 +1,7 @@
-"""What an image costs.
+"""Tokens of an image.
 
-Rule: an image is never decoded, and of its base64 only the few bytes that hold its size are; what
-cannot be read costs the most an image can (docs/protocol.md section 6).
+Rule: an image is never decoded; of its base64 only the few bytes that hold its size are. An image
+that cannot be read counts as the largest one (docs/protocol.md section 6).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What of a Chat Completions body costs tokens.
+"""Split a Chat Completions body into the parts that cost tokens.
 
-Rule: this module knows the body's shape and the fixed prices of docs/protocol.md section 6; how a
-text becomes a number is decided elsewhere. It reads converted bodies only: what the upstream will
-see is what is counted.
+Rule: this module knows the shape of the body and the fixed token costs of docs/protocol.md section 6;
+other modules count the texts. It reads converted bodies only, as the upstream gets them.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from proxy.tokens.images import image_tokens
 REQUEST_TOKENS = 3
 MESSAGE_TOKENS = 4
 TOOL_RESULT_TOKENS = 4
-"""On top of MESSAGE_TOKENS."""
+"""In addition to MESSAGE_TOKENS."""
 TOOL_CALL_TOKENS = 8
 TOOL_TOKENS = 8
 TOOLS_TOKENS = 12
@@ -29,7 +28,7 @@ SCHEMA_TOKENS = 8
 
 NATIVE_TOOLS_TOKENS = 346
 NATIVE_FORCED_TOOLS_TOKENS = 313
-"""With native Claude targets: the preamble that the service itself writes for tools."""
+"""With native Claude targets: the preamble for tools that the service adds."""
 
 _TOOL_KEYS: Mapping[str, str] = {
     "name": "name",
@@ -41,15 +40,15 @@ _NATIVE_TOOL_KEYS: Mapping[str, str] = {**_TOOL_KEYS, "parameters": "input_schem
 
 @dataclass(slots=True)
 class Pieces:
-    """The parts of one body that are priced differently."""
+    """The parts of a body, by how their tokens are counted."""
 
     texts: list[str] = field(default_factory=list)
-    """To be tokenized, each by itself."""
+    """To be tokenized separately."""
     overhead: int = 0
     """Tokens of the format around the texts."""
     image_tokens: int = 0
     pdfs: list[str] = field(default_factory=list)
-    """Data URLs; their pages are not counted yet, since that reads the whole file."""
+    """Data URLs; counting their pages, which reads the whole file, is left to the caller."""
 
 
 def chat_pieces(chat_body: Mapping[str, Any], *, native: bool = False) -> Pieces:
@@ -144,7 +143,7 @@ def _compact_json(value: object, path: str) -> str:
     try:
         return orjson.dumps(value).decode()
     except TypeError:
-        # orjson refuses lone surrogates and more than 254 levels; counting need not.
+        # orjson refuses lone surrogates and more than 254 levels, which can be counted.
         pass
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,8 +1,8 @@
-"""The tokenizer tables, from files of an installed package.
+"""Load the tokenizer tables from the files of an installed package.
 
-Rule: nothing here can reach the network, and a table whose sha256 is not the one that tiktoken
-expects is not used. tiktoken's own loader downloads, so its ``Encoding`` is built directly; the
-package bpe-openai is only read, never imported, because its native module takes 74 MB.
+Rule: no network access, and a table is used only if its sha256 is the one that tiktoken expects.
+tiktoken's own loader downloads tables, so its ``Encoding`` is built directly; the package bpe-openai
+is read but never imported, because its native module takes 74 MB.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PACKAGE = "bpe_openai"
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """One encoding as tiktoken defines it (a test compares each field with tiktoken's own)."""
+    """An encoding as tiktoken defines it (a test compares each field)."""
 
     sha256: str
     """Of the decompressed table."""
@@ -62,13 +62,13 @@ DEFINITIONS: Mapping[str, _Definition] = {
 }
 
 SHARED_TABLES: Mapping[str, str] = {"o200k_harmony": "o200k_base"}
-"""Encodings that differ from another in special tokens only, which ``encode_ordinary`` ignores: a
-second copy would cost 65 MB and count the same."""
+"""Encodings that differ from another only in special tokens, which ``encode_ordinary`` ignores: a
+second copy would take 65 MB and count the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What could be loaded: encodings by name, and one line for each table that could not be."""
+    """The loaded encodings by name, and one line for each table that could not be loaded."""
 
     encodings: Mapping[str, Encoding]
     problems: tuple[str, ...] = ()
@@ -86,9 +86,9 @@ _LOADED = _Loaded()
 def load_tables() -> Tables:
     """The process's tables, read on the first call (about 0.4 s and 117 MB), then remembered.
 
-    Called in gunicorn's master before the fork, so that the workers share the memory; else by the
-    first count. Raises nothing: the caller logs ``problems``, and what has no table is estimated
-    (docs/protocol.md section 6).
+    Called in gunicorn's master before the fork, so that the workers share the memory; otherwise by
+    the first count. Raises nothing: the caller logs ``problems``, and tokens without a table are
+    estimated (docs/protocol.md section 6).
     """
     if _LOADED.tables is None:
         with _LOADED.lock:
@@ -98,7 +98,7 @@ def load_tables() -> Tables:
 
 
 def tables_loaded() -> bool:
-    """Whether ``load_tables`` will answer at once."""
+    """Whether ``load_tables`` returns at once."""
     return _LOADED.tables is not None
 
 
@@ -111,7 +111,7 @@ def tables_directory() -> Path | None:
 
 
 def read_tables(directory: Path | None) -> Tables:
-    """Read every table below ``directory``; a bad one becomes a problem and spares the others."""
+    """Read every table in ``directory``; one that cannot be used becomes a problem."""
     if directory is None:
         return Tables({}, ("the package bpe-openai is not installed",))
     encodings: dict[str, Encoding] = {}

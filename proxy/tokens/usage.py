@@ -1,6 +1,6 @@
-"""Usage where the upstream reported none.
+"""Estimate the usage that an upstream did not report.
 
-Rule: nothing is counted before somebody asks, and the request is counted once.
+Rule: tokens are counted on demand, those of the request only once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class RequestEstimate:
         self._encoding = encoding
         self._input: int | None = None
         self.used = False
-        """True once anything was counted, so that the usage of the answer is an estimate."""
+        """True once tokens were counted: the usage of the answer is an estimate."""
 
     def count_input(self) -> int:
         """Tokens of the request."""

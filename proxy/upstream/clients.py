@@ -1,7 +1,7 @@
 """The upstream clients of one worker.
 
-Rule: providers share a client, and so a pool, unless what one of them sets is fixed when a client
-is made: the forward proxy, the certificates, the time to connect.
+Rule: providers share a client, and so a pool, unless they differ in what a client is created with:
+forward proxy, certificates, connect timeout.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from proxy.providers.allowed_hosts import host_rules
 from proxy.upstream.pinned import pinned_client
 from proxy.upstream.session import UpstreamClient
 
-_Way = tuple[str | None, str | None, float]
+_ClientKey = tuple[str | None, str | None, float]
 
 
 class Clients:
-    """Clients by what distinguishes them; opens no connection itself."""
+    """Creates and keeps the clients; opens no connection itself."""
 
     def __init__(self, settings: Settings, providers: tuple[Provider, ...]) -> None:
         """Raises ``ConfigError`` for certificates that cannot be loaded."""
         self._settings = settings
-        self._clients: dict[_Way, UpstreamClient] = {}
+        self._clients: dict[_ClientKey, UpstreamClient] = {}
         self._pinned: UpstreamClient | None = None
         self.allowed_hosts = host_rules(settings.allowed_hosts)
-        """What clients may name in their paths."""
+        """The hosts that clients may name in their paths."""
         for provider in providers:
             try:
                 self.for_provider(provider)
@@ -40,15 +40,15 @@ class Clients:
         connect_timeout = min(
             settings.connect_timeout, provider.timeout_seconds or settings.connect_timeout
         )
-        way = (provider.proxy, provider.ca_bundle, connect_timeout)
-        client = self._clients.get(way)
+        key = (provider.proxy, provider.ca_bundle, connect_timeout)
+        client = self._clients.get(key)
         if client is None:
             own = provider.proxy
-            client = self._clients[way] = UpstreamClient(
+            client = self._clients[key] = UpstreamClient(
                 connect_timeout=connect_timeout,
                 pool_size=settings.worker_connections,
                 proxies=settings.proxies if own is None else {"http": own, "https": own},
-                # A provider's own proxy is meant for it, whatever NO_PROXY says.
+                # NO_PROXY does not apply to a provider's own proxy.
                 no_proxy=settings.no_proxy if own is None else None,
                 ca_bundle=provider.ca_bundle or settings.ca_bundle,
             )

@@ -1,6 +1,6 @@
-"""JSON as upstreams really write it.
+"""Parse the JSON of upstreams, lone surrogates included.
 
-Rule: a value or a ``ValueError``; nothing else is raised, whatever the text.
+Rule: for any text the result is a value or a ``ValueError``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 def load_json(text: str | bytes) -> object:
     """The value of a JSON text; lone surrogate escapes become U+FFFD.
 
-    orjson refuses ``"\\ud83d"`` alone, but servers that cut a text between two escapes send it, and
-    skipping the whole chunk would lose its other words too. Raises ``ValueError`` for everything
-    that is not JSON: NaN, nesting above 1024, bad UTF-8.
+    orjson refuses a lone ``"\\ud83d"``, but servers that split a text between two escapes send it, and
+    skipping the chunk would lose the rest of its text. Raises ``ValueError`` for everything that is
+    not JSON: NaN, nesting above 1024, bad UTF-8.
     """
     try:
         return orjson.loads(text)

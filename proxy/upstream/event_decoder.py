@@ -1,8 +1,8 @@
 """Bytes of an event stream -> chunks.
 
-Rule: sans-IO; the same bytes give the same chunks however they were cut into reads, and nothing the
-upstream sends raises. sseclient-py parses; what it does not stand is taken away before it sees it:
-a byte order mark, CR and CRLF line ends, broken UTF-8, events without end.
+Rule: sans-IO; the same bytes give the same chunks however they were split into reads, and no input
+raises. sseclient-py parses; what it cannot handle is normalised or bounded first: a byte order mark,
+CR and CRLF line ends, broken UTF-8, events without end.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from proxy.upstream.decode import load_json
 EVENT_BYTES = 16_000_000
 """Largest event; a larger one is skipped and reported as undecodable."""
 HELD_BYTES = 65536
-"""Longest incomplete event that is given away again; else a large one were copied at each read."""
+"""Longest incomplete event that ``release`` returns; a larger one would be copied at each read."""
 EVENT_LINES = 64
-"""Lines above which sseclient-py, whose cost grows with their square, does not get an event."""
+"""Events with more lines are not parsed by sseclient-py, whose cost is quadratic in them."""
 BOM = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b":")
 
@@ -44,7 +44,7 @@ class ChunkDecoder:
         held = self._held
         seen = len(held)
         held += data
-        # Only what is new is searched, and the byte before it: a blank line may be cut in two.
+        # Search only the new bytes and the one before them: a blank line may be split.
         end = held.rfind(b"\n\n", max(seen - 1, 0))
         if end < 0:
             return self._bounded()
@@ -57,10 +57,10 @@ class ChunkDecoder:
         return chunks + self._bounded()
 
     def release(self, data: bytes) -> bytes | None:
-        """The incomplete event held and ``data`` behind it, whole events for the caller to look at.
+        """The incomplete event that is held, with ``data`` appended, for the caller to read itself.
 
-        None, and nothing given away, where the bytes are not plainly what ``feed`` would parse. The
-        caller feeds back, in order, what it does not use up itself.
+        None, and nothing is released, where ``feed`` would not parse these bytes unchanged. The
+        caller feeds back, in order, what it does not consume.
         """
         held = self._held
         if not self._started and not held and data[:1].isascii():
@@ -93,7 +93,7 @@ class ChunkDecoder:
             self._started = True
             data = data.removeprefix(BOM)
         if self._after_cr and data:
-            # The LF of a CRLF that was cut in two.
+            # The LF of a CRLF that was split.
             data = data.removeprefix(b"\n")
             self._after_cr = False
         if b"\r" in data:
@@ -102,7 +102,7 @@ class ChunkDecoder:
         return data
 
     def _bounded(self) -> list[Chunk]:
-        """Begin to skip when the incomplete event is too large; leave its last byte to find its end."""
+        """Start to skip an incomplete event that is too large; keep its last byte to find its end."""
         held = self._held
         if self._skipping:
             del held[:-1]
@@ -140,10 +140,10 @@ class ChunkDecoder:
 
 
 def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "other"]:
-    """What a successful body is, by its first bytes and only then by its label.
+    """The kind of a successful body, by its first bytes and then by its content type.
 
     ``data`` is the first non-blank read. Upstreams answer JSON to a stream request and an event
-    stream to a plain one, sometimes under the other's label (docs/edge-cases.md 38).
+    stream to a plain one, sometimes with the other's content type (docs/edge-cases.md 38).
     """
     start = data.removeprefix(BOM).lstrip()
     if start.startswith((b"{", b"[")):
@@ -155,7 +155,7 @@ def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "othe
         return "sse"
     if not start and "json" in label:
         return "json"
-    # The first read may end inside the first field's name.
+    # The first read may end within the name of the first field.
     return "sse" if start and any(field.startswith(start) for field in FIELDS) else "other"
 
 
@@ -166,7 +166,7 @@ def _events(block: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _long_event(block: bytes) -> tuple[str, str]:
-    """What sseclient-py makes of one event, in linear time."""
+    """Name and data of one event as sseclient-py parses them, but in linear time."""
     name, values = "message", []
     for line in block.decode().split("\n"):
         field, _, value = line.partition(":")

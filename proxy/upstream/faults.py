@@ -1,7 +1,7 @@
-"""What went wrong between us and the upstream -> one readable line.
+"""Exceptions of a call to an upstream -> ``UpstreamError`` with one readable line.
 
-Rule: the one place that knows the exceptions of requests, urllib3, http.client, ssl and socket;
-what leaves it is an ``UpstreamError`` without addresses, keys or Python's own notation.
+Rule: the only module that knows the exceptions of requests, urllib3, http.client, ssl and socket.
+Its messages hold no addresses, keys or Python representations.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from collections.abc import Callable, Iterator
 import requests
 import urllib3.exceptions
 
-from proxy.errors import NO_RETRY, UpstreamError, UpstreamTimeout
-
-CUT = "upstream closed the stream before it finished"
-"""docs/protocol.md section 4: the words for a transfer that broke."""
+from proxy.errors import CUT_SHORT, NO_RETRY, UpstreamError, UpstreamTimeout
 
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: \d{3}")
 """http.client's words for a proxy's refusal; the proxy's own words follow."""
@@ -31,7 +28,7 @@ FAULTS = (
     OSError,
     UnicodeError,
 )
-"""Everything that a call or a read may raise for what the network or the upstream did."""
+"""Everything that a call or a read may raise because of the network or the upstream."""
 
 
 def has_cause(error: BaseException, kind: type[BaseException]) -> bool:
@@ -40,12 +37,12 @@ def has_cause(error: BaseException, kind: type[BaseException]) -> bool:
 
 
 def call_fault(error: BaseException, host: str) -> UpstreamError:
-    """The error for a call that brought no answer: 502, or 504 for a connect timeout.
+    """The error for a call without an answer: 502, or 504 for a connect timeout.
 
     TLS, DNS and configuration failures carry ``x-should-retry: false`` (docs/protocol.md
     section 5).
     """
-    # requests' ConnectionError is an OSError that only wraps what is looked for.
+    # requests' ConnectionError is an OSError that only wraps the cause.
     wrapper = requests.ConnectionError
     causes = [cause for cause in _causes(error) if not isinstance(cause, wrapper)]
     for kind, describe in CALL_FAULTS:
@@ -56,18 +53,18 @@ def call_fault(error: BaseException, host: str) -> UpstreamError:
 
 
 def read_fault(error: BaseException) -> UpstreamError:
-    """The error for a body that broke: always 502 ``api_error``."""
+    """The error for a broken body: always 502 ``api_error``."""
     causes = list(_causes(error))
     if any(isinstance(cause, urllib3.exceptions.DecodeError) for cause in causes):
         return UpstreamError("the upstream's answer could not be decompressed")
     for cause in causes:
         if _is_protocol_breach(cause):
             return UpstreamError(f"the upstream's answer is not valid HTTP: {_breach(cause)}")
-    return UpstreamError(CUT)
+    return UpstreamError(CUT_SHORT)
 
 
 def redirect_fault(status: int, host: str) -> UpstreamError:
-    """The error for a redirect: never followed, a repetition would meet it again."""
+    """The error for a redirect: it is not followed, and a repetition would get it again."""
     return UpstreamError(
         f"the upstream {host} answered with a redirect ({status}), which is not followed;"
         " check its base URL",
@@ -147,7 +144,7 @@ def _is_protocol_breach(error: BaseException) -> bool:
 
 def _breach(error: BaseException) -> str:
     if isinstance(error, http.client.BadStatusLine | http.client.UnknownProtocol):
-        # Its text is the line itself, which may be anything.
+        # Its text is the line itself, which may hold anything.
         return "bad status line"
     return str(error)
 

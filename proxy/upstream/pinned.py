@@ -1,8 +1,8 @@
-"""Connections to hosts that clients name: the address that was checked is the one connected to.
+"""Connections to hosts that clients name: connect only to an address that was checked.
 
-Rule: a name is resolved once for a connection, every address of the answer is checked, and the
-socket is opened to one of them as a number, so that a second answer cannot matter. Without a
-forward proxy, which would resolve the name anew (docs/features.md "Dynamic routing").
+Rule: a name is resolved once for each connection, every address of the answer is checked, and the
+socket is opened to one of these addresses, so that a second DNS answer has no effect (DNS rebinding).
+No forward proxy is used, as it would resolve the name again (docs/features.md "Dynamic routing").
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from proxy.upstream.session import UpstreamClient
 
 
 def pinned_client(settings: Settings, rules: HostRules) -> UpstreamClient:
-    """A client that reaches nothing but what ``rules`` allow.
+    """A client that connects only to hosts that ``rules`` allow.
 
     Its calls also raise ``PermissionDenied``, before anything is sent.
     """
@@ -42,7 +42,7 @@ def pinned_client(settings: Settings, rules: HostRules) -> UpstreamClient:
 
 
 def checked_addresses(rules: HostRules, host: str, port: int) -> list[str]:
-    """The IP addresses of ``host``, all of which may be connected to; asks the name service once.
+    """The IP addresses of ``host`` by one DNS lookup, all of them allowed.
 
     Raises ``PermissionDenied`` where the host is not allowed or one of its addresses is not, and
     ``OSError`` where it has none.
@@ -62,7 +62,7 @@ class _Pinned(HTTPConnection):
 
     allowed = HostRules()
 
-    # The one place below which urllib3 resolves names; its own SOCKS support replaces it too.
+    # urllib3 resolves names only below this method; its own SOCKS support overrides it too.
     def _new_conn(self) -> socket.socket:
         name = self._dns_host
         try:

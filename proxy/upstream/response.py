@@ -1,7 +1,7 @@
-"""One answer of the upstream, read as it arrives.
+"""An upstream's answer, read as it arrives.
 
-Rule: whatever breaks while a body is read leaves here as an ``UpstreamError``, and an answer that
-was not read to its end never puts its connection back into the pool.
+Rule: every failure while a body is read is an ``UpstreamError``, and the connection of an answer that
+was not read to its end never returns to the pool.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from typing import Any
 
 import requests
 
-from proxy.errors import UpstreamError
+from proxy.errors import CUT_SHORT, UpstreamError
 from proxy.upstream.chunked_response import EagerResponse
-from proxy.upstream.faults import CUT, FAULTS, read_fault
+from proxy.upstream.faults import FAULTS, read_fault
 
 READ_BYTES = 65536
 
 
 class UpstreamResponse:
-    """Status, headers and body of an upstream's answer. Not shared between greenlets, except that
-    any of them may ``close()`` it: a read that is under way then fails with ``UpstreamError``.
+    """Status, headers and body of an upstream's answer.
+
+    For one greenlet, except that any other may ``close()`` it: a read that is under way then fails
+    with ``UpstreamError``.
     """
 
     __slots__ = (
@@ -46,7 +48,7 @@ class UpstreamResponse:
         """Bytes, decompressed, of a body that ``read_all`` could not read to its end."""
         self._encoded = "content-encoding" in self.headers
         plain = self._body is not None and not self._encoded
-        # urllib3 adds nothing to a plain chunked body but its layers, which a paced stream feels.
+        # urllib3 adds only its layers to a plain chunked body: measurable in a stream of small chunks.
         self._plain = self._body if plain and self._body and self._body.chunked else None
 
     @property
@@ -54,7 +56,7 @@ class UpstreamResponse:
         return self._response.raw
 
     def read_available(self, limit: int = READ_BYTES) -> bytes:
-        """What has arrived, decompressed, at most ``limit`` bytes; waits until there is something.
+        """The bytes that have arrived, decompressed, at most ``limit``; waits for the first one.
 
         ``b""`` is the clean end of the body. Raises ``UpstreamError`` (502) for a broken transfer:
         truncated chunks, fewer bytes than announced, a reset, bad framing, bad compression.
@@ -68,18 +70,18 @@ class UpstreamResponse:
         except FAULTS as error:
             self.close()
             raise read_fault(error) from error
-        # A full read may have left decompressed data behind; a shorter one never does.
+        # Only a full read may leave decompressed data behind.
         self._full = len(data) >= limit
         if not data or (not self._encoded and not self._full and self._is_read()):
             self._ended = True
         return data
 
     def _is_read(self) -> bool:
-        """Whether all of the body has come: another read would only say so, for 20 microseconds."""
+        """Whether the whole body has arrived, without the 20 microseconds of another read."""
         return self._body is not None and self._body.isclosed()
 
     def _read_plain(self, body: EagerResponse, limit: int) -> bytes:
-        """What has arrived of ``body``; nothing at its end."""
+        """The bytes of ``body`` that have arrived; ``b""`` at its end."""
         if body.isclosed():
             return b""
         try:
@@ -88,17 +90,17 @@ class UpstreamResponse:
             self.close()
             raise read_fault(error) from error
         except BaseException:
-            # Broken off: what may still come must not be taken for the next answer.
+            # Interrupted: remaining bytes must not be read as the next answer.
             self.close()
             raise
         self._full = len(data) >= limit
         if body.isclosed():
-            # Nothing is left to read: so urllib3 learns of the end, and gives the connection back.
+            # Reads nothing, but makes urllib3 notice the end and return the connection to the pool.
             self._raw.read1(limit)
         return data
 
     def read_all(self, limit: int, begun: bytes = b"") -> bytes:
-        """The whole body, decompressed, which begins with what was read of it before.
+        """The whole body, decompressed; ``begun`` is what was read of it before.
 
         ``UpstreamError`` (502) when larger than ``limit`` bytes.
         """
@@ -113,7 +115,7 @@ class UpstreamResponse:
                 pieces.append(piece)
                 self.unfinished = size
         except UpstreamError as error:
-            if error.message == CUT:
+            if error.message == CUT_SHORT:
                 raise UpstreamError("upstream closed the connection inside its answer") from error
             raise
         self.unfinished = 0
@@ -122,24 +124,19 @@ class UpstreamResponse:
     def would_block(self) -> bool:
         """Whether ``read_available`` would wait for the socket ``fileno()``.
 
-        False while decompressed, dechunked, buffered or decrypted bytes are at hand, and after the
-        end. (Where only a part of a chunk's framing is at hand, a read waits for the rest of it.)
+        False while decompressed, dechunked, buffered or decrypted bytes are available, and after the
+        end. (With only a part of a chunk's framing available, a read waits for the rest of it.)
         """
         if self._ended or self._full or self._body is None:
             return False
         return not self._body.ready
 
     def fileno(self) -> int:
-        """The socket to wait on for reading; -1 once it was given back."""
+        """The socket to wait on for reading; -1 once the connection was returned or dropped."""
         body = self._body
         return -1 if body is None or body.isclosed() else body.fileno()
 
-    @property
-    def released(self) -> bool:
-        """Whether the connection was given back to the pool or dropped."""
-        return self._raw.connection is None
-
     def close(self) -> None:
-        """Done with the answer: a connection with an unread rest is dropped. May be repeated."""
+        """Release the answer; a connection with unread bytes is dropped. May be repeated."""
         self._ended = True
         self._response.close()

@@ -1,7 +1,7 @@
-"""Calls to upstreams over one pooled session for each worker.
+"""Calls to upstreams over pooled connections.
 
-Rule: a call goes out once. It is sent again only where no byte of it can have been answered: when
-the connection was refused, or when a pooled connection had died while idle.
+Rule: a call is sent once. It is sent again only if the upstream cannot have processed it: when the
+connection was refused, or a pooled connection had been closed while idle.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ __all__ = ["UpstreamClient", "UpstreamResponse"]
 USER_AGENT = f"claude-proxy/{__version__}"
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key"})
 TARGETS = 256
-"""URLs whose parsed form is kept."""
+"""URLs whose parsed form is cached."""
 
 _BAD_NAME = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]|^$")
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
 class _Target(NamedTuple):
-    """What is worth remembering of a URL: normalised, its host for messages, its proxies."""
+    """A parsed URL: normalised, its host for messages, its forward proxies."""
 
     url: str
     host: str
@@ -50,8 +50,9 @@ class UpstreamClient:
 
     ``connect_timeout`` in seconds; ``pool_size`` connections kept for each host: at least the
     number of concurrent requests. ``proxies`` maps schemes to proxy URLs; ``ca_bundle`` is a file
-    or folder of authorities (None: certifi's); ``pools`` are the classes of pools by scheme. Raises ``OSError`` when that cannot be loaded.
-    Nothing is read from the environment, no netrc, no cookies kept, no redirects followed.
+    or folder of CA certificates (None: certifi's), and ``OSError`` is raised where it cannot be
+    loaded; ``pools`` are the classes of pools by scheme. Nothing is read from the environment or
+    netrc, no cookies are kept, no redirects followed.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class UpstreamClient:
             self._session.mount(scheme, self._adapter)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamResponse:
-        """Send ``body`` and return once the head of the answer is there, whatever its status.
+        """Send ``body`` and return when the head of the answer has arrived, whatever its status.
 
         Raises ``UpstreamError`` (502: unreachable, DNS, TLS, no HTTP, a redirect),
         ``UpstreamTimeout`` (504: connect), ``AuthenticationFailed`` or ``InvalidRequest`` for a
@@ -111,7 +112,7 @@ class UpstreamClient:
             except FAULTS as error:
                 if not has_cause(error, StaleConnection):
                     raise
-                # A new connection: the pool is a stack, with the dead one's empty place on top.
+                # On a new connection: the pool is a stack, and its top is the closed one's empty slot.
                 answer = self._send(request, target)
         except FAULTS as error:
             fault = call_fault(error, target.host)
@@ -153,7 +154,7 @@ class UpstreamClient:
 def _prepared(
     method: str, url: str, headers: Mapping[str, str], body: bytes | None
 ) -> PreparedRequest:
-    """The request as the adapter wants it, without the 150 microseconds of ``prepare()``."""
+    """The request for the adapter, without the 150 microseconds of ``prepare()``."""
     checked = {"user-agent": ("User-Agent", USER_AGENT), "accept": ("Accept", "*/*")}
     for name, value in headers.items():
         checked[name.lower()] = (name, _checked(name, value))
@@ -161,8 +162,8 @@ def _prepared(
         checked["content-length"] = ("Content-Length", str(len(body)))
     request = PreparedRequest()
     request.method, request.url, request.body = method, url, body
-    # What ``CaseInsensitiveDict`` would hold, of which requests and urllib3 make two copies: each
-    # of them cost as much as the sending.
+    # A plain dict: of a ``CaseInsensitiveDict`` requests and urllib3 make two copies, each of which
+    # costs as much as the sending.
     request.headers = cast(Any, dict(checked.values()))
     return request
 
@@ -177,7 +178,7 @@ def _checked(name: str, value: str) -> str:
 
 
 def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    # Built once: loading the authorities takes 16 ms, for which nothing else runs.
+    # Built once: loading the certificates blocks the loop for 16 ms.
     authorities = Path(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
     folder = authorities.is_dir()
     context = ssl.create_default_context(

@@ -274,7 +274,7 @@ def test_edge_70_a_client_that_leaves_during_a_pause_ends_the_retries(
 def test_a_dead_provider_is_left_alone_until_its_probe_succeeds(
     start: Start, upstream: UpstreamStub, second: UpstreamStub
 ) -> None:
-    client = start(rule=BreakerRule(failures=3, window=60, rest=0.5))
+    client = start(rule=BreakerRule(failures=3, window=60, open_seconds=0.5))
     upstream.default = refused(500)
     for _ in range(6):
         assert ask(client).status_code == 200
@@ -506,7 +506,7 @@ def test_a_probe_whose_client_left_does_not_keep_others_out(
     start: Start, upstream: UpstreamStub, second: UpstreamStub
 ) -> None:
     """The fallback lets its one probe in before it is noticed that nobody waits any more."""
-    client = start({"timeout_seconds": None}, rule=BreakerRule(failures=1, rest=0.1))
+    client = start({"timeout_seconds": None}, rule=BreakerRule(failures=1, open_seconds=0.1))
     states = client.application.extensions[EXTENSION].states
     breaker = states.breaker(client.application.extensions[EXTENSION].registry.providers[1])
     breaker.failed(Entry.ORDINARY, monotonic() - 1)

@@ -552,7 +552,7 @@ def test_an_odd_error_type_of_a_stream_is_neither_logged_nor_counted(
 def test_a_count_is_asked_with_a_key_that_does_not_rest(upstream: UpstreamStub) -> None:
     client = native_app(upstream, api_keys=("key-1", "key-2"))
     runtime = client.application.extensions[EXTENSION]
-    runtime.states.keys(runtime.registry.default).rest("key-1", monotonic() + 60)
+    runtime.states.keys(runtime.registry.default).cool_down("key-1", monotonic() + 60)
     upstream.answer(json_answer({"input_tokens": 5}))
     client.post(f"{PATH}/count_tokens", json={"model": "m"}, headers=KEY)
     assert upstream.requests[0].headers["x-api-key"] == "key-2"

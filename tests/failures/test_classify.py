@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import TYPE_FOR_STATUS, UpstreamError
@@ -17,11 +16,10 @@ from proxy.failures.classify import (
     INSUFFICIENT_QUOTA,
     MODEL_NOT_FOUND,
     OUTPUT_LIMIT_REACHED,
-    client_headers,
     failure_from_answer,
     failure_from_chunk,
 )
-from proxy.redaction import _SECRETS, mask_secrets
+from proxy.redaction import mask_secrets
 
 NOW = 1_800_000_000.0
 """2027-01-15T08:00:00Z."""
@@ -682,142 +680,14 @@ def test_edge_151_vllm_without_a_tool_parser() -> None:
 def test_x_should_retry(status: int, verdict: str | None) -> None:
     assert failure_from_answer(status, "no").headers.get("x-should-retry") == verdict
     upstreams = {"X-Should-Retry": "true"}
-    assert failure_from_answer(status, "no", headers=upstreams).headers == {
-        "x-should-retry": "true"
-    }
+    headers = failure_from_answer(status, "no", headers=upstreams, now=NOW).headers
+    assert headers == {"x-should-retry": "true"}
 
 
 def test_5_the_headers_of_a_refusal() -> None:
     answered = {"Retry-After": "7", "x-request-id": "abc", "Set-Cookie": "sid=1"}
-    assert failure_from_answer(429, "no", headers=answered).headers == {"retry-after": "7"}
-    with_time = failure_from_answer(429, "no", headers=answered, now=NOW)
-    assert with_time.headers == {"retry-after": "7", "x-upstream-request-id": "abc"}
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        pytest.param({"Retry-After": "30"}, {"retry-after": "30"}, id="5 retry-after"),
-        pytest.param({"retry-after": "1.5"}, {"retry-after": "1.5"}, id="5 a fraction"),
-        pytest.param({"Retry-After-Ms": "120"}, {"retry-after-ms": "120"}, id="5 retry-after-ms"),
-        pytest.param(
-            {"retry-after": "Fri, 15 Jan 2027 08:00:30 GMT"},
-            {"retry-after": "Fri, 15 Jan 2027 08:00:30 GMT"},
-            id="edge 102 a date",
-        ),
-        pytest.param(
-            {"retry-after": "Fri, 15 Jan 2038 08:00:30 GMT"},
-            {"retry-after": "86400"},
-            id="edge 102 a date far away",
-        ),
-        pytest.param({"retry-after": "999999999"}, {"retry-after": "86400"}, id="edge 102 absurd"),
-        pytest.param(
-            {"retry-after-ms": "99999999999"},
-            {"retry-after-ms": "86400000"},
-            id="edge 102 absurd ms",
-        ),
-        pytest.param({"retry-after": "-5"}, {}, id="edge 102 negative"),
-        pytest.param({"retry-after": "soon"}, {}, id="edge 102 a word"),
-        pytest.param({"retry-after": "inf"}, {}, id="edge 102 infinite"),
-        pytest.param({"retry-after": "bientôt"}, {}, id="edge 102 not ASCII"),
-        pytest.param(
-            {"x-should-retry": "False"}, {"x-should-retry": "false"}, id="5 x-should-retry"
-        ),
-        pytest.param({"x-should-retry": "maybe"}, {}, id="5 a verdict that is none"),
-        pytest.param({"X-Request-ID": "a-1"}, {"x-upstream-request-id": "a-1"}, id="5 request id"),
-        pytest.param({"x-request-id": "a b"}, {}, id="5 a request id with spaces"),
-        pytest.param({"x-request-id": "a\u00e9"}, {}, id="5 a request id that is not ASCII"),
-        pytest.param(
-            {
-                "x-ratelimit-limit-requests": "60",
-                "x-ratelimit-remaining-requests": "59",
-                "x-ratelimit-limit-tokens": "150000",
-                "x-ratelimit-remaining-tokens": "149984",
-                "x-ratelimit-reset-requests": "1s",
-                "x-ratelimit-reset-tokens": "6m0s",
-            },
-            {
-                "anthropic-ratelimit-requests-limit": "60",
-                "anthropic-ratelimit-requests-remaining": "59",
-                "anthropic-ratelimit-tokens-limit": "150000",
-                "anthropic-ratelimit-tokens-remaining": "149984",
-                "anthropic-ratelimit-requests-reset": "2027-01-15T08:00:01Z",
-                "anthropic-ratelimit-tokens-reset": "2027-01-15T08:06:00Z",
-            },
-            id="5 rate limits",
-        ),
-        pytest.param({"x-ratelimit-limit-requests": "many"}, {}, id="5 a limit that is no number"),
-        pytest.param(
-            {"x-ratelimit-limit": "5", "server": "x", "date": "y"}, {}, id="5 nothing else"
-        ),
-    ],
-)
-def test_client_headers(headers: Mapping[str, str], expected: dict[str, str]) -> None:
-    assert client_headers(headers, now=NOW) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "reset"),
-    [
-        pytest.param("12ms", "08:00:01", id="5 milliseconds"),
-        pytest.param("59.70s", "08:01:00", id="5 fractions are rounded up"),
-        pytest.param("1h2m3s", "09:02:03", id="5 hours"),
-        pytest.param("7", "08:00:07", id="5 bare seconds"),
-        pytest.param("0", "08:00:00", id="5 now"),
-        pytest.param("1800000060", "08:01:00", id="5 Unix time"),
-        pytest.param("1800000060000", "08:01:00", id="5 Unix time in milliseconds"),
-        pytest.param("2027-01-15T08:00:09Z", "08:00:09", id="5 RFC 3339"),
-        pytest.param("2027-01-15T09:00:09+01:00", "08:00:09", id="5 RFC 3339 elsewhere"),
-        pytest.param("2027-01-15T08:00:09", "08:00:09", id="5 without a zone"),
-    ],
-)
-def test_resets(text: str, reset: str) -> None:
-    headers = client_headers({"x-ratelimit-reset-tokens": text}, now=NOW)
-    assert headers == {"anthropic-ratelimit-tokens-reset": f"2027-01-15T{reset}Z"}
-
-
-@pytest.mark.parametrize("text", ["", "s", "1.2.3s", "5x", "-3s", "9999999d", "2020-01-01", "1e5"])
-def test_5_resets_that_make_no_sense(text: str) -> None:
-    assert client_headers({"x-ratelimit-reset-tokens": text}, now=NOW) == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        pytest.param("key sk-proj-abc_DEF-123.", "key ***.", id="5 sk-"),
-        pytest.param("provided: sk-abc****wxyz. You", "provided: ***. You", id="5 shortened sk-"),
-        pytest.param(
-            "provided: abcdef**********wxyz. You", "provided: ***. You", id="5 shortened key"
-        ),
-        pytest.param("provided: ****wxyz", "provided: ***", id="5 end of a key"),
-        pytest.param("Authorization: Bearer abc.def", "Authorization: Bearer ***", id="5 Bearer"),
-        pytest.param('{"a": "bearer abc"}', '{"a": "bearer ***"}', id="5 quoted bearer"),
-        pytest.param(
-            "Proxy-Authorization: Basic dTpwYXNz, so",
-            "Proxy-Authorization: Basic ***, so",
-            id="basic",
-        ),
-        pytest.param("basic authentication", "basic authentication", id="the word alone"),
-        pytest.param("gsk_abc123 AIzaSyA1234567890", "*** ***", id="edge 109 other vendors"),
-        pytest.param("https://me:pass@host/x", "https://***@host/x", id="edge 109 userinfo"),
-        pytest.param("/v1?api-key=abc&x=1", "/v1?api-key=***&x=1", id="edge 109 query"),
-        pytest.param("my-own-key and more", "*** and more", id="edge 109 a known secret"),
-        pytest.param("task-force and risk-free", "task-force and risk-free", id="5 ordinary words"),
-        pytest.param("** bold ** and ***", "** bold ** and ***", id="5 ordinary stars"),
-    ],
-)
-def test_mask_secrets(text: str, masked: str) -> None:
-    assert mask_secrets(text, ["", "my-own-key"]) == masked
-    assert mask_secrets(masked, ["my-own-key"]) == masked
-
-
-def test_edge_109_of_two_secrets_the_longer_goes_first() -> None:
-    text = "abcdefgh.ijkl abcdefgh"
-    assert mask_secrets(text, ["abcdefgh", "abcdefgh.ijkl"]) == "*** ***"
-
-
-def test_edge_109_a_word_too_short_to_be_a_secret_stays() -> None:
-    assert mask_secrets("model: demo", ["demo"]) == "model: demo"
+    error = failure_from_answer(429, "no", headers=answered, now=NOW)
+    assert error.headers == {"retry-after": "7", "x-upstream-request-id": "abc"}
 
 
 def test_edge_109_no_key_in_an_error() -> None:
@@ -877,47 +747,6 @@ def lists(depth: int) -> list[Any]:
 )
 def test_nesting_is_followed_only_so_far(payload: object, message: str) -> None:
     assert failure_from_answer(400, payload).message == message
-
-
-names = st.sampled_from(
-    [
-        "retry-after",
-        "retry-after-ms",
-        "x-ratelimit-reset-tokens",
-        "x-ratelimit-limit-tokens",
-        "x-request-id",
-    ]
-)
-
-
-SHREDS = st.sampled_from(
-    ["sk", "rk", "gsk", "nvapi", "-", "_", "AIza", "abcdefghijkl", "0123456789", "Bearer", " ", "\n",
-     "authorization", "Author\u0131zation", "AUTHORIZATION", ":", "=", '"', "basic", "Ba\u017fic", "://",
-     "user", "@", "/", "key", "\u212aey", "api_key", "token", "to\u212aen", "access_token", "*", "***",
-     "&", ",", ".", "\u2026", "\xe9", "\u0130", "\u01c5", "the model", "authorization: basic abc",
-     'Author\u0131zation": "basic abc', "token=abc", "to\u212aen=abc", "key=abc", " sk_abcdef"]
-)  # fmt: skip
-
-
-@settings(max_examples=400)
-@given(st.lists(SHREDS, max_size=9).map("".join) | st.text(max_size=20))
-@example("x-sk-abcdefgh")
-def test_searching_for_words_first_masks_the_same(text: str) -> None:
-    expected = text
-    for _, pattern, replacement in _SECRETS:
-        expected = pattern.sub(replacement, expected)
-    assert mask_secrets(text) == expected
-
-
-@given(
-    st.dictionaries(
-        names, st.text(max_size=30) | st.from_regex(r"[\d.]*[dhms]{0,2}", fullmatch=True)
-    )
-)
-def test_5_headers_can_be_sent(headers: dict[str, str]) -> None:
-    for name, value in client_headers(headers, now=NOW).items():
-        assert f"{name}{value}".isascii()
-        assert f"{name}{value}".isprintable()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import UpstreamError
-from proxy.failures.healing import as_yaml, heal
+from proxy.failures.healing import as_yaml, heal, healing_for
+from proxy.failures.healing_steps import STEPS
 from proxy.providers.profiles import Profile, overridden, profile_for
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
@@ -258,108 +259,120 @@ HEALED = [
 ]
 
 
-@pytest.mark.parametrize(("body", "error", "flags"), HEALED)
-def test_healed(body: dict[str, Any], error: UpstreamError, flags: dict[str, object]) -> None:
-    sent_with = Profile(
+def sent_with(body: dict[str, Any]) -> Profile:
+    """A profile by which ``body`` may have been converted."""
+    return Profile(
         token_field="max_completion_tokens" if "max_completion_tokens" in body else "max_tokens",
         strict_tools=True,
         thinking_style="effort" if "reasoning_effort" in body else "none",
         efforts=("minimal", "high"),
     )
-    assert heal(sent_with, body, error) == flags
-    overridden(sent_with, flags)
 
 
-@pytest.mark.parametrize(
-    ("profile", "body", "error", "flags"),
-    [
-        pytest.param(
-            Profile(),
-            {"max_tokens": 900},
-            refused(
-                "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
-                "'max_completion_tokens' instead.",
-                param="max_tokens",
-            ),
-            {"token_field": "max_completion_tokens"},
-            id="1.5 max_tokens to max_completion_tokens",
+@pytest.mark.parametrize(("body", "error", "flags"), HEALED)
+def test_healed(body: dict[str, Any], error: UpstreamError, flags: dict[str, object]) -> None:
+    profile = sent_with(body)
+    assert heal(profile, body, error) == flags
+    overridden(profile, flags)
+
+
+FROM_ANOTHER_PROFILE = [
+    pytest.param(
+        Profile(),
+        {"max_tokens": 900},
+        refused(
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+            "'max_completion_tokens' instead.",
+            param="max_tokens",
         ),
-        pytest.param(
-            REASONING,
-            {"messages": [{"role": "developer", "content": "x"}]},
-            refused("messages[0].role: unknown variant `developer`, expected one of `system`"),
-            {"system_role": "system"},
-            id="1.5 role developer",
-        ),
-        pytest.param(
-            REASONING,
-            {"messages": [{"role": "developer", "content": "x"}]},
-            refused("'developer' is not one of ['system', 'user']", param="messages[0].role"),
-            {"system_role": "system"},
-            id="1.5 role developer, named by the param",
-        ),
-        pytest.param(
-            profile_for("api.moonshot.ai", "kimi-k2.5"),
-            {"tool_choice": NAMED, "thinking": {"type": "disabled"}},
-            refused("tool_choice 'specified' is incompatible with thinking enabled"),
-            {"tool_choice": "required"},
-            id="10.4 a named tool is degraded where thinking is off for it already",
-        ),
-        pytest.param(
-            profile_for("api.moonshot.ai", "kimi-k2.5"),
-            {"tool_choice": "required", "thinking": {"type": "disabled"}},
-            refused("tool_choice 'required' is incompatible with thinking enabled"),
-            {},
-            id="10.4 required is not removed",
-        ),
-        pytest.param(
-            profile_for("ark.cn-beijing.volces.com", "doubao-seed-1-6"),
-            {"tool_choice": "required", "thinking": {"type": "enabled"}},
-            refused("Thinking mode does not support this tool_choice"),
-            {"forced_choice_stops_thinking": True},
-            id="10.4 thinking goes before a forced tool does",
-        ),
-        pytest.param(
-            Profile(),
-            {"tool_choice": NAMED},
-            refused("Thinking mode does not support this tool_choice"),
-            {"tool_choice": "required"},
-            id="10.4 thinking that nobody can switch off",
-        ),
-        pytest.param(
-            Profile(thinking_style="effort", efforts=("low",)),
-            {"reasoning_effort": "high"},
-            refused("Invalid reasoning_effort. Supported values are: 'low'."),
-            {"thinking_style": "none"},
-            id="1.5 an effort from elsewhere than the profile",
-        ),
-        pytest.param(
-            Profile(),
-            {"tools": [TOOL]},
-            refused("Function tools with reasoning_effort are not supported. Use /v1/responses."),
-            {"thinking_style": "effort", "effort_with_tools": "none"},
-            id="edge 149 refused without any effort: none is what is left",
-        ),
-        pytest.param(
-            Profile(unsupported=("top_p",)),
-            {"temperature": 0.1},
-            refused("temperature is not supported"),
-            {"unsupported": ("top_p", "temperature")},
-            id="1.5 what was learned before stays",
-        ),
-        pytest.param(
-            Profile(max_output=16384),
-            {"max_tokens": 16384},
-            refused("This model supports at most 4096 completion tokens"),
-            {"max_output": 4096},
-            id="1.5 a smaller limit replaces a larger one",
-        ),
-    ],
-)
+        {"token_field": "max_completion_tokens"},
+        id="1.5 max_tokens to max_completion_tokens",
+    ),
+    pytest.param(
+        REASONING,
+        {"messages": [{"role": "developer", "content": "x"}]},
+        refused("messages[0].role: unknown variant `developer`, expected one of `system`"),
+        {"system_role": "system"},
+        id="1.5 role developer",
+    ),
+    pytest.param(
+        REASONING,
+        {"messages": [{"role": "developer", "content": "x"}]},
+        refused("'developer' is not one of ['system', 'user']", param="messages[0].role"),
+        {"system_role": "system"},
+        id="1.5 role developer, named by the param",
+    ),
+    pytest.param(
+        profile_for("api.moonshot.ai", "kimi-k2.5"),
+        {"tool_choice": NAMED, "thinking": {"type": "disabled"}},
+        refused("tool_choice 'specified' is incompatible with thinking enabled"),
+        {"tool_choice": "required"},
+        id="10.4 a named tool is degraded where thinking is off for it already",
+    ),
+    pytest.param(
+        profile_for("api.moonshot.ai", "kimi-k2.5"),
+        {"tool_choice": "required", "thinking": {"type": "disabled"}},
+        refused("tool_choice 'required' is incompatible with thinking enabled"),
+        {},
+        id="10.4 required is not removed",
+    ),
+    pytest.param(
+        profile_for("ark.cn-beijing.volces.com", "doubao-seed-1-6"),
+        {"tool_choice": "required", "thinking": {"type": "enabled"}},
+        refused("Thinking mode does not support this tool_choice"),
+        {"forced_choice_stops_thinking": True},
+        id="10.4 thinking goes before a forced tool does",
+    ),
+    pytest.param(
+        Profile(),
+        {"tool_choice": NAMED},
+        refused("Thinking mode does not support this tool_choice"),
+        {"tool_choice": "required"},
+        id="10.4 thinking that nobody can switch off",
+    ),
+    pytest.param(
+        Profile(thinking_style="effort", efforts=("low",)),
+        {"reasoning_effort": "high"},
+        refused("Invalid reasoning_effort. Supported values are: 'low'."),
+        {"thinking_style": "none"},
+        id="1.5 an effort from elsewhere than the profile",
+    ),
+    pytest.param(
+        Profile(),
+        {"tools": [TOOL]},
+        refused("Function tools with reasoning_effort are not supported. Use /v1/responses."),
+        {"thinking_style": "effort", "effort_with_tools": "none"},
+        id="edge 149 refused without any effort: none is what is left",
+    ),
+    pytest.param(
+        Profile(unsupported=("top_p",)),
+        {"temperature": 0.1},
+        refused("temperature is not supported"),
+        {"unsupported": ("top_p", "temperature")},
+        id="1.5 what was learned before stays",
+    ),
+    pytest.param(
+        Profile(max_output=16384),
+        {"max_tokens": 16384},
+        refused("This model supports at most 4096 completion tokens"),
+        {"max_output": 4096},
+        id="1.5 a smaller limit replaces a larger one",
+    ),
+]
+
+
+@pytest.mark.parametrize(("profile", "body", "error", "flags"), FROM_ANOTHER_PROFILE)
 def test_healed_from_another_profile(
     profile: Profile, body: dict[str, Any], error: UpstreamError, flags: dict[str, object]
 ) -> None:
     assert heal(profile, body, error) == flags
+
+
+def test_every_step_of_the_table_takes_one_of_these_refusals() -> None:
+    rows: list[Any] = [(sent_with(cast(Any, row.values[0])), *row.values) for row in HEALED]
+    rows += [row.values for row in FROM_ANOTHER_PROFILE]
+    taken = [healing_for(profile, body, error) for profile, body, error, _ in rows]
+    assert {healing.step for healing in taken if healing} == {step.name for step in STEPS}
 
 
 def test_a_prompt_about_developers_is_not_their_role() -> None:

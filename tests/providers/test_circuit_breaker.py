@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.providers.circuit_breaker import Breaker, BreakerRule, Entry, Outcome
 
-RULE = BreakerRule(failures=3, window=10.0, rest=30.0, longest_rest=100.0)
+RULE = BreakerRule(failures=3, window=10.0, open_seconds=30.0, longest_open_seconds=100.0)
 
 
 def fail(breaker: Breaker, *moments: float) -> list[bool]:
@@ -76,7 +76,7 @@ def test_a_probe_that_succeeds_closes_it_and_forgets_everything() -> None:
     breaker.succeeded()
     assert breaker.enter(31.0) is Entry.ORDINARY
     assert fail(breaker, 31.0, 31.0, 31.0) == [False, False, True]
-    assert breaker.rests_until == 61.0
+    assert breaker.open_until == 61.0
 
 
 def test_each_probe_that_fails_doubles_the_rest_up_to_the_longest() -> None:
@@ -84,9 +84,9 @@ def test_each_probe_that_fails_doubles_the_rest_up_to_the_longest() -> None:
     for _ in range(4):
         assert breaker.enter(now) is Entry.PROBE
         assert breaker.failed(Entry.PROBE, now)
-        assert breaker.rests_until is not None
-        rests.append(breaker.rests_until - now)
-        now = breaker.rests_until
+        assert breaker.open_until is not None
+        rests.append(breaker.open_until - now)
+        now = breaker.open_until
     assert rests == [60.0, 100.0, 100.0, 100.0]
 
 
@@ -94,21 +94,21 @@ def test_edge_70_a_probe_whose_client_left_lets_the_next_one_probe() -> None:
     breaker = opened()
     entry = breaker.enter(30.0)
     assert entry is Entry.PROBE
-    breaker.left(entry)
+    breaker.inconclusive(entry)
     assert breaker.enter(30.0) is Entry.PROBE
 
 
 def test_edge_70_a_client_that_left_is_no_failure() -> None:
     breaker = Breaker(RULE)
     for _ in range(5):
-        breaker.left(Entry.ORDINARY)
+        breaker.inconclusive(Entry.ORDINARY)
     assert breaker.state(0.0) == "closed"
 
 
 def test_failures_of_requests_from_before_change_nothing_while_it_is_open() -> None:
     breaker = opened()
     assert fail(breaker, 1.0, 2.0, 3.0) == [False, False, False]
-    assert breaker.rests_until == 30.0
+    assert breaker.open_until == 30.0
     breaker.enter(30.0)
     assert fail(breaker, 31.0) == [False]
     assert breaker.enter(31.0) is None, "the probe is still under way"
@@ -139,11 +139,11 @@ def test_never_more_than_one_probe_and_never_shut_for_good(steps: list[str]) -> 
             if step == "fail":
                 breaker.failed(entry, now)
             else:
-                breaker.left(entry)
+                breaker.inconclusive(entry)
             probe = False
     if probe:
-        breaker.left(Entry.PROBE)
-    assert breaker.enter(now + RULE.longest_rest) is not None
+        breaker.inconclusive(Entry.PROBE)
+    assert breaker.enter(now + RULE.longest_open_seconds) is not None
 
 
 @pytest.mark.parametrize(
@@ -159,6 +159,6 @@ def test_an_outcome_is_told_once(failed: bool | None, state: str) -> None:
     entry = breaker.enter(30.0)
     assert entry is not None
     outcome = Outcome(breaker, entry)
-    assert outcome.tell(failed, 30.0) is (failed is True)
-    assert not outcome.tell(not failed, 30.0)
+    assert outcome.report(failed, 30.0) is (failed is True)
+    assert not outcome.report(not failed, 30.0)
     assert breaker.state(30.0) == state

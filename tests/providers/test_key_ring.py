@@ -10,7 +10,7 @@ from proxy.providers.key_ring import KeyRing
 def ring(**rests: float) -> KeyRing:
     keys = KeyRing(("a", "b", "c"))
     for key, until in rests.items():
-        keys.rest(key, until)
+        keys.cool_down(key, until)
     return keys
 
 
@@ -27,36 +27,36 @@ def ring(**rests: float) -> KeyRing:
 def test_ready_keys(
     rests: dict[str, float], now: float, besides: tuple[str, ...], ready: tuple[str, ...]
 ) -> None:
-    assert ring(**rests).ready(now, besides) == ready
+    assert ring(**rests).available(now, besides) == ready
 
 
 def test_the_key_whose_rest_is_over_first() -> None:
     keys = ring(a=9.0, b=6.0, c=7.0)
-    assert keys.soonest() == "b"
-    assert (keys.ready_at(0.0), keys.ready_at(8.0)) == (6.0, 8.0)
+    assert keys.next_available() == "b"
+    assert (keys.available_at(0.0), keys.available_at(8.0)) == (6.0, 8.0)
 
 
 def test_a_longer_rest_stays() -> None:
     keys = ring(a=100.0)
-    keys.rest("a", 5.0)
-    assert keys.ready(50.0) == ("b", "c")
+    keys.cool_down("a", 5.0)
+    assert keys.available(50.0) == ("b", "c")
 
 
 def test_a_lone_key_never_rests() -> None:
     keys = KeyRing(("only",))
-    keys.rest("only", 100.0)
-    assert keys.ready(0.0) == ("only",)
+    keys.cool_down("only", 100.0)
+    assert keys.available(0.0) == ("only",)
 
 
 def test_no_key_is_a_credential_too() -> None:
-    assert KeyRing(()).ready(0.0) == (None,)
-    assert KeyRing((None,)).ready(0.0) == (None,)
+    assert KeyRing(()).available(0.0) == (None,)
+    assert KeyRing((None,)).available(0.0) == (None,)
 
 
 def test_a_key_that_is_given_twice_is_one() -> None:
     keys = KeyRing(("a", "a"))
-    keys.rest("a", 100.0)
-    assert keys.ready(0.0) == ("a",)
+    keys.cool_down("a", 100.0)
+    assert keys.available(0.0) == ("a",)
 
 
 def test_keys_are_named_by_their_number() -> None:

@@ -1,4 +1,4 @@
-"""The rule of proxy/concurrency.py: one long thing in each pass of the loop, and others in between."""
+"""Cooperative yielding: one long stage in each pass of the loop, and ready sockets in between."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.paths import ROOT
 
 
 class Witness:
-    """Somebody with something short to do: reads what is sent to its socket, and notes it."""
+    """A greenlet with short work: it reads what is sent to its socket and notes it."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -25,7 +25,7 @@ class Witness:
         self._greenlet = gevent.spawn(self._read)
         gevent.sleep(0.001)
 
-    def tell(self, word: str) -> None:
+    def send(self, word: str) -> None:
         self._far.sendall(word.encode())
 
     def close(self) -> None:
@@ -45,8 +45,8 @@ def witness() -> Iterator[Witness]:
     found.close()
 
 
-def test_what_has_arrived_is_served_first(witness: Witness) -> None:
-    witness.tell("a")
+def test_a_ready_socket_is_served_first(witness: Witness) -> None:
+    witness.send("a")
     gevent.sleep(0)
     # Why there is more than this.
     assert witness.seen == []
@@ -59,7 +59,7 @@ def test_one_in_each_pass_and_in_order(witness: Witness) -> None:
         for number in range(2):
             yield_to_loop()
             witness.seen.append(f"turn {name}{number}")
-            witness.tell(f"{name}{number}")
+            witness.send(f"{name}{number}")
 
     gevent.joinall([gevent.spawn(long, name) for name in "abc"], raise_error=True)
     gevent.sleep(0.01)
@@ -67,7 +67,7 @@ def test_one_in_each_pass_and_in_order(witness: Witness) -> None:
     assert witness.seen == [f"{what} {each}" for each in order for what in ("turn", "read")]
 
 
-def test_who_is_killed_or_out_of_time_leaves_its_turn_to_the_next() -> None:
+def test_a_killed_or_timed_out_greenlet_leaves_its_pass_to_the_next() -> None:
     done: list[str] = []
 
     def long(name: str) -> None:
@@ -90,7 +90,7 @@ def test_who_is_killed_or_out_of_time_leaves_its_turn_to_the_next() -> None:
     assert done == ["b", "c"]
 
 
-def test_who_left_keeps_no_place() -> None:
+def test_killed_greenlets_keep_no_place() -> None:
     passes: list[int] = []
 
     def long() -> None:
@@ -112,8 +112,8 @@ def test_who_left_keeps_no_place() -> None:
     assert done[0] < 20
 
 
-def test_only_what_is_long_takes_turns(witness: Witness) -> None:
-    witness.tell("a")
+def test_only_large_requests_yield(witness: Witness) -> None:
+    witness.send("a")
     yield_if_large(LONG_BYTES - 1)
     assert witness.seen == []
     yield_if_large(LONG_BYTES)
@@ -128,7 +128,7 @@ assert get_hub_if_exists() is None
 """
 
 
-def test_without_gevents_patches_nobody_waits() -> None:
+def test_without_gevents_patches_nothing_waits() -> None:
     run = subprocess.run(
         [sys.executable, "-c", UNPATCHED],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -12,11 +12,13 @@ import pytest
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from proxy.concurrency import NICER, SLOTS, run_off_loop
+from proxy.concurrency import NICER, SLOTS, run_long_off_loop, run_off_loop
 from proxy.tokens import count_chat_tokens, count_text, load_tables
 from tests.paths import ROOT
 from tests.tokens.bodies import large_body
+from tests.waiting import until
 
+native_lock = get_original("_thread", "allocate_lock")
 native_sleep = get_original("time", "sleep")
 
 
@@ -62,24 +64,30 @@ def test_a_short_text_is_counted_on_the_spot() -> None:
 
 
 def test_the_threads_are_few_and_not_those_that_resolve_host_names() -> None:
-    running = 0
-    most = 0
+    begun: list[int] = []
+    ended: list[int] = []
+    most: list[int] = []
+    gate = native_lock()
+    gate.acquire()
 
     def count() -> None:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        native_sleep(0.02)
-        running -= 1
+        begun.append(1)
+        most.append(len(begun) - len(ended))
+        with gate:
+            ended.append(1)
 
     jobs = [gevent.spawn(run_off_loop, count) for _ in range(8)]
-    gevent.sleep(0.01)
-    assert get_hub().threadpool.apply(abs, (-1,)) == 1
-    assert running == SLOTS
-    # A greenlet that waits no longer does not make room for one thread more.
-    gevent.killall(jobs[:SLOTS])
+    try:
+        until(lambda: len(begun) == SLOTS, "the threads did not begin")
+        assert get_hub().threadpool.apply(abs, (-1,)) == 1
+        # A greenlet that waits no longer does not make room for one thread more.
+        gevent.killall(jobs[:SLOTS])
+        assert run_long_off_loop(abs, -1) == 1
+        assert len(begun) == SLOTS
+    finally:
+        gate.release()
     gevent.joinall(jobs[SLOTS:], raise_error=True)
-    assert most == SLOTS
+    assert (len(begun), max(most)) == (8, SLOTS)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="niceness of a thread: Linux only")

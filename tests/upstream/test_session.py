@@ -17,13 +17,14 @@ import requests
 import responses
 
 from proxy.errors import (
+    CUT_SHORT,
     AuthenticationFailed,
     InvalidRequest,
     ProxyError,
     UpstreamError,
     UpstreamTimeout,
 )
-from proxy.upstream.faults import CUT, call_fault
+from proxy.upstream.faults import call_fault
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 from tests.upstream_stub import (
     Close,
@@ -238,7 +239,7 @@ class TestReading:
         response = client.post(upstream.url, KEY, b"{}")
         assert b"".join(pieces(response)) == "Hello Wörld".encode()
         assert response.read_available() == b""
-        assert response.released
+        assert response.fileno() == -1
 
     @pytest.mark.parametrize("framing", ["chunked", "length", "close", "gzip"])
     def test_a_piece_is_handed_over_before_the_next_is_sent(
@@ -284,8 +285,8 @@ class TestReading:
         with pytest.raises(UpstreamError) as caught:
             pieces(response)
         assert (caught.value.status, caught.value.type) == (502, "api_error")
-        assert caught.value.message == CUT
-        assert response.released
+        assert caught.value.message == CUT_SHORT
+        assert response.fileno() == -1
         whole = client.post(upstream.url, KEY, b"{}")
         with pytest.raises(UpstreamError, match="upstream closed the connection inside its answer"):
             whole.read_all(1000)
@@ -320,7 +321,7 @@ class TestReading:
         response = client.post(upstream.url, KEY, b"{}")
         with pytest.raises(UpstreamError, match="larger than 1000 bytes"):
             response.read_all(1000)
-        assert response.released
+        assert response.fileno() == -1
         assert len(client.post(upstream.url, KEY, b"{}").read_all(1000)) == 1000
 
     def test_a_decompression_bomb_is_stopped(
@@ -388,7 +389,7 @@ class TestReuse:
         upstream.answer((b"".join(step for step in whole if isinstance(step, bytes)),))
         response = client.post(upstream.url, KEY, b"{}")
         assert response.read_available() == b"data: [DONE]\n\n"
-        assert response.released
+        assert response.fileno() == -1
 
     def test_closing_early_drops_the_connection(
         self, upstream: UpstreamStub, client: UpstreamClient
@@ -399,7 +400,7 @@ class TestReuse:
         assert response.read_available()
         response.close()
         response.close()
-        assert response.released
+        assert response.fileno() == -1
         assert upstream.closed.wait(2)
         never.set()
         assert response.read_available() == b""

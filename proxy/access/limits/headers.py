@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 
 from proxy.access.limits.kinds import Kind
 from proxy.errors import RateLimited
+from proxy.timestamps import rfc3339
 
 HELD_RETRY_SECONDS = 2
 """Retry-After where nothing says when a stream will end."""
@@ -40,17 +39,6 @@ def limit_headers(levels: Levels, now: float) -> dict[str, str]:
         headers[f"{prefix}-remaining"] = str(max(0, level.remaining))
         headers[f"{prefix}-reset"] = rfc3339(now + max(0.0, level.reset))
     return headers
-
-
-def rfc3339(moment: float) -> str:
-    """``moment``, seconds since 1970, as the next whole second: ``2026-11-03T08:15:30Z``."""
-    return _written(math.ceil(moment))
-
-
-@lru_cache(maxsize=128)
-def _written(second: int) -> str:
-    # Many requests name the same second, and this is half the cost of their headers.
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def refusal(kind: Kind, limit: int, seconds: float, headers: Mapping[str, str]) -> RateLimited:

@@ -28,12 +28,11 @@ from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.reply_ids import message_id
 from proxy.convert.reply.stop_reasons import Stop, finish_word, is_known, stop_for
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
-from proxy.errors import ProxyError, UpstreamError
+from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
 
 MAX_BAD_LINES = 3
 """So many undecodable lines in a row end the stream."""
-CUT_SHORT = "upstream closed the stream before it finished"
 
 
 class StreamTranslator:

@@ -1,4 +1,4 @@
-"""Doubao on Volcengine Ark and BytePlus ModelArk: thinking by toggle on the hybrid models."""
+"""Doubao on Volcengine Ark and BytePlus ModelArk: thinking is a toggle of the hybrid models."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Azure OpenAI and Azure AI Foundry: OpenAI's models behind deployments and another key header.
+"""Azure OpenAI and Azure AI Foundry: OpenAI's models as deployments, the key in ``api-key``.
 
-Older ``api-version`` values know neither the role ``developer`` nor PDF parts, so the role stays
-``system`` (Azure treats both alike) and PDFs go as text.
+Older ``api-version`` values support neither the role ``developer`` nor PDF parts, so the role stays
+``system`` (Azure treats both alike) and PDFs are sent as text.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""What a profile is: the flags by which one upstream differs from plain Chat Completions.
+"""The flags by which an upstream differs from plain Chat Completions, and which vendors set them.
 
-Rule: a flag is data that a pure converter reads. Every flag can be overridden by its name in a
-registry file and by what healing learned, so a flag never needs to know which provider set it.
-Defaults are docs/protocol.md's (there written P.flag [default]). A ``Vendor`` says which hosts
-and models get which flags: data too.
+Rule: a flag is data that pure converters read. A registry file and healing can override every flag
+by its name, so no code depends on which vendor set it. The defaults are those of docs/protocol.md,
+where a flag is written P.flag [default].
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ class Profile:
     # Request fields
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     max_output: int | None = None
-    """Largest output the model takes, in tokens; larger requests are clamped."""
+    """Largest output of the model in tokens; larger requests are clamped."""
     max_input: int | None = None
-    """Longest prompt in tokens, where known; longer ones are refused before they are sent."""
+    """Longest prompt in tokens, where known; a longer one is refused without an upstream call."""
     system_role: Literal["system", "developer"] = "system"
     max_stop: int = 4
     no_stop: bool = False
@@ -50,7 +49,7 @@ class Profile:
     tool_id: Literal["keep", "nine"] = "keep"
     """nine: ids are mapped to nine alphanumeric characters (Mistral)."""
     extra_content: bool = False
-    """A tool call goes back with the ``extra_content`` that came with it (Gemini's thought
+    """A tool call in the history keeps the ``extra_content`` that it came with (Gemini's thought
     signature); strict upstreams refuse the member."""
 
     # Tools
@@ -59,7 +58,7 @@ class Profile:
     web_search: Literal["options", "plugin"] | None = None
     """options: ``web_search_options``; plugin: OpenRouter's web plugin."""
     tool_choice: Literal["any", "required", "auto_only"] = "any"
-    """required: a named tool is asked for as ``required``; auto_only: the field is omitted."""
+    """required: a named tool is sent as ``required``; auto_only: the field is omitted."""
     parallel_flag: bool = True
     schema_drop: tuple[str, ...] = ()
     """JSON Schema keywords removed from tool schemas, at any depth."""
@@ -69,22 +68,22 @@ class Profile:
     efforts: tuple[str, ...] = ("low", "medium", "high")
     reasoning_history: Literal["drop", "reasoning_content", "details"] = "drop"
     effort_with_tools: Literal["send", "omit", "none"] = "send"
-    """For upstreams that take tools only without reasoning (style ``effort``): a request with tools
-    carries no ``reasoning_effort`` at all (omit) or ``"none"`` (none), whatever was asked."""
+    """For upstreams that accept tools only without reasoning (style ``effort``): a request with tools
+    carries no ``reasoning_effort`` (omit) or ``"none"`` (none), whatever the client asked for."""
     forced_choice_stops_thinking: bool = False
     think_tags: bool = False
 
     # Counting
     count_endpoint: Literal["vllm", "moonshot"] | None = None
-    """Whose endpoint counts the tokens of messages: ``/tokenize`` or
-    ``/tokenizers/estimate-token-count``."""
+    """Endpoint that counts the tokens of messages: ``/tokenize`` (vllm) or
+    ``/tokenizers/estimate-token-count`` (moonshot)."""
 
     # Answers
     tool_args: Literal["stream", "buffer"] = "stream"
     stream_only: bool = False
     """The upstream only streams: non-stream requests are streamed and aggregated."""
     first_byte_timeout: float | None = None
-    """Seconds to the first byte, where the operator's value does not fit."""
+    """Seconds to the first byte, where the operator's default does not fit."""
 
 
 VERSION = r"(?:-(?:\d{4}-\d{2}-\d{2}|\d{3,8}|latest|preview|exp))*"
@@ -122,11 +121,11 @@ def plain_name(model: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """One provider: where it answers, how it wants its key, and its flags.
+    """One vendor: its hosts, its key's header, and its flags.
 
-    ``hosts`` maps a host to the path under which Chat Completions lives there. A key is an exact host, ``.suffix`` (its subdomains) or ``:port`` (that port on a
-    machine of one's own). ``flags`` hold for every model, ``models`` add to them in order, the
-    last one wins.
+    ``hosts`` maps a pattern to the path before ``/chat/completions`` there. A pattern is an exact
+    host, ``.suffix`` (its subdomains) or ``:port`` (that port on a loopback or private host).
+    ``flags`` hold for every model; ``models`` add to them in order, the last match wins.
     """
 
     name: str
@@ -134,4 +133,4 @@ class Vendor:
     flags: Mapping[str, object] = field(default_factory=dict)
     models: tuple[ModelRule, ...] = ()
     credential: Literal["bearer", "api-key"] = "bearer"
-    """api-key: the key travels in that header; an access token stays a bearer token."""
+    """api-key: the key is sent in that header; an access token stays a bearer token."""

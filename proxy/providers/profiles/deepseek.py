@@ -1,4 +1,4 @@
-"""DeepSeek: reasoning must come back within a tool loop, forced tools exclude thinking."""
+"""DeepSeek: a tool loop must send its reasoning back; a forced tool excludes thinking."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a model is, whoever serves it.
+"""Flags of model families that hold at every vendor.
 
-Rule: a row here must be true of the model behind every gateway and harmless where a gateway is
-laxer than the model's own maker: limits of the model itself, fields it refuses, senses it lacks.
-What depends on the server (history, schema dialect, thinking switches) belongs to a provider.
-A missing row is healed at run time; a wrong one cuts output or hides images, so rows are few.
+Rule: a row must be true of the model behind every gateway, and harmless at a gateway that accepts
+more than the model's maker: limits of the model, fields it refuses, inputs it cannot read. What
+depends on the server (history, schema dialect, thinking switches) belongs to a vendor. A missing
+row is healed at run time; a wrong one cuts output or hides images, so rows are few.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OPENAI_CHAT: tuple[ModelRule, ...] = (
 OPENAI_REASONING: tuple[ModelRule, ...] = (
     rule(r"o\d.*", **REASONING, parallel_flag=False),
     rule("o1|o3|o3-(mini|pro)|o4-mini", max_output=100_000),
-    # Maker's reference: stop is not supported by o3, o4-mini and what came after them.
+    # OpenAI's reference: stop is not supported by o3, o4-mini and later models.
     rule("o3|o3-pro|o[4-9].*", no_stop=True),
     rule("o3-mini", vision=False),
     rule("o1-mini", max_output=65536, vision=False, thinking_style="none", structured="none"),
@@ -54,7 +54,7 @@ OPENAI_REASONING: tuple[ModelRule, ...] = (
 OPEN_WEIGHTS: tuple[ModelRule, ...] = (
     rule("gpt-oss.*", thinking_style="effort", vision=False),
     rule(r"deepseek-(chat|reasoner|coder.*|r1.*|v[23](\.\d)?(-terminus|-speciale)?)", vision=False),
-    # Servers without a reasoning parser leave the thoughts of these in the text (edge case 117).
+    # Servers without a reasoning parser leave the reasoning of these in the text (edge case 117).
     rule(r"deepseek-r1.*|qwq.*|minimax-m\d.*", think_tags=True),
     rule("kimi-k2(-(instruct|thinking|turbo))*(-preview)?", vision=False),
     rule(r"glm-(4\.[5-7]|5(\.[1-3])?)(-(air|airx|x|flash|flashx|turbo|fp8))*", vision=False),

@@ -1,4 +1,4 @@
-"""Groq: strict about unknown fields; JSON Schema output and long answers on some models only."""
+"""Groq: refuses unknown fields; JSON Schema output and long outputs on some models only."""
 
 from __future__ import annotations
 

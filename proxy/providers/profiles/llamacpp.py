@@ -1,6 +1,6 @@
-"""llama.cpp's server and LM Studio: tool_choice is a word, never a named function.
+"""llama.cpp's server and LM Studio: tool_choice is a string, never a named function.
 
-llama.cpp takes a named choice for ``auto`` in silence, LM Studio refuses it.
+llama.cpp treats a named choice as ``auto`` without an error; LM Studio refuses it.
 """
 
 from __future__ import annotations

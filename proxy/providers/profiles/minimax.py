@@ -1,4 +1,4 @@
-"""MiniMax: thoughts inline in the text, wanted back as reasoning_content; no response_format."""
+"""MiniMax: reasoning inside the text, sent back as reasoning_content; no response_format."""
 
 from __future__ import annotations
 

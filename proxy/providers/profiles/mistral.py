@@ -1,6 +1,6 @@
-"""Mistral: nine-character tool ids, a marked prefill, no field it does not know.
+"""Mistral: nine-character tool ids, a marked prefill, unknown fields refused.
 
-Its streams report usage in the last chunk unasked.
+The last chunk of a stream reports usage without ``stream_options``.
 """
 
 from __future__ import annotations

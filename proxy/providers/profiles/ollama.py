@@ -1,4 +1,4 @@
-"""Ollama: accepts tool_choice and ignores it, so none has to mean no tools at all."""
+"""Ollama: ignores tool_choice, so that ``none`` is sent as a request without tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenRouter: one reasoning field for every model, reasoning_details echoed back unchanged."""
+"""OpenRouter: one reasoning field for all models; reasoning_details are sent back unchanged."""
 
 from __future__ import annotations
 

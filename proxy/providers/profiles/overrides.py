@@ -1,7 +1,7 @@
-"""Overriding the flags of a profile by name.
+"""Override flags of a profile by name.
 
-Rule: whatever sets flags (provider data, a registry file, healing) goes through ``overridden``,
-so that no profile ever holds a flag of the wrong name or kind.
+Rule: everything that sets flags (vendor data, a registry file, healing) calls ``overridden``, so
+that no profile holds an unknown flag or a value of the wrong type.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ LOGGED_ONLY = frozenset({"name"})
 def overridden(profile: Profile, flags: Mapping[str, object]) -> Profile:
     """``profile`` with ``flags`` (names of docs/protocol.md without ``P.``) in place of its own.
 
-    Lists are taken for tuples, as YAML and JSON have no tuples. Raises ValueError, its message
-    beginning with the flag's name, for an unknown flag or a value of the wrong kind.
+    A list becomes a tuple, as YAML and JSON have no tuples. Raises ValueError for an unknown flag or
+    a value of the wrong type; its message begins with the flag's name.
     """
     if not flags:
         return profile

@@ -1,7 +1,7 @@
-"""Qiniu: an aggregator without a dialect of its own.
+"""Qiniu: an aggregator without differences of its own.
 
-The same name may be served by different makers' systems, so only what is true of a model
-everywhere (families.py) is assumed.
+Different systems may serve the same model name, so only the flags of the model's family hold
+(families.py).
 """
 
 from __future__ import annotations

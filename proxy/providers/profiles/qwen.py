@@ -1,7 +1,7 @@
 """Qwen on DashScope (Alibaba Model Studio) and ModelScope.
 
-Thinking cannot be had without streaming, nor together with a forced tool. ``enable_thinking`` is
-refused by models that always or never think, so only the hybrid ones get it.
+Thinking requires streaming and excludes a forced tool. Models that always or never think refuse
+``enable_thinking``, so only the hybrid ones get it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """vLLM and SGLang: own sampling fields, prefill by continue_final_message.
 
-Without a reasoning parser the thoughts stay in the text.
+Without a reasoning parser the reasoning stays in the text.
 """
 
 from __future__ import annotations

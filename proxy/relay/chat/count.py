@@ -70,7 +70,7 @@ def count_upstream(call: Call) -> int | None:
     """
     request = {name: call.request[name] for name in call.request if name not in UNCOUNTED}
     route = call.candidates[0]
-    if (route.breaker.rests_until or 0.0) > monotonic():
+    if (route.breaker.open_until or 0.0) > monotonic():
         return None
     # A slow count says nothing of messages, so the provider's own breaker does not hear of it.
     route = replace(route, breaker=Breaker())

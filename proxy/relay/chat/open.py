@@ -14,7 +14,7 @@ from typing import Any
 from proxy.convert.reply.chat_to_message import message_to_events
 from proxy.convert.request.messages_to_chat import ChatRequest
 from proxy.errors import ProxyError, UpstreamError
-from proxy.failures.classify import client_headers
+from proxy.failures.response_headers import client_headers
 from proxy.relay.billing import is_billed
 from proxy.relay.call import Call
 from proxy.relay.chat.healed import with_healing

@@ -124,7 +124,7 @@ class ReplyStream:
             return
         silent = type(self._translator.error) is UpstreamTimeout
         failed = False if self._translator.content_seen else True if silent else None
-        self._call.outcome.tell(failed, monotonic())
+        self._call.outcome.report(failed, monotonic())
 
     def _pump(self) -> Generator[bytes]:
         self._exchange.pings = True
@@ -196,7 +196,7 @@ class ReplyStream:
         elif translator.content_seen:
             if self._call.outcome is not None and self._call.outcome.open_ended:
                 # Not only at the end of the stream: until then nobody else may ask a probed one.
-                self._call.outcome.tell(False, monotonic())
+                self._call.outcome.report(False, monotonic())
             seconds = self._call.silence_seconds
             self._exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
 

@@ -15,7 +15,8 @@ from proxy.convert.reply.chat_to_message import chat_to_message, empty_message
 from proxy.convert.reply.events_to_message import chunks_to_message
 from proxy.convert.request.messages_to_chat import ChatRequest
 from proxy.errors import ProxyError, UpstreamError
-from proxy.failures.classify import OUTPUT_LIMIT_REACHED, client_headers
+from proxy.failures.classify import OUTPUT_LIMIT_REACHED
+from proxy.failures.response_headers import client_headers
 from proxy.redaction import mask_secrets
 from proxy.relay.billing import is_billed
 from proxy.relay.call import MAX_ANSWER_BYTES, Call, decoded
@@ -48,7 +49,7 @@ def local_answer(call: Call) -> dict[str, Any] | None:
     if call.max_tokens(profile) != 0:
         return None
     if call.outcome is not None:
-        call.outcome.tell(None, time.monotonic())
+        call.outcome.report(None, time.monotonic())
     estimate = call.estimate(call.convert(profile))
     tokens = estimate.count_input() if estimate else 0
     return empty_message(call.request["model"], stop_reason="max_tokens", input_tokens=tokens)

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from proxy.concurrency import BULK_BYTES, yield_to_loop
-from proxy.errors import ClientGone, ProxyError, UpstreamError, UpstreamTimeout
+from proxy.errors import CUT_SHORT, ClientGone, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.failures.policy import failure_kind
 from proxy.relay.cancellation import WaitResult
 from proxy.relay.native.call import DirectCall
@@ -20,7 +20,6 @@ from proxy.sse import encode_events
 from proxy.telemetry.logs import StreamPreview, error_words, log_body
 from proxy.telemetry.request_record import total_input
 from proxy.tokens.estimate import BYTES_PER_TOKEN
-from proxy.upstream.faults import CUT
 from proxy.upstream.session import UpstreamResponse
 
 PEEK_SECONDS = 5.0
@@ -123,7 +122,7 @@ class DirectReply:
         if wake is WaitResult.READABLE:
             self._first = self._exchange.run(self._response.read_available)
             if not self._first:
-                raise UpstreamError(CUT)
+                raise UpstreamError(CUT_SHORT)
         elif wake is not WaitResult.LIMIT or left <= PEEK_SECONDS:
             raise self._exchange.timed_out(wake)
         elif self._call.outcome is not None:
@@ -195,12 +194,12 @@ class DirectReply:
     def _tell_outcome(self, failed: bool | None) -> None:
         """Whether a provider is dead from which nothing had come when the stream began."""
         if self._call.outcome is not None:
-            self._call.outcome.tell(failed, monotonic())
+            self._call.outcome.report(failed, monotonic())
 
     def _broken(self) -> bytes:
         """The event that tells of the end before the end, apart from an event that was cut."""
         if self._failure is None:
-            self._failure = UpstreamError(CUT)
+            self._failure = UpstreamError(CUT_SHORT)
         event = self._failure.to_body(self._call.record.request_id)
         return (b"\n\n" if self._scan.inside_event else b"") + encode_events([event])
 

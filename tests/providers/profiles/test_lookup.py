@@ -1,4 +1,4 @@
-"""Which provider answers where, and that every provider's data is in order."""
+"""Which vendor answers at a host, and that the data of every vendor is valid."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from proxy.providers.profiles import (
 from proxy.providers.profiles.families import FAMILIES
 from tests.paths import DOCS
 
-NOT_PROVIDERS = {"base", "families", "overrides"}
+NOT_VENDORS = {"base", "families", "lookup", "overrides", "vendors"}
 DOCUMENT = DOCS / "providers.md"
-PROVIDER = pytest.mark.parametrize("provider", PROFILES, ids=lambda provider: str(provider.name))
+VENDOR = pytest.mark.parametrize("vendor", PROFILES, ids=lambda vendor: str(vendor.name))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ PROVIDER = pytest.mark.parametrize("provider", PROFILES, ids=lambda provider: st
         pytest.param("localhost:4000", "default", id="an unknown port"),
     ],
 )
-def test_provider_for(host: str, name: str) -> None:
+def test_vendor_for(host: str, name: str) -> None:
     assert vendor_for(host).name == name
     assert profile_for(host, "some-model").name == name
 
@@ -63,40 +63,33 @@ def test_a_model_name_of_any_length_is_looked_at_in_no_time() -> None:
     assert profile_for("gateway.example.com", "gpt-5" + "x" * 2_000_000).no_sampling
 
 
-@PROVIDER
-def test_every_flag_of_a_provider_is_valid(provider: Vendor) -> None:
-    overridden(Profile(), provider.flags)
-    for model_rule in (*FAMILIES, *provider.models):
+@VENDOR
+def test_every_flag_of_a_vendor_is_valid(vendor: Vendor) -> None:
+    overridden(Profile(), vendor.flags)
+    for model_rule in (*FAMILIES, *vendor.models):
         overridden(Profile(), model_rule.flags)
 
 
-@PROVIDER
-def test_every_base_path_is_one(provider: Vendor) -> None:
-    for path in provider.hosts.values():
+@VENDOR
+def test_every_base_path_is_one(vendor: Vendor) -> None:
+    for path in vendor.hosts.values():
         assert path.startswith("/")
         assert not path.endswith("/")
 
 
-def test_no_host_belongs_to_two_providers() -> None:
-    patterns = [pattern for provider in PROFILES for pattern in provider.hosts]
+def test_no_host_belongs_to_two_vendors() -> None:
+    patterns = [pattern for vendor in PROFILES for pattern in vendor.hosts]
     assert len(patterns) == len(set(patterns))
 
 
 def test_every_module_is_in_the_tuple() -> None:
     modules = {module.name for module in pkgutil.iter_modules(proxy.providers.profiles.__path__)}
-    assert modules - NOT_PROVIDERS == {provider.name for provider in PROFILES}
+    assert modules - NOT_VENDORS == {vendor.name for vendor in PROFILES}
 
 
-@PROVIDER
-def test_every_provider_is_documented_with_its_hosts(provider: Vendor) -> None:
+@VENDOR
+def test_every_vendor_is_documented_with_its_hosts(vendor: Vendor) -> None:
     document = DOCUMENT.read_text(encoding="utf-8")
-    missing = [pattern for pattern in provider.hosts if f"`{pattern}`" not in document]
-    assert f"`{provider.name}`" in document
+    missing = [pattern for pattern in vendor.hosts if f"`{pattern}`" not in document]
+    assert f"`{vendor.name}`" in document
     assert missing == []
-
-
-@pytest.mark.parametrize(
-    "provider", [p for p in PROFILES if p.name != "azure"], ids=lambda p: p.name
-)
-def test_everybody_but_azure_takes_a_bearer_token(provider: Vendor) -> None:
-    assert provider.credential == "bearer"

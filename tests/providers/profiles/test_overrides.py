@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
@@ -76,3 +76,8 @@ def test_every_field_but_the_name_is_a_flag() -> None:
 def test_every_default_is_a_valid_value(name: str) -> None:
     value = getattr(Profile(), name)
     assert overridden(Profile(), {name: value}) == Profile()
+
+
+def test_10_11_a_profile_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Profile().vision = False  # type: ignore[misc]
