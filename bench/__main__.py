@@ -11,8 +11,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from bench.against import ROUNDS, measure_against, table
 from bench.comparison import compare
 from bench.endurance import Growth, over_requests, over_stream
 from bench.figures import Measurements
@@ -48,21 +50,23 @@ EXTENTS: Mapping[str, Extent] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report, and write it unless the run is a quick one."""
-    chosen = _chosen(arguments)
+    chosen = _parser().parse_args(arguments)
+    shutil.rmtree(BUILD / "run", ignore_errors=True)
+    if chosen.against:
+        return _against(chosen.against, chosen.rounds)
     if shutil.which("nginx") is None:
         print("nginx is not installed: it is what everything is compared with", file=sys.stderr)
         return 2
-    shutil.rmtree(BUILD / "run", ignore_errors=True)
-    run = measure(EXTENTS[chosen], chosen == "peers")
+    run = measure(EXTENTS[chosen.extent], chosen.extent == "peers")
     run.measured.save(RAW)
     text = markdown(run)
     print(text)
-    if chosen != "quick":
+    if chosen.extent != "quick":
         RESULTS.write_text(text, "utf-8")
     return 0
 
 
-def _chosen(arguments: Sequence[str] | None) -> str:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     group = parser.add_mutually_exclusive_group()
     for name, what in (
@@ -72,7 +76,22 @@ def _chosen(arguments: Sequence[str] | None) -> str:
         group.add_argument(
             f"--{name}", action="store_const", const=name, dest="extent", default="full", help=what
         )
-    return str(parser.parse_args(arguments).extent)
+    group.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="the quick workloads of this checkout beside the one in DIR, a minute for each round",
+    )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of --against (%(default)s)")
+    return parser
+
+
+def _against(checkout: Path, rounds: int) -> int:
+    pace = replace(QUICK, rounds=rounds)
+    measured = measure_against(checkout, pace, EXTENTS["quick"].isolation_seconds)
+    measured.save(RAW)
+    print(table(measured))
+    return 0
 
 
 def measure(extent: Extent, with_peers: bool) -> Run:

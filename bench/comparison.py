@@ -14,7 +14,7 @@ from bench.progress import say
 from bench.systems import System
 from bench.workloads import WORKLOADS, Pace, Unusable, Workload, timed, warming
 
-OURS_ONLY = {"direct", "nginx", "ours"}
+OURS_ONLY = {"direct", "nginx", "ours", "before"}
 
 
 def compare(systems: Sequence[System], pace: Pace, measured: Measurements) -> None:

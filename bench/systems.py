@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.places import ALL_CORES, BIN, BUILD, LOAD_CORES, TESTED_CORES, free_port, tool
 from bench.processes import NotStarted, Process
@@ -110,9 +111,9 @@ providers:
 """
 
 
-def ours(upstream: int, *, workers: int = 1) -> System:
-    """claude-proxy from this tree, started as an operator starts it."""
-    port, directory = free_port(), BUILD / "run" / "ours"
+def ours(upstream: int, *, workers: int = 1, name: str = "ours", programs: Path = BIN) -> System:
+    """claude-proxy as installed in ``programs``, started as an operator starts it."""
+    port, directory = free_port(), BUILD / "run" / name
     directory.mkdir(parents=True, exist_ok=True)
     registry = _REGISTRY.format(upstream=upstream, key=UPSTREAM_KEY, model=NATIVE_MODEL)
     (directory / "providers.yaml").write_text(registry, "utf-8")
@@ -132,7 +133,7 @@ def ours(upstream: int, *, workers: int = 1) -> System:
         "CLAUDE_PROXY_MAX_CONCURRENCY": "1400",
     }
     cores = TESTED_CORES if workers == 1 else ALL_CORES
-    process = Process([BIN / "claude-proxy"], directory, environ, cores)
+    process = Process([programs / "claude-proxy"], directory, environ, cores)
     keyed = {**CLIENT_HEADERS, "x-api-key": AUTH_KEY}
     routes = {
         "chat": Route("/v1/messages", keyed),
@@ -143,7 +144,7 @@ def ours(upstream: int, *, workers: int = 1) -> System:
         ),
         "count": Route("/v1/messages/count_tokens", keyed),
     }
-    return started(System("ours", port, process, routes), lambda: answers(port, "/health"))
+    return started(System(name, port, process, routes), lambda: answers(port, "/health"))
 
 
 CLIENT_HEADERS = {
