@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from gunicorn.workers.ggevent import GeventWorker
@@ -17,7 +17,6 @@ from proxy.concurrency import yield_if_slice_used
 from proxy.server.client_sockets import is_unread, linger, make_fair
 from proxy.server.connection_pool import ConnectionPool
 from proxy.server.protocol_errors import is_malformed, write_error
-from proxy.server.response_writer import Keeper, ResponseWriter
 from proxy.server.shutdown import PROCESS
 
 
@@ -83,8 +82,19 @@ class RequestWorker(GeventWorker):
             self.log.debug("the client disconnected before the error response was sent")
 
 
+class Keeper(Protocol):
+    """Knows whether a connection may be kept for another request."""
+
+    @property
+    def keeps_connections(self) -> bool: ...
+
+
 class Application:
-    """The WSGI application, with its responses written by ``ResponseWriter``."""
+    """The WSGI application, with ``keeper`` asked at each response head.
+
+    gunicorn decides whether to keep the connection when a request begins, which may be minutes
+    earlier.
+    """
 
     def __init__(self, keeper: Keeper, application: Any) -> None:
         self._keeper = keeper
@@ -94,5 +104,11 @@ class Application:
         return getattr(self._application, name)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        writer = ResponseWriter.adopt(start_response.__self__, self._keeper)
-        return self._application(environ, writer.start_response)
+        response = start_response.__self__
+
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            if not self._keeper.keeps_connections:
+                response.force_close()
+            return start_response(status, headers, exc_info)
+
+        return self._application(environ, start)

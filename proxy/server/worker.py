@@ -24,10 +24,10 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 
 from proxy.access.admission import connections_that_fit, open_files, spare
+from proxy.server.cached_settings import cache_settings
 from proxy.server.connection_pool import ConnectionPool
 from proxy.server.hang_report import call_stack, is_running
 from proxy.server.request_worker import Application, RequestWorker
-from proxy.server.response_writer import settle
 from proxy.server.shutdown import PROCESS, Schedule, stop_accepting
 from proxy.telemetry.uncaught import log_lost_errors
 
@@ -64,7 +64,7 @@ class ProxyWorker(RequestWorker):
         log_lost_errors()
         super().load_wsgi()
         self.wsgi: Any = Application(self, self.wsgi)
-        settle(self.cfg)
+        cache_settings(self.cfg)
         # Parsing a large request would start collections that visit all objects of the program:
         # 6 % of a request of 126 kB. Objects made up to here live as long as the process.
         gc.collect()
