@@ -1,7 +1,7 @@
 """``python -m bench``: the whole comparison.
 
-Rule: every phase is measured for all systems in turn, so that a change of the machine's speed
-meets all of them.
+Rule: every phase is measured for all systems alternately, so that a change of the machine's speed
+affects all of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bench.workloads import FULL, PEERS, QUICK, RAW, Pace
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is done."""
+    """The size of a run."""
 
     pace: Pace
     requests: int
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.against:
         return _against(chosen.against, chosen.rounds)
     if shutil.which("nginx") is None:
-        print("nginx is not installed: it is what everything is compared with", file=sys.stderr)
+        print("nginx is not installed; all figures are compared with it", file=sys.stderr)
         return 2
     run = measure(EXTENTS[chosen.extent], chosen.extent == "peers")
     run.measured.save(RAW)
@@ -133,7 +133,7 @@ def _installed(measured: Measurements) -> list[Peer]:
 def _fresh_systems(
     starters: Mapping[str, Starter], upstream: int, rounds: int, measured: Measurements
 ) -> None:
-    """Start-up time, idle memory, and memory for each stream of systems that are just started."""
+    """Startup time, idle memory, and memory for each stream, of systems just started."""
     tables = tables_mb()
     for number in range(rounds):
         say(f"fresh systems, round {number + 1} of {rounds}")

@@ -1,7 +1,7 @@
-"""Whether one client's or upstream's slowness is another's delay.
+"""Whether a slow client or upstream delays others.
 
-Rule: the same hundred paced streams are measured alone and beside the disturbance; what counts is
-the time from the mock's write of a delta to the driver's read.
+Rule: the same hundred paced streams are measured alone and beside the disturbance. The figure is the
+time from the mock's write of a delta to the driver's read.
 """
 
 from __future__ import annotations
