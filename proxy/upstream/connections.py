@@ -21,7 +21,8 @@ from proxy.upstream.chunked_response import EagerResponse
 from proxy.upstream.sent_state import forget_sent, note_sent
 
 JOINED_BYTES = 65536
-"""Requests up to this length are sent in one write instead of one for the head and one for the body."""
+"""Requests up to this length are sent in one write. With one for the head and one for the body, the
+second could fail with a reset on a stale connection, which is not retried."""
 
 # gevent's replacement creates watchers and switches greenlets even for a timeout of 0.
 _poll = get_original("select", "poll")
@@ -48,7 +49,8 @@ class _EagerConnection:
     body: EagerResponse | None = None
     _proven = False
     """Whether this connection has delivered a response before."""
-    _held: list[bytes] | None = None
+    _parts: list[bytes] | None = None
+    """What a request being built consists of so far; None where none is."""
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
@@ -74,15 +76,15 @@ class _EagerConnection:
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # type: ignore[attr-defined]
             self.timeout = None
-        held: list[bytes] = []
-        self._held = held
+        parts: list[bytes] = []
+        self._parts = parts
         # It may be sent a second time, after a stale connection.
         forget_sent()
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
-            self._held = None
-            whole = sum(map(len, held)) <= JOINED_BYTES
-            for data in (b"".join(held),) if whole else held:
+            self._parts = None
+            whole = sum(map(len, parts)) <= JOINED_BYTES
+            for data in (b"".join(parts),) if whole else parts:
                 self.send(data)
             note_sent()
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
@@ -90,7 +92,7 @@ class _EagerConnection:
                 raise StaleConnection("connection closed while idle") from error
             raise
         finally:
-            self._held = None
+            self._parts = None
 
     def putheader(self, header: str, *values: Any) -> None:
         """Add a header that ``UpstreamClient`` has checked; two libraries would check it again."""
@@ -101,10 +103,10 @@ class _EagerConnection:
 
     def send(self, data: Any) -> None:
         """Send ``data``; the parts of a request are collected first and sent together."""
-        if self._held is None:
+        if self._parts is None:
             super().send(data)  # type: ignore[misc]
         else:
-            self._held.append(data)
+            self._parts.append(data)
 
     def getresponse(self) -> BaseHTTPResponse:
         try:
