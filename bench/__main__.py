@@ -1,7 +1,7 @@
 """``python -m bench``: the whole comparison.
 
-Rule: every phase is measured for all systems in turn, so that a change of the machine's speed
-meets all of them.
+Rule: every phase is measured for all systems alternately, so that a change of the machine's speed
+affects all of them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from bench.against import ROUNDS, measure_against, table
 from bench.comparison import compare
 from bench.endurance import Growth, over_requests, over_stream
 from bench.figures import Measurements
@@ -31,7 +33,7 @@ from bench.workloads import FULL, PEERS, QUICK, RAW, Pace
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is done."""
+    """The size of a run."""
 
     pace: Pace
     requests: int
@@ -48,21 +50,23 @@ EXTENTS: Mapping[str, Extent] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report, and write it unless the run is a quick one."""
-    chosen = _chosen(arguments)
-    if shutil.which("nginx") is None:
-        print("nginx is not installed: it is what everything is compared with", file=sys.stderr)
-        return 2
+    chosen = _parser().parse_args(arguments)
     shutil.rmtree(BUILD / "run", ignore_errors=True)
-    run = measure(EXTENTS[chosen], chosen == "peers")
+    if chosen.against:
+        return _against(chosen.against, chosen.rounds)
+    if shutil.which("nginx") is None:
+        print("nginx is not installed; all figures are compared with it", file=sys.stderr)
+        return 2
+    run = measure(EXTENTS[chosen.extent], chosen.extent == "peers")
     run.measured.save(RAW)
     text = markdown(run)
     print(text)
-    if chosen != "quick":
+    if chosen.extent != "quick":
         RESULTS.write_text(text, "utf-8")
     return 0
 
 
-def _chosen(arguments: Sequence[str] | None) -> str:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     group = parser.add_mutually_exclusive_group()
     for name, what in (
@@ -72,7 +76,22 @@ def _chosen(arguments: Sequence[str] | None) -> str:
         group.add_argument(
             f"--{name}", action="store_const", const=name, dest="extent", default="full", help=what
         )
-    return str(parser.parse_args(arguments).extent)
+    group.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="the quick workloads of this checkout beside the one in DIR, a minute for each round",
+    )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of --against (%(default)s)")
+    return parser
+
+
+def _against(checkout: Path, rounds: int) -> int:
+    pace = replace(QUICK, rounds=rounds)
+    measured = measure_against(checkout, pace, EXTENTS["quick"].isolation_seconds)
+    measured.save(RAW)
+    print(table(measured))
+    return 0
 
 
 def measure(extent: Extent, with_peers: bool) -> Run:
@@ -114,7 +133,7 @@ def _installed(measured: Measurements) -> list[Peer]:
 def _fresh_systems(
     starters: Mapping[str, Starter], upstream: int, rounds: int, measured: Measurements
 ) -> None:
-    """Start-up time, idle memory, and memory for each stream of systems that are just started."""
+    """Startup time, idle memory, and memory for each stream, of systems just started."""
     tables = tables_mb()
     for number in range(rounds):
         say(f"fresh systems, round {number + 1} of {rounds}")

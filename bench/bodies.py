@@ -50,7 +50,7 @@ _WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a body of about ``size`` bytes is made up."""
+    """The composition of a body of about ``size`` bytes."""
 
     size: int
     tools: int = 25

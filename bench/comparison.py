@@ -1,6 +1,6 @@
-"""Interleaved rounds: every system runs every workload once a round, in changing order.
+"""Interleaved rounds: every system runs every workload once in each round, in changing order.
 
-Rule: figures of different rounds are never divided by each other.
+Rule: a ratio is never taken between figures of different rounds.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from bench.driver import run
 from bench.figures import Measurements
-from bench.processes import settle
+from bench.processes import wait_until_idle
 from bench.progress import say
 from bench.systems import System
 from bench.workloads import WORKLOADS, Pace, Unusable, Workload, timed, warming
 
-OURS_ONLY = {"direct", "nginx", "ours"}
+OURS_ONLY = {"direct", "nginx", "ours", "before"}
 
 
 def compare(systems: Sequence[System], pace: Pace, measured: Measurements) -> None:
@@ -45,7 +45,7 @@ def _measure(
     system: System, workload: Workload, pace: Pace, measured: Measurements, number: int
 ) -> None:
     load = timed(workload, pace)
-    settle(system.pids())
+    wait_until_idle(system.pids())
     outcome = run(system, load)
     if outcome.failures:
         measured.trouble(f"{system.name}, {workload.name}: {outcome.failures} failed")

@@ -1,6 +1,6 @@
-"""The load driver as a function: a system, a load, and what came of it.
+"""The load driver as a function of a system and a load.
 
-Rule: the driver program is told nothing but bytes to send; which bytes is decided here.
+Rule: the driver program only gets bytes to send; this module decides which.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Load:
     connections: int = 4
     seconds: float = 1.0
     requests: int = 0
-    """How many are enough; 0: whatever fits into the time."""
+    """Stop after that many; 0: as many as fit into the time."""
     at_least: int = 0
-    """How many must be answered, even if that takes much longer."""
+    """The number that must be answered, even if that takes much longer."""
     warmup: float = 0.0
     ramp: float = 0.0
     await_open: float = 0.0
     deltas: int = 1
-    """A whole answer with fewer is a failure."""
+    """A response with fewer deltas is a failure."""
     drain: float = 2.0
     stall: bool = False
 
@@ -58,7 +58,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the driver saw within the measured time."""
+    """The driver's figures for the measured time."""
 
     seconds: float
     requests: int
@@ -111,11 +111,11 @@ def start(system: System, load: Load) -> subprocess.Popen[str]:
 
 
 def outcome(output: str) -> Outcome:
-    """What the driver's line of JSON says."""
-    said: dict[str, Any] = json.loads(output)
+    """The outcome in the driver's line of JSON."""
+    line: dict[str, Any] = json.loads(output)
     for name in ("first_delta_ms", "answer_ms", "added_ms"):
-        said[name] = said[name] and Latency(**said[name])
-    return Outcome(**{name: said[name] for name in Outcome.__dataclass_fields__})
+        line[name] = line[name] and Latency(**line[name])
+    return Outcome(**{name: line[name] for name in Outcome.__dataclass_fields__})
 
 
 def _request_file(system: System, load: Load) -> Path:

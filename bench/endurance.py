@@ -1,6 +1,6 @@
 """Memory over a long life: many requests, and one very long stream.
 
-Rule: what is held after the first percent is held at the end; the rest would be a leak.
+Rule: memory in use at the end may exceed that after the first percent by 2 %; more is a leak.
 """
 
 from __future__ import annotations

@@ -49,11 +49,11 @@ class Measurements:
     troubles: list[str] = field(default_factory=list)
 
     def add(self, system: str, name: str, number: int, value: float) -> None:
-        """Note the figure ``name`` of ``system`` in round ``number``."""
+        """Record the figure ``name`` of ``system`` in round ``number``."""
         self.figures.setdefault(system, {}).setdefault(name, {})[number] = value
 
     def trouble(self, line: str) -> None:
-        """Note, once, what did not go as it should."""
+        """Record a failure or irregularity, once."""
         if line not in self.troubles:
             self.troubles.append(line)
 

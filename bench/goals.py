@@ -1,8 +1,8 @@
 """The goals, and whether they are met.
 
 Rule: a goal bounds the median, over the rounds, of a ratio. nginx's and claude-code-router's columns
-decide; where nginx's own figure spreads by more than 25 %, claude-code-router's alone, if it was
-measured. LiteLLM's is shown.
+count; where nginx's own figure spreads by more than 25 %, claude-code-router's alone, if it was
+measured. LiteLLM's column is only shown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Goal:
     router: float | None = None
     litellm: float | None = None
     above: str | None = None
-    """The system whose figure is taken off both, for what is added to it."""
+    """The system whose figure is subtracted from both, for added times."""
     at_least: bool = False
 
     def bounds(self) -> dict[str, float]:

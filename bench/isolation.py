@@ -1,7 +1,7 @@
-"""Whether one client's or upstream's slowness is another's delay.
+"""Whether a slow client or upstream delays others.
 
-Rule: the same hundred paced streams are measured alone and beside the disturbance; what counts is
-the time from the mock's write of a delta to the driver's read.
+Rule: the same hundred paced streams are measured alone and beside the disturbance. The figure is the
+time from the mock's write of a delta to the driver's read.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def _measure(system: System, how: str, seconds: float, measured: Measurements, n
             f"isolation, round {number + 1}: p99 of {outcome.added_ms.p99:.1f} ms with nothing "
             "beside: something else runs on this core, the figures of the round are its delays too"
         )
-    measured.add("ours", f"isolation {how}: added_p50_ms", number, outcome.added_ms.p50)
-    measured.add("ours", f"isolation {how}: added_p99_ms", number, outcome.added_ms.p99)
+    measured.add(system.name, f"isolation {how}: added_p50_ms", number, outcome.added_ms.p50)
+    measured.add(system.name, f"isolation {how}: added_p99_ms", number, outcome.added_ms.p99)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Memory: idle, and for each open stream.
 
-Rule: proportional set size of the whole process tree, read while nothing else is asked of it.
+Rule: proportional set size of the whole process tree, read while the system has no other load.
 """
 
 from __future__ import annotations

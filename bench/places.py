@@ -1,6 +1,6 @@
-"""Where the benchmark finds and leaves its files, and on which cores it runs what.
+"""The files of the benchmark, and the cores on which its programs run.
 
-Rule: everything that a run makes lies below ``bench/.build``, but for its results.
+Rule: everything that a run creates, except its results, is below ``bench/.build``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ PLOT = BENCH / "cost.png"
 
 ALL_CORES = frozenset(os.sched_getaffinity(0))
 TESTED_CORES = frozenset({max(ALL_CORES)})
-"""Where a system under test runs. Left to itself the kernel changes, from one second to the next,
-whether a plain reverse proxy is woken on the core of its peer or on an idle one, and that alone
-doubles its cost."""
+"""Cores for the system under test. Without this the kernel wakes a plain reverse proxy now on the core
+of its peer, now on an idle one, and that alone doubles its cost."""
 LOAD_CORES = ALL_CORES - TESTED_CORES or ALL_CORES
-"""Where the mock upstream and the load driver run."""
+"""Cores for the mock upstream and the load driver."""
 
 
 def tool(name: str) -> Path:
@@ -38,7 +37,7 @@ def tool(name: str) -> Path:
 
 
 def free_port() -> int:
-    """A port on the loopback address that nobody listens on."""
+    """An unused port on the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""How cost grows, as a picture."""
+"""A plot of the cost by request size and by number of streams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STREAMS = (20, 100, 500, 1000)
 
 
 def draw(measured: Measurements, path: Path) -> bool:
-    """Write the picture; False where matplotlib is not installed."""
+    """Write the plot; false where matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
     import matplotlib as mpl  # heavy, and not needed for figures alone

@@ -23,7 +23,7 @@ _IDLE_SHARE = 0.1
 
 
 class NotStarted(Exception):
-    """A program ended or stayed silent; the message holds the end of its log."""
+    """A program ended or did not become ready; the message contains the end of its log."""
 
 
 class Process:
@@ -67,12 +67,12 @@ class Process:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """End the program and whatever it has started."""
+        """End the program and all processes that it has started."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
-        # Also what it left behind.
+        # Also processes that outlived it.
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -102,8 +102,8 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     return total
 
 
-def settle(pids: Sequence[int]) -> None:
-    """Wait until the processes are done with what they were asked, for ``SETTLE_SECONDS`` at most."""
+def wait_until_idle(pids: Sequence[int]) -> None:
+    """Wait until the processes are idle, for at most ``SETTLE_SECONDS``."""
     deadline = time.monotonic() + SETTLE_SECONDS
     before = cpu_seconds(pids)
     while time.monotonic() < deadline:

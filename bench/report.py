@@ -1,6 +1,6 @@
 """The results as Markdown: the goal table, the limits, every figure.
 
-Rule: no host name, no path; what is not met stands there as what is.
+Rule: no host name, no path; goals that are not met are shown like those that are.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bench.goals import (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All that a report tells."""
+    """Everything in a report."""
 
     measured: Measurements
     systems: Sequence[str]
@@ -69,7 +69,7 @@ def _machine() -> str:
 
 
 def nginx_version() -> str:
-    """What nginx says of itself, such as ``nginx 1.22.1``."""
+    """Such as ``nginx 1.22.1``."""
     done = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True)
     return done.stderr.strip().rpartition(" ")[2].replace("/", " ")
 
@@ -139,4 +139,4 @@ def _figures(run: Run) -> str:
 def _troubles(run: Run) -> str:
     if not run.measured.troubles:
         return ""
-    return "\n".join(["## What went wrong", "", *(f"- {one}" for one in run.measured.troubles)])
+    return "\n".join(["## Failures", "", *(f"- {one}" for one in run.measured.troubles)])

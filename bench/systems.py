@@ -1,8 +1,8 @@
-"""What is measured: ways from the driver to the mock upstream.
+"""The systems under test, each between the driver and the mock upstream.
 
-Rule: a system is started with the options that a production user has (log to a file, a key for
-clients, everything that is on by default) and one worker. It is told apart only by its port, its
-process tree and how it wants to be called.
+Rule: a system is started with the options of a production user (log to a file, a key for clients,
+all defaults) and one worker. Systems differ only in their port, their process tree and the form
+of their requests.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.places import ALL_CORES, BIN, BUILD, LOAD_CORES, TESTED_CORES, free_port, tool
 from bench.processes import NotStarted, Process
@@ -98,7 +99,7 @@ def nginx(upstream: int) -> System:
     text = _NGINX.format(port=port, upstream=upstream, user=user)
     (directory / "nginx.conf").write_text(text, "utf-8")
     process = Process(["nginx", "-p", directory, "-c", "nginx.conf"], directory, {})
-    # What ours is compared with where the path names the upstream.
+    # Compared with ours where the path names the upstream.
     routes = {**_CONVERTS_NOTHING, "dynamic": _CONVERTS_NOTHING["chat"]}
     return started(System("nginx", port, process, routes), lambda: listens(port))
 
@@ -110,9 +111,9 @@ providers:
 """
 
 
-def ours(upstream: int, *, workers: int = 1) -> System:
-    """claude-proxy from this tree, started as an operator starts it."""
-    port, directory = free_port(), BUILD / "run" / "ours"
+def ours(upstream: int, *, workers: int = 1, name: str = "ours", programs: Path = BIN) -> System:
+    """claude-proxy as installed in ``programs``, started as an operator starts it."""
+    port, directory = free_port(), BUILD / "run" / name
     directory.mkdir(parents=True, exist_ok=True)
     registry = _REGISTRY.format(upstream=upstream, key=UPSTREAM_KEY, model=NATIVE_MODEL)
     (directory / "providers.yaml").write_text(registry, "utf-8")
@@ -127,12 +128,12 @@ def ours(upstream: int, *, workers: int = 1) -> System:
         "CLAUDE_PROXY_PORT": str(port),
         "CLAUDE_PROXY_WORKERS": str(workers),
         "CLAUDE_PROXY_LOG_FILE": str(directory / "proxy.log"),
-        # A thousand streams in one worker are measured, beside others.
+        # One worker has to take a thousand streams at once.
         "CLAUDE_PROXY_WORKER_CONNECTIONS": "1500",
         "CLAUDE_PROXY_MAX_CONCURRENCY": "1400",
     }
     cores = TESTED_CORES if workers == 1 else ALL_CORES
-    process = Process([BIN / "claude-proxy"], directory, environ, cores)
+    process = Process([programs / "claude-proxy"], directory, environ, cores)
     keyed = {**CLIENT_HEADERS, "x-api-key": AUTH_KEY}
     routes = {
         "chat": Route("/v1/messages", keyed),
@@ -143,7 +144,7 @@ def ours(upstream: int, *, workers: int = 1) -> System:
         ),
         "count": Route("/v1/messages/count_tokens", keyed),
     }
-    return started(System("ours", port, process, routes), lambda: answers(port, "/health"))
+    return started(System(name, port, process, routes), lambda: answers(port, "/health"))
 
 
 CLIENT_HEADERS = {
@@ -155,7 +156,7 @@ CLIENT_HEADERS = {
     "x-stainless-lang": "js",
     "x-stainless-retry-count": "0",
 }
-"""What a coding agent sends beside its key."""
+"""The headers of a coding agent, besides its key."""
 
 
 def started(system: System, ready: Callable[[], bool]) -> System:
@@ -169,7 +170,7 @@ def started(system: System, ready: Callable[[], bool]) -> System:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody accepts connections on the port."""
+    """Whether connections to the port are accepted."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:

@@ -1,7 +1,7 @@
-"""The workloads of the comparison, and what is read off each of them.
+"""The workloads of the comparison, and the figures of each.
 
-Rule: a workload gives the same figures for every system, each a number under a name that says its
-unit. A figure compares only with figures of the same round.
+Rule: a workload gives the same figures for every system, each under a name that contains its unit.
+A figure is compared only with figures of the same round.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Workload:
 
 
 class Unusable(Exception):
-    """The outcome gives no figure: nothing was answered, or too much failed."""
+    """The outcome gives no figure: there was no response, or too many failures."""
 
 
 def _cpu_per_request(load: Load, outcome: Outcome) -> Figures:
@@ -146,7 +146,7 @@ def timed(workload: Workload, pace: Pace) -> Load:
 
 
 def warming(workload: Workload, pace: Pace) -> Load:
-    """A first load of that kind, whose figures do not count: caches, just-in-time compilers."""
+    """A first load of that kind, not measured: it fills caches and warms just-in-time compilers."""
     return replace(workload.load, seconds=pace.first_warmup, await_open=1.0)
 
 

@@ -17,7 +17,7 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class _Callbacks:
-    """The callbacks of one request; an ``ExitStack`` takes three times as long."""
+    """The callbacks of one request. An ``ExitStack`` takes 2.5 kB more for each open stream, 5 %."""
 
     __slots__ = ("_callbacks",)
 

@@ -11,7 +11,6 @@ import orjson
 from flask import Response
 
 from proxy import sse
-from proxy.api.application import WholeResponse
 from proxy.api.candidates import candidates_for
 from proxy.api.context import present_request, record, runtime
 from proxy.api.limits import limit_stream
@@ -29,7 +28,7 @@ ROUTE_HEADER = "x-claude-proxy-route"
 
 def json_response(body: object, status: int = 200) -> Response:
     """``body`` as JSON."""
-    return WholeResponse(orjson.dumps(body), status, content_type="application/json")
+    return Response(orjson.dumps(body), status, content_type="application/json")
 
 
 def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:

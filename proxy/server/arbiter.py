@@ -1,7 +1,7 @@
-"""What our master does otherwise than gunicorn's: it stops in order and goes on during a reload.
+"""Changes to gunicorn's master process: an orderly stop, and a reload that does not block it.
 
-Rule: gunicorn's own methods do the work; each is wrapped on the one arbiter there is, so that
-``gunicorn -c`` and the command behave the same.
+Rule: gunicorn's own methods do the work; each is wrapped on the arbiter instance, so that
+``gunicorn -c`` and the ``claude-proxy`` command behave the same.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from proxy.server.shutdown import PROCESS
 
 
 class _Reloaded(BaseException):
-    """Ends gunicorn's wait for the old workers, which is the last thing in its reload."""
+    """Ends gunicorn's wait for the old workers, which is the last step of its reload."""
 
 
 def amend(arbiter: Arbiter) -> None:
-    """Change ``arbiter`` before it forks."""
+    """Apply all changes to ``arbiter``; called before it forks."""
     _announce_stop(arbiter)
     _halt_once(arbiter)
     _replace_retiring(arbiter)
@@ -28,11 +28,11 @@ def amend(arbiter: Arbiter) -> None:
 
 
 def _announce_stop(arbiter: Arbiter) -> None:
-    """Tell the workers by other means than a signal that this is a stop."""
+    """Write into shared memory that this is a stop: the signal alone does not say so."""
     stop = arbiter.stop
 
     def announced(graceful: bool = True) -> None:
-        # systemd, and another master after SIGUSR2, go on with the same listeners.
+        # systemd, and the other master after SIGUSR2, keep the same listeners open.
         shared = arbiter.systemd or arbiter.reexec_pid or arbiter.master_pid
         seconds = arbiter.cfg.graceful_timeout
         PROCESS.order_stop(at_once=not graceful, last=not shared, seconds=seconds)
@@ -42,14 +42,15 @@ def _announce_stop(arbiter: Arbiter) -> None:
 
 
 def _halt_once(arbiter: Arbiter) -> None:
-    """End in order where no worker can start.
+    """Stop orderly where no worker can start.
 
-    gunicorn stops for the first one, and where a second one ends meanwhile with a stack trace.
+    gunicorn stops for the first worker that fails to start; where a second one fails during that
+    stop, it exits with a stack trace.
     """
     halt, reap_workers = arbiter.halt, arbiter.reap_workers
     halting = False
 
-    def halt_and_remember(*arguments: Any, **named: Any) -> None:
+    def noted_halt(*arguments: Any, **named: Any) -> None:
         nonlocal halting
         halting = True
         halt(*arguments, **named)
@@ -61,21 +62,21 @@ def _halt_once(arbiter: Arbiter) -> None:
             if not halting:
                 raise
 
-    arbiter.halt = halt_and_remember  # type: ignore[method-assign]
+    arbiter.halt = noted_halt  # type: ignore[method-assign]
     arbiter.reap_workers = reap  # type: ignore[method-assign]
 
 
 def _replace_retiring(arbiter: Arbiter) -> None:
-    """Count as workers only those that were not told to end.
+    """Count only workers that were not signalled to end.
 
     gunicorn counts the others too: a worker that dies while old ones still drain would not be
-    replaced before they are gone.
+    replaced until they have exited.
     """
     retiring: set[int] = set()
     kill_worker, manage_workers = arbiter.kill_worker, arbiter.manage_workers
 
     def kill(pid: int, sig: int) -> None:
-        # After an abort it may go on: it ends what runs, which may take long.
+        # An aborted worker may run on for long: it finishes its requests.
         if sig in (signal.SIGTERM, signal.SIGABRT):
             retiring.add(pid)
         kill_worker(pid, sig)
@@ -83,7 +84,7 @@ def _replace_retiring(arbiter: Arbiter) -> None:
     def manage() -> None:
         retiring.intersection_update(arbiter.WORKERS)
         for pid in tuple(retiring):
-            # Once is not enough: it may have come before the new process could take it.
+            # Repeated: the first signal may have come before the process had its handlers.
             kill_worker(pid, signal.SIGTERM)
         hidden = {pid: arbiter.WORKERS.pop(pid) for pid in retiring & arbiter.WORKERS.keys()}
         try:
@@ -96,10 +97,10 @@ def _replace_retiring(arbiter: Arbiter) -> None:
 
 
 def _reload_without_waiting(arbiter: Arbiter) -> None:
-    """Go on as the master while old workers end.
+    """Return from a reload without waiting for the old workers.
 
-    gunicorn waits for them, up to the graceful timeout, and obeys no signal and replaces no worker
-    meanwhile. Nothing but that wait reaps workers inside a reload.
+    gunicorn waits for them up to the graceful timeout; until then it handles no signal and replaces
+    no worker. That wait is the only place inside a reload that reaps workers.
     """
     reload, reap_workers = arbiter.reload, arbiter.reap_workers
     reloading = False
@@ -109,7 +110,7 @@ def _reload_without_waiting(arbiter: Arbiter) -> None:
             raise _Reloaded
         reap_workers()
 
-    def reload_and_go_on() -> None:
+    def reload_at_once() -> None:
         nonlocal reloading
         reloading = True
         try:
@@ -119,5 +120,5 @@ def _reload_without_waiting(arbiter: Arbiter) -> None:
         finally:
             reloading = False
 
-    arbiter.reload = reload_and_go_on  # type: ignore[method-assign]
+    arbiter.reload = reload_at_once  # type: ignore[method-assign]
     arbiter.reap_workers = reap  # type: ignore[method-assign]

@@ -1,8 +1,8 @@
-"""The connections of clients: how they are read, and how one ends whose request was not.
+"""Client sockets: fair reading, and closing a connection whose request was not read to its end.
 
-Rule: whoever reads from a client may have the loop for 5 ms, then all others are served. gevent's own
-sockets wait only where there is nothing to read: a client that sends faster than its bytes are parsed
-would have the worker alone, and no time limit would ever be looked at.
+Rule: after 5 ms of uninterrupted reading, a reader yields to the event loop. gevent's own sockets yield
+only where there is nothing to read: a client that sends faster than its bytes are parsed would keep
+the worker to itself, and no timeout would fire.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import gevent.ssl
 from proxy.concurrency import yield_if_slice_used
 
 LINGER_SECONDS = 2.0
-"""How long the rest of a body is read that nobody wants: closed before it has come, the connection
-would be reset, and the client lose its answer."""
+"""How long an unwanted request body is still read. A connection that is closed with unread bytes is
+reset, and the client may lose the response."""
 
 
 class FairSocket(gevent.socket.socket):
@@ -29,7 +29,7 @@ class FairSocket(gevent.socket.socket):
     __slots__ = ()
 
     def recv(self, *arguments: Any) -> bytes:
-        """As the socket's own, after the others where this reader's time is over."""
+        """``recv`` that yields first when the reader's time slice is used up."""
         yield_if_slice_used()
         data: bytes = super().recv(*arguments)
         return data
@@ -41,28 +41,28 @@ class FairTLSSocket(gevent.ssl.SSLSocket):
     __slots__ = ()
 
     def recv(self, *arguments: Any) -> bytes:
-        """As the socket's own, after the others where this reader's time is over."""
+        """``recv`` that yields first when the reader's time slice is used up."""
         yield_if_slice_used()
         data: bytes = super().recv(*arguments)
         return data
 
 
-_FAIR: dict[type, type] = {
+_FAIR_FOR_CLASS: dict[type, type] = {
     gevent.socket.socket: FairSocket,
     gevent.ssl.SSLSocket: FairTLSSocket,
 }
 
 
 def make_fair(client: Any) -> None:
-    """Let ``client``, which gevent's server has accepted, be read in turns from now on.
+    """Make the accepted socket ``client`` a fair one.
 
-    The server lets nobody choose the class of its sockets.
+    The class is replaced because gevent's server has no option for the class of its sockets.
     """
-    client.__class__ = _FAIR.get(type(client), type(client))
+    client.__class__ = _FAIR_FOR_CLASS.get(type(client), type(client))
 
 
-def unread(body: Any) -> bool:
-    """Whether some of a request's ``body``, gunicorn's, may still be on its way."""
+def is_unread(body: Any) -> bool:
+    """Whether a part of ``body``, gunicorn's request body, may still arrive."""
     reader = body.reader
     return bool(
         body.failed or getattr(reader, "length", 0) or getattr(reader, "parser", None) is not None
@@ -70,9 +70,9 @@ def unread(body: Any) -> bool:
 
 
 def linger(sock: socket.socket) -> None:
-    """End the answer and take what the client still sends, for a while."""
+    """Close the sending side, then discard what the client still sends, for ``LINGER_SECONDS``."""
     if isinstance(sock, ssl.SSLSocket):
-        # Only half of a TLS connection cannot be ended.
+        # TLS has no way to close only one direction.
         return
     with contextlib.suppress(OSError), gevent.Timeout(LINGER_SECONDS, TimeoutError()):
         sock.shutdown(socket.SHUT_WR)

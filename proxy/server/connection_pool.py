@@ -1,8 +1,8 @@
-"""The slots of a worker's connections, and who gives his up when they are nearly all taken.
+"""A worker's client connections, and which of them is closed when the worker is nearly full.
 
-Rule: a connection without a request never keeps another one from being accepted. Of those that wait
-for a request the oldest is closed: first those that have never sent one, then those that were kept
-for another. A request that is being answered is never touched.
+Rule: an idle connection never keeps a new one from being accepted. Of the idle connections the oldest
+is closed: first those that have never sent a request, then those kept alive for the next one. A
+connection whose request is being answered is never closed.
 """
 
 from __future__ import annotations
@@ -13,43 +13,42 @@ from gevent import Greenlet, GreenletExit
 from gevent.pool import Pool
 
 
-class ConnectionSlots(Pool):
-    """The greenlets of one listener's connections, ``most`` at a time.
+class ConnectionPool(Pool):
+    """The greenlets of one listener's connections, at most ``size``.
 
-    ``reserve`` is how many slots stay free as long as there is somebody who can give one up.
+    As long as there are idle connections, ``reserve`` slots are kept free.
     """
 
-    def __init__(self, most: int, reserve: int) -> None:
-        super().__init__(most)
+    def __init__(self, size: int, reserve: int) -> None:
+        super().__init__(size)
         self._reserve = reserve
-        # In the order in which they began to wait.
-        self._silent: dict[object, Greenlet[..., Any]] = {}
-        self._kept: dict[object, Greenlet[..., Any]] = {}
+        # Both in the order in which the connections became idle.
+        self._unused: dict[object, Greenlet[..., Any]] = {}
+        self._kept_alive: dict[object, Greenlet[..., Any]] = {}
 
     def add(
         self, greenlet: Greenlet[..., Any], blocking: bool = True, timeout: float | None = None
     ) -> None:
-        """Take a new connection in; gevent's server calls this."""
+        """Add a new connection; called by gevent's server."""
         super().add(greenlet, blocking, timeout)
         if self.free_count() < self._reserve:
-            self._close_one()
-        self._silent[greenlet] = greenlet
-        greenlet.rawlink(self.request_began)
+            self._close_idle()
+        self._unused[greenlet] = greenlet
+        greenlet.rawlink(self.mark_busy)
 
-    def request_began(self, greenlet: object) -> None:
-        """It has sent a whole head, or is gone."""
-        self._silent.pop(greenlet, None)
-        self._kept.pop(greenlet, None)
+    def mark_busy(self, greenlet: object) -> None:
+        """A whole request head has arrived, or the connection is closed."""
+        self._unused.pop(greenlet, None)
+        self._kept_alive.pop(greenlet, None)
 
-    def request_over(self, greenlet: Any) -> None:
-        """It has its answer."""
+    def mark_idle(self, greenlet: Any) -> None:
+        """The request is answered; the connection waits for the next one."""
         if greenlet in self.greenlets:
-            self._kept[greenlet] = greenlet
+            self._kept_alive[greenlet] = greenlet
 
-    def _close_one(self) -> None:
-        for waiting in (self._silent, self._kept):
-            if waiting:
-                # Thrown here and now, which only the hub may do: a moment later a request might
-                # have begun.
-                waiting.pop(next(iter(waiting))).throw(GreenletExit)
+    def _close_idle(self) -> None:
+        for idle in (self._unused, self._kept_alive):
+            if idle:
+                # Thrown at once, which only the hub may do: killed later, it might have a request.
+                idle.pop(next(iter(idle))).throw(GreenletExit)
                 return

@@ -1,6 +1,6 @@
-"""Answers where the application gives none: a request that is no HTTP, or one that was broken off.
+"""Error responses written without the application: malformed HTTP, and requests that were aborted.
 
-Rule: in this API's form, like every other error, and the last one of its connection.
+Rule: they have the form of all other errors of this API, and the connection closes after them.
 """
 
 from __future__ import annotations
@@ -21,25 +21,28 @@ _STATUS_FOR_PARSE_ERROR: dict[type[BaseException], tuple[int, str]] = {
     http_errors.UnsupportedTransferCoding: (501, "Not Implemented"),
 }
 
-_OUR_OWN = ("InvalidResponseHeader", "InvalidResponseHeaderName")
-"""gunicorn's parse errors for what this side wanted to send."""
+_RESPONSE_ERRORS = ("InvalidResponseHeader", "InvalidResponseHeaderName")
+"""gunicorn's parse errors for a response of this server."""
 
 
 def is_malformed(error: BaseException) -> bool:
-    """Whether ``error`` says that the client did not send HTTP."""
-    return isinstance(error, http_errors.ParseException) and type(error).__name__ not in _OUR_OWN
+    """Whether ``error`` means that the client did not send valid HTTP."""
+    return (
+        isinstance(error, http_errors.ParseException)
+        and type(error).__name__ not in _RESPONSE_ERRORS
+    )
 
 
 def raw_error(error: BaseException) -> bytes:
-    """The whole answer to a request that ended with ``error``; it says that the connection ends."""
+    """The whole HTTP response to a request that failed with ``error``; it closes the connection."""
     if is_malformed(error):
         status, reason = _STATUS_FOR_PARSE_ERROR.get(type(error), (400, "Bad Request"))
-        told = ProxyError(f"The HTTP request is malformed: {type(error).__name__}")
+        shown = ProxyError(f"The HTTP request is malformed: {type(error).__name__}")
     else:
-        status, reason, told = 500, "Internal Server Error", ProxyError("Internal server error")
-    told.status = 400 if status < 500 else 500
+        status, reason, shown = 500, "Internal Server Error", ProxyError("Internal server error")
+    shown.status = 400 if status < 500 else 500
     request_id = new_request_id()
-    body = orjson.dumps(told.to_body(request_id))
+    body = orjson.dumps(shown.to_body(request_id))
     head = (
         f"HTTP/1.1 {status} {reason}\r\n"
         "Connection: close\r\n"
@@ -52,7 +55,7 @@ def raw_error(error: BaseException) -> bytes:
 
 
 def write_error(client: socket.socket, error: BaseException) -> bool:
-    """Answer ``client`` by ``raw_error``; whether it could still be written to."""
+    """Send ``raw_error`` to ``client``; false where the connection is already gone."""
     try:
         util.write_nonblock(client, raw_error(error))
     except OSError:

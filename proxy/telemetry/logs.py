@@ -247,8 +247,10 @@ def logging_config(settings: Settings) -> dict[str, Any]:
     }
     if settings.log_file:
         handler = {
-            "class": "proxy.telemetry.log_file.LogFile",
+            "class": "logging.handlers.WatchedFileHandler",
             "filename": settings.log_file,
+            # Whatever the locale: the token line contains an arrow.
+            "encoding": "utf-8",
         }
     handler["formatter"] = "line"
     return {

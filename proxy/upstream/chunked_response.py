@@ -1,8 +1,8 @@
-"""An answer of an upstream, its chunks read promptly.
+"""An upstream's response whose chunks are returned as soon as they arrive.
 
-Rule: what urllib3 sees stays the same as with ``http.client``: all data in order, an error for a body
-cut short, a closed response after the last byte. Stock ``read1`` hands over one HTTP chunk a call;
-this one hands over everything that one read of the socket brought.
+Rule: to urllib3 it behaves as ``http.client``'s response: all data in order, an error for a truncated
+body, a closed response after the last byte. The stock ``read1`` returns one HTTP chunk for each call;
+this one returns everything that one read of the socket delivered.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from proxy.upstream.head_rules import body_framing, refuse_bad_head
 from proxy.upstream.reader import SocketReader
 
 FRAMING_BYTES = 65536
-"""Longest chunk-size line, and longest trailer section."""
+"""The longest chunk-size line, and the longest trailer section."""
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]+")
 
 
 class EagerResponse(HTTPResponse):
-    """An answer whose ``read1`` dechunks all that is buffered in one pass."""
+    """A response whose ``read1`` decodes all buffered chunks in one pass."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class EagerResponse(HTTPResponse):
         super().__init__(self.reader, debuglevel, method, url)  # type: ignore[arg-type]
 
     def begin(self) -> None:
-        """Read the head; interim answers are skipped, the reader bounds them all together."""
+        """Read the head; interim (1xx) responses are skipped, the reader limits all together."""
         if self.reader.fill() and (head := take_head(self.reader)) is not None:
             self._begin_with(head)
             return
@@ -59,10 +59,10 @@ class EagerResponse(HTTPResponse):
             self.chunked, self.chunk_left, self.length = True, None, None
         elif self.length is None:
             self.length = length
-        self._drop_body_of_none()
+        self._ignore_forbidden_body()
 
     def _begin_with(self, head: PlainHead) -> None:
-        """What ``http.client`` sets for the same head."""
+        """Set what ``http.client`` sets for the same head."""
         self.reader.end_head()
         self.code, self.status, self.reason, self.version = (
             head.status,
@@ -75,25 +75,25 @@ class EagerResponse(HTTPResponse):
         if self._bodyless or head.status in (204, 304):
             self.length = 0
         self.will_close = head.closes or (not head.chunked and self.length is None)
-        self._drop_body_of_none()
+        self._ignore_forbidden_body()
 
-    def _drop_body_of_none(self) -> None:
-        """A status without a body has none, though its head announces chunks: nobody waits for them.
+    def _ignore_forbidden_body(self) -> None:
+        """Expect no chunks after a status that has no body, even where its head announces them.
 
-        Where they come all the same, they find the connection closed.
+        The connection is closed, so that chunks sent all the same are not read as a response.
         """
         if self.chunked and self.status in (SWITCHING_PROTOCOLS, NO_CONTENT, NOT_MODIFIED):
             self.chunked, self.length, self.will_close = False, 0, True
 
     @property
     def ready(self) -> bool:
-        """Whether the next read finds something to work on without the socket."""
+        """Whether the next read can proceed without waiting for the socket."""
         if self.isclosed() or self.length == 0:
             return True
         reader = self.reader
         if not self.chunked or self.chunk_left or reader.at == len(reader.held):
             return reader.buffered > 0
-        # A part of a size line gives no data; whoever read on would wait without a watch.
+        # A part of a size line gives no data: the read would block outside the caller's deadline.
         start = reader.at if self.chunk_left is None else reader.at + 2
         return reader.held.find(b"\n", start) >= 0 or len(reader.held) - start > FRAMING_BYTES
 
@@ -101,7 +101,7 @@ class EagerResponse(HTTPResponse):
         if not self.chunked or self._bodyless or self.isclosed():
             data = super().read1(n)
             if self.length == 0 and not self.isclosed():
-                # As newer versions of Python do: the connection is free, no second read is needed.
+                # As newer versions of Python: the connection is free without another read.
                 self.close()
             return data
         while n != 0:
@@ -111,7 +111,7 @@ class EagerResponse(HTTPResponse):
             if not self.reader.fill():
                 if not self._last_chunk_seen:
                     raise IncompleteRead(b"")
-                # Some servers leave out the empty line behind the last chunk.
+                # Some servers omit the empty line after the last chunk.
                 self.close()
         return b""
 
@@ -127,18 +127,18 @@ class EagerResponse(HTTPResponse):
         return b"".join(pieces)
 
     def _held_chunks(self, limit: int) -> bytes:
-        """Data of all chunks in the reader's buffer, at most ``limit`` bytes; closes at the end."""
+        """The data of all buffered chunks, at most ``limit`` bytes; closes at the end of the body."""
         pieces: list[bytes] = []
         try:
             self._take_chunks(pieces, limit if limit > 0 else len(self.reader.held))
         except HTTPException:
-            # What stands before bad framing is good; the next call meets the bad again.
+            # Data before bad framing is valid; the next call raises the error again.
             if not pieces:
                 raise
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _take_chunks(self, pieces: list[bytes], room: int) -> None:
-        """Move the data of chunks in the buffer to ``pieces``, at most ``room`` bytes."""
+        """Move the data of buffered chunks to ``pieces``, at most ``room`` bytes."""
         left: int | None = self.chunk_left
         try:
             while room:
@@ -157,9 +157,9 @@ class EagerResponse(HTTPResponse):
             self.chunk_left = left
 
     def _whole_chunks(self, pieces: list[bytes], room: int) -> int:
-        """Move plain chunks that lie in the buffer from end to end to ``pieces``; their bytes.
+        """Move plain, wholly buffered chunks to ``pieces``; returns the number of their bytes.
 
-        Nothing but a short cut: what is left to the caller, it would have done the same way.
+        A fast path only: the caller treats whatever is left with the same result.
         """
         held, at = self.reader.held, self.reader.at
         find, ends, taken = held.find, held.startswith, 0
@@ -175,7 +175,7 @@ class EagerResponse(HTTPResponse):
         return taken
 
     def _skip_line_end(self, left: int | None) -> int | None:
-        """Pass the line end behind a chunk's data once it has arrived (``left`` 0 to None)."""
+        """Consume the line end after a chunk's data once it has arrived (``left``: 0 to None)."""
         if left != 0:
             return left
         reader = self.reader
@@ -188,10 +188,10 @@ class EagerResponse(HTTPResponse):
         raise HTTPException("bad chunk framing")
 
     def _next_chunk(self, left: int | None) -> int | None:
-        """Size of the next chunk, its size line consumed; 0 or None when it is not there yet.
+        """The size of the next chunk, its size line consumed; 0 or None where it has not arrived.
 
         The last chunk stays in the buffer until its trailers are complete, then the response is
-        closed: so ``chunk_left`` means here what it means in ``http.client``.
+        closed, so that ``chunk_left`` has the meaning it has in ``http.client``.
         """
         left = self._skip_line_end(left)
         if left is not None:
@@ -225,9 +225,9 @@ class EagerResponse(HTTPResponse):
 
 @lru_cache(maxsize=4096)
 def _known_size(digits: bytes) -> int:
-    """The size that plain ``digits`` say; 0 for everything else.
+    """The size that plain hexadecimal ``digits`` give; 0 for anything else.
 
-    Remembered: looking them over takes longer than a chunk otherwise does.
+    Cached, since checking the digits takes longer than all other work on a chunk.
     """
     return int(digits, 16) if _HEX_DIGITS.fullmatch(digits) else 0
 

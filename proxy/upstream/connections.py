@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections below urllib3 that answer promptly and know their past.
+"""urllib3's HTTP/1.1 connections with ``EagerResponse``, and with detection of stale connections.
 
 Rule: only public hooks are used (``response_class``, ``ConnectionCls``, ``pool_classes_by_scheme``).
 """
@@ -21,18 +21,19 @@ from proxy.upstream.chunked_response import EagerResponse
 from proxy.upstream.sent_state import forget_sent, note_sent
 
 JOINED_BYTES = 65536
-"""Requests up to this length leave in one write instead of one for the head and one for the body."""
+"""Requests up to this length are sent in one write. With one for the head and one for the body, the
+second could fail with a reset on a stale connection, which is not retried."""
 
-# gevent's replacement creates watchers and switches greenlets even for a look without waiting.
+# gevent's replacement creates watchers and switches greenlets even for a timeout of 0.
 _poll = get_original("select", "poll")
 
 
 class StaleConnection(RemoteDisconnected):
-    """A connection taken from the pool died before one byte of the answer arrived."""
+    """A pooled connection had been closed before the first byte of the response."""
 
 
 class EagerTlsSocket(ssl.SSLSocket):
-    """For ``SSLContext.sslsocket_class``: a handshake that is broken off closes its socket."""
+    """For ``SSLContext.sslsocket_class``: an aborted handshake closes its socket."""
 
     def do_handshake(self, *args: Any) -> None:
         try:
@@ -42,17 +43,19 @@ class EagerTlsSocket(ssl.SSLSocket):
             raise
 
 
-class _Prompt:
-    """What both connection classes add: prompt answers, no read timeout, a memory of reuse."""
+class _EagerConnection:
+    """What both connection classes add: eager responses, no read timeout, stale detection."""
 
     body: EagerResponse | None = None
     _proven = False
-    _held: list[bytes] | None = None
+    """Whether this connection has delivered a response before."""
+    _parts: list[bytes] | None = None
+    """What a request being built consists of so far; None where none is."""
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         self._proven = False
-        # The connect timeout must not bound the sending of a large body; the caller watches that.
+        # The connect timeout must not limit the sending of a large body; the caller has a deadline.
         self.timeout = None
         self.sock.settimeout(None)  # type: ignore[attr-defined]
 
@@ -62,7 +65,7 @@ class _Prompt:
 
     @property
     def is_connected(self) -> bool:
-        """Whether an idle connection is still open: nothing to read on it, not even its end."""
+        """Whether an idle connection is still open: there is nothing to read, not even its end."""
         sock = self.sock  # type: ignore[attr-defined]
         if sock is None:
             return False
@@ -73,47 +76,47 @@ class _Prompt:
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # type: ignore[attr-defined]
             self.timeout = None
-        held: list[bytes] = []
-        self._held = held
-        # It may be sent for the second time, as the connection of the first was dead.
+        parts: list[bytes] = []
+        self._parts = parts
+        # It may be sent a second time, after a stale connection.
         forget_sent()
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
-            self._held = None
-            whole = sum(map(len, held)) <= JOINED_BYTES
-            for data in (b"".join(held),) if whole else held:
+            self._parts = None
+            whole = sum(map(len, parts)) <= JOINED_BYTES
+            for data in (b"".join(parts),) if whole else parts:
                 self.send(data)
             note_sent()
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             if self._proven:
-                raise StaleConnection("connection died while idle") from error
+                raise StaleConnection("connection closed while idle") from error
             raise
         finally:
-            self._held = None
+            self._parts = None
 
     def putheader(self, header: str, *values: Any) -> None:
-        """Put a header that ``UpstreamClient`` has checked: two libraries would check it again."""
+        """Add a header that ``UpstreamClient`` has checked; two libraries would check it again."""
         if len(values) == 1 and type(values[0]) is str:
             self._output(f"{header}: {values[0]}".encode("latin-1"))  # type: ignore[attr-defined]
         else:
             super().putheader(header, *values)  # type: ignore[misc]
 
     def send(self, data: Any) -> None:
-        """Send ``data``; the parts of a request are first collected, then leave together."""
-        if self._held is None:
+        """Send ``data``; the parts of a request are collected first and sent together."""
+        if self._parts is None:
             super().send(data)  # type: ignore[misc]
         else:
-            self._held.append(data)
+            self._parts.append(data)
 
     def getresponse(self) -> BaseHTTPResponse:
         try:
             response: BaseHTTPResponse = super().getresponse()  # type: ignore[misc]
         except RemoteDisconnected as error:
             if self._proven:
-                raise StaleConnection("connection died while idle") from error
+                raise StaleConnection("connection closed while idle") from error
             raise
         except BaseException:
-            # A head that urllib3 refuses leaves the answer open, and that holds the socket.
+            # Where urllib3 refuses the head, the response stays open and holds the socket.
             if self.body is not None:
                 self.body.close()
             raise
@@ -121,12 +124,12 @@ class _Prompt:
         return response
 
 
-class EagerHTTPConnection(_Prompt, HTTPConnection):  # type: ignore[misc]
-    """http:// with prompt answers."""
+class EagerHTTPConnection(_EagerConnection, HTTPConnection):  # type: ignore[misc]
+    """http:// with eager responses."""
 
 
-class EagerHTTPSConnection(_Prompt, HTTPSConnection):  # type: ignore[misc]
-    """https:// with prompt answers."""
+class EagerHTTPSConnection(_EagerConnection, HTTPSConnection):  # type: ignore[misc]
+    """https:// with eager responses."""
 
 
 class EagerHTTPPool(HTTPConnectionPool):

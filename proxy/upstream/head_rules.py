@@ -1,7 +1,7 @@
-"""Which response heads are refused.
+"""Which response heads are refused, and the body framing of the others.
 
-Rule: a head whose framing cannot be trusted is no HTTP (RFC 9112, sections 5 and 6.3): guessing where
-its body ends means to wait for bytes that never come, or to take a part for the whole.
+Rule: a head with ambiguous framing is refused (RFC 9112, sections 5 and 6.3). A guess at where its
+body ends leads to waiting for bytes that never arrive, or to a truncated body taken for a whole one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from email.errors import (
 )
 from http.client import HTTPException, HTTPMessage
 
-# http.client takes a line that is no header for the end of the head: what follows is lost.
+# http.client takes a line that is not a header for the end of the head and drops what follows.
 _DEFECTS = (
     FirstHeaderLineIsContinuationDefect,
     MisplacedEnvelopeHeaderDefect,
@@ -22,7 +22,7 @@ _DEFECTS = (
 )
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _BLANKS = " \t"
-"""``str.strip`` alone takes control characters for blanks too."""
+"""``str.strip`` without arguments would remove control characters too."""
 _CODINGS = frozenset({"", "identity", "chunked"})
 
 
@@ -33,11 +33,11 @@ def refuse_bad_head(headers: HTTPMessage) -> None:
 
 
 def body_framing(headers: HTTPMessage) -> tuple[bool, int | None]:
-    """Whether the body is chunked, and its length where that is given; none is needed beside chunks.
+    """Whether the body is chunked, and its length where one is given; a chunked body has none.
 
-    A line that is repeated with the same value counts as one, and so does a length within a line:
-    ``http.client`` looks at the first line only and urllib3 at all, so they may not agree. Raises
-    ``HTTPException`` for codings that cannot be undone here, and for a length that is no number.
+    A header line repeated with the same value counts once, and so does a length repeated within a
+    line: ``http.client`` reads only the first line and urllib3 reads all, so they could disagree.
+    Raises ``HTTPException`` for other transfer codings, and for a length that is not a number.
     """
     codings = {value.strip(_BLANKS).lower() for value in headers.get_all("transfer-encoding", ())}
     if len(codings) > 1 or not codings <= _CODINGS:

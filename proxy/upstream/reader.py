@@ -1,7 +1,7 @@
-"""A read buffer over one socket whose contents can be looked at without blocking.
+"""A read buffer over one socket whose contents can be inspected without blocking.
 
-Rule: every byte of an upstream's answer passes through a ``SocketReader``, so "is something
-buffered?" always has an exact answer, which ``io.BufferedReader`` cannot give.
+Rule: every byte of an upstream's response passes through a ``SocketReader``, so the number of buffered
+bytes is always exact; ``io.BufferedReader`` cannot report it.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from urllib3.util.ssltransport import SSLTransport
 from proxy.concurrency import yield_if_slice_used
 
 READ_BYTES = 65536
-"""Most bytes taken from the socket at once."""
+"""The most bytes read from the socket at once."""
 HEAD_BYTES = 262144
-"""Most bytes of a response head, interim (1xx) answers included."""
+"""The most bytes of a response head, interim (1xx) responses included."""
 
 
 class SocketReader(io.BufferedIOBase):
-    """The file that ``http.client`` reads an answer from.
+    """The file object from which ``http.client`` reads a response.
 
-    Starts in the head: there a line cut by the end of the stream is an error (``http.client`` would
-    take the head for complete) and all lines together are bounded by ``HEAD_BYTES``.
-    ``held[at:]`` are the bytes read from the socket and not yet consumed.
+    Until ``end_head`` a line cut by the end of the stream is an error (``http.client`` would take the
+    head for complete), and all lines together are limited to ``HEAD_BYTES``. ``held[at:]`` are the
+    bytes read from the socket and not yet consumed.
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        # Counts as a user of the socket: http.client closes its own handle before the body is read.
+        # Keeps the socket open: http.client closes its own handle before the body is read.
         self._file = sock.makefile("rb", buffering=0)
         self.sock: Any = sock
         self._recv: Callable[[int], bytes] = sock.recv
@@ -43,19 +43,19 @@ class SocketReader(io.BufferedIOBase):
         self._head_left: int | None = HEAD_BYTES
 
     def makefile(self, *_: Any) -> SocketReader:
-        """Lets ``http.client.HTTPResponse`` take the reader where it expects a socket."""
+        """Itself, so that ``http.client.HTTPResponse`` accepts the reader in place of a socket."""
         return self
 
     def end_head(self) -> None:
-        """Everything from here on is the body."""
+        """The head was read; what follows is the body."""
         self._head_left = None
 
     @property
     def buffered(self) -> int:
-        """Bytes at hand without asking the socket.
+        """The number of bytes that can be read without the socket.
 
-        A TLS socket keeps nothing back: ``READ_BYTES`` is more than a TLS record holds. TLS inside
-        TLS, as spoken through an https proxy, has a buffer of its own.
+        A TLS socket holds none back, since ``READ_BYTES`` is more than a TLS record. TLS inside TLS,
+        through an https proxy, has a buffer of its own.
         """
         waiting = len(self.held) - self.at
         if not waiting and isinstance(self.sock, SSLTransport):
@@ -65,7 +65,7 @@ class SocketReader(io.BufferedIOBase):
     def fill(self) -> bool:
         """Wait for more bytes; false at the end of the stream.
 
-        Raises ``RemoteDisconnected`` where the connection died before a byte of the answer came.
+        Raises ``RemoteDisconnected`` where the connection ended before the first byte of the response.
         """
         yield_if_slice_used()
         try:
@@ -73,7 +73,7 @@ class SocketReader(io.BufferedIOBase):
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             if self.answered:
                 raise
-            raise RemoteDisconnected("connection died without an answer") from error
+            raise RemoteDisconnected("connection ended without a response") from error
         if not data:
             return False
         self.answered = True
@@ -82,7 +82,7 @@ class SocketReader(io.BufferedIOBase):
         return True
 
     def take(self, size: int) -> bytes:
-        """The next ``size`` bytes of what is held."""
+        """The next ``size`` bytes of the buffer, or fewer where it holds fewer."""
         start, self.at = self.at, min(self.at + size, len(self.held))
         return self.held[start : self.at]
 
@@ -129,7 +129,7 @@ class SocketReader(io.BufferedIOBase):
         return self._file.fileno()
 
     def close(self) -> None:
-        """Give the socket back; a socket with unread bytes is shut down, never used again."""
+        """Release the socket; one with unread bytes is shut down and never used again."""
         if self.closed:
             return
         if self.at < len(self.held):

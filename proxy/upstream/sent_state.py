@@ -1,7 +1,8 @@
-"""Whether an upstream has the present request.
+"""Whether the current request was sent to the upstream in full.
 
-Rule: only the connection knows when the last byte left, and only the caller what that means: who goes
-away from then on does not stop the work, nor the bill. Each greenlet and thread has its own answer.
+Rule: the connection notes when the last byte was sent; the caller decides what follows from it. From
+then on the upstream works on the request, and bills it, even if the client disconnects. The state is
+separate for each greenlet and thread.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ _SENT: ContextVar[bool] = ContextVar("request_sent", default=False)
 
 
 def forget_sent() -> None:
-    """The upstream has no request, or refused it."""
+    """The upstream has no request, or has refused it."""
     _SENT.set(False)
 
 
 def note_sent() -> None:
-    """The whole request is on its way."""
+    """The whole request was sent."""
     _SENT.set(True)
 
 
 def is_sent() -> bool:
-    """Whether the last request of this greenlet left in full and was not refused since."""
+    """Whether this greenlet's last request was sent in full and not refused since."""
     return _SENT.get()

@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 import requests
 from requests.models import PreparedRequest
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, should_bypass_proxies
+from urllib3 import Timeout
 from urllib3.connectionpool import HTTPConnectionPool
 
 from proxy import __version__
 from proxy.errors import NO_RETRY, AuthenticationFailed, InvalidRequest, UpstreamError
-from proxy.upstream.adapter import EagerAdapter, SteadyTimeout
+from proxy.upstream.adapter import EagerAdapter
 from proxy.upstream.connections import POOL_CLASSES, EagerTlsSocket, StaleConnection
 from proxy.upstream.faults import FAULTS, call_fault, has_cause, redirect_fault
 from proxy.upstream.response import UpstreamResponse
@@ -66,7 +67,7 @@ class UpstreamClient:
         pools: Mapping[str, type[HTTPConnectionPool]] = POOL_CLASSES,
     ) -> None:
         # No read timeout: the caller watches reads, a timer for each of them costs too much.
-        self._timeout: Any = SteadyTimeout(connect_timeout)
+        self._timeout: Any = Timeout(connect=connect_timeout, read=None)
         self._proxies = dict(proxies or {})
         self._no_proxy = no_proxy or ""
         self._targets: dict[str, _Target] = {}

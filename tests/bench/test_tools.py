@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from bench.against import is_worse, table
 from bench.bodies import SHAPES, request_body
 from bench.driver import Load, run
-from bench.figures import Measurements
+from bench.figures import Measurements, Spread
 from bench.goals import Goal, judge, verdict
 from bench.systems import System, direct, mock_upstream
 from proxy.schemas import load_message_request
@@ -158,3 +159,24 @@ def test_verdict(found: Measurements, expected: str) -> None:
 
 def test_systems_name_their_processes() -> None:
     assert System("direct", 1, None, {}).pids() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "ratio", "expected"),
+    [
+        ("small: cpu_ms", 1.029, False),
+        ("small: cpu_ms", 1.031, True),
+        ("small: cpu_ms", 0.5, False),
+        ("paced 500: delivered", 0.98, False),
+        ("paced 500: delivered", 0.96, True),
+        ("paced 500: delivered", 1.5, False),
+    ],
+)
+def test_a_row_is_worse_beyond_the_tolerance(name: str, ratio: float, expected: bool) -> None:
+    assert is_worse(name, Spread(ratio, ratio, ratio)) is expected
+
+
+def test_two_checkouts_are_compared_by_the_ratios_within_each_round() -> None:
+    text = table(measured(before=[1, 10, 3], ours=[2, 11, 3]))
+    assert "| f | 3 | 3 | 1.100 (1.00..2.00) | worse |" in text
+    assert "1 of 1 rows more than 3% worse" in text

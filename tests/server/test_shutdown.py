@@ -1,4 +1,4 @@
-"""When a draining worker does what, and what its master tells it."""
+"""The schedule of a shutdown, and the master's order to its workers."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def test_a_fork_sees_what_its_master_orders_later(at_once: bool, last: bool) -> 
 
 
 def test_a_stop_is_over_before_the_master_kills() -> None:
-    drain, told = Drain(), time.monotonic() - 10
+    drain, signalled = Drain(), time.monotonic() - 10
     schedule = Schedule.within(60)
-    assert drain.deadlines(told, schedule) == (told + 57, told + 59)
+    assert drain.deadlines(signalled, schedule) == (signalled + 57, signalled + 59)
     before = time.monotonic()
     drain.order_stop(at_once=False, last=True, seconds=4)
-    end, leave = drain.deadlines(told, schedule)
+    end, leave = drain.deadlines(signalled, schedule)
     assert before + 1 <= end <= time.monotonic() + 1
     assert leave == end + 2
-    assert drain.deadlines(told, Schedule.within(8)) == (told + 5, told + 7)
+    assert drain.deadlines(signalled, Schedule.within(8)) == (signalled + 5, signalled + 7)
 
 
-def test_the_end_is_told_once_to_what_is_still_there() -> None:
+def test_what_still_exists_is_ended_once() -> None:
     class Part:
         ends = 0
 

@@ -1,4 +1,4 @@
-"""What is answered below WSGI: malformed HTTP gets the API's form too."""
+"""Responses below WSGI: malformed HTTP gets an error in the API's form too."""
 
 from __future__ import annotations
 

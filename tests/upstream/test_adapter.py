@@ -1,4 +1,4 @@
-"""What is spared between ``requests`` and the socket comes out as ``requests`` has it."""
+"""The shortcuts between ``requests`` and the socket give the same results as ``requests``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ssl
 from typing import Any
 
 import requests
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPHeaderDict, HTTPResponse, Timeout
+from urllib3 import HTTPHeaderDict, HTTPResponse
 
-from proxy.upstream.adapter import EagerAdapter, JoinedHeaders, SteadyTimeout
+from proxy.upstream.adapter import EagerAdapter
 from proxy.upstream.session import USER_AGENT, _prepared
 
 ADAPTER = EagerAdapter(pool_size=2, tls=ssl.create_default_context())
@@ -47,17 +47,6 @@ def asked(url: str) -> PreparedRequest:
     return request
 
 
-@given(st.lists(st.tuples(NAMES, VALUES), max_size=8), NAMES)
-@example([("Set-Cookie", "a"), ("X-A", "b"), ("SET-COOKIE", "c")], "set-cookie")
-def test_headers_read_as_those_of_requests(told: list[tuple[str, str]], name: str) -> None:
-    held = HTTPHeaderDict()
-    for each, value in told:
-        held.add(each, value)
-    ours, stock = JoinedHeaders(held), CaseInsensitiveDict(held)
-    assert list(ours.items()) == list(stock.items())
-    assert (len(ours), name in ours, ours.get(name)) == (len(stock), name in stock, stock.get(name))
-
-
 @given(URLS, st.integers(200, 599), st.lists(st.tuples(NAMES, VALUES), max_size=4), st.text())
 def test_an_answer_is_what_requests_makes_of_it(
     url: str, status: int, headers: list[tuple[str, str]], reason: str
@@ -82,16 +71,6 @@ def test_a_remembered_pool_is_the_one_of_its_host(calls: list[tuple[str, Any]]) 
         request = asked(url)
         found = ADAPTER.get_connection_with_tls_context(request, True, proxies)
         assert found is HTTPAdapter.get_connection_with_tls_context(ADAPTER, request, True, proxies)
-
-
-@given(st.floats(0.001, 1e6))
-def test_a_limit_for_connects_is_urllib3s(seconds: float) -> None:
-    ours, stock = SteadyTimeout(seconds).clone(), Timeout(connect=seconds, read=None).clone()
-    for _ in range(2):
-        assert ours.connect_timeout == stock.connect_timeout
-        assert ours.start_connect() <= stock.start_connect()
-        assert ours.read_timeout == stock.read_timeout
-        ours, stock = ours.clone(), stock.clone()
 
 
 @given(

@@ -1,0 +1,25 @@
+"""Where a worker hung that the master aborts for its missing heartbeat.
+
+Rule: only places in the code are reported, no values: those may be prompts or keys.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from traceback import walk_stack
+from types import CodeType, FrameType
+
+REPORTED_CALLS = 12
+
+
+def call_stack(frame: FrameType | None) -> str:
+    """The innermost ``REPORTED_CALLS`` calls, the innermost first, on one line."""
+    calls = islice(walk_stack(frame), REPORTED_CALLS)
+    return ", called by ".join(
+        f"{each.f_globals.get('__name__')}.{each.f_code.co_name}:{line}" for each, line in calls
+    )
+
+
+def is_running(code: CodeType, frame: FrameType | None) -> bool:
+    """Whether ``code`` is among the calls that lead to ``frame``."""
+    return any(each.f_code is code for each, _ in walk_stack(frame))
