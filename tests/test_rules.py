@@ -169,11 +169,21 @@ def _belongs(node: str, name: str) -> bool:
 def _collected(files: Iterable[str]) -> list[str]:
     there = [f"tests/{name}" for name in sorted(files) if (TESTS / name).is_file()]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *there],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--collect-only",
+            "-q",
+            "--part=all",
+            "-p",
+            "no:cacheprovider",
+            *there,
+        ],
         cwd=TESTS.parent,
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=110,
     )
     return done.stdout.splitlines()

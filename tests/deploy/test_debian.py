@@ -65,6 +65,7 @@ def test_every_step_has_its_commands() -> None:
     assert [s for s in scripts if DOWNLOADING.search(s) and SERVING.search(s)] == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(LONG)
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 def test_each_command_works_in_a_fresh_debian() -> None:

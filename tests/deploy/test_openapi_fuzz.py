@@ -12,9 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-pytest.importorskip("schemathesis", reason="schemathesis is not installed")
-
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings

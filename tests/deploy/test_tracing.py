@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.deploy.report_stubs import ReportStub, report_stub
 from tests.live import LiveProxy, free_port, live_proxy
@@ -30,14 +34,6 @@ from tests.upstream_stub import (
     text_stream,
 )
 from tests.waiting import until
-
-pytest.importorskip("opentelemetry.proto", reason="the extra otel is not installed")
-pytest.importorskip("sentry_sdk", reason="the extra sentry is not installed")
-
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-)
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 PROMPT = "canary-prompt-4711"
 ANSWER = "canary-answer-4712"
