@@ -29,8 +29,8 @@ from typing import Any
 
 from tests.paths import ROOT
 
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+START_SECONDS = 90.0
+STOP_SECONDS = 20.0
 PORTS = 1000
 FIRST_PORT = 20_000 + PORTS * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _counter = itertools.count(random.randrange(PORTS))
@@ -77,10 +77,10 @@ class LiveProxy:
 
     def _open(self, request: urllib.request.Request) -> Any:
         if self.tls is None:
-            return _DIRECT.open(request, timeout=5)
+            return _DIRECT.open(request, timeout=60)
         over_tls = urllib.request.HTTPSHandler(context=self.tls)
         direct = urllib.request.ProxyHandler({})
-        return urllib.request.build_opener(direct, over_tls).open(request, timeout=20)
+        return urllib.request.build_opener(direct, over_tls).open(request, timeout=60)
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ from redis import Redis
 from tests.live import free_port
 
 PROGRAMS = ("redis-server", "valkey-server")
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 
 
 @dataclass(slots=True)

@@ -489,7 +489,7 @@ def test_a_redis_that_swallows_everything_costs_one_wait() -> None:
         started = monotonic()
         for _ in range(300):
             ticket(store, Limits(5, 5)).take()
-        assert monotonic() - started < 3
+        assert monotonic() - started < 20
         store.close()
 
 
@@ -526,12 +526,12 @@ def test_a_slow_beginning_only_delays(
 ) -> None:
     caplog.set_level(logging.INFO, "proxy.access.limits")
     server.client.flushall()
-    way = SlowBeginning(server.port, 1.5)
+    way = SlowBeginning(server.port, 3)
     store = RedisStore(way.url, 5, 0, 0, meanwhile="goes on")
     store._outage._clock = clock
     began = monotonic()
     assert not store.reach()
-    assert monotonic() - began < 1.4
+    assert monotonic() - began < 2.9
 
     def back() -> bool:
         clock.now += REST_SECONDS

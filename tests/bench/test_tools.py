@@ -32,7 +32,7 @@ def events_of(port: int, answer: str, path: str = "/v1/chat/completions") -> lis
     body = request_body("small", answer=answer, stream=True)
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as response:
+    with opener.open(request, timeout=60) as response:
         lines = response.read().decode().splitlines()
     return [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
 

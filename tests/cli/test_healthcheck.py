@@ -39,7 +39,7 @@ def peer(*pieces: bytes, pause: float = 0.0) -> Iterator[int]:
                 for piece in pieces:
                     connection.sendall(piece)
                     over.wait(pause)
-                over.wait(20)
+                over.wait(120)
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -130,7 +130,7 @@ def test_other_settings_may_be_bad(tmp_path: Path) -> None:
         pytest.param([ANSWER % b"302 Found"], 0, "answered 302", id="redirect"),
         pytest.param([b"220 mail\r\n"], 0, "did not answer in HTTP (BadStatusLine)", id="mail"),
         pytest.param([b""], 0, "did not answer within 3 s", id="silence"),
-        pytest.param([b"H", *[b"T"] * 60], 0.2, "did not answer within 3 s", id="drip"),
+        pytest.param([b"H", *[b"T"] * 300], 0.2, "did not answer within 3 s", id="drip"),
     ],
 )
 def test_whoever_else_answers_is_unhealthy(
@@ -142,8 +142,8 @@ def test_whoever_else_answers_is_unhealthy(
         seconds = time.monotonic() - begun
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"claude-proxy: http://127.0.0.1:{port}/health {reason}\n"
-    # The start of Python is on top; the drip alone would take 12 s.
-    assert seconds < SECONDS + 7
+    # The start of Python is on top; the drip alone would take a minute.
+    assert seconds < SECONDS + 40
 
 
 def test_nobody_there(tmp_path: Path) -> None:

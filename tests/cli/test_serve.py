@@ -218,7 +218,7 @@ def test_a_foreign_server_gets_one_warning_and_our_log(tmp_path: Path) -> None:
 def test_a_server_with_threads_is_refused_at_once(tmp_path: Path, options: tuple[str, ...]) -> None:
     address = ("--bind", f"127.0.0.1:{free_port()}")
     with started(tmp_path, *address, *options, "wsgi:app", module="gunicorn") as service:
-        assert service.process.wait(30) == 3
+        assert service.process.wait(60) == 3
     [line] = [line for line in service.output.splitlines() if "claude-proxy" in line]
     assert line.endswith("start with: gunicorn -c deploy/gunicorn.conf.py wsgi:app")
     assert "Traceback" not in service.output
@@ -235,7 +235,7 @@ def test_an_interrupted_start_ends_quietly(tmp_path: Path, module: str) -> None:
         loaded = Path(f"/proc/{service.process.pid}/maps")
         until(lambda: "/gevent/" in loaded.read_text("utf-8"), "nothing is loaded")
         service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(30) in (130, 0)
+        assert service.process.wait(60) in (130, 0)
     assert "Traceback" not in service.output
 
 

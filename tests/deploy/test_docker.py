@@ -31,7 +31,7 @@ import json, sys, urllib.request
 method, url, *body = sys.argv[1:]
 request = urllib.request.Request(url, "".join(body).encode() or None, method=method,
     headers={"x-api-key": "secret", "content-type": "application/json"})
-with urllib.request.urlopen(request, timeout=10) as answer:
+with urllib.request.urlopen(request, timeout=60) as answer:
     print(json.dumps([answer.status, dict(answer.headers), answer.read().decode()]))
 """
 
@@ -196,5 +196,5 @@ def test_it_has_complained_about_nothing_and_stops_at_sigterm(service: SealedSer
     assert not [line for line in lines if "Traceback" in line]
     begun = time.monotonic()
     os.kill(service.pid, 15)
-    assert service.process.wait(20) == 0
+    assert service.process.wait(60) == 0
     assert time.monotonic() - begun < 15

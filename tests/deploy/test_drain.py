@@ -89,7 +89,7 @@ def streams(proxy: LiveProxy, upstream: UpstreamStub, **counts: int) -> Crowd:
     crowd = Crowd(
         proxy.port, [message(text) for text, count in counts.items() for _ in range(count)]
     )
-    assert upstream.wait_for_requests(before + sum(counts.values()), 15)
+    assert upstream.wait_for_requests(before + sum(counts.values()), 60)
     time.sleep(0.3)
     return crowd
 
@@ -365,7 +365,7 @@ def test_a_rolling_update_of_two_processes_behind_nginx_loses_none(
         nginx_in_front(first.port, second.port) as nginx,
     ):
         crowd = Crowd(nginx.port, [message("endless")] * 150 + [message("short")] * 50)
-        assert upstream.wait_for_requests(200, 20)
+        assert upstream.wait_for_requests(200, 60)
         time.sleep(0.3)
         stop = threading.Event()
         meanwhile: list[Seen] = []

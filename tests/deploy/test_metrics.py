@@ -64,7 +64,7 @@ def proxy_for(
 
 def ask(proxy: LiveProxy, *, stream: bool = False) -> int:
     """Status of one request on a connection of its own; 0 where the connection broke."""
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     message = {"role": "user", "content": "Hi"}
     body = {"model": "claude-x", "max_tokens": 9, "stream": stream, "messages": [message]}
     try:
@@ -87,7 +87,7 @@ def exposition(proxy: LiveProxy) -> str:
 
 
 def _exposition(proxy: LiveProxy) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     try:
         connection.request("GET", "/metrics")
         response = connection.getresponse()
@@ -257,7 +257,7 @@ def test_the_directory_is_private_and_goes_with_the_master(upstream: UpstreamStu
         place = directory(proxy)
         assert place.stat().st_mode & 0o777 == 0o700
         proxy.process.send_signal(signal.SIGTERM)
-        proxy.process.wait(15)
+        proxy.process.wait(60)
         assert not place.exists()
 
 
@@ -335,7 +335,7 @@ def test_a_directory_stays_locked_when_another_master_takes_over(tmp_path: Path)
         until(lambda: service.output.count("Listening on") == 2, "no new master")
         [successor] = set(old.worker_pids()) - set(workers)
         process.terminate()
-        process.wait(15)
+        process.wait(60)
         try:
             with (
                 pytest.raises(NotStarted, match=r"is in use by another service"),
@@ -416,7 +416,7 @@ def test_two_machines_share_their_counts(upstream: UpstreamStub) -> None:
             # What was counted last is sent at the end.
             assert ask(one) == 200
             one.process.send_signal(signal.SIGTERM)
-            one.process.wait(15)
+            one.process.wait(60)
             assert two.get("/v1/stats")[1]["models"]["gpt-4o"]["requests"] == 11
             server.stop()
             assert ask(two) == 200
@@ -459,4 +459,4 @@ def test_another_gunicorn_configuration_counts_into_the_operators_directory(
         assert proxy.get("/v1/stats")[1]["scope"] == "this machine"
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(15)
+        process.wait(60)

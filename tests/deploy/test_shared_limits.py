@@ -52,7 +52,7 @@ def two_processes(
 
 def post(proxy: LiveProxy, **fields: Any) -> http.client.HTTPResponse:
     """The head of the answer, on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     connection.request(
         "POST", "/v1/messages", json.dumps(BODY | fields), {"x-api-key": KEY, "connection": "close"}
     )

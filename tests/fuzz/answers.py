@@ -15,7 +15,7 @@ from proxy.api.openapi import openapi_document
 from proxy.errors import TYPE_FOR_STATUS
 from tests.convert.legal_stream import assert_legal
 
-HANG_SECONDS = 20
+HANG_SECONDS = 60
 """After which an answer is said never to come."""
 _REGISTRY: Registry[Any] = Registry().with_resource(
     "urn:api", DRAFT202012.create_resource(openapi_document())

@@ -51,7 +51,7 @@ ASKED = {
     "authorization", "x-request-id", "traceparent", "tracestate",
 }  # fmt: skip
 """All that an upstream is sent in a head."""
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = 60
 HEADER = re.compile(rb"([A-Za-z0-9-]+): ([\t\x20-\x7e\x80-\xff]*)")
 TEXT_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \[\d+\] ([\w.]+): .*")
 LOGGERS = re.compile(r"(proxy|config|gunicorn|asyncio|root|urllib3|sseclient)(\.\w+)*")

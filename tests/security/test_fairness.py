@@ -174,7 +174,7 @@ def _others_were_served(
         client.stdin.write(sent)
         client.stdin.close()
         client.stdin = None
-        assert upstream.wait_for_requests(before + 1, 20)
+        assert upstream.wait_for_requests(before + 1, 60)
         assert [health(proxy) for _ in range(LOOKS)] == [200] * LOOKS
         under_way = client.poll() is None
         told, _ = client.communicate(timeout=120)
