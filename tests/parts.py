@@ -1,6 +1,7 @@
 """Selects the part of the suite that runs, and reports what was skipped.
 
 Rule: the short part (`make test`) has every test but those marked `long`; the rest has exactly those.
+Of the cases of a test marked `long(except_every=3)` the first of every three is in the short part.
 Property tests run in both: with a quarter of their examples in the short part, with all in the rest.
 """
 
@@ -16,6 +17,10 @@ SHARE = 4
 FEWEST = 25
 SLOW_FOLDERS = ("faults", "claude_code", "deploy", "security", "sdk", "cli", "fuzz", "api", "soak")
 """Folders that run first, so that no worker is left alone with a long file at the end."""
+
+
+COLLECTED = pytest.StashKey[list[str]]()
+"""Node ids of the tests of every part, in config.stash."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,8 +40,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what belongs to another part, order the rest and set the numbers of examples."""
     part, examples = config.getoption("--part"), config.getoption("--examples")
-    kept = [item for item in items if _belongs(item, part)]
-    config.hook.pytest_deselected(items=[item for item in items if not _belongs(item, part)])
+    config.stash[COLLECTED] = [item.nodeid for item in items]
+    long = _long_ones(items)
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        (kept if _belongs(item, part, long=item in long) else left).append(item)
+    config.hook.pytest_deselected(items=left)
     items[:] = sorted(kept, key=_rank)
     laws = [item for item in kept if isinstance(item, pytest.Function) and _is_law(item)]
     for test in {law.function for law in laws}:
@@ -48,10 +58,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         test._hypothesis_internal_use_settings = settings(own, max_examples=number, deadline=None)
 
 
-def _belongs(item: pytest.Item, part: str) -> bool:
+def _long_ones(items: list[pytest.Item]) -> set[pytest.Item]:
+    cases: Counter[str] = Counter()
+    long = set()
+    for item in items:
+        if mark := item.get_closest_marker("long"):
+            every, test = mark.kwargs.get("except_every"), item.nodeid.partition("[")[0]
+            if every is None or cases[test] % every:
+                long.add(item)
+            cases[test] += 1
+    return long
+
+
+def _belongs(item: pytest.Item, part: str, *, long: bool) -> bool:
     if part == LAWS:
         return _is_law(item)
-    long = item.get_closest_marker("long") is not None
     return part == ALL or (long or _is_law(item) if part == REST else not long)
 
 

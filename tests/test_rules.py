@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.parts import COLLECTED
 from tests.paths import TESTS
 
 DOCS = TESTS.parent / "docs"
@@ -147,7 +148,8 @@ def test_every_decision_named_is_in_the_document() -> None:
 
 def test_every_test_named_exists(request: pytest.FixtureRequest) -> None:
     wanted = {name for entry in ENTRIES for name in entry.tests}
-    missing = _missing(wanted, (item.nodeid for item in request.session.items))
+    collected = request.config.stash[COLLECTED]
+    missing = _missing(wanted, collected)
     if missing:
         # Only some of the tests run now: ask pytest what there is in the files in question.
         missing = _missing(missing, _collected({name.partition("::")[0] for name in missing}))

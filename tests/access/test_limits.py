@@ -412,6 +412,7 @@ def test_what_stands_in_redis_lapses_and_names_no_key(redis: RedisServer) -> Non
     store.close()
 
 
+@pytest.mark.long
 def test_leases_are_renewed_and_those_of_a_dead_worker_lapse(redis: RedisServer) -> None:
     redis.client.flushall()
     alive, dead, late = (

@@ -261,6 +261,7 @@ def test_the_directory_is_private_and_goes_with_the_master(upstream: UpstreamStu
         assert not place.exists()
 
 
+@pytest.mark.long
 def test_what_a_killed_master_left_is_removed_by_the_next(upstream: UpstreamStub) -> None:
     with proxy_for(upstream) as proxy:
         left = directory(proxy)
@@ -298,6 +299,7 @@ def test_the_operators_directory_is_emptied_and_kept(
     assert list(chosen.glob("counter_*.db"))
 
 
+@pytest.mark.long
 def test_two_services_do_not_count_in_one_directory(upstream: UpstreamStub, tmp_path: Path) -> None:
     environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
     with proxy_for(upstream, environ) as proxy:
@@ -323,6 +325,7 @@ def test_two_services_do_not_count_in_one_directory(upstream: UpstreamStub, tmp_
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_a_directory_stays_locked_when_another_master_takes_over(tmp_path: Path) -> None:
     environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
     address = ("--host", "127.0.0.1", "--port", str(free_port()), "--workers", "1")

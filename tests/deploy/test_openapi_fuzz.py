@@ -111,6 +111,7 @@ CASES = [(GenerationMode.POSITIVE, *operation) for operation in OPERATIONS] + [
 
 
 @pytest.mark.parametrize(("mode", "method", "path"), CASES)
+@pytest.mark.long(except_every=3)
 def test_answers_are_those_of_the_document(
     app: Flask, stub: UpstreamStub, mode: Any, method: str, path: str
 ) -> None:

@@ -106,6 +106,7 @@ def test_tokens_and_streams_are_shared_too(upstream: UpstreamStub, redis: RedisS
         assert [status(proxies[n % 2], stream=True) for n in range(6)] == [200] * 6
 
 
+@pytest.mark.long
 def test_the_streams_of_a_killed_worker_lapse(upstream: UpstreamStub, redis: RedisServer) -> None:
     with two_processes(upstream, redis.url, streams="2") as proxies, ExitStack() as over:
         _waiting(upstream, over)

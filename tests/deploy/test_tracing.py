@@ -255,6 +255,7 @@ def test_a_client_that_leaves_is_marked(upstream: UpstreamStub, collector: Repor
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.long(except_every=2)
 def test_what_is_left_is_sent_at_the_end(
     upstream: UpstreamStub, collector: ReportStub, stop: signal.Signals
 ) -> None:
@@ -290,6 +291,7 @@ def test_health_probes_leave_no_trace(upstream: UpstreamStub, collector: ReportS
 
 
 @pytest.mark.parametrize("status", [None, 503], ids=["unreachable", "refusing"])
+@pytest.mark.long(except_every=2)
 def test_a_collector_that_fails_costs_one_warning(
     upstream: UpstreamStub, status: int | None
 ) -> None:
@@ -318,6 +320,7 @@ def test_a_collector_that_fails_costs_one_warning(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.long(except_every=2)
 def test_the_id_of_nginx_is_in_every_log(upstream: UpstreamStub, form: str) -> None:
     nginx_id = "9f86d081884c7d659a2feaa0c55ad015"
     upstream.default = json_answer(completion(ANSWER))

@@ -141,6 +141,7 @@ def post_worker_init(worker):
 """Counting some tokens takes for ever, and so does some event of a stream."""
 
 
+@pytest.mark.long
 def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_path: Path) -> None:
     configuration = tmp_path / "hanging.py"
     shipped = str(ROOT / "deploy" / "gunicorn.conf.py")
@@ -170,6 +171,7 @@ def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_p
     assert "was sent SIG" not in log
 
 
+@pytest.mark.long
 def test_a_stream_in_which_a_worker_hung_was_not_left_by_its_client(
     upstream: UpstreamStub, tmp_path: Path
 ) -> None:

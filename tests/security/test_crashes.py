@@ -118,6 +118,7 @@ def healthy(proxy: LiveProxy) -> bool:
         return False
 
 
+@pytest.mark.long(except_every=2)
 def test_a_client_is_told_that_something_failed(crashed: Crashed) -> None:
     for place, data in crashed.told.items():
         assert found(data) == [], place
