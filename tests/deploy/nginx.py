@@ -25,7 +25,7 @@ from tests.paths import DEPLOY
 START_SECONDS = 60.0
 NGINX = shutil.which("nginx", path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
 
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: make programs")
 
 
 @dataclass(frozen=True, slots=True)

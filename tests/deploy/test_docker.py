@@ -39,7 +39,7 @@ with urllib.request.urlopen(request, timeout=60) as answer:
 def hadolint() -> str:
     found = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     if found is None:
-        pytest.skip("hadolint is not installed: make setup")
+        pytest.skip("hadolint is not installed: make test installs it")
     return found
 
 

@@ -392,7 +392,7 @@ def test_a_directory_that_cannot_be_used_is_refused_in_one_line(
 def test_promtool_finds_nothing_to_complain_of(upstream: UpstreamStub) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed")
+        pytest.skip("promtool is not installed: make programs")
     with proxy_for(upstream) as proxy:
         ask(proxy)
         ask(proxy, stream=True)
