@@ -22,7 +22,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.live import LiveProxy, free_port, live_proxy
-from tests.security.bills import CASES, NOTHING
+from tests.security.billed_answers import CASES, NOTHING
 from tests.security.wire import request
 from tests.upstream_stub import Recorded, Script, UpstreamStub
 
