@@ -266,6 +266,7 @@ def test_a_quick_stop_gives_streams_their_event(
     ended(proxy, since, 1.0 + SLACK)
 
 
+@pytest.mark.long
 def test_ctrl_c_reaches_master_and_workers_at_once(
     proxy: LiveProxy, upstream: UpstreamStub
 ) -> None:
@@ -321,6 +322,7 @@ def test_reloads_in_a_row_leave_the_number_of_workers(
     assert "Traceback" not in proxy.log()
 
 
+@pytest.mark.long
 def test_without_its_master_a_worker_finishes_what_runs(
     upstream: UpstreamStub,
 ) -> None:

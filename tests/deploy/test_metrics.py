@@ -199,6 +199,7 @@ def test_a_killed_worker_takes_its_streams_with_it_and_nothing_else(upstream: Up
         until(lambda: messages(proxy) == 50, "not every request is counted")
 
 
+@pytest.mark.long
 def test_a_kill_under_load_loses_no_answered_request(upstream: UpstreamStub) -> None:
     stop = threading.Event()
     seen: list[float] = []
@@ -286,6 +287,7 @@ def runs(pid: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_the_operators_directory_is_emptied_and_kept(
     upstream: UpstreamStub, tmp_path: Path
 ) -> None:
@@ -358,6 +360,7 @@ def test_a_directory_stays_locked_when_another_master_takes_over(tmp_path: Path)
         pytest.param("mine", "holds other files than metrics (thesis.txt)", id="other files"),
     ],
 )
+@pytest.mark.long(except_every=4)
 def test_a_directory_that_cannot_be_used_is_refused_in_one_line(
     tmp_path: Path, path: str, complaint: str, program: str
 ) -> None:
@@ -430,6 +433,7 @@ def test_two_machines_share_their_counts(upstream: UpstreamStub) -> None:
             assert two.log().count("usage counts are kept") == 1
 
 
+@pytest.mark.long
 def test_another_gunicorn_configuration_counts_into_the_operators_directory(
     upstream: UpstreamStub, tmp_path: Path
 ) -> None:

@@ -88,6 +88,7 @@ def test_two_processes_of_two_workers_share_a_limit_to_the_request(
     assert not [key for key in redis.client.keys("*") if KEY in key]
 
 
+@pytest.mark.long
 def test_tokens_and_streams_are_shared_too(upstream: UpstreamStub, redis: RedisServer) -> None:
     with (
         two_processes(upstream, redis.url, tpm="1000", streams="5") as proxies,

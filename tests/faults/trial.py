@@ -35,7 +35,7 @@ from tests.faults.cell import BROKEN, FRESH, NO_RETRY, SAME, Cell, Outcome
 from tests.faults.upstream import LENGTH, FaultUpstream, Unaccepting, sent
 
 PATH = "/v1/messages"
-FIRST_BYTE, SILENCE = 3.0, 2.5
+FIRST_BYTE, SILENCE = 8.0, 7.0
 """Seconds, for the cells that stall: long enough for a busy machine, and they all wait at once."""
 PATIENCE = 60.0
 """Seconds, for all others: 65 MB take long where the machine is busy."""
