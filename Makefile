@@ -11,7 +11,6 @@ PACKAGES = setup.cfg proxy/__init__.py
 CLAUDE_CODE := 2.1.197
 CLIENT := $(VENV)/claude-code
 
-COVERAGE = $(BIN)/coverage run --parallel-mode -m pytest
 SOURCES := bench config proxy tests wsgi.py deploy/gunicorn.conf.py
 
 BENCH_TOOLS := bench/.build/mock_upstream bench/.build/load_driver
@@ -36,16 +35,32 @@ dev: $(VENV)/.installed ## start it with one worker, and again when a source fil
 demo: $(VENV)/.installed ## start it with a built-in stand-in upstream: no key needed
 	@exec $(BIN)/claude-proxy demo
 
+# One test process for each of the two cores that every machine has; a file's tests stay together.
+TEST_PROCESSES ?= 2
+IN_PARALLEL := --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+TESTS = $(BIN)/python -m pytest $(IN_PARALLEL)
+
 .PHONY: test
-test: $(VENV)/.installed-dev $(CLIENT)/.installed system-packages ## run all tests, with the real clients that can be installed
-	@$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev ## run the tests except the long ones, with the programs that are there
+	@$(TESTS)
+
+.PHONY: test-all
+test-all: programs ## run every test, with the real programs that can be installed
+	@$(TESTS) --part=all
+
+.PHONY: test-rest
+test-rest: programs ## run what test-all has and test has not
+	@$(TESTS) --part=rest
+
+.PHONY: programs
+programs: $(VENV)/.installed-dev $(CLIENT)/.installed system-packages ## install the programs that tests start, as far as this machine allows
 
 .PHONY: check
-check: $(VENV)/.installed-dev $(CLIENT)/.installed system-packages ## run every gate: format, lint, types, imports, tests, coverage
+check: programs ## run every gate: format, lint, types, imports, all tests, coverage
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
 	@$(MAKE) --no-print-directory lint types
 	@rm -f .coverage .coverage.*
-	@$(COVERAGE)
+	@$(BIN)/coverage run --parallel-mode -m pytest $(IN_PARALLEL) --part=all
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --show-missing
 
@@ -95,7 +110,7 @@ FUZZ_EXAMPLES ?= 10000
 
 .PHONY: fuzz
 fuzz: $(VENV)/.installed-dev $(FUZZER)/.installed ## try each law FUZZ_EXAMPLES times, then fuzz for FUZZ_SECONDS; new inputs stay in tests/fuzz/corpus
-	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -p tests.fuzz.longer --timeout=3600
+	@$(TESTS) --part=laws --examples=$(FUZZ_EXAMPLES) --timeout=3600
 	@PYTHONPATH=$(FUZZER) $(BIN)/python -m tests.fuzz.guided $(FUZZ_SECONDS)
 
 $(FUZZER)/.installed: tests/fuzz/requirements.txt | $(BIN)/python

@@ -7,8 +7,11 @@ file reach it.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import ssl
@@ -26,8 +29,11 @@ from typing import Any
 
 from tests.paths import ROOT
 
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+START_SECONDS = 90.0
+STOP_SECONDS = 20.0
+PORTS = 1000
+FIRST_PORT = 20_000 + PORTS * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_counter = itertools.count(random.randrange(PORTS))
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -71,18 +77,25 @@ class LiveProxy:
 
     def _open(self, request: urllib.request.Request) -> Any:
         if self.tls is None:
-            return _DIRECT.open(request, timeout=5)
+            return _DIRECT.open(request, timeout=60)
         over_tls = urllib.request.HTTPSHandler(context=self.tls)
         direct = urllib.request.ProxyHandler({})
-        return urllib.request.build_opener(direct, over_tls).open(request, timeout=20)
+        return urllib.request.build_opener(direct, over_tls).open(request, timeout=60)
 
 
 def free_port() -> int:
-    """A port on the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port on the loopback address that nothing listens on.
+
+    Each test process takes its ports from a range of its own, below those that the kernel gives
+    away, so that none is taken between this check and its use.
+    """
+    for _ in range(PORTS):
+        port = FIRST_PORT + next(_counter) % PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @contextmanager

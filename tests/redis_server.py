@@ -19,7 +19,7 @@ from redis import Redis
 from tests.live import free_port
 
 PROGRAMS = ("redis-server", "valkey-server")
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ def redis_server(password: str = "") -> Iterator[RedisServer]:
     """A running server; the test is skipped where neither Redis nor Valkey is installed."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
-        pytest.skip(f"{' or '.join(PROGRAMS)} is not installed (tests/system_packages.sh)")
+        pytest.skip(f"{' or '.join(PROGRAMS)} is not installed: make programs")
     server = RedisServer(program, password=password)
     server.start()
     try:

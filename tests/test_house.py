@@ -8,9 +8,12 @@ import http.client
 import json
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,19 @@ SOURCES = sorted(
 )
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
+MEDIAN_FUNCTION = 9
+MOST_PACKAGES = 13
+MOST_FILES = 9
+LONGEST_CONTRACT = 60
+"""Lines of setup.cfg, from [importlinter] on."""
+HOMES = {
+    ("flask", "werkzeug"): ("proxy/api/", "proxy/app.py"),
+    ("requests", "urllib3", "sseclient"): ("proxy/upstream/",),
+}
+"""Libraries, and the only places that import them."""
+METAPHORS = re.compile(r"\b(whoever|nobody|somebody|whose turn|owe[ds]?|lesson)\b", re.IGNORECASE)
+MOST_METAPHORS = 14
+TEXTS = {".css", ".html", ".js", ".md", ".py", ".svg", ".toml", ".yaml"}
 NAMELESS_MODULES = {"base_utils", "common", "constants", "helper", "helpers", "misc", "utils"}
 
 OPEN_PATHS = {
@@ -53,6 +69,7 @@ OPEN_PATHS = {
 """docs/features.md "Endpoints": open to every client, which no declaration alone may change."""
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
@@ -66,15 +83,62 @@ def test_modules_are_short() -> None:
     assert {module: n for module, n in lengths.items() if n > LONGEST_MODULE} == {}
 
 
-def test_functions_are_short() -> None:
-    too_long = [
-        f"{name(path)}:{node.lineno} {node.name}"
-        for path in SOURCES
+def _function_lengths(paths: Iterable[Path]) -> dict[str, int]:
+    return {
+        f"{name(path)}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in paths
         for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    }
+
+
+def test_functions_are_short() -> None:
+    lengths = _function_lengths(SOURCES)
+    assert [function for function, n in lengths.items() if n > LONGEST_FUNCTION] == []
+
+
+def test_most_functions_are_very_short() -> None:
+    lengths = _function_lengths((ROOT / "proxy").rglob("*.py"))
+    assert statistics.median(lengths.values()) <= MEDIAN_FUNCTION
+
+
+def test_the_package_has_few_rooms() -> None:
+    inside = list((ROOT / "proxy").iterdir())
+    packages = {path.name for path in inside if (path / "__init__.py").is_file()}
+    files = {path.name for path in inside if path.is_file()} - {"__init__.py"}
+    assert len(packages) <= MOST_PACKAGES, packages
+    assert len(files) <= MOST_FILES, files
+
+
+@pytest.mark.parametrize(("libraries", "homes"), HOMES.items())
+def test_libraries_are_imported_in_one_place(
+    libraries: tuple[str, ...], homes: tuple[str, ...]
+) -> None:
+    importing = {
+        name(path)
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        for module in _imported(node)
+        if module.partition(".")[0] in libraries
+    }
+    assert {path for path in importing if not path.startswith(homes)} == set()
+
+
+def test_the_import_contract_is_short() -> None:
+    text = (ROOT / "setup.cfg").read_text("utf-8").partition("[importlinter]")[2]
+    assert len(text.splitlines()) <= LONGEST_CONTRACT
+
+
+def test_prose_is_plain() -> None:
+    found = [
+        f"{name(path)}:{number}"
+        for folder in ("config", "docs", "proxy")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in TEXTS
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if METAPHORS.search(line)
     ]
-    assert too_long == []
+    assert len(found) <= MOST_METAPHORS, found
 
 
 def test_modules_are_named_after_a_subject_and_say_their_rule() -> None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.parts import COLLECTED
 from tests.paths import TESTS
 
 DOCS = TESTS.parent / "docs"
@@ -167,7 +168,8 @@ def test_every_decision_named_is_in_the_document() -> None:
 
 def test_every_test_named_exists(request: pytest.FixtureRequest) -> None:
     wanted = {name for entry in ENTRIES for name in entry.tests}
-    missing = _missing(wanted, (item.nodeid for item in request.session.items))
+    collected = request.config.stash[COLLECTED]
+    missing = _missing(wanted, collected)
     if missing:
         # Only some of the tests run now: ask pytest what there is in the files in question.
         missing = _missing(missing, _collected({name.partition("::")[0] for name in missing}))
@@ -189,11 +191,21 @@ def _belongs(node: str, name: str) -> bool:
 def _collected(files: Iterable[str]) -> list[str]:
     there = [f"tests/{name}" for name in sorted(files) if (TESTS / name).is_file()]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *there],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--collect-only",
+            "-q",
+            "--part=all",
+            "-p",
+            "no:cacheprovider",
+            *there,
+        ],
         cwd=TESTS.parent,
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=110,
     )
     return done.stdout.splitlines()

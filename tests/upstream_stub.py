@@ -96,7 +96,7 @@ class Connection:
             elif isinstance(step, Sleep):
                 time.sleep(step.seconds)
             elif isinstance(step, Wait):
-                step.event.wait(30)
+                step.event.wait(120)
             else:
                 self.drop(reset=isinstance(step, Reset))
                 return False
@@ -147,7 +147,7 @@ class UpstreamStub:
     def answer(self, *scripts: Script) -> None:
         self._scripts.extend(scripts)
 
-    def wait_for_requests(self, count: int, timeout: float = 5) -> bool:
+    def wait_for_requests(self, count: int, timeout: float = 60) -> bool:
         """Wait until ``count`` requests have arrived in all."""
         with self._arrived:
             return self._arrived.wait_for(lambda: len(self.requests) >= count, timeout)

@@ -13,7 +13,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(find: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+def until(find: Callable[[], T], what: str, seconds: float = 60.0) -> T:
     """What ``find`` returns once it is true; fails with ``what`` when it takes too long."""
     deadline = time.monotonic() + seconds
     while not (found := find()):

@@ -435,6 +435,7 @@ def test_what_stands_in_redis_lapses_and_names_no_key(redis: RedisServer) -> Non
     store.close()
 
 
+@pytest.mark.long
 def test_leases_are_renewed_and_those_of_a_dead_worker_lapse(redis: RedisServer) -> None:
     redis.client.flushall()
     alive, dead, late = (
@@ -512,7 +513,7 @@ def test_a_redis_that_swallows_everything_costs_one_wait() -> None:
         started = monotonic()
         for _ in range(300):
             ticket(store, limits_of(5, 5)).begin()
-        assert monotonic() - started < 3
+        assert monotonic() - started < 20
         store.close()
 
 
@@ -549,12 +550,12 @@ def test_a_slow_beginning_only_delays(
 ) -> None:
     caplog.set_level(logging.INFO, "proxy.access.limits")
     server.client.flushall()
-    way = SlowBeginning(server.port, 1.5)
+    way = SlowBeginning(server.port, 3)
     store = RedisStore(way.url, amounts(5, 0, 0), meanwhile="goes on")
     store._health._clock = clock
     began = monotonic()
     assert not store.reach()
-    assert monotonic() - began < 1.4
+    assert monotonic() - began < 2.9
 
     def back() -> bool:
         clock.now += RETRY_SECONDS

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.api.conftest import Connect, message_request
 from tests.api.hostile_targets import HOSTS, OTHERS, PATHS, REFUSED
 from tests.api.name_service import Names, send, trap
-from tests.fuzz.strangers import Strangers
+from tests.fuzz.foreign_greenlets import ForeignGreenlets
 from tests.upstream_stub import (
     Close,
     Recorded,
@@ -347,18 +347,18 @@ def test_there_are_enough_tricks() -> None:
 
 
 @pytest.fixture
-def strangers() -> Strangers:
-    return Strangers()
+def foreign_greenlets() -> ForeignGreenlets:
+    return ForeignGreenlets()
 
 
 def test_tricks_are_refused_and_nothing_is_asked_or_connected_to(
-    strangers: Strangers,
+    foreign_greenlets: ForeignGreenlets,
     connect: Connect,
     upstream: UpstreamStub,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = Names({})
-    monkeypatch.setattr(socket, "getaddrinfo", strangers.spared(socket.getaddrinfo, names))
+    monkeypatch.setattr(socket, "getaddrinfo", foreign_greenlets.spared(socket.getaddrinfo, names))
     client = connect(allowed_hosts=("qiniu.com", ".qiniu.com", f"127.0.0.1:{upstream.port}"))
     with trap() as trapped, trap("127.0.0.2", upstream.port) as neighbour:
         passed = []
@@ -472,7 +472,9 @@ def test_a_name_that_does_not_exist(connect: Connect, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def wild(strangers: Strangers, connect: Connect, upstream: UpstreamStub) -> FlaskClient:
+def wild(
+    foreign_greenlets: ForeignGreenlets, connect: Connect, upstream: UpstreamStub
+) -> FlaskClient:
     upstream.default = json_answer(completion("Hello"))
     # Short, because the stub does not answer a TLS handshake.
     hosts = (".wild.test", f"127.0.0.1:{upstream.port}")
@@ -508,7 +510,7 @@ _TAILS = st.one_of(
 def test_nothing_but_an_allowed_host_is_contacted(
     wild: FlaskClient,
     upstream: UpstreamStub,
-    strangers: Strangers,
+    foreign_greenlets: ForeignGreenlets,
     scheme: str,
     host: str,
     port: str,
@@ -517,7 +519,7 @@ def test_nothing_but_an_allowed_host_is_contacted(
     names = Names({}, otherwise=["10.0.0.1"])
     raw = f"/{scheme}/{host}{port}{tail}".replace("UP", str(upstream.port))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", strangers.spared(socket.getaddrinfo, names))
+        patch.setattr(socket, "getaddrinfo", foreign_greenlets.spared(socket.getaddrinfo, names))
         # Buffered, so that it is closed: an open answer keeps its slot.
         answer = send(wild, raw, json=message_request(), headers=OWN, buffered=True)
     assert all(name.endswith(".wild.test") for name in names.asked)

@@ -38,7 +38,7 @@ def status_of(proxy: LiveProxy, target: bytes) -> int:
     """The status that a request with these very bytes in its request line gets."""
     head = b"POST %s HTTP/1.1\r\nHost: p\r\nConnection: close\r\nAuthorization: Bearer own\r\n"
     length = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as client:
         client.sendall(head % target + length + BODY)
         answer = client.recv(65536)
     return int(answer.split(b" ", 2)[1])

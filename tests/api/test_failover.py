@@ -267,7 +267,7 @@ def test_edge_70_a_client_that_leaves_during_a_pause_ends_the_retries(
     with near:
         response = ask(start(max_retries=3), environ_overrides={"gunicorn.socket": near})
     assert response.status_code == 499
-    assert monotonic() - started < 2
+    assert monotonic() - started < 4.5
     assert len(upstream.requests) == 1
 
 

@@ -19,7 +19,8 @@ from bench.systems import System, direct, mock_upstream
 from proxy.schemas import load_message_request
 
 needs_compiler = pytest.mark.skipif(
-    shutil.which("cc") is None, reason="cc (a C compiler) is not installed"
+    shutil.which("cc") is None,
+    reason="cc is not installed: install a C compiler, such as the package gcc",
 )
 
 
@@ -33,7 +34,7 @@ def events_of(port: int, answer: str, path: str = "/v1/chat/completions") -> lis
     body = request_body("small", answer=answer, stream=True)
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as response:
+    with opener.open(request, timeout=60) as response:
         lines = response.read().decode().splitlines()
     return [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
 

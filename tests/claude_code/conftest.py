@@ -21,7 +21,7 @@ def program() -> Path:
     if found is None:
         pytest.skip(
             f"Claude Code {VERSION} is not installed in {INSTALLED_IN}: it comes by npm "
-            "(make test installs it where npm and its registry can be reached)"
+            "(make programs installs it where npm and its registry can be reached)"
         )
     return found
 

@@ -23,7 +23,7 @@ from tests.claude_code.client import ClaudeCode
 
 SIZE = struct.pack("HHHH", 40, 120, 0, 0)
 CONTROL = re.compile(rb"\x1b\[[0-9;?<>=]*[a-zA-Z]|\x1b\][^\x07]*\x07|\x1b[()=>][0-9A-Z]?")
-READ_SECONDS = 20.0
+READ_SECONDS = 60.0
 
 
 class Terminal:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def environment(directory: Path, changes: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -92,7 +92,7 @@ def answer_to(curl: str) -> str:
     name, _, value = header.partition(": ")
     request = urllib.request.Request(url, data.encode(), {name: value})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=15) as response:
+    with opener.open(request, timeout=60) as response:
         return str(response.read().decode())
 
 

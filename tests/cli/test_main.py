@@ -173,7 +173,7 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
         ["sh", "-c", script, sys.executable],
         cwd=tmp_path,
         env=environment(tmp_path),
-        timeout=20,
+        timeout=60,
         check=True,
     )
     assert (tmp_path / "code").read_text() == "1\n"

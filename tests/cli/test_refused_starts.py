@@ -22,7 +22,7 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(params=COMMANDS)
+@pytest.fixture(params=["claude-proxy", pytest.param("gunicorn", marks=pytest.mark.long)])
 def command(request: pytest.FixtureRequest) -> list[str]:
     return COMMANDS[request.param]
 

@@ -47,11 +47,17 @@ def test_sighup_takes_over_a_changed_file(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         pytest.param(BROKEN, "providers.yaml:4: providers.0.colour: unknown key", id="a key"),
-        pytest.param("a: b: c", "providers.yaml:1: not valid YAML", id="no YAML"),
+        pytest.param(
+            "a: b: c",
+            "providers.yaml:1: not valid YAML",
+            id="no YAML",
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             f"{FILE}        profile: {{visions: true}}",
             "model new: profile: visions: unknown profile flag",
             id="a profile flag",
+            marks=pytest.mark.long,
         ),
     ],
 )

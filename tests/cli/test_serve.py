@@ -105,7 +105,10 @@ def test_sighup_reads_the_file_again() -> None:
             id="a bad value",
         ),
         pytest.param(
-            "TIKTOKEN_MODEL=nobody\n", "TIKTOKEN_MODEL='nobody' (.env) is neither", id="encoding"
+            "TIKTOKEN_MODEL=nobody\n",
+            "TIKTOKEN_MODEL='nobody' (.env) is neither",
+            id="encoding",
+            marks=pytest.mark.long,
         ),
     ],
 )
@@ -159,8 +162,10 @@ def test_the_shipped_configuration_refuses_bad_values_in_words() -> None:
     ("options", "reason"),
     [
         (("--certfile", "bad.pem", "--keyfile", "bad.pem"), "PEM"),
-        (("--certfile", "none.pem"), "No such file or directory"),
-        (("--keyfile", "bad.pem"), "certfile should be"),
+        pytest.param(
+            ("--certfile", "none.pem"), "No such file or directory", marks=pytest.mark.long
+        ),
+        pytest.param(("--keyfile", "bad.pem"), "certfile should be", marks=pytest.mark.long),
     ],
 )
 def test_a_bad_certificate_is_one_line_and_no_start(
@@ -215,12 +220,16 @@ def test_a_foreign_server_gets_one_warning_and_our_log(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [("--worker-class", "gthread"), ("--threads", "2"), ("--worker-class", "gthread", "--preload")],
+    [
+        ("--worker-class", "gthread"),
+        pytest.param(("--threads", "2"), marks=pytest.mark.long),
+        pytest.param(("--worker-class", "gthread", "--preload"), marks=pytest.mark.long),
+    ],
 )
 def test_a_server_with_threads_is_refused_at_once(tmp_path: Path, options: tuple[str, ...]) -> None:
     address = ("--bind", f"127.0.0.1:{free_port()}")
     with started(tmp_path, *address, *options, "wsgi:app", module="gunicorn") as service:
-        assert service.process.wait(30) == 3
+        assert service.process.wait(60) == 3
     [line] = [line for line in service.output.splitlines() if "claude-proxy" in line]
     assert line.endswith("start with: gunicorn -c deploy/gunicorn.conf.py wsgi:app")
     assert "Traceback" not in service.output
@@ -237,7 +246,7 @@ def test_an_interrupted_start_ends_quietly(tmp_path: Path, module: str) -> None:
         loaded = Path(f"/proc/{service.process.pid}/maps")
         until(lambda: "/gevent/" in loaded.read_text("utf-8"), "nothing is loaded")
         service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(30) in (130, 0)
+        assert service.process.wait(60) in (130, 0)
     assert "Traceback" not in service.output
 
 

@@ -29,9 +29,9 @@ def room() -> Iterator[Path]:
 def debian_tar(room: Path) -> Path:
     """A tar file with a fresh Debian 12 and its Python: no compiler, no recommended packages."""
     if os.geteuid() != 0:
-        pytest.skip("a Debian root takes root to make")
+        pytest.skip("mmdebstrap needs root to make a Debian: run the tests as root")
     if shutil.which("mmdebstrap") is None:
-        pytest.skip("mmdebstrap is not installed")
+        pytest.skip("mmdebstrap is not installed: make programs")
     path = room / "root.tar"
     command = ["mmdebstrap", "--variant=minbase", *QUICKER, f"--include={','.join(PACKAGES)}"]
     done = subprocess.run(
@@ -52,7 +52,7 @@ def debian_tar(room: Path) -> Path:
 def image(debian_tar: Path, room: Path) -> Iterator[Image]:
     """The image that the Dockerfile makes, on the Debian above."""
     if shutil.which("buildah") is None:
-        pytest.skip("buildah is not installed")
+        pytest.skip("buildah is not installed: make programs")
     directory = room / "image"
     directory.mkdir()
     with built_image(debian_tar, directory) as built:

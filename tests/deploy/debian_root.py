@@ -99,7 +99,7 @@ def why_not() -> str:
         return "a Debian root needs Linux and root"
     missing = [name for name in ("mmdebstrap", "nsenter", "unshare") if not shutil.which(name)]
     if missing:
-        return f"{', '.join(missing)} not installed"
+        return f"{', '.join(missing)} not installed: make programs"
     allowed = subprocess.run(
         ["unshare", "--mount", "--pid", "--net", "--fork", "true"], check=False
     )

@@ -22,10 +22,10 @@ import pytest
 from tests.live import NotStarted, free_port
 from tests.paths import DEPLOY
 
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 NGINX = shutil.which("nginx", path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
 
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: make programs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def nginx_in_front(
             yield nginx
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def _write(directory: Path, port: int, ports: Sequence[int]) -> None:

@@ -65,6 +65,7 @@ def test_every_step_has_its_commands() -> None:
     assert [s for s in scripts if DOWNLOADING.search(s) and SERVING.search(s)] == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(LONG)
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 def test_each_command_works_in_a_fresh_debian() -> None:
@@ -143,7 +144,9 @@ def _copy_sources(target: Path) -> None:
             shutil.copy(ROOT / name, target / name)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: make programs"
+)
 def test_prometheus_takes_the_example(tmp_path: Path) -> None:
     section = DOCUMENT.read_text("utf-8").partition("\n## Metrics\n")[2].partition("\n## ")[0]
     (example,) = re.findall(r"(?ms)^```yaml\n(.*?)^```$", section)

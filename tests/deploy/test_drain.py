@@ -89,7 +89,7 @@ def streams(proxy: LiveProxy, upstream: UpstreamStub, **counts: int) -> Crowd:
     crowd = Crowd(
         proxy.port, [message(text) for text, count in counts.items() for _ in range(count)]
     )
-    assert upstream.wait_for_requests(before + sum(counts.values()), 15)
+    assert upstream.wait_for_requests(before + sum(counts.values()), 60)
     time.sleep(0.3)
     return crowd
 
@@ -253,6 +253,7 @@ def test_a_reload_under_200_streams_loses_none(proxy: LiveProxy, upstream: Upstr
         pytest.param(signal.SIGHUP, signal.SIGQUIT, id="SIGQUIT during a reload"),
     ],
 )
+@pytest.mark.long(except_every=2)
 def test_a_quick_stop_gives_streams_their_event(
     proxy: LiveProxy, upstream: UpstreamStub, first: signal.Signals | None, quick: signal.Signals
 ) -> None:
@@ -265,6 +266,7 @@ def test_a_quick_stop_gives_streams_their_event(
     ended(proxy, since, 1.0 + SLACK)
 
 
+@pytest.mark.long
 def test_ctrl_c_reaches_master_and_workers_at_once(
     proxy: LiveProxy, upstream: UpstreamStub
 ) -> None:
@@ -277,6 +279,7 @@ def test_ctrl_c_reaches_master_and_workers_at_once(
     ended(proxy, since, 1.0 + SLACK)
 
 
+@pytest.mark.long
 def test_further_signals_change_nothing_about_a_stop(
     proxy: LiveProxy, upstream: UpstreamStub
 ) -> None:
@@ -293,6 +296,7 @@ def test_further_signals_change_nothing_about_a_stop(
     ended(proxy, since, GRACEFUL)
 
 
+@pytest.mark.long
 def test_a_stop_during_a_reload_waits_for_nothing_more(
     proxy: LiveProxy, upstream: UpstreamStub
 ) -> None:
@@ -305,6 +309,7 @@ def test_a_stop_during_a_reload_waits_for_nothing_more(
     ended(proxy, since, END + SLACK)
 
 
+@pytest.mark.long
 def test_reloads_in_a_row_leave_the_number_of_workers(
     proxy: LiveProxy, upstream: UpstreamStub
 ) -> None:
@@ -317,6 +322,7 @@ def test_reloads_in_a_row_leave_the_number_of_workers(
     assert "Traceback" not in proxy.log()
 
 
+@pytest.mark.long
 def test_without_its_master_a_worker_finishes_what_runs(
     upstream: UpstreamStub,
 ) -> None:
@@ -338,6 +344,7 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+@pytest.mark.long
 def test_a_client_that_does_not_read_does_not_hold_the_stop(
     upstream: UpstreamStub,
 ) -> None:
@@ -356,6 +363,7 @@ def test_a_client_that_does_not_read_does_not_hold_the_stop(
 
 
 @needs_nginx
+@pytest.mark.long
 def test_a_rolling_update_of_two_processes_behind_nginx_loses_none(
     upstream: UpstreamStub,
 ) -> None:
@@ -365,7 +373,7 @@ def test_a_rolling_update_of_two_processes_behind_nginx_loses_none(
         nginx_in_front(first.port, second.port) as nginx,
     ):
         crowd = Crowd(nginx.port, [message("endless")] * 150 + [message("short")] * 50)
-        assert upstream.wait_for_requests(200, 20)
+        assert upstream.wait_for_requests(200, 60)
         time.sleep(0.3)
         stop = threading.Event()
         meanwhile: list[Seen] = []

@@ -94,7 +94,7 @@ def test_every_label_that_is_summed_by_exists(dashboard: dict[str, Any]) -> None
 def test_promtool_parses_every_expression(dashboard: dict[str, Any], tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed")
+        pytest.skip("promtool is not installed: make programs")
     rules = [
         {"record": f"test:number_{number}", "expr": text}
         for number, text in enumerate(expressions(dashboard))

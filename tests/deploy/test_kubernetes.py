@@ -50,7 +50,7 @@ def settings() -> Settings:
 def validated(release: str, *paths: Path) -> subprocess.CompletedProcess[str]:
     tool = shutil.which("kubernetes-validate", path=str(Path(sys.executable).parent))
     if tool is None:
-        pytest.skip("kubernetes-validate is not installed: make setup")
+        pytest.skip("kubernetes-validate is not installed: make test installs it")
     command = [tool, "--strict", "--no-warn", "-k", release, *map(str, paths)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

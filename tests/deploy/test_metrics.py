@@ -64,7 +64,7 @@ def proxy_for(
 
 def ask(proxy: LiveProxy, *, stream: bool = False) -> int:
     """Status of one request on a connection of its own; 0 where the connection broke."""
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     message = {"role": "user", "content": "Hi"}
     body = {"model": "claude-x", "max_tokens": 9, "stream": stream, "messages": [message]}
     try:
@@ -87,7 +87,7 @@ def exposition(proxy: LiveProxy) -> str:
 
 
 def _exposition(proxy: LiveProxy) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     try:
         connection.request("GET", "/metrics")
         response = connection.getresponse()
@@ -199,6 +199,7 @@ def test_a_killed_worker_takes_its_streams_with_it_and_nothing_else(upstream: Up
         until(lambda: messages(proxy) == 50, "not every request is counted")
 
 
+@pytest.mark.long
 def test_a_kill_under_load_loses_no_answered_request(upstream: UpstreamStub) -> None:
     stop = threading.Event()
     seen: list[float] = []
@@ -257,10 +258,11 @@ def test_the_directory_is_private_and_goes_with_the_master(upstream: UpstreamStu
         place = directory(proxy)
         assert place.stat().st_mode & 0o777 == 0o700
         proxy.process.send_signal(signal.SIGTERM)
-        proxy.process.wait(15)
+        proxy.process.wait(60)
         assert not place.exists()
 
 
+@pytest.mark.long
 def test_what_a_killed_master_left_is_removed_by_the_next(upstream: UpstreamStub) -> None:
     with proxy_for(upstream) as proxy:
         left = directory(proxy)
@@ -285,6 +287,7 @@ def runs(pid: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_the_operators_directory_is_emptied_and_kept(
     upstream: UpstreamStub, tmp_path: Path
 ) -> None:
@@ -298,6 +301,7 @@ def test_the_operators_directory_is_emptied_and_kept(
     assert list(chosen.glob("counter_*.db"))
 
 
+@pytest.mark.long
 def test_two_services_do_not_count_in_one_directory(upstream: UpstreamStub, tmp_path: Path) -> None:
     environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
     with proxy_for(upstream, environ) as proxy:
@@ -323,6 +327,7 @@ def test_two_services_do_not_count_in_one_directory(upstream: UpstreamStub, tmp_
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_a_directory_stays_locked_when_another_master_takes_over(tmp_path: Path) -> None:
     environ = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
     address = ("--host", "127.0.0.1", "--port", str(free_port()), "--workers", "1")
@@ -335,7 +340,7 @@ def test_a_directory_stays_locked_when_another_master_takes_over(tmp_path: Path)
         until(lambda: service.output.count("Listening on") == 2, "no new master")
         [successor] = set(old.worker_pids()) - set(workers)
         process.terminate()
-        process.wait(15)
+        process.wait(60)
         try:
             with (
                 pytest.raises(NotStarted, match=r"is in use by another service"),
@@ -355,6 +360,7 @@ def test_a_directory_stays_locked_when_another_master_takes_over(tmp_path: Path)
         pytest.param("mine", "holds other files than metrics (thesis.txt)", id="other files"),
     ],
 )
+@pytest.mark.long(except_every=4)
 def test_a_directory_that_cannot_be_used_is_refused_in_one_line(
     tmp_path: Path, path: str, complaint: str, program: str
 ) -> None:
@@ -389,7 +395,7 @@ def test_a_directory_that_cannot_be_used_is_refused_in_one_line(
 def test_promtool_finds_nothing_to_complain_of(upstream: UpstreamStub) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed")
+        pytest.skip("promtool is not installed: make programs")
     with proxy_for(upstream) as proxy:
         ask(proxy)
         ask(proxy, stream=True)
@@ -416,7 +422,7 @@ def test_two_machines_share_their_counts(upstream: UpstreamStub) -> None:
             # What was counted last is sent at the end.
             assert ask(one) == 200
             one.process.send_signal(signal.SIGTERM)
-            one.process.wait(15)
+            one.process.wait(60)
             assert two.get("/v1/stats")[1]["models"]["gpt-4o"]["requests"] == 11
             server.stop()
             assert ask(two) == 200
@@ -427,6 +433,7 @@ def test_two_machines_share_their_counts(upstream: UpstreamStub) -> None:
             assert two.log().count("usage counts are kept") == 1
 
 
+@pytest.mark.long
 def test_another_gunicorn_configuration_counts_into_the_operators_directory(
     upstream: UpstreamStub, tmp_path: Path
 ) -> None:
@@ -459,4 +466,4 @@ def test_another_gunicorn_configuration_counts_into_the_operators_directory(
         assert proxy.get("/v1/stats")[1]["scope"] == "this machine"
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(15)
+        process.wait(60)

@@ -74,7 +74,7 @@ def post(
     port: int, body: bytes, path: str = "/v1/messages", **headers: str
 ) -> http.client.HTTPResponse:
     """The answer to a POST; its connection ends when its body has been read."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     fields |= {"content-type": "application/json", "connection": "close"}
     connection.request("POST", path, body, fields)
@@ -82,7 +82,7 @@ def post(
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path, headers={n.replace("_", "-"): v for n, v in headers.items()})
     try:
         response = connection.getresponse()
@@ -128,7 +128,7 @@ def test_a_client_that_leaves_ends_the_call_upstream(far_side: UpstreamStub, ngi
     connection = far_side.connections[far_side.requests[before].connection]
     assert not connection.closed.is_set()
     response.close()
-    assert connection.closed.wait(5)
+    assert connection.closed.wait(60)
 
 
 def test_a_large_body_passes(far_side: UpstreamStub, nginx: Nginx) -> None:
@@ -180,7 +180,7 @@ def test_many_streams_run_at_the_same_time(far_side: UpstreamStub, nginx: Nginx)
         threads = [threading.Thread(target=read) for _ in range(STREAMS)]
         for thread in threads:
             thread.start()
-        arrived = far_side.wait_for_requests(before + STREAMS, 30)
+        arrived = far_side.wait_for_requests(before + STREAMS, 60)
         all_there.set()
         for thread in threads:
             thread.join(30)

@@ -52,7 +52,7 @@ def two_processes(
 
 def post(proxy: LiveProxy, **fields: Any) -> http.client.HTTPResponse:
     """The head of the answer, on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     connection.request(
         "POST", "/v1/messages", json.dumps(BODY | fields), {"x-api-key": KEY, "connection": "close"}
     )
@@ -88,6 +88,7 @@ def test_two_processes_of_two_workers_share_a_limit_to_the_request(
     assert not [key for key in redis.client.keys("*") if KEY in key]
 
 
+@pytest.mark.long
 def test_tokens_and_streams_are_shared_too(upstream: UpstreamStub, redis: RedisServer) -> None:
     with (
         two_processes(upstream, redis.url, tpm="1000", streams="5") as proxies,
@@ -106,6 +107,7 @@ def test_tokens_and_streams_are_shared_too(upstream: UpstreamStub, redis: RedisS
         assert [status(proxies[n % 2], stream=True) for n in range(6)] == [200] * 6
 
 
+@pytest.mark.long
 def test_the_streams_of_a_killed_worker_lapse(upstream: UpstreamStub, redis: RedisServer) -> None:
     with two_processes(upstream, redis.url, streams="2") as proxies, ExitStack() as over:
         _waiting(upstream, over)

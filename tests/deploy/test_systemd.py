@@ -29,14 +29,15 @@ from tests.upstream_stub import UpstreamStub, text_stream
 UNIT = ROOT / "deploy" / "systemd" / "claude-proxy.service"
 CONFINED = Path(__file__).with_name("confined.py")
 MOST_EXPOSURE = 2.0
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 STREAMED = (
     b'{"model": "claude-sonnet-5", "max_tokens": 9, "stream": true,'
     b' "messages": [{"role": "user", "content": "Hi"}]}'
 )
 
 needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+    shutil.which("systemd-analyze") is None,
+    reason="systemd-analyze is not installed: make programs",
 )
 
 
@@ -191,7 +192,7 @@ def confined_proxy(tmp_path: Path, upstream: UpstreamStub) -> Iterator[tuple[int
             while b"READY=1" not in ready.recv(4096):
                 pass
             yield port, process.pid, tmp_path / "log"
-            process.wait(20)
+            process.wait(60)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -199,7 +200,7 @@ def confined_proxy(tmp_path: Path, upstream: UpstreamStub) -> Iterator[tuple[int
 
 
 def stream(port: int) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", "/v1/messages", STREAMED, {"content-type": "application/json"})
         return connection.getresponse().read()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,15 @@ from tests.deploy.watched_clients import Crowd, WatchedClient, message, raw_requ
 from tests.live import LiveProxy, live_proxy
 from tests.paths import ROOT
 from tests.security.wire import answers, exchange, kept, request
-from tests.upstream_stub import Recorded, Script, Sleep, UpstreamStub, json_answer, text_stream
+from tests.upstream_stub import (
+    Recorded,
+    Script,
+    Sleep,
+    UpstreamStub,
+    Wait,
+    json_answer,
+    text_stream,
+)
 from tests.upstream_stub import completion as whole_answer
 from tests.waiting import until
 
@@ -49,7 +58,7 @@ def asked(proxy: LiveProxy, **fields: Any) -> str:
 def test_a_killed_worker_takes_only_its_own_streams_along(upstream: UpstreamStub) -> None:
     with live_proxy(settings(upstream), workers=2) as proxy:
         crowd = Crowd(proxy.port, [message()] * 100)
-        assert upstream.wait_for_requests(100, 15)
+        assert upstream.wait_for_requests(100, 60)
         time.sleep(0.3)
         victim, other = proxy.worker_pids()
         os.kill(victim, signal.SIGKILL)
@@ -69,23 +78,23 @@ def test_a_killed_worker_takes_only_its_own_streams_along(upstream: UpstreamStub
 
 
 def test_a_worker_that_dies_while_old_ones_still_drain_is_replaced(upstream: UpstreamStub) -> None:
-    environ = settings(upstream) | {"CLAUDE_PROXY_GRACEFUL_TIMEOUT": "8"}
-    upstream.default = text_stream(*[step for _ in range(200) for step in ("x", Sleep(0.1))])
+    environ = settings(upstream) | {"CLAUDE_PROXY_GRACEFUL_TIMEOUT": "60"}
+    over = threading.Event()
+    upstream.default = text_stream("x", Wait(over), "y")
     with live_proxy(environ, workers=1) as proxy:
         crowd = Crowd(proxy.port, [message()] * 5)
         assert upstream.wait_for_requests(5)
         (old,) = proxy.worker_pids()
-        since = time.monotonic()
         proxy.process.send_signal(signal.SIGHUP)
         until(lambda: len(proxy.worker_pids()) == 2, "no new worker")
         (new,) = set(proxy.worker_pids()) - {old}
         time.sleep(0.5)
         os.kill(new, signal.SIGKILL)
         until(lambda: bool(set(proxy.worker_pids()) - {old, new}), "it was not replaced")
-        until(lambda: proxy.get("/health")[0] == 200, "nobody serves")
-        assert time.monotonic() - since < 5
+        until(lambda: proxy.get("/health")[0] == 200, "no worker answers")
         assert old in proxy.worker_pids()
-        assert crowd.wait() == {"overloaded": 5}
+        over.set()
+        assert crowd.wait() == {"whole": 5}
 
 
 def test_the_shipped_configuration_works_with_the_application_loaded_before_the_fork(
@@ -98,7 +107,7 @@ def test_the_shipped_configuration_works_with_the_application_loaded_before_the_
         proxy.process.send_signal(signal.SIGTERM)
         # Of four seconds one is left to streams.
         assert crowd.wait() == {"overloaded": 10}
-        assert proxy.process.wait(10) == 0
+        assert proxy.process.wait(60) == 0
 
 
 HANGING = """
@@ -132,6 +141,7 @@ def post_worker_init(worker):
 """Counting some tokens takes for ever, and so does some event of a stream."""
 
 
+@pytest.mark.long
 def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_path: Path) -> None:
     configuration = tmp_path / "hanging.py"
     shipped = str(ROOT / "deploy" / "gunicorn.conf.py")
@@ -161,6 +171,7 @@ def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_p
     assert "was sent SIG" not in log
 
 
+@pytest.mark.long
 def test_a_stream_in_which_a_worker_hung_was_not_left_by_its_client(
     upstream: UpstreamStub, tmp_path: Path
 ) -> None:

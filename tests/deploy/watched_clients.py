@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-SECONDS = 30.0
+SECONDS = 90.0
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ def answered(proxy: LiveProxy, *, stream: bool) -> bytes:
         "POST /v1/messages HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as sock:
         sock.sendall(head.encode() + body)
         return b"".join(iter(lambda: sock.recv(65536), b""))
 

@@ -1,13 +1,13 @@
 """Every fault at every phase, for every kind of answer, in every framing (tests/faults/matrix.py).
 
-All selected cells run at once, before the first test; each test then compares its own.
+The short part of the suite tries every fault once for each kind of answer. All selected cells run at once, before the first test; each test then compares its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import trustme
@@ -16,7 +16,7 @@ from proxy.relay import sweeper
 from proxy.relay.chat import stream as chat_stream
 from proxy.relay.native import stream as native_stream
 from tests.faults.cell import Cell, Outcome
-from tests.faults.matrix import CELLS
+from tests.faults.matrix import CELLS, representatives
 from tests.faults.trial import run_all, stalls
 
 pytestmark = pytest.mark.timeout(400)
@@ -47,9 +47,26 @@ def outcomes(
         return found | run_all(filter(stalls, wanted), str(authority), at_once=100)
 
 
-@pytest.mark.parametrize("cell", [pytest.param(cell, id=cell.id) for cell in CELLS])
+def _parameters() -> list[Any]:
+    short = representatives()
+    return [
+        pytest.param(cell, id=cell.id, marks=() if cell.id in short else pytest.mark.long)
+        for cell in CELLS
+    ]
+
+
+@pytest.mark.parametrize("cell", _parameters())
 def test_cell(cell: Cell, outcomes: Mapping[str, Outcome | str]) -> None:
     assert outcomes[cell.id] == cell.expected, cell.why
+
+
+def test_the_short_part_has_every_fault_phase_kind_and_framing() -> None:
+    short = representatives()
+    tried = [cell for cell in CELLS if cell.id in short]
+    for aspect in ("fault", "phase", "kind", "framing"):
+        assert {getattr(cell, aspect) for cell in tried} == {
+            getattr(cell, aspect) for cell in CELLS
+        }
 
 
 def test_every_cell_has_a_name_of_its_own() -> None:

@@ -36,8 +36,8 @@ from tests.upstream_stub import Close, Reset, Sleep, Step, byte_by_byte
 
 CUT = "upstream closed the stream before it finished"
 CUT_WHOLE = "upstream closed the connection inside its answer"
-LATE = "the upstream did not answer within 3 s"
-SILENT = "the upstream sent nothing for 2.5 s"
+LATE = "the upstream did not answer within 8 s"
+SILENT = "the upstream sent nothing for 7 s"
 NO_JSON = "the upstream's answer is not JSON (application/json)"
 
 

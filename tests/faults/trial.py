@@ -35,7 +35,7 @@ from tests.faults.cell import BROKEN, FRESH, NO_RETRY, SAME, Cell, Outcome
 from tests.faults.upstream import LENGTH, FaultUpstream, Unaccepting, sent
 
 PATH = "/v1/messages"
-FIRST_BYTE, SILENCE = 3.0, 2.5
+FIRST_BYTE, SILENCE = 8.0, 7.0
 """Seconds, for the cells that stall: long enough for a busy machine, and they all wait at once."""
 PATIENCE = 60.0
 """Seconds, for all others: 65 MB take long where the machine is busy."""
@@ -125,7 +125,7 @@ class Trial:
             assert self.blocked is not None
             self.blocked.close()
             return Outcome(*faulty[:2], FRESH, *faulty[2:])
-        if not self.upstream.idle.wait(5):
+        if not self.upstream.idle.wait(60):
             return f"{faulty}: the connection was left open"
         if self.cell.port == "refusing":
             self.upstream = FaultUpstream(port=self.port)
@@ -137,7 +137,7 @@ class Trial:
             return f"{faulty}, then {after}"
         fresh = len(self.upstream.connections) > before
         self.client.application.extensions[EXTENSION].close()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not all(one.closed.is_set() for one in self.upstream.connections):
             if time.monotonic() > deadline:
                 return f"{faulty}: a connection was never closed"

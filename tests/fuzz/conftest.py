@@ -11,18 +11,18 @@ from flask.testing import FlaskClient
 from config.settings import Settings
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
-from tests.fuzz.strangers import Strangers
+from tests.fuzz.foreign_greenlets import ForeignGreenlets
 from tests.upstream_stub import UpstreamStub
 
 
 @pytest.fixture(scope="module")
-def strangers() -> Strangers:
+def foreign_greenlets() -> ForeignGreenlets:
     """To be asked for before anything that belongs to the module is made."""
-    return Strangers()
+    return ForeignGreenlets()
 
 
 @pytest.fixture(scope="module")
-def stub(strangers: Strangers) -> Iterator[UpstreamStub]:
+def stub(foreign_greenlets: ForeignGreenlets) -> Iterator[UpstreamStub]:
     server = UpstreamStub()
     yield server
     server.close()

@@ -7,7 +7,7 @@ string in it, put in as it is: valid or not, and able to end the string and say 
 
 from __future__ import annotations
 
-from tests.fuzz.cuts import chosen, cut_at, single_bytes
+from tests.fuzz.input_choices import chosen, cut_at, single_bytes
 from tests.fuzz.streams import assert_same
 
 _OPEN = b'data: {"id":"c","choices":[{"index":0,"delta":{'

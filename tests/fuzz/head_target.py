@@ -15,8 +15,8 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from proxy.upstream.chunked_response import EagerResponse
-from tests.fuzz.cuts import chosen, cut_at, single_bytes
-from tests.fuzz.far_side import FarSide
+from tests.fuzz.input_choices import chosen, cut_at, single_bytes
+from tests.fuzz.memory_socket import MemorySocket
 from tests.fuzz.plain_chunks import unchunked
 
 BEFORE = (
@@ -73,7 +73,7 @@ def response_head(data: bytes) -> None:
 
 def _read(pieces: list[bytes], method: str) -> Head | str:
     """The head as this side reads it, or the name of its refusal."""
-    far: Any = FarSide(pieces)
+    far: Any = MemorySocket(pieces)
     response = EagerResponse(far, method=method)
     try:
         response.begin()
@@ -115,7 +115,7 @@ def _is_misread(stock: HTTPResponse) -> bool:
 
 def _check_body(head: Head, pieces: list[bytes], method: str, *, limit: int) -> None:
     """urllib3 finds the body where the head says it is, read by ``limit`` bytes."""
-    far: Any = FarSide(pieces)
+    far: Any = MemorySocket(pieces)
     inner: Any = EagerResponse(far, method=method)
     inner.begin()
     outer = urllib3.HTTPResponse(

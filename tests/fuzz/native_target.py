@@ -17,7 +17,7 @@ import orjson
 from proxy.relay.native import event_scan
 from proxy.relay.native.event_scan import EventScan
 from proxy.relay.native.model_name import with_model
-from tests.fuzz.cuts import chosen, cut_at, single_bytes
+from tests.fuzz.input_choices import chosen, cut_at, single_bytes
 from tests.fuzz.plain_events import Plain, blocks, json_pairs, pairs_of, renamed, told
 
 CLIENT = "the client's \"\u00e9\\"

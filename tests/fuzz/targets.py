@@ -22,10 +22,10 @@ from proxy.providers.dynamic_route import dynamic_provider
 from proxy.sse import Chunk
 from proxy.upstream.chunked_response import EagerResponse
 from proxy.upstream.event_decoder import ChunkDecoder
-from tests.fuzz.cuts import chosen, cut_at, single_bytes
-from tests.fuzz.far_side import FarSide
 from tests.fuzz.frame_target import learned_frames
 from tests.fuzz.head_target import response_head
+from tests.fuzz.input_choices import chosen, cut_at, single_bytes
+from tests.fuzz.memory_socket import MemorySocket
 from tests.fuzz.native_target import model_name, native_stream
 from tests.fuzz.plain_chunks import unchunked
 from tests.fuzz.streams import assert_same
@@ -63,7 +63,7 @@ def chunked_body(data: bytes) -> None:
     pieces = cut_at(body, places)
     expected = unchunked(body)
     together = [HEAD + pieces[0], *pieces[1:]] if choice & 1 and pieces else [HEAD, *pieces]
-    far: Any = FarSide(together)
+    far: Any = MemorySocket(together)
     response = EagerResponse(far, method="POST")
     response.begin()
     found, ending = b"", "complete"

@@ -20,8 +20,8 @@ from tests.api.hostile_targets import HOSTS, OTHERS, PATHS
 from tests.api.name_service import Names, Trap, send
 from tests.fuzz.answers import HANG_SECONDS, assert_error
 from tests.fuzz.budget import law
-from tests.fuzz.contacts import contacts
-from tests.fuzz.strangers import Strangers
+from tests.fuzz.contacted_addresses import contacted_addresses
+from tests.fuzz.foreign_greenlets import ForeignGreenlets
 from tests.upstream_stub import UpstreamStub, completion, json_answer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
@@ -124,7 +124,7 @@ def test_nothing_but_an_allowed_host_is_contacted(
     allowing: FlaskClient,
     stub: UpstreamStub,
     trapped: Trap,
-    strangers: Strangers,
+    foreign_greenlets: ForeignGreenlets,
     raw: str,
     headers: dict[str, str],
     method: str,
@@ -136,9 +136,9 @@ def test_nothing_but_an_allowed_host_is_contacted(
     with (
         pytest.MonkeyPatch.context() as patch,
         gevent.Timeout(HANG_SECONDS),
-        contacts(strangers) as seen,
+        contacted_addresses(foreign_greenlets) as seen,
     ):
-        patch.setattr(socket, "getaddrinfo", strangers.spared(socket.getaddrinfo, names))
+        patch.setattr(socket, "getaddrinfo", foreign_greenlets.spared(socket.getaddrinfo, names))
         answer = _sent(allowing, raw, method, headers)
     connected = set(seen.connected)
     assert {number for number in connected if number[0] != PUBLIC} <= _allowed(stub.port)
@@ -175,9 +175,9 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def test_nobody_came_to_the_trap(trapped: Trap, strangers: Strangers) -> None:
+def test_nobody_came_to_the_trap(trapped: Trap, foreign_greenlets: ForeignGreenlets) -> None:
     assert trapped.touched == 0
-    with contacts(strangers) as seen:
+    with contacted_addresses(foreign_greenlets) as seen:
         socket.create_connection((TRAPPED, trapped.port)).close()
     assert trapped.touched == 1, "the trap works"
     assert set(seen.connected) == {(TRAPPED, trapped.port)}, "and so does the watch"
@@ -188,13 +188,13 @@ def test_nobody_came_to_the_trap(trapped: Trap, strangers: Strangers) -> None:
 def test_no_header_leads_elsewhere_than_to_the_upstream(
     allowing: FlaskClient,
     stub: UpstreamStub,
-    strangers: Strangers,
+    foreign_greenlets: ForeignGreenlets,
     headers: dict[str, str],
     path: str,
 ) -> None:
     stub.requests.clear()
     method = "GET" if path == "/v1/models" else "POST"
-    with contacts(strangers) as seen, gevent.Timeout(HANG_SECONDS):
+    with contacted_addresses(foreign_greenlets) as seen, gevent.Timeout(HANG_SECONDS):
         _sent(allowing, path, method, headers)
     assert set(seen.connected) <= _allowed(stub.port)
     assert all(name == "127.0.0.1" for name in seen.named)

@@ -18,7 +18,7 @@ from tests.api.conftest import message_request
 from tests.convert.reply.test_stream_properties import CHUNK, ITEM, JUNK
 from tests.fuzz.answers import HANG_SECONDS, assert_error, assert_message, assert_stream
 from tests.fuzz.budget import law
-from tests.fuzz.strangers import Strangers
+from tests.fuzz.foreign_greenlets import ForeignGreenlets
 from tests.relay.chat.test_stream_bytes import streams
 from tests.upstream_stub import (
     Close,
@@ -38,10 +38,12 @@ RIGHT = "The right answer"
 
 
 @pytest.fixture(autouse=True)
-def no_bugs(caplog: pytest.LogCaptureFixture, strangers: Strangers) -> Iterator[None]:
+def no_bugs(
+    caplog: pytest.LogCaptureFixture, foreign_greenlets: ForeignGreenlets
+) -> Iterator[None]:
     """Nothing is logged as a bug of the proxy's own."""
     caplog.set_level(logging.ERROR)
-    with caplog.filtering(strangers):
+    with caplog.filtering(foreign_greenlets):
         yield
     assert [record.getMessage() for record in caplog.records if record.levelno >= 40] == []
 

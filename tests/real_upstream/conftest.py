@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,11 +23,12 @@ MODEL = ROOT / ".venv" / "tiny-random.gguf"
 def model() -> Path:
     if not MODEL.exists():
         MODEL.parent.mkdir(exist_ok=True)
-        unfinished = MODEL.with_suffix(".part")
+        # Another test process may be making it too.
+        unfinished = MODEL.with_suffix(f".{os.getpid()}.part")
         subprocess.run(
             [sys.executable, str(HERE / "make_model.py"), str(unfinished)], check=True, timeout=60
         )
-        unfinished.rename(MODEL)
+        unfinished.replace(MODEL)
     return MODEL
 
 

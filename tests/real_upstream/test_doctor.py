@@ -25,6 +25,7 @@ TOOLS = frozenset({"tools", "parallel tools", "parallel_tool_calls", "forced too
 """Random words may look like a broken call, which this server answers with a 500."""
 
 
+@pytest.mark.long
 def test_a_real_server(llama_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Random words rarely end by themselves.
     model = {"id": "tiny-random", "profile": {"max_output": 128}}

@@ -35,7 +35,7 @@ def raw_stream(proxy: LiveProxy, **fields: object) -> bytes:
         data=json.dumps(body).encode(),
         headers={"content-type": "application/json", "x-api-key": "nobody-asks"},
     )
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         data: bytes = response.read()
     return data

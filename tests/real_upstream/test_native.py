@@ -58,7 +58,7 @@ def posted(url: str, **fields: object) -> bytes:
         data=json.dumps(body).encode(),
         headers={"content-type": "application/json", "x-api-key": "nobody-asks"},
     )
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         data: bytes = response.read()
     return data
 

@@ -46,6 +46,7 @@ def say(client: anthropic.Anthropic, text: str = "hello") -> str:
 
 
 @pytest.mark.parametrize("options", [(), ("--preload",)], ids=["tables in the master", "preload"])
+@pytest.mark.long(except_every=2)
 def test_tls_upstream(options: tuple[str, ...], tls_upstream: UpstreamStub) -> None:
     tls_upstream.default = json_answer(completion("over TLS"))
     environ = environment(tls_upstream.base_url, AUTH_KEY=CLIENT_KEY, CA_BUNDLE=str(CERTIFICATE))

@@ -97,6 +97,7 @@ def test_a_stream_begins_with_a_ping(proxy: LiveProxy, upstream: UpstreamStub) -
     assert [event["type"] for event in answer(proxy)[:2]] == ["message_start", "ping"]
 
 
+@pytest.mark.long
 def test_silence_is_filled_with_pings(proxy: LiveProxy, upstream: UpstreamStub) -> None:
     """Two streams at once, silent for 16 s: from the start, and after some text."""
     upstream.default = _silent_answer

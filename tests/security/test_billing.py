@@ -22,7 +22,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.live import LiveProxy, free_port, live_proxy
-from tests.security.bills import CASES, NOTHING
+from tests.security.billed_answers import CASES, NOTHING
 from tests.security.wire import request
 from tests.upstream_stub import Recorded, Script, UpstreamStub
 
@@ -113,7 +113,7 @@ def ask_unsent(proxy: LiveProxy, model: str, held: list[socket.socket]) -> None:
     body = {"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": content}]}
     head = {"x_api_key": "sk-client", "x_request_id": model}
     raw = request("POST", "/v1/messages", json.dumps(body).encode(), **head)
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as sock:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as sock:
         sock.sendall(raw)
         if model.startswith("closed"):
             while sock.recv(65536):
@@ -133,7 +133,7 @@ def ask(proxy: LiveProxy, upstream: Upstream, name: str) -> None:
     }
     head = {"x_api_key": "sk-client", "x_request_id": request_id(name)}
     raw = request("POST", "/v1/messages", json.dumps(body).encode(), **head)
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as sock:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as sock:
         sock.sendall(raw)
         if case.until is None:
             with contextlib.suppress(ConnectionError):
@@ -212,7 +212,7 @@ def lines(log: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def counted(proxy: LiveProxy) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()

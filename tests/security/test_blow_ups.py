@@ -115,6 +115,7 @@ def test_patterns_are_found() -> None:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=PATTERNS.get)
+@pytest.mark.long(except_every=4)
 def test_no_pattern_can_be_blown_up(pattern: re.Pattern[Any]) -> None:
     raw = isinstance(pattern.pattern, bytes)
     source = pattern.pattern.decode("latin-1") if raw else pattern.pattern
@@ -225,6 +226,7 @@ def work(ask: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.long(except_every=3)
 def test_work_grows_with_the_size_and_no_faster(shape: str) -> None:
     client = create_app(Settings(openai_api_key="sk-server")).test_client()
     head = {"model": "claude-sonnet-5", "max_tokens": 5}

@@ -250,6 +250,7 @@ def mode_keeps(mode: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(("mode", "log"), RUNS, ids=str)
+@pytest.mark.long(except_every=3)
 def test_no_canary_is_where_it_should_not_be(mode: str, log: str, tmp_path: Path) -> None:
     with run(MODES[mode], log, tmp_path) as running:
         play(running)

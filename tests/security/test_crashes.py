@@ -23,9 +23,6 @@ from tests.security.planted_bugs import WORDS as QUOTED
 from tests.security.wire import answers, exchange, request, until
 from tests.upstream_stub import Sleep, UpstreamStub, text_stream
 
-pytest.importorskip("opentelemetry.proto", reason="the extra otel is not installed")
-pytest.importorskip("sentry_sdk", reason="the extra sentry is not installed")
-
 CANARIES = (canaries.WORDS["prompt"], CLIENT_KEY, SERVER_KEY, FRONT_KEY)
 LAST = "a hanging view"
 LOST = ("the loop", "the end of an object", "a thread", "the watch")
@@ -121,6 +118,7 @@ def healthy(proxy: LiveProxy) -> bool:
         return False
 
 
+@pytest.mark.long(except_every=2)
 def test_a_client_is_told_that_something_failed(crashed: Crashed) -> None:
     for place, data in crashed.told.items():
         assert found(data) == [], place

@@ -115,6 +115,7 @@ def test_no_client_has_the_worker_alone(proxy: LiveProxy, start: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["front", "wrong"])
+@pytest.mark.long(except_every=2)
 def test_the_limits_hold_for_who_floods(upstream: UpstreamStub, key: str) -> None:
     """Its body is late, or belongs to a refused request: the connection is ended."""
     environ = settings(upstream, AUTH_KEY="front", BODY_TIMEOUT=1)
@@ -122,6 +123,7 @@ def test_the_limits_hold_for_who_floods(upstream: UpstreamStub, key: str) -> Non
         assert sender.wait() == 7
 
 
+@pytest.mark.long
 def test_no_client_has_the_worker_alone_by_tls(upstream: UpstreamStub, tmp_path: Path) -> None:
     authority = trustme.CA()
     trusted, own = tmp_path / "authority.pem", tmp_path / "own.pem"
@@ -152,6 +154,7 @@ TRIES = 3
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+@pytest.mark.long(except_every=2)
 def test_no_upstream_has_the_worker_alone(
     proxy: LiveProxy, upstream: UpstreamStub, model: str
 ) -> None:
@@ -174,7 +177,7 @@ def _others_were_served(
         client.stdin.write(sent)
         client.stdin.close()
         client.stdin = None
-        assert upstream.wait_for_requests(before + 1, 20)
+        assert upstream.wait_for_requests(before + 1, 60)
         assert [health(proxy) for _ in range(LOOKS)] == [200] * LOOKS
         under_way = client.poll() is None
         told, _ = client.communicate(timeout=120)

@@ -64,7 +64,7 @@ def statuses(proxy: LiveProxy) -> dict[str, int]:
 def counted_for(proxy: LiveProxy, sent: bytes, *, half: bool) -> dict[str, int]:
     """What the statistics have more once a client that sent this is gone."""
     before = statuses(proxy)
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as sock:
         sock.sendall(
             b"POST /v1/messages HTTP/1.1\r\nHost: proxy\r\nContent-Type: application/json\r\n"
             + sent

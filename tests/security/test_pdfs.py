@@ -117,6 +117,7 @@ os._exit(0)
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.long(except_every=3)
 def test_a_pdf_costs_no_more_than_its_budget(bomb: str) -> None:
     file = BOMBS[bomb]
     assert len(file) < 2_000_000
@@ -180,6 +181,7 @@ def test_nobody_elses_code_is_broken_off() -> None:
     assert (run.stdout, run.stderr) == ("warned True, locked False\n", "")
 
 
+@pytest.mark.long
 def test_all_pdfs_of_a_request_share_one_budget() -> None:
     pdfs = RequestPdfs()
     texts = [pdfs.read(pdf_file(["x" * 50_000] * 4 + [str(number)])) for number in range(4)]
@@ -190,6 +192,7 @@ def test_all_pdfs_of_a_request_share_one_budget() -> None:
     assert RequestPdfs().read(pdf_file(["Hello"])) == PdfText("Hello", False)
 
 
+@pytest.mark.long
 def test_a_conversion_without_a_reader_of_its_own_shares_one_too() -> None:
     from base64 import b64encode
 

@@ -58,6 +58,7 @@ def keys_in(text: str) -> list[str]:
 
 @pytest.mark.parametrize("command", ["--check", "gunicorn"])
 @pytest.mark.parametrize("fault", BAD)
+@pytest.mark.long(except_every=5)
 def test_a_refused_start_tells_no_key(tmp_path: Path, command: str, fault: str) -> None:
     code, text = said_by(COMMANDS[command], tmp_path, GOOD | BAD[fault])
     assert code != 0
@@ -66,6 +67,7 @@ def test_a_refused_start_tells_no_key(tmp_path: Path, command: str, fault: str) 
 
 
 @pytest.mark.parametrize("command", ["--check", "--print-config"])
+@pytest.mark.long(except_every=2)
 def test_a_good_configuration_tells_no_key(tmp_path: Path, command: str) -> None:
     code, text = said_by(COMMANDS[command], tmp_path, GOOD)
     assert code == 0
@@ -86,6 +88,7 @@ def test_a_good_configuration_tells_no_key(tmp_path: Path, command: str) -> None
         'api_key: "{key}',
     ],
 )
+@pytest.mark.long(except_every=4)
 def test_a_refused_registry_tells_no_key(tmp_path: Path, line: str) -> None:
     path = tmp_path / "providers.yaml"
     words = line.format(key=canaries.SERVER_KEY)
@@ -103,6 +106,7 @@ def test_a_refused_registry_tells_no_key(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     "behaviour", ["says 401 and repeats", "repeats the key", "answers in words", "streams an error"]
 )
+@pytest.mark.long(except_every=4)
 def test_doctor_tells_no_key(tmp_path: Path, upstream: UpstreamStub, behaviour: str) -> None:
     upstream.default = UPSTREAMS[behaviour]
     environ = {"OPENAI_API_KEY": canaries.SERVER_KEY, "OPENAI_BASE_URL": upstream.base_url}

@@ -21,7 +21,7 @@ def proxy() -> Iterator[LiveProxy]:
 
 def exchange(port: int, raw: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send bytes, read to the end of the connection: status, headers, body."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
         sock.sendall(raw)
         answer = b""
         while data := sock.recv(65536):
@@ -98,7 +98,7 @@ def test_what_follows_a_body_that_came_too_late_is_no_request(
     proxy: LiveProxy, framing: bytes
 ) -> None:
     late = b"POST /v1/messages HTTP/1.1\r\nHost: a\r\nx-api-key: k\r\n" + framing
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as sock:
         sock.sendall(late)
         answer = sock.recv(65536)
         assert answer.startswith(b"HTTP/1.1 408 ")
@@ -126,7 +126,7 @@ def test_connections_are_closed_where_few_are_left() -> None:
     with live_proxy(environ) as small, contextlib.ExitStack() as open_ones:
         kept = []
         for _ in range(6):
-            sock = socket.create_connection(("127.0.0.1", small.port), timeout=10)
+            sock = socket.create_connection(("127.0.0.1", small.port), timeout=60)
             open_ones.enter_context(sock)
             sock.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
             answer = sock.recv(65536)

@@ -100,25 +100,32 @@ class Crowd:
             if kind == "abort its body":
                 client.send(raw[:-20])
                 time.sleep(0.1)
-                if not self.staying.is_set():
+                if self._leaves(request_id):
                     return ABORT
                 client.send(raw[-20:])
                 return _outcome(client)
             client.send(raw)
             if kind.endswith("abort whole"):
                 time.sleep(LEAVE_SECONDS)
-                return _outcome(client) if self.staying.is_set() else ABORT
+                return ABORT if self._leaves(request_id) else _outcome(client)
             if kind.endswith("abort"):
-                return self._leave(client)
+                return self._leave(client, request_id)
             return _read_slowly(client) if kind == "slow" else _outcome(client)
         finally:
             client.close()
 
-    def _leave(self, client: WatchedClient) -> str:
+    def _leaves(self, request_id: str) -> bool:
+        """Whether the client leaves now; recorded at once, as a worker may be killed before it has left."""
+        if self.staying.is_set():
+            return False
+        self.outcomes[request_id] = ABORT
+        return True
+
+    def _leave(self, client: WatchedClient, request_id: str) -> str:
         """After the first bytes; while nobody leaves, after the last ones."""
         with contextlib.suppress(OSError):
             first = client.sock.recv(4096)
-            if not first.startswith(b"HTTP/1.1 200") or self.staying.is_set():
+            if not first.startswith(b"HTTP/1.1 200") or not self._leaves(request_id):
                 return _read_slowly(client, first)
             return ABORT
         return CUT

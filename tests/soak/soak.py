@@ -203,7 +203,7 @@ def _lines(log: Path) -> dict[str, list[dict[str, Any]]]:
 
 def _metrics(proxy: LiveProxy) -> dict[str, int]:
     """Requests of the crowd's routes by status."""
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()

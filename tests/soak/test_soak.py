@@ -8,6 +8,7 @@ from tests.soak.clients import ABORT, CLIENT_ERROR, CUT, SUCCESS, UPSTREAM_ERROR
 from tests.soak.soak import soak
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_the_account_balances_to_the_request() -> None:
     books = soak(24)

@@ -61,6 +61,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.long(except_every=3)
 def test_what_nobody_catches_is_told_without_words(place: str) -> None:
     done = run(PLACES[place] + "\nprint('alive')")
     assert done.stdout == "alive\n"
@@ -79,6 +80,7 @@ def test_what_ends_the_program_is_told_without_words() -> None:
 
 
 @pytest.mark.parametrize("kind", ["SystemExit(3)", "KeyboardInterrupt"])
+@pytest.mark.long(except_every=2)
 def test_an_end_by_wish_is_no_error(kind: str) -> None:
     done = run(f"raise {kind}")
     assert done.returncode != 0
@@ -138,6 +140,7 @@ def test_a_cause_that_counts_as_false_is_told_too() -> None:
 
 
 @pytest.mark.parametrize("stream", ["None", "Reentered()"])
+@pytest.mark.long(except_every=2)
 def test_where_not_even_that_can_be_written_the_program_goes_on(stream: str) -> None:
     done = run(f"""
 class Reentered:

@@ -247,6 +247,7 @@ MIB = 1_000_000
         pytest.param("<|endoftext|>" * (MIB // 20), id="6 special tokens as text"),
     ],
 )
+@pytest.mark.long(except_every=4)
 def test_pathological_texts(text: str, encoding: str) -> None:
     with gevent.Timeout(20):
         count = count_text(text, encoding)

@@ -107,6 +107,7 @@ def change_one_rank(table: Path) -> None:
         pytest.param(change_one_rank, "sha256 is not the one that tiktoken", id="6 wrong sha256"),
     ],
 )
+@pytest.mark.long(except_every=3)
 def test_damaged_table_spares_the_other(
     damage: Callable[[Path], None], problem: str, tmp_path: Path
 ) -> None:

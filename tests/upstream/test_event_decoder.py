@@ -185,6 +185,7 @@ def test_4_nothing_raises(reads: list[bytes]) -> None:
         pytest.param(b'data: "' + b"x" * 40_000_000, id="above the cap"),
     ],
 )
+@pytest.mark.long(except_every=3)
 def test_4_a_huge_event_takes_linear_time(stream: bytes) -> None:
     decoder = ChunkDecoder()
     started = time.process_time()

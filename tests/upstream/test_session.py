@@ -142,7 +142,7 @@ class TestRequest:
             job = gevent.spawn(serve, listener)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             assert client.post(url, KEY, b"x" * 30_000_000).read_all(10) == b"1"
-            job.get(timeout=5)
+            job.get(timeout=60)
 
     @pytest.mark.parametrize(
         ("name", "value", "error"),
@@ -351,7 +351,7 @@ class TestReading:
             response.read_available()
         assert response.fileno() >= 0
         go_on.set()
-        gevent.socket.wait_read(response.fileno(), timeout=2)
+        gevent.socket.wait_read(response.fileno(), timeout=60)
         assert pieces(response) == [b"!"]
         assert not response.would_block()
         assert response.fileno() == -1
@@ -401,7 +401,7 @@ class TestReuse:
         response.close()
         response.close()
         assert response.fileno() == -1
-        assert upstream.closed.wait(2)
+        assert upstream.closed.wait(60)
         never.set()
         assert response.read_available() == b""
         client.post(upstream.url, KEY, b"{}").read_all(10)
@@ -513,7 +513,7 @@ def test_a_reused_connection_that_dies_while_a_body_is_sent_is_tried_once_more(
         url = f"{scheme}://localhost:{listener.getsockname()[1]}/"
         assert client.post(url, KEY, b"{}").read_all(10) == b"1"
         assert client.post(url, KEY, b"x" * 5_000_000).read_all(10) == b"3"
-        job.get(timeout=5)
+        job.get(timeout=60)
     assert served == [1, 0, 1]
 
 
@@ -549,7 +549,7 @@ class TestInterruption:
         gevent.sleep(0.05)
         gevent.kill(job, _Interruption())
         assert job.get() == "interrupted"
-        assert upstream.closed.wait(2)
+        assert upstream.closed.wait(60)
         assert client.post(upstream.url, KEY, b"{}").read_all(10) == b"1"
         assert [request.connection for request in upstream.requests] == [0, 1]
 
@@ -603,7 +603,7 @@ class TestInterruption:
         gevent.spawn_later(0.05, response.close)
         with pytest.raises(UpstreamError):
             response.read_available()
-        assert upstream.closed.wait(2)
+        assert upstream.closed.wait(60)
         never.set()
 
 
@@ -668,7 +668,7 @@ class TestFailures:
         assert isinstance(error, UpstreamTimeout)
         assert (error.status, error.type) == (504, "timeout_error")
         assert "did not accept a connection in time" in error.message
-        assert time.monotonic() - started < 0.8
+        assert time.monotonic() - started < 8
 
     def test_5_unknown_host(self, client: UpstreamClient) -> None:
         error = failure(client, "http://no-such-host.invalid/v1")

@@ -1,8 +1,8 @@
-"""What this process asks the name service and connects to, as the interpreter itself reports it.
+"""The names that this process looks up and the addresses that it connects to.
 
-Rule: an audit hook sees every socket below all libraries, whoever opened it. While somebody watches,
-nothing but loopback is reached: any other connection is refused. Each is noted, unless a stranger
-asked for it.
+Rule: an audit hook of the interpreter sees every socket of every library. Inside the block of
+``contacted_addresses`` every connection beyond loopback is refused. Each contact is recorded, except
+those of foreign greenlets.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fuzz.strangers import Strangers
+from tests.fuzz.foreign_greenlets import ForeignGreenlets
 
 
 @dataclass
-class Contacts:
+class ContactedAddresses:
     """``connected`` are the addresses, number and port; ``named`` what was to be looked up."""
 
-    strangers: Strangers
+    foreign_greenlets: ForeignGreenlets
     connected: list[tuple[str, int]] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
 
 
-_watching: list[Contacts] = []
+_watching: list[ContactedAddresses] = []
 _installed: list[bool] = []
 
 
@@ -33,7 +33,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if not _watching or not event.startswith("socket."):
         return
     seen = _watching[-1]
-    stranger = seen.strangers.here()
+    stranger = seen.foreign_greenlets.here()
     if event == "socket.connect":
         address = arguments[1]
         # Otherwise it is the path of a Unix socket.
@@ -52,13 +52,13 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @contextlib.contextmanager
-def contacts(strangers: Strangers) -> Iterator[Contacts]:
-    """Sweeper for the length of the block."""
+def contacted_addresses(foreign_greenlets: ForeignGreenlets) -> Iterator[ContactedAddresses]:
+    """Record contacts until the block is left."""
     if not _installed:
         # It can never be taken away again.
         sys.addaudithook(_note)
         _installed.append(True)
-    seen = Contacts(strangers)
+    seen = ContactedAddresses(foreign_greenlets)
     _watching.append(seen)
     try:
         yield seen

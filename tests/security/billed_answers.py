@@ -1,4 +1,4 @@
-"""Cases of usage that was billed: what upstreams send, when clients leave, what the books then hold.
+"""Answers whose tokens are billed: what the upstream sends, when the client leaves, what is recorded.
 
 Each case stands for both ways to pay: with the server's key, and with the client's own.
 """

@@ -11,8 +11,8 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from tests.fuzz.contacts import contacts
-from tests.fuzz.strangers import Strangers
+from tests.fuzz.contacted_addresses import contacted_addresses
+from tests.fuzz.foreign_greenlets import ForeignGreenlets
 
 LOG = logging.getLogger("tests.fuzz")
 
@@ -51,12 +51,12 @@ def test_only_what_lived_before_is_a_stranger(
     gevent.sleep(0)
     # Something that is gone, and of which somebody still holds a proxy.
     gone = weakref.proxy(Event())
-    strangers = Strangers()
+    foreign_greenlets = ForeignGreenlets()
     assert type(gone) is weakref.ProxyType
     worker = earlier or gevent.spawn(wait_and_meet)
-    with contacts(strangers) as seen, caplog.filtering(strangers):
+    with contacted_addresses(foreign_greenlets) as seen, caplog.filtering(foreign_greenlets):
         now.set()
-        worker.get(timeout=10)
+        worker.get(timeout=60)
     assert set(seen.connected) == (set() if before else {listener})
     assert caplog.messages == ([] if before else ["failed"])
 
@@ -71,10 +71,10 @@ def test_a_stranger_is_spared_what_is_put_in_place_of_a_function() -> None:
 
     stranger = gevent.spawn(ask)
     gevent.sleep(0)
-    strangers = Strangers()
-    ask_either = strangers.spared(lambda: "theirs", lambda: "ours")
+    foreign_greenlets = ForeignGreenlets()
+    ask_either = foreign_greenlets.spared(lambda: "theirs", lambda: "ours")
     now.set()
-    assert (stranger.get(timeout=10), ask_either()) == ("theirs", "ours")
+    assert (stranger.get(timeout=60), ask_either()) == ("theirs", "ours")
 
 
 def test_a_stranger_reaches_nothing_beyond_loopback_either() -> None:
@@ -90,7 +90,7 @@ def test_a_stranger_reaches_nothing_beyond_loopback_either() -> None:
 
     stranger = gevent.spawn(go)
     gevent.sleep(0)
-    with contacts(Strangers()) as seen:
+    with contacted_addresses(ForeignGreenlets()) as seen:
         now.set()
-        assert "beyond loopback" in stranger.get(timeout=10)
+        assert "beyond loopback" in stranger.get(timeout=60)
     assert seen.connected == []

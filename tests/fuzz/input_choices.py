@@ -1,4 +1,4 @@
-"""Choices that an input of the fuzzer makes: in its first bytes, the rest is what a parser gets.
+"""The choices in the first bytes of a fuzzer's input; a parser gets the other bytes.
 
 Rule: every input means something, so that each can be changed anywhere and replayed without the
 fuzzer. The first byte is a choice of 32 and the number of cuts; two bytes follow for each cut.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 
-class FarSide:
+class MemorySocket:
     """What ``SocketReader`` needs of a socket. ``sent`` bytes have been handed over so far."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:

@@ -1,8 +1,8 @@
-"""Who else works in this process: what earlier tests left behind in the background.
+"""Greenlets that earlier tests left running in this process.
 
-Rule: a stranger is a greenlet that lived before the application under test was made, or that was
-spawned by one. What strangers do is not held against it. All others are its own: the test, whatever
-the test and the application start, the event loop, and threads that belong to no greenlet.
+Rule: a greenlet is foreign if it existed before the application under test was made, or was spawned
+by such a one. Laws ignore what foreign greenlets do. All others belong to the test: the test itself,
+what it and the application start, the event loop, and threads that belong to no greenlet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import gevent
 
 
-class Strangers(logging.Filter):
+class ForeignGreenlets(logging.Filter):
     """The greenlets that live now, but for the one that asks."""
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class Strangers(logging.Filter):
         return False
 
     def filter(self, _record: logging.LogRecord) -> bool:
-        """As the filter of a handler: only what somebody else than a stranger logs."""
+        """As the filter of a handler: only what a foreign greenlet does not log."""
         return not self.here()
 
     def spared(self, theirs: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that is ``theirs`` for strangers and ``ours`` for everybody else."""
+        """A function that is ``theirs`` for foreign greenlets and ``ours`` for all others."""
 
         def chosen(*args: Any, **kwargs: Any) -> Any:
             return (theirs if self.here() else ours)(*args, **kwargs)
