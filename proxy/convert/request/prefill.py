@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.convert.request.parts import ChatMessage
-from proxy.errors import UnsupportedContent
+from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 
 REFUSAL = (
@@ -24,7 +24,7 @@ _VLLM: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prom
 def settle_prefill(messages: list[ChatMessage], profile: Profile) -> dict[str, Any]:
     """Trim a final assistant message of ``messages``, or take it out if that leaves nothing.
 
-    Returns what the body needs beside it. Raises UnsupportedContent where the upstream takes no
+    Returns what the body needs beside it. Raises InvalidRequest where the upstream takes no
     prefill.
     """
     if not messages or messages[-1]["role"] != "assistant":
@@ -35,7 +35,7 @@ def settle_prefill(messages: list[ChatMessage], profile: Profile) -> dict[str, A
         messages.pop()
         return {}
     if profile.prefill == "error":
-        raise UnsupportedContent(REFUSAL)
+        raise InvalidRequest(REFUSAL)
     if calls_open:
         # Nothing that a model could go on writing.
         return {}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.convert.request.prefill import REFUSAL
-from proxy.errors import UnsupportedContent
+from proxy.errors import InvalidRequest
 from tests.convert.asking import (
     assistant,
     call,
@@ -100,7 +100,7 @@ def test_prefill(
     ],
 )
 def test_refused_prefill(last: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedContent) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         convert(user("hi"), last, flags={"prefill": "error"})
     assert refused.value.message == REFUSAL
 
