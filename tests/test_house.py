@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from packaging.requirements import Requirement
 
 from config.settings import Settings
@@ -23,7 +25,10 @@ from proxy.providers.profiles.base import Profile
 from proxy.schemas.blocks import RESULT_BLOCKS
 from proxy.schemas.content import BLOCKS
 from tests.claude_code.client import VERSION as CLAUDE_CODE_VERSION
+from tests.house_copy import house_copy
+from tests.live import live_proxy
 from tests.paths import ROOT
+from tests.upstream_stub import UpstreamStub, completion, json_answer
 
 SOURCES = sorted(
     [*(ROOT / "config").rglob("*.py"), *(ROOT / "proxy").rglob("*.py"), ROOT / "wsgi.py"]
@@ -293,3 +298,58 @@ def test_no_file_tells_of_the_machine_that_wrote_it() -> None:
         if text.encode() in path.read_bytes()
     ]
     assert found == []
+
+
+TOY_SHAPE = """class PollBlock(Block):
+    question = Text(required=True)
+
+
+"""
+TOY_CONVERTER = """def _poll_to_parts(block: Block, context: TurnContext) -> list[Part]:
+    return [text_part(f"<poll>{block['question']}</poll>")]
+
+
+"""
+
+
+def test_a_block_type_is_added_in_two_places(tmp_path: Path) -> None:
+    copy = house_copy(tmp_path)
+    shapes = "proxy/schemas/content.py"
+    copy.insert(shapes, "class ServerToolResultBlock(Block):", TOY_SHAPE)
+    copy.insert(shapes, '    "mcp_tool_use": ToolUseBlock(),\n', '    "poll": PollBlock(),\n')
+    converters = "proxy/convert/request/block_types.py"
+    copy.insert(converters, "def _in_every_place(", TOY_CONVERTER)
+    copy.insert(
+        converters,
+        '    "tool_reference": BlockType(',
+        '    "poll": _in_every_place(_poll_to_parts),\n',
+    )
+    poll = {"type": "poll", "question": "Tea?"}
+    turns: list[dict[str, Any]] = [
+        {"role": "user", "content": [poll]},
+        {"role": "assistant", "content": [{"type": "tool_use", **CALL}, poll]},
+        {"role": "user", "content": [{"type": "tool_result", **RESULT}, poll]},
+    ]
+    wrong = [{"role": "user", "content": [{"type": "poll", "question": 1}]}]
+    upstream = UpstreamStub(default=json_answer(completion("Yes")))
+    environ = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "k"}
+    try:
+        with live_proxy(environ, root=copy.root) as proxy:
+            answered = requests.post(f"{proxy.url}/v1/messages", json=asking(turns), timeout=9)
+            refused = requests.post(f"{proxy.url}/v1/messages", json=asking(wrong), timeout=9)
+            document = json.dumps(proxy.get("/openapi.json")[1])
+    finally:
+        upstream.close()
+    assert (answered.status_code, answered.json()["content"][0]["text"]) == (200, "Yes")
+    sent = upstream.requests[0].json["messages"]
+    shown = "<poll>Tea?</poll>"
+    assert [turn["content"] for turn in sent] == [shown, shown, "t", shown]
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        400,
+        "messages.0.content.0.poll.question: Input should be a valid string",
+    )
+    assert "PollBlock" in document
+
+
+def asking(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"model": "m", "max_tokens": 9, "messages": turns}

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from proxy.api.openapi import openapi_document
 from proxy.errors import TYPE_FOR_STATUS
-from tests.convert.legal_stream import assert_legal
+from tests.convert.stream_grammar import assert_legal
 
 HANG_SECONDS = 20
 """After which an answer is said never to come."""

@@ -5,7 +5,7 @@ import pytest
 
 from proxy.errors import InvalidRequest
 from proxy.schemas import check_chat_support, load_count_request, load_message_request
-from tests.schemas.bodies import (
+from tests.schemas.body_builders import (
     PIXEL,
     Json,
     assistant,

@@ -24,8 +24,9 @@ from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.delta_reader import DeltaReader
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.events_to_message import EventCollector
+from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import STOP_REASON_FOR, Stop, finish_word, is_known, stop_for
+from proxy.convert.reply.stop_reasons import STOP_REASON_FOR, Stop, finish_word, is_known
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage, whole_usage
 from proxy.errors import UpstreamError
 from proxy.ids import new_message_id
@@ -50,22 +51,18 @@ def chat_to_message(
     warnings = Counter() if warnings is None else warnings
     usage = ReplyUsage(estimate)
     usage.note(usage_report(payload, choice))
-    reader = DeltaReader(reply, usage, warnings)
-    reader.read_message(_message_in(choice, word))
-    reader.end()
+    reader = DeltaReader(warnings, think_tags=reply.think_tags)
+    writer = PieceWriter(reply, usage, warnings)
+    writer.write(reader.read(_message_in(choice, word), whole=True))
+    writer.write(reader.flush())
+    writer.end()
     if not is_known(word):
         warnings["unknown_finish_reason" if word else "no_finish_reason"] += 1
-    stop = stop_for(
-        word,
-        tool_used=reader.tools.used,
-        refusal=reader.refusal,
-        matched=matched_stop(choice),
-        stop_sequences=reply.stop_sequences,
-    )
+    stop = writer.stop(word, matched_stop(choice))
     head = events.message_start(message_id(payload.get("id"), reply), reply.model, no_usage())
     end = events.message_delta(stop, delta_usage(usage.result()))
     collector = EventCollector()
-    collector.feed([head, *reader.blocks.out, end])
+    collector.feed([head, *writer.blocks.out, end])
     return collector.message
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from proxy.convert.reply.events import Event, arguments_delta, text_delta, thinking_delta
-from proxy.convert.reply.reasoning import Form
+from proxy.convert.reply.pieces import Form
 
 _BESIDE_TEXT = (
     "reasoning_content",

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from proxy.convert.reply.arguments import is_writable
 from proxy.convert.reply.content_parts import string_in, text_of
+from proxy.convert.reply.pieces import Form, ReasoningPiece
 
-Form = Literal["reasoning_details", "reasoning_content", "reasoning"]
 FORMS: Sequence[Form] = ("reasoning_details", "reasoning_content", "reasoning")
 """Best first: details also carry signatures and encrypted reasoning."""
 
@@ -29,19 +29,6 @@ _PLAIN_TYPES = ("reasoning.text", "reasoning.encrypted", None)
 
 BATCH = 64
 """Fragments that are hashed together."""
-
-
-class ReasoningPiece(NamedTuple):
-    """A stretch of readable reasoning, or one encrypted item (``data``)."""
-
-    form: Form
-    text: str
-    signature: str = ""
-    part: int | None = None
-    """Number of the item this stretch belongs to; None where the spelling has no items."""
-    data: str = ""
-    detail: Mapping[str, Any] | None = None
-    """What the item says beside all that, and must say again when it goes back."""
 
 
 def reasoning_pieces(source: Mapping[str, Any]) -> list[ReasoningPiece]:

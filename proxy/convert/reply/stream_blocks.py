@@ -97,10 +97,9 @@ class BlockWriter:
         if detail:
             self._detail = {**(self._detail or {}), **detail}
         if text:
-            self.more_thinking(text)
+            self._more_thinking(text)
 
-    def more_thinking(self, text: str) -> None:
-        """Thinking for the open, unsigned thinking block."""
+    def _more_thinking(self, text: str) -> None:
         self._digest.add(text)
         if self.show_thinking:
             self.out.append(events.thinking_delta(self.index, text))

@@ -18,7 +18,7 @@ from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_names import ToolNames
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
-from tests.convert.asking import (
+from tests.convert.request_builders import (
     LINK,
     answer,
     assistant,

@@ -10,7 +10,7 @@ from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.convert.request.pdf_text import PdfText
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
-from tests.convert.asking import (
+from tests.convert.request_builders import (
     PDF,
     PNG_PART,
     convert,

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.convert.request.prefill import REFUSAL
 from proxy.errors import InvalidRequest
-from tests.convert.asking import (
+from tests.convert.request_builders import (
     assistant,
     call,
     chat_call,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import InvalidRequest
-from tests.convert.asking import CACHE, convert, fields_beside_messages, noted, tool
+from tests.convert.request_builders import CACHE, convert, fields_beside_messages, noted, tool
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"q": {"type": "string"}}}
 OPEN = {"type": "object", "additionalProperties": True}
