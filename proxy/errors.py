@@ -1,7 +1,7 @@
-"""What a client sees when something went wrong.
+"""Errors as clients see them.
 
 Rule: every failure that reaches a client is a ``ProxyError``; its status and type are one row of
-the table in docs/protocol.md section 5. Nothing here knows Flask, requests or the upstream's words.
+the table in docs/protocol.md section 5. Nothing here depends on Flask, requests or an upstream's error texts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TYPE_FOR_STATUS: Mapping[int, str] = {
 """Error ``type`` of docs/protocol.md section 5 for each HTTP status that this proxy sends."""
 
 NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
-"""Tells Anthropic SDKs and Claude Code that a repetition cannot help (docs/protocol.md section 5)."""
+"""Signals to Anthropic SDKs and Claude Code that a repetition cannot help (docs/protocol.md section 5)."""
 
 
 class ProxyError(Exception):
@@ -111,7 +111,7 @@ class RateLimited(ProxyError):
 
 
 class LimitsUnknown(ProxyError):
-    """Nobody can tell whether the client reached a limit, and the operator wants none served."""
+    """The store of the limits is unreachable, and the operator wants requests refused then."""
 
     status = 503
 
@@ -125,9 +125,9 @@ class UpstreamError(ProxyError):
 
     ``status`` is the status for the client. ``upstream_status`` is what the upstream answered (None
     without an HTTP answer), ``code`` and ``param`` come from its error object, ``text`` is its own
-    message before any rewording: healing reads these. ``quoted`` tells that the words are the
-    upstream's, which may repeat what it was sent; without ``text`` they are ours. ``unanswered``
-    tells that no byte of an answer came.
+    message before any rewording: healing reads these. ``quoted``: the message is the
+    upstream's own and may repeat what it was sent; without ``text`` it is ours. ``unanswered``: no
+    byte of an answer came.
     """
 
     unanswered = False
@@ -175,6 +175,6 @@ class NativeRefusal(UpstreamError):
 
 
 class ClientGone(ProxyError):
-    """The client closed its connection; nobody reads the answer. 499 appears in the log only."""
+    """The client closed its connection and gets no answer. 499 appears in the log only."""
 
     status = 499

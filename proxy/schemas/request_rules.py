@@ -1,4 +1,4 @@
-"""What the members of a well-formed request owe each other and this upstream.
+"""Rules between the members of a well-formed request, and what this upstream can do.
 
 Rule: each function is one rule over members whose shapes are known to be right, and raises
 InvalidRequest in the wording of docs/protocol.md section 9.

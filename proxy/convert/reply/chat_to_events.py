@@ -1,8 +1,8 @@
 """Chat Completions chunks -> Anthropic stream events, without any I/O.
 
 Rule: whatever the upstream sends, the client gets a legal stream: one ``message_start``, blocks one
-after another, then ``message_delta`` and ``message_stop``, or an ``error`` that ends it. A finish
-reason makes an end an end; without one, a closed connection is an error (docs/protocol.md
+after another, then ``message_delta`` and ``message_stop``, or an ``error`` that ends it. With a
+finish reason a closed connection is a normal end, without one an error (docs/protocol.md
 section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; the open block of
 ``PieceWriter`` tells S1, TH, TX and TO apart.
 """
@@ -39,7 +39,7 @@ CUT_SHORT = "upstream closed the stream before it finished"
 
 
 class StreamTranslator:
-    """State of one streamed reply.
+    """State of one streamed answer.
 
     Feed chunks in order, forward what each call returns, then call ``finish`` once when the
     upstream closed, or ``fail`` when reading broke. No call raises on what the upstream sent: a

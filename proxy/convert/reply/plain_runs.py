@@ -1,8 +1,8 @@
 """Chunks that only go on with the open block, passed without a full reading.
 
-Rule: a run gives the very events that ``DeltaReader`` and ``PieceWriter`` would give; in any doubt
-there is none. Where chunks differ in more than their text, as with OpenAI's ``obfuscation``, this
-halves the cost of the translation (docs/decisions.md).
+Rule: a run gives exactly the events that ``DeltaReader`` and ``PieceWriter`` would give; in any
+doubt there is no run. Where chunks differ in more than their text, as with OpenAI's ``obfuscation``, this
+saves a quarter of the stream's cost (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -60,6 +60,6 @@ class PlainRuns:
         text = "".join(texts)
         self._usage.add(text)
         if run.form is not None:
-            self._reader.forms.tell(text)
+            self._reader.forms.add(text)
             self._blocks.note_thinking(text)
         return True
