@@ -68,10 +68,6 @@ class InvalidRequest(ProxyError):
     status = 400
 
 
-class UnsupportedContent(InvalidRequest):
-    """A valid request holds something that this upstream cannot carry."""
-
-
 class AuthenticationFailed(ProxyError):
     status = 401
 

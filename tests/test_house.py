@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from packaging.requirements import Requirement
 
 from config.settings import Settings
@@ -513,3 +514,58 @@ def _posted(proxy: LiveProxy, body: dict[str, Any]) -> int:
         response.read()
     connection.close()
     return response.status
+
+
+TOY_SHAPE = """class PollBlock(Block):
+    question = Text(required=True)
+
+
+"""
+TOY_CONVERTER = """def _poll_to_parts(block: Block, context: TurnContext) -> list[Part]:
+    return [text_part(f"<poll>{block['question']}</poll>")]
+
+
+"""
+
+
+def test_a_block_type_is_added_in_two_places(tmp_path: Path) -> None:
+    copy = house_copy(tmp_path)
+    shapes = "proxy/schemas/content.py"
+    copy.insert(shapes, "class ServerToolResultBlock(Block):", TOY_SHAPE)
+    copy.insert(shapes, '    "mcp_tool_use": ToolUseBlock(),\n', '    "poll": PollBlock(),\n')
+    converters = "proxy/convert/request/block_types.py"
+    copy.insert(converters, "def _in_every_place(", TOY_CONVERTER)
+    copy.insert(
+        converters,
+        '    "tool_reference": BlockType(',
+        '    "poll": _in_every_place(_poll_to_parts),\n',
+    )
+    poll = {"type": "poll", "question": "Tea?"}
+    turns: list[dict[str, Any]] = [
+        {"role": "user", "content": [poll]},
+        {"role": "assistant", "content": [{"type": "tool_use", **CALL}, poll]},
+        {"role": "user", "content": [{"type": "tool_result", **RESULT}, poll]},
+    ]
+    wrong = [{"role": "user", "content": [{"type": "poll", "question": 1}]}]
+    upstream = UpstreamStub(default=json_answer(completion("Yes")))
+    environ = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "k"}
+    try:
+        with live_proxy(environ, root=copy.root) as proxy:
+            answered = requests.post(f"{proxy.url}/v1/messages", json=asking(turns), timeout=9)
+            refused = requests.post(f"{proxy.url}/v1/messages", json=asking(wrong), timeout=9)
+            document = json.dumps(proxy.get("/openapi.json")[1])
+    finally:
+        upstream.close()
+    assert (answered.status_code, answered.json()["content"][0]["text"]) == (200, "Yes")
+    sent = upstream.requests[0].json["messages"]
+    shown = "<poll>Tea?</poll>"
+    assert [turn["content"] for turn in sent] == [shown, shown, "t", shown]
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        400,
+        "messages.0.content.0.poll.question: Input should be a valid string",
+    )
+    assert "PollBlock" in document
+
+
+def asking(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"model": "m", "max_tokens": 9, "messages": turns}

@@ -1,7 +1,7 @@
-"""What clients may send: shapes, rules and the words of a refusal.
+"""What clients may send: shapes, rules and the texts of refusals.
 
-Rule: a request that comes out of here has every member that the converters read, in the right
-type; they index it without looking again.
+Rule: a validated request has every member that the converters read, in the right type, so they
+index it without checks of their own.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class Block(WireSchema):
 
 
 class Marker(Block):
-    """A block that goes on as a whole or not at all: nothing in it is looked at."""
+    """A block that is passed on whole or dropped: its members are not checked."""
 
 
 class TextBlock(Block):

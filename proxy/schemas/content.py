@@ -8,17 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.convert.request.block_types import ROUTINE_FOR_DROPPED, SERVER_RESULT_TYPES
 from proxy.schemas import wording
 from proxy.schemas.blocks import RESULT_BLOCKS, TEXT_BLOCKS, Block, Marker
 from proxy.schemas.body import decode_json
-from proxy.schemas.fields import (
-    Flag,
-    OrItems,
-    Tagged,
-    Text,
-    Wire,
-    WireSchema,
-)
+from proxy.schemas.fields import Flag, OrItems, Tagged, Text, Wire, WireSchema
 from proxy.schemas.server_results import RESULTS
 
 RESULT = Tagged(RESULTS, tolerant=True)
@@ -81,23 +75,6 @@ class CompactionBlock(Block):
     content = Text()
 
 
-SERVER_RESULT_TYPES = (
-    "web_search_tool_result",
-    "web_fetch_tool_result",
-    "code_execution_tool_result",
-    "bash_code_execution_tool_result",
-    "text_editor_code_execution_tool_result",
-    "tool_search_tool_result",
-    "advisor_tool_result",
-)
-DROPPED_TYPES = (
-    "container_upload",
-    "fallback",
-    "mcp_tool_listing",
-    "tool_addition",
-    "tool_removal",
-    "connector_text",
-)
 BLOCKS: dict[str, WireSchema] = {
     **{tag: RESULT_BLOCKS[tag] for tag in ("text", "image", "document", "search_result")},
     "tool_use": ToolUseBlock(),
@@ -110,6 +87,6 @@ BLOCKS: dict[str, WireSchema] = {
     "mcp_tool_result": McpToolResultBlock(),
     "mid_conv_system": MidConversationSystemBlock(),
     "compaction": CompactionBlock(),
-    **dict.fromkeys(DROPPED_TYPES, Marker()),
+    **dict.fromkeys(ROUTINE_FOR_DROPPED, Marker()),
 }
 BLOCK = Tagged(BLOCKS)

@@ -1,6 +1,6 @@
 """marshmallow fields in the wording of docs/protocol.md section 9, each with a fast check.
 
-Rule: a field is the one source of two things, the worded refusal (``deserialize``) and the plain
+Rule: a field is the one source of two things, the text of a refusal (``deserialize``) and the plain
 yes or no (``check()``), and both rest on the same predicates. Nothing is converted or copied: the
 original value is what goes on. Null is absent for every field that is not required.
 """
@@ -111,7 +111,7 @@ class Object(Wire, fields.Dict):
 
 
 class Choice(Wire):
-    """One of a few words; anything else, of whatever type, is told the words."""
+    """One of a few words; anything else, of whatever type, gets the list of them as its error."""
 
     def __init__(self, *choices: str, **kwargs: Any) -> None:
         self.refusal = wording.one_of(choices)
@@ -130,8 +130,8 @@ class WireSchema(Schema):
 def schema_check(schema: Schema, *, tagged: bool = False, without: Collection[str] = ()) -> Check:
     """The predicate that says what ``schema.validate`` says, many times faster.
 
-    ``tagged``: it is asked about objects only that have a ``type``. ``without``: members that are
-    not looked at.
+    ``tagged``: it gets only objects that have a ``type``. ``without``: members that are
+    not checked.
     """
     members = {name: each for name, each in schema.load_fields.items() if name not in without}
     checks = [(each.required, name, *_member_check(each)) for name, each in members.items()]
@@ -193,7 +193,7 @@ class Shape(Wire, fields.Nested):
 
 
 class Tagged(Wire):
-    """A union of objects told apart by ``type``; errors name the member that was meant.
+    """A union of objects distinguished by ``type``; errors name the member that was meant.
 
     ``tolerant``: objects with a tag of no member are accepted as they are.
     """
@@ -250,7 +250,7 @@ class Items(Wire, fields.List[Any]):
         if type(value) is not list:
             raise self.make_error("invalid")
         for index, each in enumerate(value):
-            # A worded check costs a hundred times the plain one: a long list is worded once.
+            # marshmallow costs a hundred times the plain check: it runs for the first bad item only.
             if not self.accepts_item(each):
                 self._word(index, each)
         return value

@@ -1,6 +1,6 @@
 """Shape of a message request.
 
-Rule: ``MessageRequest`` names the top-level members in the order in which errors are told
+Rule: ``MessageRequest`` names the top-level members in the order in which errors are reported
 (docs/protocol.md section 9). A member is checked because something reads it; the rest is tolerated.
 """
 

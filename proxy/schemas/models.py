@@ -1,6 +1,6 @@
 """Query parameters of ``GET /v1/models``.
 
-Rule: ranges and words are checked here, the existence of a cursor is not (docs/protocol.md section
+Rule: ranges and allowed values are checked here, the existence of a cursor is not (docs/protocol.md section
 7).
 """
 

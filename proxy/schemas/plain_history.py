@@ -1,8 +1,8 @@
-"""A history of nothing but the commonest turns, seen to be right in one walk.
+"""Validates a history of only the most common turns in one walk.
 
-Rule: ``is_plain`` is sure or says no. What it says yes to, the shapes of ``messages``, ``check_turns``
-and ``check_pairing`` accept as well, and there is no image in it; what it says no to may be right or
-wrong, and those three decide (tests/schemas/test_plain_history.py compares them).
+Rule: ``is_plain`` is certain or returns False. What it accepts, the shapes of ``messages``, ``check_turns``
+and ``check_pairing`` accept as well, and there is no image in it; what it does not accept may be right
+or wrong, and those three decide (tests/schemas/test_plain_history.py compares them).
 
 An agent's history mostly has only such turns: texts, thoughts and calls answered in the turn after.
 Three walks by tables took 150 us for 126 kB; this one takes 50.
@@ -21,8 +21,8 @@ NULLABLE_FLAG = (type(None), bool)
 def is_plain(turns: Any) -> bool:
     """Whether ``turns``, the ``messages`` of a parsed body, are plain and right.
 
-    That is: the user and the assistant take turns, whoever begins and ends, with the system's texts
-    anywhere; no turn is empty, and each user turn answers the very calls of the turn before it.
+    That is: the user and the assistant alternate, with either one first, and the system's texts
+    anywhere; no turn is empty, and each user turn answers exactly the calls of the turn before it.
     """
     if type(turns) is not list or not turns:
         return False

@@ -1,7 +1,7 @@
 """A client's bytes -> a request that the converters may trust.
 
-Rule: one pass of plain checks decides; the nested schema runs only to word a refusal, and what it
-does not refuse after all is accepted. What goes on is the client's own object: only 5.0 becomes 5,
+Rule: one pass of plain checks decides; the nested schema runs only to find the text of a refusal, and
+what it does not refuse is accepted. What goes on is the client's own object: only 5.0 becomes 5,
 a ``tool_choice`` that is a bare word becomes its object, and members that are null are gone.
 """
 
@@ -25,7 +25,7 @@ BARE_CHOICES = ("auto", "any", "none")
 
 
 class RequestShape:
-    """One kind of request: the fast check and the schema that words what it refuses."""
+    """One kind of request: the fast check and the schema that gives the error text."""
 
     def __init__(self, full: WireSchema) -> None:
         self.full = full

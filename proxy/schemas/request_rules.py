@@ -1,4 +1,4 @@
-"""What the members of a well-formed request owe each other and this upstream.
+"""Rules between the members of a well-formed request, and what this upstream can do.
 
 Rule: each function is one rule over members whose shapes are known to be right, and raises
 InvalidRequest in the wording of docs/protocol.md section 9.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from proxy.errors import InvalidRequest, UnsupportedContent
+from proxy.errors import InvalidRequest
 from proxy.schemas import wording
 
 Request = Mapping[str, Any]
@@ -86,7 +86,7 @@ def _images(content: Any, path: str) -> Iterator[tuple[str, Block]]:
 def check_chat_support(request: Request) -> None:
     """Refuse what no Chat Completions upstream can do (docs/protocol.md 1.1, last rows).
 
-    Raises UnsupportedContent for ``mcp_servers``, ``thread``, ``compaction`` and
+    Raises InvalidRequest for ``mcp_servers``, ``thread``, ``compaction`` and
     ``container.skills``; empty lists and null are as good as absent.
     """
     container = request.get("container")
@@ -98,4 +98,4 @@ def check_chat_support(request: Request) -> None:
     }
     for name, present in unsupported.items():
         if present:
-            raise UnsupportedContent(f"{name}: not supported by this upstream")
+            raise InvalidRequest(f"{name}: not supported by this upstream")

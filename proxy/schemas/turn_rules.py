@@ -1,4 +1,4 @@
-"""What the turns of a well-formed request owe each other.
+"""Rules between the turns of a well-formed request.
 
 Rule: these hold between turns, so they run after every field was found right; pairing comes last
 of all (docs/protocol.md 2.7, section 9 and section 11).
@@ -20,7 +20,7 @@ ROLE_FOR_BLOCK: Mapping[str, str] = {
     "thinking": "assistant",
     "redacted_thinking": "assistant",
 }
-"""Blocks that mean something else, or nothing, in another's mouth (edge case 22)."""
+"""Blocks that mean something else, or nothing, in a turn of another role (edge case 22)."""
 
 
 def check_turns(turns: Sequence[Turn]) -> None:
@@ -99,7 +99,7 @@ def _note_results(
 
 
 def _close_exchange(calls: Mapping[str, int], answered: set[str], orphan: str | None) -> None:
-    """Tell what an assistant turn and the user turn after it lack; the earlier one first."""
+    """Raise InvalidRequest for a call without result, else for a result without call."""
     if not calls.keys() <= answered:
         open_calls = {tool_id: index for tool_id, index in calls.items() if tool_id not in answered}
         first = min(open_calls.values())

@@ -1,4 +1,4 @@
-"""The words of a refusal.
+"""Texts of refusals.
 
 Rule: a text that a client reads about a malformed request stands here, or beside the one rule that
 raises it, in the wording of docs/protocol.md section 9. Of the client's own values only names and

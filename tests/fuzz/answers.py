@@ -16,7 +16,7 @@ from proxy.api.declaration import described
 from proxy.api.openapi.document import openapi_document
 from proxy.app import create_app
 from proxy.errors import TYPE_FOR_STATUS
-from tests.convert.legal_stream import assert_legal
+from tests.convert.stream_grammar import assert_legal
 
 HANG_SECONDS = 60
 """After which an answer is said never to come."""

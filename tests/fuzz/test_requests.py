@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from tests.convert.requests import REQUESTS
+from tests.convert.random_requests import REQUESTS
 from tests.fuzz.answers import HANG_SECONDS, assert_error, assert_message, assert_stream
 from tests.fuzz.budget import law
 from tests.schemas.test_agreement import BODIES, JSON_VALUES, mutated_bodies

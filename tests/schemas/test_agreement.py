@@ -16,7 +16,7 @@ from proxy.errors import InvalidRequest
 from proxy.schemas import check_chat_support, load_count_request, load_message_request, wording
 from proxy.schemas.fields import Items
 from proxy.schemas.request import COUNT, DEFAULTED_MESSAGE, MESSAGE
-from tests.schemas.bodies import (
+from tests.schemas.body_builders import (
     Json,
     assistant,
     claude_code_request,

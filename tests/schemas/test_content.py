@@ -7,7 +7,7 @@ from marshmallow import ValidationError
 
 from proxy.schemas import wording
 from proxy.schemas.content import BLOCK, BLOCKS
-from tests.schemas.bodies import Json, image, text, tool_result, tool_use
+from tests.schemas.body_builders import Json, image, text, tool_result, tool_use
 
 
 def refusal(block: Any) -> str | None:

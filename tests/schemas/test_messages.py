@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.schemas.bodies import (
+from tests.schemas.body_builders import (
     Json,
     assistant,
     refusal,

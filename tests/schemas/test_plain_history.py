@@ -17,7 +17,7 @@ from proxy.schemas.plain_history import is_plain
 from proxy.schemas.request import MESSAGE
 from proxy.schemas.request_rules import check_image_sizes
 from proxy.schemas.turn_rules import check_pairing, check_turns
-from tests.schemas.bodies import (
+from tests.schemas.body_builders import (
     Json,
     assistant,
     claude_code_request,

@@ -7,7 +7,7 @@ import pytest
 
 from proxy.errors import InvalidRequest
 from proxy.schemas import load_count_request, load_message_request
-from tests.schemas.bodies import (
+from tests.schemas.body_builders import (
     Json,
     assistant,
     claude_code_request,

@@ -3,9 +3,9 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from proxy.errors import InvalidRequest, UnsupportedContent
+from proxy.errors import InvalidRequest
 from proxy.schemas import check_chat_support, load_count_request, load_message_request
-from tests.schemas.bodies import (
+from tests.schemas.body_builders import (
     PIXEL,
     Json,
     assistant,
@@ -145,7 +145,7 @@ def test_other_blocks_have_no_image_size() -> None:
 )
 def test_fields_that_chat_upstreams_cannot_carry(members: Json, field: str) -> None:
     loaded = load_message_request(orjson.dumps(request(**members)))
-    with pytest.raises(UnsupportedContent) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         check_chat_support(loaded)
     assert caught.value.message == f"{field}: not supported by this upstream"
     assert caught.value.status == 400

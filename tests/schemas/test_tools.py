@@ -7,7 +7,7 @@ from marshmallow import ValidationError
 
 from proxy.schemas import wording
 from proxy.schemas.tools import KNOWN_TYPES, Tool
-from tests.schemas.bodies import Json, tool
+from tests.schemas.body_builders import Json, tool
 
 TOOL = Tool(required=True)
 

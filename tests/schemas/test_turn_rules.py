@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import InvalidRequest
 from proxy.schemas.turn_rules import check_pairing, check_turns
-from tests.schemas.bodies import (
+from tests.schemas.body_builders import (
     Json,
     assistant,
     orphan,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.convert.reply.context import ReplyContext
-from proxy.convert.reply.stop_reasons import FAILED
+from proxy.convert.reply.stop_reasons import STATUS_FOR_FAILED_FINISH
 from proxy.errors import UpstreamError
 from proxy.failures.classify import failure_from_chunk
 
@@ -36,13 +36,14 @@ def failure_in_finish(
     word: str, choice: Mapping[str, Any], reply: ReplyContext
 ) -> UpstreamError | None:
     """The failure that a ``finish_word`` stands for, with the choice's own error where it has one."""
-    if word not in FAILED:
+    if word not in STATUS_FOR_FAILED_FINISH:
         return None
     error = choice.get("error")
     if error and isinstance(error, dict):
         return _failure({"error": error}, reply)
     return UpstreamError(
-        f"the upstream ended its answer with finish_reason {word!r}", status=FAILED[word]
+        f"the upstream ended its answer with finish_reason {word!r}",
+        status=STATUS_FOR_FAILED_FINISH[word],
     )
 
 

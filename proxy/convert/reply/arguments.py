@@ -18,7 +18,7 @@ _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_REST = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 BATCH = 64
-"""Fragments that are looked at together."""
+"""Fragments that are scanned together."""
 COPY_CHARS = 64 * 1024
 """Longest arguments that are kept in order to recognise a copy of them."""
 SAFE_BRACKETS = 200
@@ -80,9 +80,9 @@ def is_writable(value: object) -> bool:
 
 
 class ArgumentScan:
-    """Tells whether a JSON object or string that arrives in fragments has come to its end.
+    """Finds whether a JSON object or string that arrives in fragments has come to its end.
 
-    Fragments are only collected by ``add`` and looked at in batches, each character once, so
+    Fragments are only collected by ``add`` and scanned in batches, each character once, so
     the cost is linear and small.
     """
 
@@ -99,17 +99,17 @@ class ArgumentScan:
     def add(self, fragment: str) -> None:
         self._waiting.append(fragment)
         if len(self._waiting) >= BATCH:
-            self._look()
+            self._scan_waiting()
 
     @property
     def complete(self) -> bool:
         """True when the value has been closed; numbers and words never are."""
-        self._look()
+        self._scan_waiting()
         return self._complete
 
     def completed_by(self, text: str) -> bool:
         """True when the value is closed, or were with ``text``; ``text`` is not added."""
-        self._look()
+        self._scan_waiting()
         ahead = ArgumentScan()
         ahead._depth, ahead._in_string, ahead._escaped = (
             self._depth,
@@ -121,15 +121,15 @@ class ArgumentScan:
 
     @property
     def in_string(self) -> bool:
-        self._look()
+        self._scan_waiting()
         return self._in_string
 
     def is_copy(self, text: str) -> bool:
         """True when ``text`` is all that arrived so far; False for very long arguments."""
-        self._look()
+        self._scan_waiting()
         return len(text) <= COPY_CHARS and text.strip() == self._seen.strip()
 
-    def _look(self) -> None:
+    def _scan_waiting(self) -> None:
         if not self._waiting:
             return
         text = "".join(self._waiting)

@@ -1,10 +1,10 @@
 """Chat Completions chunks -> Anthropic stream events, without any I/O.
 
 Rule: whatever the upstream sends, the client gets a legal stream: one ``message_start``, blocks one
-after another, then ``message_delta`` and ``message_stop``, or an ``error`` that ends it. A finish
-reason makes an end an end; without one, a closed connection is an error (docs/protocol.md
+after another, then ``message_delta`` and ``message_stop``, or an ``error`` that ends it. With a
+finish reason a closed connection is a normal end, without one an error (docs/protocol.md
 section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; the open block of
-``DeltaReader`` tells S1, TH, TX and TO apart.
+``PieceWriter`` tells S1, TH, TX and TO apart.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from proxy.convert.reply.answer_choice import (
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.delta_reader import DeltaReader
 from proxy.convert.reply.events import Event
+from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.plain_deltas import Run
+from proxy.convert.reply.plain_runs import PlainRuns
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import Stop, finish_word, is_known, stop_for
+from proxy.convert.reply.stop_reasons import Stop, finish_word, is_known
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
@@ -36,7 +38,7 @@ MAX_BAD_LINES = 3
 
 
 class StreamTranslator:
-    """State of one streamed reply.
+    """State of one streamed answer.
 
     Feed chunks in order, forward what each call returns, then call ``finish`` once when the
     upstream closed, or ``fail`` when reading broke. No call raises on what the upstream sent: a
@@ -58,7 +60,9 @@ class StreamTranslator:
         self._tally = ReplyUsage(estimate)
         self.warnings: Counter[str] = Counter()
         """Oddities of the upstream, named by short words without content."""
-        self._reader = DeltaReader(reply, self._tally, self.warnings)
+        self._reader = DeltaReader(self.warnings, think_tags=reply.think_tags)
+        self._writer = PieceWriter(reply, self._tally, self.warnings)
+        self._plain = PlainRuns(self._reader, self._writer, self._tally)
         self._finish = ""
         self._matched: object = None
         self._bad_lines = 0
@@ -106,27 +110,27 @@ class StreamTranslator:
         if self.started or self.ended:
             return []
         self._start(upstream_id)
-        return self._reader.blocks.take()
+        return self._writer.blocks.take()
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """The events that ``chunk`` causes, maybe none."""
         try:
-            if self._bad_lines or self.ended or not self._reader.read_plain(chunk):
+            if self._bad_lines or self.ended or not self._plain.read(chunk):
                 self._take(chunk)
         except UpstreamError as error:
             return self._end_with(error)
-        return self._reader.blocks.take()
+        return self._writer.blocks.take()
 
     def run(self) -> Run | None:
         """What a chunk must hold to go on plainly with the open block; None where none can."""
-        return None if self._bad_lines or self.ended else self._reader.run()
+        return None if self._bad_lines or self.ended else self._plain.run()
 
     def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
-        """Note ``texts`` that go on with ``run`` and whose events the caller writes himself.
+        """Note ``texts`` that go on with ``run`` ; the caller writes their events.
 
         False (nothing noted) where ``feed`` would not have given one event for each of them.
         """
-        return self._reader.pass_on(run, texts)
+        return self._plain.pass_on(run, texts)
 
     def finish(self) -> list[Event]:
         """The upstream closed the stream, or stayed silent after its finish reason."""
@@ -135,7 +139,7 @@ class StreamTranslator:
         if not self.finishing:
             return self._end_with(UpstreamError(CUT_SHORT))
         self._end()
-        return self._reader.blocks.take()
+        return self._writer.blocks.take()
 
     def fail(self, error: ProxyError) -> list[Event]:
         """Reading broke. An answer that has its finish reason is complete all the same."""
@@ -167,7 +171,7 @@ class StreamTranslator:
             self._start(payload.get("id"))
         self._tally.note(usage_report(payload, choice))
         if choice:
-            self._reader.read(self._delta_of(choice))
+            self._writer.write(self._reader.read(self._delta_of(choice)))
             self._take_finish(word, choice)
 
     def _delta_of(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -206,29 +210,24 @@ class StreamTranslator:
             self._reply.model,
             no_usage(self._input_estimate),
         )
-        self._reader.blocks.out += [start, events.ping()]
+        self._writer.blocks.out += [start, events.ping()]
         self.started = True
 
     def _end(self) -> None:
-        reader = self._reader
-        reader.end()
-        self._stop = stop_for(
-            self._finish,
-            tool_used=reader.tools.used,
-            refusal=reader.refusal,
-            matched=self._matched,
-            stop_sequences=self._reply.stop_sequences,
-        )
+        writer = self._writer
+        writer.write(self._reader.flush())
+        writer.end()
+        self._stop = writer.stop(self._finish, self._matched)
         self._usage = self._tally.result()
         delta = events.message_delta(self._stop, delta_usage(self._usage))
-        reader.blocks.out += [delta, events.message_stop()]
+        writer.blocks.out += [delta, events.message_stop()]
         self.ended = True
 
     def _end_with(self, error: ProxyError) -> list[Event]:
-        """End with an error; an open block stays open, so that nobody runs half a tool call."""
+        """End with an error; an open block stays open, so that no client runs half a tool call."""
         self.error = error
         self.ended = True
-        return [*self._reader.blocks.take(), events.error_event(error, self._request_id)]
+        return [*self._writer.blocks.take(), events.error_event(error, self._request_id)]
 
 
 def _first_choice(payload: Mapping[str, Any]) -> dict[str, Any] | None:

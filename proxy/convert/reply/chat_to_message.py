@@ -1,8 +1,7 @@
 """A whole Chat Completions answer -> an Anthropic message, and a message -> its events.
 
-Rule: a whole answer is read as one big delta by the reader of streams, so both give the same
-message (docs/protocol.md section 3). An answer that holds no message is an upstream's failure, not
-an empty success.
+Rule: a whole answer is read as one delta by the reader of streams, so both give the same
+message (docs/protocol.md section 3). An answer that holds no message is an upstream's failure.
 """
 
 from __future__ import annotations
@@ -24,8 +23,9 @@ from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.delta_reader import DeltaReader
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.events_to_message import EventCollector
+from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import STOP_REASON_FOR, Stop, finish_word, is_known, stop_for
+from proxy.convert.reply.stop_reasons import STOP_REASON_FOR_FINISH, Stop, finish_word, is_known
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage, whole_usage
 from proxy.errors import UpstreamError
 from proxy.ids import new_message_id
@@ -50,22 +50,18 @@ def chat_to_message(
     warnings = Counter() if warnings is None else warnings
     usage = ReplyUsage(estimate)
     usage.note(usage_report(payload, choice))
-    reader = DeltaReader(reply, usage, warnings)
-    reader.read_message(_message_in(choice, word))
-    reader.end()
+    reader = DeltaReader(warnings, think_tags=reply.think_tags)
+    writer = PieceWriter(reply, usage, warnings)
+    writer.write(reader.read(_message_in(choice, word), whole=True))
+    writer.write(reader.flush())
+    writer.end()
     if not is_known(word):
         warnings["unknown_finish_reason" if word else "no_finish_reason"] += 1
-    stop = stop_for(
-        word,
-        tool_used=reader.tools.used,
-        refusal=reader.refusal,
-        matched=matched_stop(choice),
-        stop_sequences=reply.stop_sequences,
-    )
+    stop = writer.stop(word, matched_stop(choice))
     head = events.message_start(message_id(payload.get("id"), reply), reply.model, no_usage())
     end = events.message_delta(stop, delta_usage(usage.result()))
     collector = EventCollector()
-    collector.feed([head, *reader.blocks.out, end])
+    collector.feed([head, *writer.blocks.out, end])
     return collector.message
 
 
@@ -95,36 +91,38 @@ def message_to_events(message: Mapping[str, Any]) -> list[Event]:
 
 
 def _block_events(index: int, block: Mapping[str, Any]) -> list[Event]:
-    empty, deltas = PARTS_OF_BLOCK[block["type"]](index, block)
+    empty, deltas = _CONVERTER_FOR_BLOCK[block["type"]](index, block)
     return [events.block_start(index, empty), *deltas, events.block_stop(index)]
 
 
-def _text_parts(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+def _text_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
     text = block["text"]
     return events.text_block(), [events.text_delta(index, text)] if text else []
 
 
-def _thinking_parts(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+def _thinking_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
     thinking = block["thinking"]
     deltas = [events.thinking_delta(index, thinking)] if thinking else []
     return events.thinking_block(), [*deltas, events.signature_delta(index, block["signature"])]
 
 
-def _tool_parts(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+def _tool_use_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
     arguments = block["input"]
     deltas = [events.arguments_delta(index, json_text(arguments))] if arguments else []
     return events.tool_block(block["id"], block["name"]), deltas
 
 
-def _redacted_parts(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
+def _redacted_thinking_to_deltas(
+    index: int, block: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Event]]:
     return events.redacted_block(block["data"]), []
 
 
-PARTS_OF_BLOCK = {
-    "text": _text_parts,
-    "thinking": _thinking_parts,
-    "tool_use": _tool_parts,
-    "redacted_thinking": _redacted_parts,
+_CONVERTER_FOR_BLOCK = {
+    "text": _text_to_deltas,
+    "thinking": _thinking_to_deltas,
+    "tool_use": _tool_use_to_deltas,
+    "redacted_thinking": _redacted_thinking_to_deltas,
 }
 """For each block type: the block as it starts, and the deltas that fill it."""
 
@@ -150,6 +148,6 @@ def _message_in(choice: Mapping[str, Any], word: str) -> dict[str, Any]:
     message = choice.get("message")
     if isinstance(message, dict):
         return message
-    if message is None and STOP_REASON_FOR.get(word) == "refusal":
+    if message is None and STOP_REASON_FOR_FINISH.get(word) == "refusal":
         return {}
     raise UpstreamError("the upstream's answer has no message")

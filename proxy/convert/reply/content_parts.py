@@ -6,14 +6,9 @@ Rule: a string and a list of parts that say the same give the same pieces, in th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-
-class ContentPiece(NamedTuple):
-    """A stretch of an answer's content."""
-
-    kind: Literal["text", "refusal", "thinking"]
-    text: str
+from proxy.convert.reply.pieces import ContentPiece
 
 
 def content_pieces(content: object) -> Iterator[ContentPiece]:

@@ -1,7 +1,7 @@
-"""What a request means for the reading of its answer.
+"""What the conversion of an answer needs to know of its request.
 
-Rule: both readers of an answer, the whole (``response.py``) and the streamed (``stream.py``), take
-everything they need to know of the request from a ``ReplyContext``.
+Rule: converters of whole and of streamed answers know of the request only what a ``ReplyContext``
+holds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from proxy.ids import new_message_id, new_tool_id
 
 @dataclass(frozen=True, slots=True)
 class ReplyContext:
-    """Facts of one request that its answer is read with; immutable, shared by nobody else.
+    """Facts of one request that its answer is read with; immutable, used by that answer alone.
 
     ``tool_names`` maps names as sent upstream to the client's names (only those that differ).
     ``known_tool_ids`` are the ids the history already uses: an answer must not reuse them
@@ -33,6 +33,6 @@ class ReplyContext:
     think_tags: bool = False
     tool_args: Literal["stream", "buffer"] = "stream"
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """Credentials that the upstream got: masked where it reports a failure in their words."""
+    """Credentials that the upstream got: masked in the failures that it reports."""
     new_tool_id: Callable[[], str] = new_tool_id
     new_message_id: Callable[[], str] = new_message_id

@@ -47,7 +47,7 @@ class EventCollector:
         if kind == "signature_delta":
             self._signature = delta["signature"]
         else:
-            self._pieces.append(delta[MEMBER_OF_DELTA[kind]])
+            self._pieces.append(delta[_MEMBER_FOR_DELTA[kind]])
 
     def _complete_block(self, block: dict[str, Any]) -> None:
         said = "".join(self._pieces)
@@ -60,7 +60,7 @@ class EventCollector:
             block["text"] = said
 
 
-MEMBER_OF_DELTA = {
+_MEMBER_FOR_DELTA = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",

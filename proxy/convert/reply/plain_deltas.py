@@ -1,7 +1,7 @@
 """Chunks that hold one plain delta and nothing else, which nearly all chunks of a stream are.
 
-Rule: these readers only spare the full reading what it would find anyway; in any doubt they answer
-None. They run once for every token of every stream, hence their form.
+Rule: these functions find what the full reading would find, faster; in any doubt they return None.
+They run once for each token of a stream.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from proxy.convert.reply.events import Event, arguments_delta, text_delta, thinking_delta
-from proxy.convert.reply.reasoning import Form
+from proxy.convert.reply.pieces import Form
 
 _BESIDE_TEXT = (
     "reasoning_content",
@@ -47,7 +47,7 @@ class Run(NamedTuple):
         return plain_text(chunk) if self.form is None else plain_reasoning(chunk, self.form)
 
     def event(self, text: str) -> Event:
-        """The event that tells ``text``."""
+        """The event that carries ``text``."""
         if self.call is not None:
             return arguments_delta(self.block, text)
         return (text_delta if self.form is None else thinking_delta)(self.block, text)

@@ -1,6 +1,6 @@
 """Reasoning of an answer in its three spellings, and the signature of thinking blocks.
 
-Rule: reasoning that an upstream sends in several spellings is told once (docs/protocol.md
+Rule: reasoning that an upstream sends in several spellings is passed on once (docs/protocol.md
 section 3): ``reasoning_details``, else ``reasoning_content``, else ``reasoning``.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from proxy.convert.reply.arguments import is_writable
 from proxy.convert.reply.content_parts import string_in, text_of
+from proxy.convert.reply.pieces import Form, ReasoningPiece
 
-Form = Literal["reasoning_details", "reasoning_content", "reasoning"]
 FORMS: Sequence[Form] = ("reasoning_details", "reasoning_content", "reasoning")
 """Best first: details also carry signatures and encrypted reasoning."""
 
@@ -29,19 +29,6 @@ _PLAIN_TYPES = ("reasoning.text", "reasoning.encrypted", None)
 
 BATCH = 64
 """Fragments that are hashed together."""
-
-
-class ReasoningPiece(NamedTuple):
-    """A stretch of readable reasoning, or one encrypted item (``data``)."""
-
-    form: Form
-    text: str
-    signature: str = ""
-    part: int | None = None
-    """Number of the item this stretch belongs to; None where the spelling has no items."""
-    data: str = ""
-    detail: Mapping[str, Any] | None = None
-    """What the item says beside all that, and must say again when it goes back."""
 
 
 def reasoning_pieces(source: Mapping[str, Any]) -> list[ReasoningPiece]:
@@ -83,7 +70,7 @@ def _detail_piece(item: Mapping[str, Any]) -> ReasoningPiece:
 def _detail_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
     """The members of ``item`` that no block has a place for; None where there are none.
 
-    The number is one of them only beside others: it tells the items of one answer apart.
+    The number is one of them only beside others: it distinguishes the items of one answer.
     """
     detail = {
         name: value
@@ -96,7 +83,7 @@ def _detail_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 class ReasoningForms:
-    """Tells new reasoning from the same reasoning in another spelling, chunk by chunk.
+    """Separates new reasoning from the same reasoning in another spelling, chunk by chunk.
 
     Each spelling is a reader of one text: what it repeats of that text is a copy, what goes beyond
     it or differs from it is new.
@@ -116,29 +103,29 @@ class ReasoningForms:
         return self._sole
 
     def fresh(self, form: Form, text: str) -> str:
-        """The part of ``text`` that was not told yet."""
+        """The part of ``text`` that is new."""
         if self._sole is None and not self._read:
             self._sole = form
         if form == self._sole:
-            self.tell(text)
+            self.add(text)
             return text
         self._count_readers()
         at = self._read.get(form, 0)
         new = text if at == self._length else self._beyond(at, text)
-        self.tell(new)
+        self.add(new)
         self._read[form] = self._length if new else at + len(text)
         return new
 
     def cover(self, forms: Sequence[Form]) -> None:
-        """Note that ``forms`` said, in other words, all that was told so far."""
+        """Note that ``forms`` repeated all reasoning so far, in a different wording."""
         if list(forms) == [self._sole]:
             return
         self._count_readers()
         for form in forms:
             self._read[form] = self._length
 
-    def tell(self, text: str) -> None:
-        """Note ``text`` as told, all of it new."""
+    def add(self, text: str) -> None:
+        """Note ``text``, all of it new."""
         if self._length < KEPT_CHARS:
             self._kept.append(text)
         self._length += len(text)

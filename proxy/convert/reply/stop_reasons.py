@@ -1,7 +1,7 @@
 """``finish_reason`` -> ``stop_reason``.
 
 Rule: the table of docs/protocol.md section 3 is this table. Values compare without case. A reason
-that says the upstream failed is no stop reason: callers ask ``FAILED`` first.
+that says the upstream failed is no stop reason: callers ask ``STATUS_FOR_FAILED_FINISH`` first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 STOPPED = "stop"
 CALLED = "tool_calls"
 
-STOP_REASON_FOR: Mapping[str, str] = {
+STOP_REASON_FOR_FINISH: Mapping[str, str] = {
     **dict.fromkeys((STOPPED, "eos", "end_turn", "completed"), "end_turn"),
     **dict.fromkeys(("length", "max_tokens"), "max_tokens"),
     **dict.fromkeys((CALLED, "function_call", "tool_use"), "tool_use"),
@@ -23,7 +23,7 @@ STOP_REASON_FOR: Mapping[str, str] = {
     ),
 }
 
-FAILED: Mapping[str, int] = {
+STATUS_FOR_FAILED_FINISH: Mapping[str, int] = {
     "error": 502,
     "network_error": 502,
     "insufficient_system_resource": 529,
@@ -33,7 +33,7 @@ FAILED: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """How a message ended, in the words of the Messages API."""
+    """How a message ended, as the Messages API names it."""
 
     reason: str
     sequence: str | None = None
@@ -51,7 +51,7 @@ def finish_word(value: object) -> str:
 
 
 def is_known(word: str) -> bool:
-    return word in STOP_REASON_FOR
+    return word in STOP_REASON_FOR_FINISH
 
 
 def stop_for(
@@ -65,9 +65,9 @@ def stop_for(
     """The stop for a ``finish_word``, which may be unknown or ``""``.
 
     ``refusal`` is the text of the upstream's refusal, ``matched`` what it says stopped the answer
-    (a string, or a token id that tells nothing).
+    (a string, or a token id, which is ignored).
     """
-    reason = STOP_REASON_FOR.get(word, "end_turn")
+    reason = STOP_REASON_FOR_FINISH.get(word, "end_turn")
     if refusal or reason == "refusal":
         details = {"type": "refusal", "category": None, "explanation": refusal or None}
         return Stop("refusal", details=details)

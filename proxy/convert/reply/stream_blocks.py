@@ -1,7 +1,7 @@
 """Writes the content blocks of one reply as events.
 
 Rule: one block is open at a time, indexes are 0, 1, 2 and so on, a block's deltas are of its kind
-(docs/protocol.md section 4). All of that is kept here; callers only say what comes next.
+(docs/protocol.md section 4). This module keeps it; callers only state what comes next.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _IDENTITY = frozenset({"id", "type"})
 
 
 class BlockWriter:
-    """The blocks of one reply. Events collect in ``out`` until somebody takes them.
+    """The blocks of one reply. Events collect in ``out`` until ``take`` is called.
 
     With ``show_thinking=False`` thinking blocks have no text; their signature carries it, so that
     the upstream gets it back all the same.
@@ -83,7 +83,7 @@ class BlockWriter:
         """Thinking, in the open thinking block or a new one.
 
         A signature completes a block; so does the next ``part`` (item) of the upstream's reasoning.
-        ``detail`` is what the upstream wants to hear again of this item.
+        ``detail`` is what must go back to the upstream with this item.
         """
         if self.kind is not THINKING or self._is_past(signature, part, detail):
             self.close()
@@ -97,10 +97,9 @@ class BlockWriter:
         if detail:
             self._detail = {**(self._detail or {}), **detail}
         if text:
-            self.more_thinking(text)
+            self._more_thinking(text)
 
-    def more_thinking(self, text: str) -> None:
-        """Thinking for the open, unsigned thinking block."""
+    def _more_thinking(self, text: str) -> None:
         self._digest.add(text)
         if self.show_thinking:
             self.out.append(events.thinking_delta(self.index, text))

@@ -7,17 +7,10 @@ text. At most 8 characters are held back, while they could still become a tag
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from proxy.convert.reply.pieces import ContentPiece
 
 OPENING = "<think>"
 CLOSING = "</think>"
-
-
-class Piece(NamedTuple):
-    """A stretch of content and what it is."""
-
-    kind: Literal["text", "thinking"]
-    text: str
 
 
 class ThinkTags:
@@ -31,10 +24,10 @@ class ThinkTags:
         self.done = False
         """True when everything from here on is text."""
 
-    def feed(self, text: str) -> list[Piece]:
+    def feed(self, text: str) -> list[ContentPiece]:
         """The pieces that ``text`` decides; empty ones are left out."""
         if self.done:
-            return [Piece("text", text)] if text else []
+            return [ContentPiece("text", text)] if text else []
         text = self._held + text
         self._held = ""
         if self._inside:
@@ -47,26 +40,26 @@ class ThinkTags:
             self._held = text
             return []
         self.done = True
-        return [Piece("text", text)]
+        return [ContentPiece("text", text)]
 
-    def flush(self) -> list[Piece]:
+    def flush(self) -> list[ContentPiece]:
         """What was held back: no more content follows, or something else stands in between."""
         held, self._held = self._held, ""
         if self._inside:
-            return [Piece("thinking", held)] if held else []
+            return [ContentPiece("thinking", held)] if held else []
         if held:
             self.done = True
-        return [Piece("text", held)] if held else []
+        return [ContentPiece("text", held)] if held else []
 
-    def _read_thinking(self, text: str) -> list[Piece]:
+    def _read_thinking(self, text: str) -> list[ContentPiece]:
         thinking, tag, rest = text.partition(CLOSING)
         if tag:
             self.done = True
-            pieces = [Piece("thinking", thinking), Piece("text", rest)]
+            pieces = [ContentPiece("thinking", thinking), ContentPiece("text", rest)]
         else:
             keep = _tag_start(text)
             self._held = text[len(text) - keep :]
-            pieces = [Piece("thinking", text[: len(text) - keep])]
+            pieces = [ContentPiece("thinking", text[: len(text) - keep])]
         return [piece for piece in pieces if piece.text]
 
 

@@ -5,28 +5,12 @@ Rule: upstreams disagree about every member, so a member that is not of its type
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-
 from proxy.convert.reply.arguments import is_writable, json_text
 from proxy.convert.reply.content_parts import string_in
+from proxy.convert.reply.pieces import ToolFragment
 
 LEGACY_PLACE = -1
 """Place of the one call of a legacy ``function_call``."""
-
-
-class ToolFragment(NamedTuple):
-    """A piece of a tool call; ``""`` and None are what it does not say."""
-
-    place: int | None
-    """Its ``index``, where that is a number."""
-    id: str
-    name: str
-    arguments: str
-    custom: bool
-    """True when ``arguments`` are free text, not JSON."""
-    state: Mapping[str, Any] | None
-    """Private state of the upstream that must come back with the call (Gemini)."""
 
 
 def tool_fragment(entry: object) -> ToolFragment | None:

@@ -137,7 +137,7 @@ def _output_tokens(usage: Mapping[str, Any], prompt: int) -> tuple[int, int | No
 
 
 class ReplyUsage:
-    """The usage of one reply: what the upstream reported, estimates where it did not.
+    """The usage of one answer: what the upstream reported, estimates where it did not.
 
     The last complete report wins; a report of some counts only replaces those. ``add`` every piece
     of output, so that it can be counted when no report comes.
@@ -178,8 +178,10 @@ class ReplyUsage:
         if _is_count(report.get("prompt_tokens")) and _is_count(report.get("completion_tokens")):
             self._report = report
         elif usage_from_chat(report) is not None:
-            told = {k: v for k, v in report.items() if isinstance(v, dict) or count_in(report, k)}
-            self._report = {**self._report, **told}
+            reported = {
+                k: v for k, v in report.items() if isinstance(v, dict) or count_in(report, k)
+            }
+            self._report = {**self._report, **reported}
 
     def reported(self) -> dict[str, Any]:
         """Usage as far as the upstream reported it."""

@@ -19,8 +19,8 @@ FILE_SOURCE = ".source: file sources are not supported by this upstream"
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
-def image_to_part(block: Block, context: TurnContext) -> Part:
-    """An ``image_url`` part, or text in its place where the model does not see.
+def image_to_parts(block: Block, context: TurnContext) -> list[Part]:
+    """An ``image_url`` part, or text in its place where the model takes no images.
 
     Raises RefusedBlock for a ``file`` source.
     """
@@ -31,12 +31,12 @@ def image_to_part(block: Block, context: TurnContext) -> Part:
         context.drops.drop("image.transformations")
     if not context.profile.vision:
         context.drops.degrade("image", "placeholder")
-        return text_part(f"[image omitted: {_image_label(source)}]")
+        return [text_part(f"[image omitted: {_image_label(source)}]")]
     if source["type"] == "url":
         url = source["url"]
     else:
         url = f"data:{source['media_type']};base64,{source['data']}"
-    return {"type": "image_url", "image_url": {"url": url}}
+    return [{"type": "image_url", "image_url": {"url": url}}]
 
 
 def _image_label(source: Block) -> str:
@@ -53,10 +53,10 @@ def document_to_parts(block: Block, context: TurnContext) -> list[Part]:
     """
     _note_citations(block, context)
     source = block["source"]
-    convert = _PARTS_FOR_SOURCE.get(source["type"])
-    if convert is None:
+    source_to_parts = _CONVERTER_FOR_SOURCE.get(source["type"])
+    if source_to_parts is None:
         raise RefusedBlock(block, FILE_SOURCE)
-    return convert(block, source, context)
+    return source_to_parts(block, source, context)
 
 
 def _text_source_to_parts(block: Block, source: Block, context: TurnContext) -> list[Part]:
@@ -67,7 +67,12 @@ def _content_source_to_parts(block: Block, source: Block, context: TurnContext) 
     content = source["content"]
     if isinstance(content, str):
         return [text_part(_document_text(block, content))]
-    images = [image_to_part(item, context) for item in content if item["type"] == "image"]
+    images = [
+        image
+        for item in content
+        if item["type"] == "image"
+        for image in image_to_parts(item, context)
+    ]
     return [text_part(_document_text(block, joined_text(content))), *images]
 
 
@@ -92,7 +97,7 @@ def _base64_source_to_parts(block: Block, source: Block, context: TurnContext) -
     return [text_part(f"[document omitted: {title or 'untitled'}, {PDF}]")]
 
 
-_PARTS_FOR_SOURCE: Mapping[str, Callable[[Block, Block, TurnContext], list[Part]]] = {
+_CONVERTER_FOR_SOURCE: Mapping[str, Callable[[Block, Block, TurnContext], list[Part]]] = {
     "text": _text_source_to_parts,
     "content": _content_source_to_parts,
     "url": _url_source_to_parts,
@@ -114,13 +119,13 @@ def _document_text(block: Block, data: str) -> str:
     return "\n".join([*lines, "</document>"])
 
 
-def search_result_to_part(block: Block, context: TurnContext) -> Part:
+def search_result_to_parts(block: Block, context: TurnContext) -> list[Part]:
     """A search result with its source and title as attributes, its texts joined by blank lines."""
     _note_citations(block, context)
     source, title = _escaped(block["source"]), _escaped(block["title"])
     text = joined_text(block["content"])
     tag = f'<search_result source="{source}" title="{title}">'
-    return text_part(f"{tag}\n{text}\n</search_result>")
+    return [text_part(f"{tag}\n{text}\n</search_result>")]
 
 
 def _note_citations(block: Block, context: TurnContext) -> None:

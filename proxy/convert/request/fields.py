@@ -57,7 +57,7 @@ def note_other_fields(request: Request, drops: Drops) -> None:
     for name, value in request.items():
         if name in CONVERTED or value in (None, [], {}, ""):
             continue
-        # Names of unknown fields are the client's words and go into a header.
+        # Names of unknown fields come from the client and go into a header.
         note = drops.routine if name in ROUTINE else drops.drop
         note(name if _FIELD_NAME.fullmatch(name) else "unknown")
     if (request.get("output_config") or {}).get("task_budget"):
@@ -130,7 +130,7 @@ def _user_field(request: Request, profile: Profile, drops: Drops) -> dict[str, s
     if not user or profile.user_field is None:
         drops.routine("metadata")
         return {}
-    # Upstreams take 64 characters and are not told who the client's user is.
+    # Upstreams take 64 characters, and must not learn who the client's user is.
     return {profile.user_field: sha256(user.encode("utf-8", "surrogatepass")).hexdigest()}
 
 

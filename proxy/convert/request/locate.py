@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.convert.request.parts import Block, RefusedBlock
-from proxy.errors import UnsupportedContent
+from proxy.errors import InvalidRequest
 
 _HOLDERS = ("content", "source")
 """Members of a turn or block that hold further blocks."""
 
 
-def refusal(turns: Sequence[Mapping[str, Any]], refused: RefusedBlock) -> UnsupportedContent:
+def refusal(turns: Sequence[Mapping[str, Any]], refused: RefusedBlock) -> InvalidRequest:
     """The error that names the refused block: ``messages.0.content.1.image.source: REASON``."""
     path = _path(turns, refused.block, "messages") or "messages"
-    return UnsupportedContent(f"{path}{refused.reason}")
+    return InvalidRequest(f"{path}{refused.reason}")
 
 
 def _path(value: object, wanted: Block, path: str) -> str | None:

@@ -19,7 +19,7 @@ from proxy.convert.request.locate import refusal
 from proxy.convert.request.ordering import request_to_messages
 from proxy.convert.request.parts import ChatMessage, PdfReader, RefusedBlock, TurnContext
 from proxy.convert.request.pdf_text import PdfBudget, pdf_to_text
-from proxy.convert.request.prefill import settle_prefill
+from proxy.convert.request.prefill import prefill_fields
 from proxy.convert.request.structured import structured_output
 from proxy.convert.request.thinking import thinking_delivery, thinking_fields
 from proxy.convert.request.tool_choice import is_forced, tool_fields
@@ -98,7 +98,7 @@ def _messages(
         messages = request_to_messages(request, system_line, context)
     except RefusedBlock as refused:
         raise refusal(request["messages"], refused) from None
-    prefill = settle_prefill(messages, context.profile)
+    prefill = prefill_fields(messages, context.profile)
     if not any(message["role"] in ("user", "tool") for message in messages):
         raise InvalidRequest("messages: at least one user message with content is required")
     if context.profile.cache == "breakpoint":

@@ -11,19 +11,21 @@ then what could not travel in a result, then everything else in order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from proxy.convert.request.assistant_turns import AssistantDraft
+from proxy.convert.request.assistant_draft import AssistantDraft
+from proxy.convert.request.block_types import assistant_content_to_draft, user_block_to_parts
 from proxy.convert.request.caching import single_text_content, user_content
 from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext, text_part
 from proxy.convert.request.system import system_message, system_turn_part
 from proxy.convert.request.tool_results import tool_result_to_message
-from proxy.convert.request.user_blocks import user_block_to_parts
 
 Turn = tuple[str, Any]
 """Role and content."""
 
-_APART: Mapping[str, frozenset[str]] = {
+_TYPE_OF = itemgetter("type")
+_APART_TYPES_FOR_ROLE: Mapping[str, frozenset[str]] = {
     "user": frozenset({"mid_conv_system"}),
     "assistant": frozenset({"mid_conv_system", "compaction"}),
 }
@@ -93,7 +95,8 @@ class Conversation:
 
     def add_turn(self, role: str, content: Any) -> None:
         """Add a turn of the user or the assistant; it may show as several messages or as none."""
-        if not content or isinstance(content, str) or not _is_cut(content, _APART[role]):
+        apart = _APART_TYPES_FOR_ROLE[role]
+        if not content or isinstance(content, str) or apart.isdisjoint(map(_TYPE_OF, content)):
             self._add_piece(role, content or [])
             return
         for piece_role, piece in _pieces(role, content):
@@ -126,10 +129,10 @@ class Conversation:
         waits_for_results = self._draft.has_calls and not self._results
         if waits_for_results or not (self._results or self._segments):
             # Only system turns can stand here between a call and more of the same message.
-            self._draft.add(content)
+            assistant_content_to_draft(content, self._draft)
             return
         following = self._next or AssistantDraft(self._context)
-        following.add(content)
+        assistant_content_to_draft(content, following)
         if following.is_empty:
             self._next = following
             return
@@ -178,20 +181,12 @@ class Conversation:
             self._segments.insert(0, ("user", self._attachments))
 
 
-def _is_cut(blocks: list[Block], apart: frozenset[str]) -> bool:
-    # A plain loop: with any() and a generator every turn paid for two of them.
-    for block in blocks:  # noqa: SIM110
-        if block["type"] in apart:
-            return True
-    return False
-
-
 def _pieces(role: str, content: list[Block]) -> Iterator[Turn]:
     """``content`` cut at the blocks that stand for turns of their own.
 
     In a turn that calls tools they come last: calls and results are never separated.
     """
-    apart = _APART[role]
+    apart = _APART_TYPES_FOR_ROLE[role]
     rest: list[Block] = []
     later: list[Turn] = []
     calls = False

@@ -1,6 +1,6 @@
 """How many tokens an answer may have.
 
-Rule: the client's number is kept unless a limit that somebody set forbids it; nothing is cut
+Rule: the client's number is kept unless a configured limit forbids it; nothing is cut
 without a limit (docs/features.md "max_tokens").
 """
 

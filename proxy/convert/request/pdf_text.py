@@ -39,7 +39,7 @@ MAX_SECONDS = 10.0
 """For what takes long in few calls, where the caller has a clock."""
 
 _CALLS_A_LOOK = 16
-"""Calls between two looks at the clock."""
+"""Calls between two checks of the clock."""
 _LIMITS: dict[str, Any] = {
     "zlib_maximum_output_length": MAX_UNPACKED_BYTES // 2,
     "brotli_maximum_output_length": MAX_UNPACKED_BYTES // 2,
@@ -50,7 +50,7 @@ _LIMITS: dict[str, Any] = {
     "jbig2dec_binary": None,
     "disable_legacy_handling": True,
 }
-"""pypdf's own limits, for what nobody sees while it is done. Its own decoders read a megabyte a
+"""pypdf's own limits, for work that cannot be interrupted. Its own decoders read a megabyte a
 second."""
 
 _BROKEN = (
@@ -186,7 +186,7 @@ def _metered(budget: PdfBudget, unpack: CodeType, loops: Mapping[int, str]) -> I
     pypdf has no place of its own where all its work could be counted: not the operations, since
     fonts are read before the first of them. ``unpack`` is the code that returns unpacked bytes,
     ``loops`` the argument of each code (by its ``id``) that reads it byte by byte, without a call
-    in which the clock could be looked at.
+    in which the clock could be checked.
     """
     clock = budget.clock
     began = clock() if clock else 0.0

@@ -1,7 +1,7 @@
-"""The beginning of an answer that the client wrote: a conversation that ends with the assistant.
+"""Prefill: a conversation that ends with the assistant, whose text the model is to continue.
 
-Rule: the upstream is told to go on from there in its own way, or the client is told that it cannot;
-the text itself only loses white space at its end (docs/protocol.md 2.8).
+Rule: the body asks for the continuation in the upstream's own way, or the request is refused; the
+text itself only loses white space at its end (docs/protocol.md 2.8).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.convert.request.parts import ChatMessage
-from proxy.errors import UnsupportedContent
+from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 
 REFUSAL = (
@@ -21,10 +21,10 @@ REFUSAL = (
 _VLLM: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
 
 
-def settle_prefill(messages: list[ChatMessage], profile: Profile) -> dict[str, Any]:
+def prefill_fields(messages: list[ChatMessage], profile: Profile) -> dict[str, Any]:
     """Trim a final assistant message of ``messages``, or take it out if that leaves nothing.
 
-    Returns what the body needs beside it. Raises UnsupportedContent where the upstream takes no
+    Returns what the body needs beside it. Raises InvalidRequest where the upstream takes no
     prefill.
     """
     if not messages or messages[-1]["role"] != "assistant":
@@ -35,7 +35,7 @@ def settle_prefill(messages: list[ChatMessage], profile: Profile) -> dict[str, A
         messages.pop()
         return {}
     if profile.prefill == "error":
-        raise UnsupportedContent(REFUSAL)
+        raise InvalidRequest(REFUSAL)
     if calls_open:
         # Nothing that a model could go on writing.
         return {}

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from proxy.convert.request.block_types import drop_block
 from proxy.convert.request.caching import carry_marker, is_plain_text
 from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext, text_part
-from proxy.convert.request.user_blocks import drop_block
 
 BILLING_HEADER = "x-anthropic-billing-header:"
 """A line that Claude Code puts first; it differs on every request and defeats prefix caches."""

@@ -16,7 +16,7 @@ from proxy.convert.request.drops import Drops
 from proxy.convert.request.json_schema import Schema, without_keywords
 from proxy.convert.request.parts import TurnContext, compact_json
 from proxy.convert.request.web_search import web_search_fields
-from proxy.errors import UnsupportedContent
+from proxy.errors import InvalidRequest
 
 Tool = Mapping[str, Any]
 
@@ -55,7 +55,7 @@ def function_names(tools: Sequence[Tool]) -> list[str]:
 
 
 def tools_to_chat(tools: Sequence[Tool], context: TurnContext) -> ChatTools:
-    """Convert ``tools``. Raises UnsupportedContent for a kind that this upstream cannot have."""
+    """Convert ``tools``. Raises InvalidRequest for a kind that this upstream cannot have."""
     chat = ChatTools()
     for index, tool in enumerate(tools):
         if _is_custom(tool) or _is_builtin(tool):
@@ -85,7 +85,7 @@ def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnConte
     elif tool_type.startswith(SERVER_PREFIXES) and profile.server_tools == "drop":
         context.drops.drop(f"tools.{tool_type}")
     else:
-        raise UnsupportedContent(f"tools.{index}: '{tool_type}' is not supported by this upstream")
+        raise InvalidRequest(f"tools.{index}: '{tool_type}' is not supported by this upstream")
 
 
 def _function(tool: Tool, context: TurnContext) -> dict[str, Any]:

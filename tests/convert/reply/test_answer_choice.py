@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.convert.reply.chat_to_message import chat_to_message
-from tests.convert.upstream_chunks import body, reply, translated
+from tests.convert.chunk_builders import body, reply, translated
 
 
 def choice(index: int, part: str, content: str) -> dict[str, Any]:

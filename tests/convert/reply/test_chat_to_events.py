@@ -13,7 +13,7 @@ from proxy.convert.reply.events import Event
 from proxy.convert.reply.private_state import pack_detail
 from proxy.errors import Overloaded, UpstreamError, UpstreamTimeout
 from proxy.sse import Signal
-from tests.convert.upstream_chunks import (
+from tests.convert.chunk_builders import (
     body,
     chunk,
     details,

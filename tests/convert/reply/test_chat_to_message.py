@@ -13,7 +13,7 @@ from proxy.convert.reply.chat_to_message import chat_to_message, empty_message, 
 from proxy.convert.reply.events_to_message import EventCollector
 from proxy.convert.reply.private_state import pack_detail
 from proxy.errors import UpstreamError
-from tests.convert.upstream_chunks import body, entry, reply, shape
+from tests.convert.chunk_builders import body, entry, reply, shape
 
 RAW = {"model": "gpt-4o", "created": 1, "object": "chat.completion", "system_fingerprint": "fp"}
 USAGE = {"prompt_tokens": 10, "completion_tokens": 3}

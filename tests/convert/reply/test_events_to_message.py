@@ -6,7 +6,7 @@ from proxy.convert.reply.chat_to_message import chat_to_message
 from proxy.convert.reply.events_to_message import chunks_to_message
 from proxy.errors import UpstreamError
 from proxy.sse import Signal
-from tests.convert.upstream_chunks import end, entry, reasoning, reply, text, tool, usage_chunk
+from tests.convert.chunk_builders import end, entry, reasoning, reply, text, tool, usage_chunk
 
 STREAM = [
     reasoning("why "),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from proxy.convert.reply.plain_deltas import plain_arguments, plain_reasoning, plain_text
-from tests.convert.upstream_chunks import chunk, end, entry, reasoning, text, tool, tools
+from tests.convert.chunk_builders import chunk, end, entry, reasoning, text, tool, tools
 
 CALLS = [{"index": 0}]
 

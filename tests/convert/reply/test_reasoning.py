@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.convert.reply.pieces import Form, ReasoningPiece
 from proxy.convert.reply.reasoning import (
     FORMS,
     KEPT_CHARS,
-    Form,
     ReasoningForms,
-    ReasoningPiece,
     ThinkingDigest,
     reasoning_pieces,
 )

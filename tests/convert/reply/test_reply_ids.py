@@ -6,7 +6,7 @@ import pytest
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.reply_ids import AnswerToolIds, message_id
-from tests.convert.upstream_chunks import reply
+from tests.convert.chunk_builders import reply
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from proxy.convert.reply.stop_reasons import FAILED, Stop, finish_word, is_known, stop_for
+from proxy.convert.reply.stop_reasons import (
+    STATUS_FOR_FAILED_FINISH,
+    Stop,
+    finish_word,
+    is_known,
+    stop_for,
+)
 
 REFUSED = {"type": "refusal", "category": None, "explanation": None}
 
@@ -89,7 +95,7 @@ def test_stop_details(facts: dict[str, Any], expected: Stop) -> None:
     ],
 )
 def test_failures_are_no_stop_reasons(finish: str, status: int) -> None:
-    assert FAILED[finish_word(finish)] == status
+    assert STATUS_FOR_FAILED_FINISH[finish_word(finish)] == status
     assert not is_known(finish)
 
 

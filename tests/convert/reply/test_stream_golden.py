@@ -13,8 +13,8 @@ import orjson
 import pytest
 
 from proxy.sse import Chunk, Signal
-from tests.convert.legal_stream import assert_legal
-from tests.convert.upstream_chunks import reply, translated
+from tests.convert.chunk_builders import reply, translated
+from tests.convert.stream_grammar import assert_legal
 from tests.paths import GOLDEN
 
 STREAMS = GOLDEN / "streams"

@@ -13,8 +13,8 @@ from proxy.convert.reply.chat_to_message import chat_to_message
 from proxy.convert.reply.events_to_message import EventCollector, chunks_to_message
 from proxy.errors import UpstreamError, UpstreamTimeout
 from proxy.sse import Signal
-from tests.convert.legal_stream import assert_legal
-from tests.convert.upstream_chunks import chunk, end, entry, reply, tools, translator
+from tests.convert.chunk_builders import chunk, end, entry, reply, tools, translator
+from tests.convert.stream_grammar import assert_legal
 
 WORDS = st.sampled_from(
     ["", " ", "a", "stop", "length", "tool_calls", "error", "{", '{"x":1}', "}", "null", "<think>",

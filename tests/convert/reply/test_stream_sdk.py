@@ -13,8 +13,8 @@ from proxy.convert.reply.chat_to_message import chat_to_message, message_to_even
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.events_to_message import EventCollector
 from proxy.sse import encode_events
+from tests.convert.chunk_builders import entry, reply, translated
 from tests.convert.reply.test_stream_golden import CASES, read_case
-from tests.convert.upstream_chunks import entry, reply, translated
 
 
 def accumulated(events: Iterable[Event]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from proxy.convert.reply.think_tags import Piece, ThinkTags
+from proxy.convert.reply.pieces import ContentPiece
+from proxy.convert.reply.think_tags import ThinkTags
 
 
 def read(*fragments: str) -> list[tuple[str, str]]:
@@ -16,7 +17,7 @@ def read(*fragments: str) -> list[tuple[str, str]]:
     return joined([*pieces, *tags.flush()])
 
 
-def joined(pieces: list[Piece]) -> list[tuple[str, str]]:
+def joined(pieces: list[ContentPiece]) -> list[tuple[str, str]]:
     groups = groupby(pieces, key=lambda piece: piece.kind)
     return [(kind, "".join(piece.text for piece in group)) for kind, group in groups]
 

@@ -14,8 +14,8 @@ from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 from proxy.schemas import load_message_request
+from tests.convert.random_requests import FLAGS
 from tests.convert.request.test_golden_requests import CASES, NAMES
-from tests.convert.requests import FLAGS
 
 REQUESTS = [orjson.loads((CASES / f"{name}.in.json").read_bytes())["request"] for name in NAMES]
 ODD: list[Any] = [

@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.convert.reply.private_state import pack_tool_state
-from proxy.convert.request import assistant_turns
-from proxy.convert.request.assistant_turns import AssistantDraft
+from proxy.convert.request import assistant_blocks
+from proxy.convert.request.assistant_draft import AssistantDraft
+from proxy.convert.request.block_types import assistant_content_to_draft
 from proxy.convert.request.drops import Drops
 from proxy.convert.request.parts import TurnContext
 from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_names import ToolNames
-from proxy.errors import UnsupportedContent
+from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
-from tests.convert.asking import (
+from tests.convert.request_builders import (
     LINK,
     answer,
     assistant,
@@ -262,7 +263,7 @@ def test_dropped_thinking_is_routine() -> None:
 
 
 def test_block_that_no_assistant_has() -> None:
-    with pytest.raises(UnsupportedContent) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         convert(user("q"), assistant("a", {"type": "hologram"}), user("go"))
     assert refused.value.message == (
         "messages.1.content.1.hologram: not supported in assistant messages by this upstream"
@@ -270,7 +271,7 @@ def test_block_that_no_assistant_has() -> None:
 
 
 def test_block_that_no_user_has() -> None:
-    with pytest.raises(UnsupportedContent) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         convert(user({"type": "hologram"}))
     assert refused.value.message == (
         "messages.0.content.0.hologram: not supported in user messages by this upstream"
@@ -279,7 +280,7 @@ def test_block_that_no_user_has() -> None:
 
 def test_block_that_no_result_has() -> None:
     turn = user(result([{"type": "hologram"}]))
-    with pytest.raises(UnsupportedContent) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         convert(user("q"), assistant(call()), turn)
     assert refused.value.message == (
         "messages.2.content.0.tool_result.content.0.hologram: "
@@ -344,11 +345,11 @@ def test_blocks_without_other_members_come_out_as_if_searched_for_them(
         profile = Profile(cache=cache)
         context = TurnContext(profile, Drops(), ToolNames(), ToolIds(), lambda _: None)
         draft = AssistantDraft(context)
-        draft.add(blocks)
+        assistant_content_to_draft(blocks, draft)
         return None if draft.is_empty else draft.to_message(), context.drops.report()
 
     short = converted()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assistant_turns, "TEXT_MEMBERS", 0)
-        patch.setattr(assistant_turns, "CALL_MEMBERS", 0)
+        patch.setattr(assistant_blocks, "TEXT_MEMBERS", 0)
+        patch.setattr(assistant_blocks, "CALL_MEMBERS", 0)
         assert converted() == short

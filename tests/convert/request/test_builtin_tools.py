@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.convert.asking import convert
+from tests.convert.request_builders import convert
 
 EDIT = ["view", "create", "str_replace", "insert"]
 MOUSE = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.convert.asking import (
+from tests.convert.request_builders import (
     CACHE,
     PNG_PART,
     answer,

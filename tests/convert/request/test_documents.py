@@ -8,9 +8,9 @@ import pytest
 
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.convert.request.pdf_text import PdfText
-from proxy.errors import UnsupportedContent
+from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
-from tests.convert.asking import (
+from tests.convert.request_builders import (
     PDF,
     PNG_PART,
     convert,
@@ -199,7 +199,7 @@ REFUSED = "source: file sources are not supported by this upstream"
     ],
 )
 def test_file_source(turns: list[dict[str, Any]], path: str) -> None:
-    with pytest.raises(UnsupportedContent) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         convert(*turns)
     assert refused.value.message == f"{path}.{REFUSED}"
     assert refused.value.status == 400

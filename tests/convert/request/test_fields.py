@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.convert.asking import CACHE, convert, fields_beside_messages, messages, noted, says, user
+from tests.convert.request_builders import (
+    CACHE,
+    convert,
+    fields_beside_messages,
+    messages,
+    noted,
+    says,
+    user,
+)
 
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 SOMEBODY = sha256(b"somebody").hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import InvalidRequest
-from tests.convert.asking import (
+from tests.convert.request_builders import (
     PNG_PART,
     answer,
     assistant,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from proxy.convert.request.prefill import REFUSAL
-from proxy.errors import UnsupportedContent
-from tests.convert.asking import (
+from proxy.errors import InvalidRequest
+from tests.convert.request_builders import (
     assistant,
     call,
     chat_call,
@@ -100,7 +100,7 @@ def test_prefill(
     ],
 )
 def test_refused_prefill(last: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedContent) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         convert(user("hi"), last, flags={"prefill": "error"})
     assert refused.value.message == REFUSAL
 

@@ -15,7 +15,7 @@ from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 from tests.convert.chat_types import problems
-from tests.convert.requests import FILED, FLAGS, REQUESTS
+from tests.convert.random_requests import FILED, FLAGS, REQUESTS
 
 OWN_FIELDS = {
     "reasoning",

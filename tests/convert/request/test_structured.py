@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.convert.asking import convert, fields_beside_messages, noted, says, system, user
+from tests.convert.request_builders import (
+    convert,
+    fields_beside_messages,
+    noted,
+    says,
+    system,
+    user,
+)
 
 SCHEMA = {
     "type": "object",

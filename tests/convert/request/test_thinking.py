@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.convert.request.thinking import supported_effort
-from tests.convert.asking import convert, fields_beside_messages, noted, tool
+from tests.convert.request_builders import convert, fields_beside_messages, noted, tool
 
 ENABLED = {"thinking": {"type": "enabled", "budget_tokens": 5000}}
 ADAPTIVE = {"thinking": {"type": "adaptive"}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import InvalidRequest
-from tests.convert.asking import convert, fields_beside_messages, noted, tool
+from tests.convert.request_builders import convert, fields_beside_messages, noted, tool
 
 LOOK = {"type": "tool", "name": "look"}
 LOOK_CHAT = {"type": "function", "function": {"name": "look"}}

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.convert.request.tool_names import FITTING, ToolNames
-from tests.convert.asking import assistant, call, chat_call, convert, result, says, tool, user
+from tests.convert.request_builders import (
+    assistant,
+    call,
+    chat_call,
+    convert,
+    result,
+    says,
+    tool,
+    user,
+)
 
 LONG = "mcp__a-rather-long-server-name__and-a-tool-with-quite-a-long-name-of-its-own-too"
 

@@ -15,7 +15,7 @@ from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tool_results import tool_result_to_message
 from proxy.providers.profiles.base import Profile
-from tests.convert.asking import (
+from tests.convert.request_builders import (
     LINK,
     LINK_PART,
     PDF,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from proxy.errors import UnsupportedContent
-from tests.convert.asking import CACHE, convert, fields_beside_messages, noted, tool
+from proxy.errors import InvalidRequest
+from tests.convert.request_builders import CACHE, convert, fields_beside_messages, noted, tool
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"q": {"type": "string"}}}
 OPEN = {"type": "object", "additionalProperties": True}
@@ -200,7 +200,7 @@ def test_server_tool_dropped(tool_type: str) -> None:
     ],
 )
 def test_refused_tool(tool_type: str, flags: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedContent) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         convert(tools=[tool(), {"type": tool_type}], flags=flags)
     assert refused.value.message == f"tools.1: '{tool_type}' is not supported by this upstream"
 

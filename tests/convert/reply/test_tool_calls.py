@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.convert.reply.private_state import pack_tool_state
-from tests.convert.upstream_chunks import (
+from tests.convert.chunk_builders import (
     body,
     chunk,
     end,
@@ -380,3 +380,28 @@ def test_10_3_state_for_a_closed_call_goes_to_the_end() -> None:
         "2 stop",
         "end tool_use",
     ]
+
+
+def test_4_no_index_of_a_fragment_names_a_legacy_call() -> None:
+    streamed = translator()
+    for item in (
+        tool(1, "a", "f", "{}"),
+        text("x"),
+        chunk({"function_call": {"name": "g", "arguments": '{"y"'}}),
+        tool(1, None, None, "1"),
+        tool(-1, None, None, "2"),
+    ):
+        streamed.feed(item)
+    # A negative index is none, so both go to the call that the fragment before them named.
+    assert streamed.warnings["arguments_for_closed_call"] == 2
+
+
+def test_4_arguments_that_go_on_plainly_name_the_last_call_too() -> None:
+    chunks = [
+        tool(1, "a", "f", '{"x"'),
+        tool(2, "b", None, "{}"),
+        tool(1, None, None, ":1"),
+        tool(None, None, None, "}"),
+        end("tool_calls"),
+    ]
+    assert calls(translated(chunks)) == [("a", "f", '{"x":1}')]

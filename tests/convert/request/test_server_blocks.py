@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.convert.request.history import server_call_text, server_result_text
+from proxy.convert.request.server_blocks import server_call_to_text, server_result_to_text
 
 
 def code(kind: str, **fields: Any) -> dict[str, Any]:
@@ -163,12 +163,12 @@ PDF = {"type": "base64", "media_type": "application/pdf", "data": "QQ=="}
 )
 def test_server_result(kind: str, content: object, expected: str) -> None:
     block = {"type": f"{kind}_tool_result", "tool_use_id": "s1", "content": content}
-    assert server_result_text(block) == f"[{kind} result]\n{expected}"
+    assert server_result_to_text(block) == f"[{kind} result]\n{expected}"
 
 
 def test_failed_mcp_call() -> None:
     block = {"type": "mcp_tool_result", "tool_use_id": "s", "content": "no", "is_error": True}
-    assert server_result_text(block, "wiki") == "[wiki result]\n[tool error] no"
+    assert server_result_to_text(block, "wiki") == "[wiki result]\n[tool error] no"
 
 
 def test_call() -> None:
@@ -178,9 +178,9 @@ def test_call() -> None:
         "name": "web_search",
         "input": {"q": "é", "n": 1},
     }
-    assert server_call_text(block) == '[called web_search with {"q":"é","n":1}]'
+    assert server_call_to_text(block) == '[called web_search with {"q":"é","n":1}]'
 
 
 def test_call_with_text_as_input() -> None:
     block = {"type": "server_tool_use", "id": "s", "name": "x", "input": '{"q":1}'}
-    assert server_call_text(block) == '[called x with {"q":1}]'
+    assert server_call_to_text(block) == '[called x with {"q":1}]'

@@ -1,0 +1,159 @@
+"""Pieces of one answer -> its content blocks.
+
+Rule: pieces become blocks in their order, but for two: a tool call is not cut in two by what comes
+in the middle of its arguments, and encrypted reasoning waits until the open calls are complete.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.pieces import (
+    ContentPiece,
+    Piece,
+    ReasoningPiece,
+    StatePiece,
+    ToolFragment,
+)
+from proxy.convert.reply.private_state import pack_detail, pack_message_state
+from proxy.convert.reply.stop_reasons import Stop, stop_for
+from proxy.convert.reply.stream_blocks import TEXT, THINKING, BlockWriter
+from proxy.convert.reply.tool_calls import ToolCalls
+from proxy.convert.reply.usage import ReplyUsage
+
+MAX_EXPLANATION = 64 * 1024
+"""Longest refusal, in characters, that is repeated as ``stop_details.explanation``."""
+
+
+class PieceWriter:
+    """Writes the blocks of one answer; the events collect in ``blocks.out``."""
+
+    def __init__(self, reply: ReplyContext, usage: ReplyUsage, warnings: Counter[str]) -> None:
+        self.blocks = BlockWriter(show_thinking=reply.thinking == "show")
+        self.tools = ToolCalls(reply, self.blocks, usage, warnings)
+        self._reply = reply
+        self._usage = usage
+        self._warnings = warnings
+        self._discards_thinking = reply.thinking == "discard"
+        self._refusal = ""
+        self._encrypted: list[str] = []
+        self._state: dict[str, Any] = {}
+        self._writer_for_piece: Mapping[type, Callable[[Any], None]] = {
+            ContentPiece: self._write_content,
+            ReasoningPiece: self._write_reasoning,
+            ToolFragment: self.tools.feed,
+            StatePiece: self._keep_state,
+        }
+
+    def write(self, pieces: Iterable[Piece]) -> None:
+        """Write ``pieces``. Raises ``UpstreamError`` for tool arguments without end."""
+        for piece in pieces:
+            self._writer_for_piece[piece.__class__](piece)
+
+    def end(self) -> None:
+        """No piece follows: write what waits and close everything."""
+        self.tools.end()
+        self._write_encrypted()
+        self.blocks.close()
+        if not self.blocks.index:
+            self.blocks.start_text()
+            self.blocks.close()
+        if self._state and not self.tools.adopt(self._state):
+            self.blocks.redacted(pack_message_state(self._state))
+
+    def stop(self, finish: str, matched: object) -> Stop:
+        """Why the answer ended, for the upstream's finish word and matched stop sequence."""
+        return stop_for(
+            finish,
+            tool_used=self.tools.used,
+            refusal=self._refusal,
+            matched=matched,
+            stop_sequences=self._reply.stop_sequences,
+        )
+
+    def _write_content(self, piece: ContentPiece) -> None:
+        kind, text = piece
+        if kind == "thinking":
+            self._write_thinking(text)
+            return
+        if kind == "refusal":
+            self._refusal += text[: MAX_EXPLANATION - len(self._refusal)]
+        self._write_text(text)
+
+    def _write_text(self, text: str) -> None:
+        if self.blocks.kind is not TEXT:
+            if self._is_blank_in_call(text):
+                return
+            self._make_room()
+        self._usage.add(text)
+        self.blocks.text(text)
+
+    def _write_reasoning(self, piece: ReasoningPiece) -> None:
+        _, text, signature, part, data, detail = piece
+        if data:
+            self._keep_encrypted(pack_detail({**detail, "data": data}) if detail else data)
+        elif text:
+            self._write_thinking(text, signature, part, detail)
+        elif signature or detail:
+            self._write_signature(signature, part, detail)
+
+    def _write_thinking(
+        self,
+        text: str,
+        signature: str = "",
+        part: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._usage.add(text)
+        if self._discards_thinking:
+            return
+        if self.blocks.kind is not THINKING:
+            if self._is_blank_in_call(text):
+                return
+            self._make_room()
+        self.blocks.thinking(text, signature, part, detail)
+
+    def _write_signature(
+        self, signature: str, part: int | None, detail: Mapping[str, Any] | None
+    ) -> None:
+        """A piece without text belongs to the open thinking block.
+
+        A signature that comes before any block has a block of its own.
+        """
+        if self._discards_thinking:
+            return
+        kind, index = self.blocks.kind, self.blocks.index
+        if kind is THINKING or (kind is None and index == 0 and signature):
+            self.blocks.thinking("", signature, part, detail)
+        elif signature:
+            self._warnings["late_signature"] += 1
+
+    def _keep_encrypted(self, data: str) -> None:
+        if self._discards_thinking:
+            return
+        self._encrypted.append(data)
+        if not self.tools.unfinished:
+            self._make_room()
+
+    def _keep_state(self, piece: StatePiece) -> None:
+        self._state |= piece.state
+
+    def _is_blank_in_call(self, text: str) -> bool:
+        """True for blanks amid a call's arguments: they mean nothing and must not cut it in two."""
+        if not (text.isspace() and self.tools.unfinished):
+            return False
+        self._warnings["blank_text_in_tool_call"] += 1
+        return True
+
+    def _make_room(self) -> None:
+        """Close the tool calls and write what waited for their end."""
+        self.tools.close_all()
+        self._write_encrypted()
+
+    def _write_encrypted(self) -> None:
+        for data in self._encrypted:
+            self.blocks.redacted(data)
+        self._encrypted.clear()

@@ -1,0 +1,188 @@
+"""Tool calls of an answer: fragments in any order -> one ``tool_use`` block after another.
+
+Rule: upstreams interleave calls, the Messages API does not. The first open call streams; calls that
+begin before it is complete wait in a queue, in the order they were named, and follow when it is
+complete, when text or reasoning comes, or at the end (docs/protocol.md section 4, the queue table).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proxy.convert.reply.call_matching import CallMatcher, ToolCall
+from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.pieces import ToolFragment
+from proxy.convert.reply.private_state import pack_tool_state
+from proxy.convert.reply.reply_ids import AnswerToolIds
+from proxy.convert.reply.stream_blocks import BlockWriter
+from proxy.convert.reply.tool_fragments import LEGACY_PLACE
+from proxy.convert.reply.usage import ReplyUsage
+
+
+class CallStates:
+    """Private state of calls, written as ``redacted_thinking`` blocks beside them."""
+
+    __slots__ = ("_blocks", "_late", "written")
+
+    def __init__(self, blocks: BlockWriter) -> None:
+        self._blocks = blocks
+        self._late: list[ToolCall] = []
+        """Closed calls whose state came afterwards."""
+        self.written = False
+        """True once the state of any call was written."""
+
+    def keep(self, call: ToolCall, state: Mapping[str, Any]) -> None:
+        """Keep ``state`` until the block of ``call`` begins or ends."""
+        if state == call.written_state:
+            return
+        call.state = state
+        if call.closed:
+            self._late.append(call)
+
+    def write(self, call: ToolCall) -> None:
+        """State goes before its call, or behind it when it came too late for that."""
+        if call.state is not None:
+            self._blocks.redacted(pack_tool_state(call.block_id, call.state))
+            call.written_state, call.state = call.state, None
+            self.written = True
+
+    def end(self) -> None:
+        """Write the state that came after its call was closed."""
+        for call in self._late:
+            self.write(call)
+
+
+class ToolCalls:
+    """The tool calls of one answer and the order of their blocks."""
+
+    def __init__(
+        self,
+        reply: ReplyContext,
+        blocks: BlockWriter,
+        usage: ReplyUsage,
+        warnings: Counter[str],
+    ) -> None:
+        self._reply = reply
+        self._blocks = blocks
+        self._usage = usage
+        self._warnings = warnings
+        self._ids = AnswerToolIds(reply)
+        self._matcher = CallMatcher(hold_arguments=reply.tool_args == "buffer", warnings=warnings)
+        self._states = CallStates(blocks)
+        self._queue: deque[ToolCall] = deque()
+        self._open: ToolCall | None = None
+        self._first: ToolCall | None = None
+
+    @property
+    def used(self) -> bool:
+        """True once a ``tool_use`` block was opened."""
+        return self._first is not None
+
+    @property
+    def unfinished(self) -> bool:
+        """True while a call is in the middle of its arguments."""
+        return self._open is not None and self._open.arguments.unfinished
+
+    @property
+    def sole(self) -> tuple[int, str] | None:
+        """Index and upstream's id of the open call; None while others wait or without an index.
+
+        The index of a legacy call is ours, so no fragment can name it.
+        """
+        call = self._open
+        if call is None or self._queue or call.index is None or call.index == LEGACY_PLACE:
+            return None
+        return call.index, call.upstream_id
+
+    def feed(self, fragment: ToolFragment) -> None:
+        """Take a fragment of a call; raises ``UpstreamError`` for runaway arguments."""
+        call = self._matcher.fragment_to_call(fragment)
+        if fragment.state:
+            self._states.keep(call, fragment.state)
+        named_now = bool(fragment.name) and not call.name
+        if named_now:
+            call.name = fragment.name
+        if fragment.arguments:
+            self._add_arguments(call, fragment.arguments)
+        if named_now:
+            self._usage.add(fragment.name)
+            self._queue.append(call)
+        self._advance()
+
+    def pass_on(self, fragments: Sequence[str]) -> bool:
+        """Note arguments of the open call that are sent as they are; False if they cannot be."""
+        if self._open is None or not self._open.arguments.pass_on(fragments):
+            return False
+        self._matcher.last = self._open
+        self._usage.add("".join(fragments))
+        return True
+
+    def close_all(self) -> None:
+        """Close the open call, then open and close every queued one: something else follows."""
+        self._close()
+        while self._queue:
+            self._start(self._queue.popleft())
+            self._close()
+
+    def end(self) -> None:
+        """Close all calls; one that never got a name is dropped with a warning."""
+        self.close_all()
+        self._states.end()
+        nameless = self._matcher.nameless()
+        if nameless:
+            self._warnings["nameless_tool_call"] += nameless
+
+    def adopt(self, state: Mapping[str, Any]) -> bool:
+        """Take private state that came beside the calls for that of the first one.
+
+        False where there is no call, or where the upstream itself said which state belongs to
+        which call. To be called after ``end``.
+        """
+        if self._first is None or self._states.written:
+            return False
+        self._first.state = state
+        self._states.write(self._first)
+        return True
+
+    def _add_arguments(self, call: ToolCall, arguments: str) -> None:
+        if call.closed:
+            self._warnings["arguments_for_closed_call"] += 1
+            return
+        self._usage.add(arguments)
+        text = call.arguments.add(arguments)
+        if not text:
+            return
+        if call is self._open:
+            self._blocks.arguments(text)
+        else:
+            call.unsent.append(text)
+
+    def _advance(self) -> None:
+        """Open queued calls for as long as the one before them is complete."""
+        while self._queue and (self._open is None or self._open.arguments.complete):
+            self._close()
+            self._start(self._queue.popleft())
+
+    def _start(self, call: ToolCall) -> None:
+        call.block_id = self._ids.take(call.upstream_id)
+        self._states.write(call)
+        name = self._reply.tool_names.get(call.name, call.name)
+        self._blocks.start_tool(call.block_id, name)
+        self._open = call
+        self._first = self._first or call
+        if call.unsent:
+            self._blocks.arguments("".join(call.unsent))
+            call.unsent.clear()
+
+    def _close(self) -> None:
+        call, self._open = self._open, None
+        if call is None:
+            return
+        rest = call.arguments.rest()
+        if rest:
+            self._blocks.arguments(rest)
+        self._blocks.close()
+        call.closed = True
+        self._states.write(call)

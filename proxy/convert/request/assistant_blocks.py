@@ -1,0 +1,115 @@
+"""Blocks of assistant turns -> the draft of one assistant message.
+
+Rule: each converter adds one block to the draft and notes what of it is lost; which converter a
+block type has is a column of ``block_types`` (docs/protocol.md 1.2, 10.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from proxy.convert.reply.private_state import unpack_detail
+from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
+from proxy.convert.request.assistant_draft import AssistantDraft
+from proxy.convert.request.caching import carry_marker
+from proxy.convert.request.parts import Block, Part, TurnContext, compact_json
+from proxy.convert.request.server_blocks import server_call_to_text, server_result_to_text
+
+TEXT_MEMBERS = 2
+"""A text block of that many members has only those that it must have."""
+CALL_MEMBERS = 4
+
+
+def text_to_draft(block: Block, draft: AssistantDraft) -> None:
+    text = block["text"]
+    more = len(block) > TEXT_MEMBERS
+    if more and block.get("citations"):
+        draft.context.drops.routine("citations")
+    if text:
+        draft.add_text(text)
+        if more:
+            carry_marker(draft.marker, block, draft.context)
+
+
+def tool_use_to_draft(block: Block, draft: AssistantDraft) -> None:
+    context = draft.context
+    given = block["input"]
+    tool_id = block["id"]
+    arguments = compact_json(orjson.loads(given) if isinstance(given, str) else given)
+    call: dict[str, Any] = {
+        "id": context.ids.sent(tool_id),
+        "type": "function",
+        "function": {"name": context.names.sent(block["name"]), "arguments": arguments},
+    }
+    if len(block) > CALL_MEMBERS:
+        _note_lost_members(block, context)
+    draft.calls.append(call)
+    if draft.private_state is not None:
+        draft.private_state.add_call(tool_id, call)
+
+
+def _note_lost_members(call: Block, context: TurnContext) -> None:
+    drops = context.drops
+    if call.get("cache_control"):
+        drops.routine("cache_control")
+    for member in ("caller", "toolset_name"):
+        if call.get(member):
+            drops.routine(f"tool_use.{member}")
+
+
+def thinking_to_draft(block: Block, draft: AssistantDraft) -> None:
+    if not draft.reasoning.add_thinking(block["thinking"], block.get("signature") or ""):
+        draft.context.drops.routine("thinking")
+
+
+def redacted_thinking_to_draft(block: Block, draft: AssistantDraft) -> None:
+    data: str = block["data"]
+    if not data.startswith(SIGNATURE_PREFIX):
+        carried = draft.reasoning.add_detail({"type": "reasoning.encrypted", "data": data})
+    elif detail := unpack_detail(data):
+        carried = draft.reasoning.add_detail(detail)
+    else:
+        carried = draft.private_state is not None and draft.private_state.add(data)
+    if not carried:
+        draft.context.drops.routine("redacted_thinking")
+
+
+def server_call_to_draft(block: Block, draft: AssistantDraft) -> None:
+    draft.server_calls[block.get("id", "")] = block["name"]
+    _server_text_to_draft(server_call_to_text(block), block, draft)
+
+
+def server_result_to_draft(block: Block, draft: AssistantDraft) -> None:
+    _server_text_to_draft(server_result_to_text(block), block, draft)
+
+
+def mcp_result_to_draft(block: Block, draft: AssistantDraft) -> None:
+    """The type does not name the tool, as it does for server tools; the call does."""
+    name = draft.server_calls.get(block.get("tool_use_id", ""))
+    _server_text_to_draft(server_result_to_text(block, name), block, draft)
+
+
+def _server_text_to_draft(text: str, block: Block, draft: AssistantDraft) -> None:
+    draft.context.drops.degrade(block["type"], "text")
+    draft.add_aside(text, block)
+
+
+def parts_to_draft(
+    block_to_parts: Callable[[Block, TurnContext], list[Part]],
+) -> Callable[[Block, AssistantDraft], None]:
+    """The converter that adds as text what ``block_to_parts`` makes of a block.
+
+    An assistant message takes neither images nor files.
+    """
+
+    def block_to_draft(block: Block, draft: AssistantDraft) -> None:
+        context = draft.context
+        text_only = replace(context.profile, vision=False, pdf="none")
+        parts = block_to_parts(block, replace(context, profile=text_only))
+        draft.add_aside("\n\n".join([part["text"] for part in parts]), block)
+
+    return block_to_draft

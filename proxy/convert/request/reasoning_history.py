@@ -1,0 +1,67 @@
+"""Thinking of earlier answers, in the form in which the upstream takes it back.
+
+Rule: the profile's ``reasoning_history`` names the form; without one thinking is dropped
+(docs/protocol.md 10.3).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from proxy.convert.reply.private_state import unpack_detail
+from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
+
+
+class ReasoningHistory:
+    """The reasoning of one assistant message."""
+
+    __slots__ = ("_details", "_form", "_texts")
+
+    def __init__(self, form: Literal["drop", "reasoning_content", "details"]) -> None:
+        self._form = form
+        self._texts: list[str] = []
+        self._details: list[dict[str, Any]] = []
+
+    def add_thinking(self, thinking: str, signature: str) -> bool:
+        """Add a thinking block; False where the upstream takes none back."""
+        packed = unpack_detail(signature) if signature.startswith(SIGNATURE_PREFIX) else None
+        if self._form == "details":
+            self._add_text_detail(packed or _signed_detail(signature), thinking)
+        elif self._form == "reasoning_content":
+            # A client that was not shown the text has it in the signature alone.
+            text = thinking or (packed or {}).get("text")
+            if text:
+                self._texts.append(text)
+        else:
+            return False
+        return True
+
+    def add_detail(self, detail: dict[str, Any]) -> bool:
+        """Add an item of ``reasoning_details``; False where the upstream has no such items."""
+        if self._form != "details":
+            return False
+        self._details.append(detail)
+        return True
+
+    def fields(self) -> dict[str, Any]:
+        """The members of the assistant message that hold the reasoning."""
+        fields: dict[str, Any] = {}
+        if self._texts:
+            fields["reasoning_content"] = "\n\n".join(self._texts)
+        if self._details:
+            fields["reasoning_details"] = self._details
+        return fields
+
+    def _add_text_detail(self, detail: dict[str, Any], thinking: str) -> None:
+        readable = "summary" if detail.get("type") == "reasoning.summary" else "text"
+        detail[readable] = thinking or detail.pop("text", "")
+        if detail[readable] or "signature" in detail:
+            self._details.append(detail)
+
+
+def _signed_detail(signature: str) -> dict[str, Any]:
+    """An item without text; a signature made by this proxy means nothing to the upstream."""
+    detail = {"type": "reasoning.text"}
+    if signature and not signature.startswith(SIGNATURE_PREFIX):
+        detail["signature"] = signature
+    return detail
