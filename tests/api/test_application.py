@@ -1,4 +1,4 @@
-"""What is left out of Flask changes nothing that anybody sees."""
+"""Omitted parts of Flask change nothing that clients see."""
 
 from __future__ import annotations
 

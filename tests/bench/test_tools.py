@@ -18,7 +18,8 @@ from bench.systems import System, direct, mock_upstream
 from proxy.schemas import load_message_request
 
 needs_compiler = pytest.mark.skipif(
-    shutil.which("cc") is None, reason="cc is not installed: install a C compiler, such as the package gcc"
+    shutil.which("cc") is None,
+    reason="cc is not installed: install a C compiler, such as the package gcc",
 )
 
 

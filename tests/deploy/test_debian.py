@@ -144,7 +144,9 @@ def _copy_sources(target: Path) -> None:
             shutil.copy(ROOT / name, target / name)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed: make programs")
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: make programs"
+)
 def test_prometheus_takes_the_example(tmp_path: Path) -> None:
     section = DOCUMENT.read_text("utf-8").partition("\n## Metrics\n")[2].partition("\n## ")[0]
     (example,) = re.findall(r"(?ms)^```yaml\n(.*?)^```$", section)

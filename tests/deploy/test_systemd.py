@@ -36,7 +36,8 @@ STREAMED = (
 )
 
 needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed: make programs"
+    shutil.which("systemd-analyze") is None,
+    reason="systemd-analyze is not installed: make programs",
 )
 
 
