@@ -1,4 +1,4 @@
-"""Waiting for what another process does in its own time.
+"""Waiting for another process until a condition holds.
 
 Rule: no test sleeps for a time that ought to be enough; it looks until it sees, and says what never
 came.

@@ -1,4 +1,4 @@
-"""The far side of dynamic routes: a name service that answers what a test wants, and a trap."""
+"""A fake name service for dynamic routes, and a server that must never be contacted."""
 
 from __future__ import annotations
 

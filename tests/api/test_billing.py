@@ -1,4 +1,4 @@
-"""When and for whom it is counted what an upstream bills and does not tell."""
+"""Estimated usage of responses without reported usage: when and for which client it counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a request's body: the issue's "Bad input gets", over the application."""
+"""Reading request bodies: which bad input gets which error."""
 
 from __future__ import annotations
 

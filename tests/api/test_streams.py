@@ -1,4 +1,4 @@
-"""What a stream's start tells, and what its end frees (docs/protocol.md section 4)."""
+"""The first event of a stream, and the resources freed at its end (docs/protocol.md section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process needs before it serves."""
+"""Checks of the process before it serves: address, certificate, file limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes long to make and serves several tests: a Debian, and the image on top of it."""
+"""A Debian root and the container image built on it, each made once for all tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The far sides of reports, on loopback: an OTLP collector and a Sentry server."""
+"""An OTLP collector and a Sentry server on loopback that record what they receive."""
 
 from __future__ import annotations
 

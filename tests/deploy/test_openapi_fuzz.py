@@ -1,4 +1,4 @@
-"""Random requests, right and wrong ones, made from the OpenAPI document.
+"""Random valid and invalid requests generated from the OpenAPI document.
 
 Rule: whatever is asked, the answer is one that the document names: its status, content type, body and
 headers; never a 500. The upstream is a stub on loopback.

@@ -1,4 +1,4 @@
-"""Clients that tell exactly how their answer ended.
+"""Clients that record exactly how their response ended.
 
 Rule: nothing is forgiven: an answer counts as whole only when its HTTP framing came to its end and, if
 it is a stream, when its last event is one that ends a stream.

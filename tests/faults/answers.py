@@ -1,4 +1,4 @@
-"""The answers that are broken: their pieces, and what a client has after each of them.
+"""The responses that faults are put into: their pieces, and what a client has received after each.
 
 Rule: written by hand from docs/protocol.md sections 3, 4 and 8. One stream holds every kind of event,
 so "after X" means the same place in every row of the matrix.

@@ -1,4 +1,4 @@
-"""Bodies in another form, under another label or of another size than was asked for.
+"""Bodies whose form, content type or size is not the one that was requested.
 
 Rule of the outcomes: docs/protocol.md section 11 (an event stream to a plain request is aggregated,
 JSON to a stream request becomes events), docs/edge-cases.md 38, section 8 for native upstreams.

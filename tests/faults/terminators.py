@@ -1,4 +1,4 @@
-"""Ends that are missing, repeated or too early.
+"""Stream terminators that are missing, repeated or too early.
 
 Rule of the outcomes: docs/protocol.md section 4 (FIN and END), docs/edge-cases.md 55 to 59, section 8
 for native upstreams.

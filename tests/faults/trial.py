@@ -1,4 +1,4 @@
-"""Runs cells: a proxy and an upstream for each, real sockets between them, many at a time.
+"""Runs cells of the matrix, many at a time: each with its own proxy, upstream and real sockets.
 
 Rule: what happened is written down as an ``Outcome`` without looking at what was expected. A second
 request follows on the same proxy; it must get the right answer, and no connection may stay open.

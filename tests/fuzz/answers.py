@@ -1,4 +1,4 @@
-"""What a client may be answered, whatever it and the upstream did."""
+"""Checks of responses that must hold whatever the client and the upstream sent."""
 
 from __future__ import annotations
 

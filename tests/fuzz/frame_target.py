@@ -1,4 +1,4 @@
-"""What the fuzzer tries on learned frames: streams of many events that differ in few bytes.
+"""Fuzz target: the frame cache, with streams of many events that differ in few bytes.
 
 Rule: an input is a program, one event a line, because frames are learned from repetition that a few
 hundred bytes have no room for. A line's first byte says which event and how often, the rest is the

@@ -1,4 +1,4 @@
-"""What the fuzzer tries on the head of an answer: two ways to read it here, and two stock readers.
+"""Fuzz target: response heads, read by both readers of the proxy and by two of libraries.
 
 Rule: where this side and another both take a head, they take it for the same, and its body for as
 long; a head of the plainest form is always taken.

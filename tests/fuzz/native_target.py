@@ -1,4 +1,4 @@
-"""What the fuzzer tries on the bytes of a native upstream: its event stream, and its model names.
+"""Fuzz target: a native upstream's event stream and model names.
 
 Rule: what comes out is what went in, but for the model's name where docs/protocol.md section 8 has it
 changed; what was noted on the way is what a plain reader of the whole finds.

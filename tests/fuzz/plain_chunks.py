@@ -1,4 +1,4 @@
-"""The chunked coding, read from bytes that are all there: the reference for ``EagerResponse``.
+"""A plain reader of a complete chunked body: the reference for ``EagerResponse``.
 
 Rule: RFC 9112, section 7.1, with what docs/edge-cases.md forgives: bare line feeds behind sizes and
 trailers, blanks around a size, an end without its empty line. Written for plainness, not speed.

@@ -1,4 +1,4 @@
-"""What a native stream tells, read from bytes that are all there: the reference for ``EventScan``.
+"""A plain reader of a complete native stream: the reference for ``EventScan``.
 
 Rule: docs/protocol.md section 8 and the names of Anthropic's events; every event is parsed, whole.
 """

@@ -1,4 +1,4 @@
-"""The watches of this folder see what belongs to them, and only that."""
+"""Foreign greenlets are told apart, and only the test's own contacts and log lines count."""
 
 from __future__ import annotations
 

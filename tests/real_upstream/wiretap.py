@@ -1,4 +1,4 @@
-"""A wire that remembers what a server said.
+"""A relay of TCP connections that records what the server sent.
 
 Rule: bytes pass both ways unchanged; what came back is kept for each connection, in order.
 """

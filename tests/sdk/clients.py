@@ -1,4 +1,4 @@
-"""The clients of these tests: the official one, and one at the level of the socket.
+"""Clients of these tests: the official SDK, and one on a plain socket.
 
 Rule: the raw client does one request on one connection; its reads say how long they wait and fail
 when that is not enough.

@@ -1,4 +1,4 @@
-"""What is planted in every kind of request and setting, and where an upstream repeats it.
+"""Unique words planted in every kind of request and setting, and upstreams that repeat them.
 
 Rule: no canary looks like a key, so that no pattern masks it: what keeps it in is that nobody writes it.
 """

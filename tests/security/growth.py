@@ -1,4 +1,4 @@
-"""How work grows with its size, told by processor time without being told by a slow machine."""
+"""Measures by CPU time how work grows with the size of its input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bugs to put into a worker: each raises what quotes a prompt and keys.
+"""Bugs to put into a worker: each raises an exception whose text quotes a prompt and keys.
 
 Rule: the exception has them in its message, in its cause, in a note and in local variables; the
 product knows of them by nothing else.

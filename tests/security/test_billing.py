@@ -1,4 +1,4 @@
-"""What an upstream bills is in the books, also when the client left or the stream broke.
+"""Billed tokens are recorded, also when the client left or the stream broke.
 
 What the upstream told counts as told; what it did not live to tell is estimated, and marked so. Log,
 metrics and statistics hold the same figures, to the token.

@@ -1,4 +1,4 @@
-"""A bug of ours quotes a prompt and keys in its exception: who gets to read them?
+"""An exception whose text quotes a prompt and keys: neither reaches a client, the log or a report.
 
 Each bug happens in the real program. Its client is told that something failed, and the id by which
 the log has it; nobody is told more.

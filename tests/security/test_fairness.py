@@ -1,4 +1,4 @@
-"""Nobody has a worker alone: who sends as fast as it can, in pieces that are dear to read.
+"""A client or upstream that sends as fast as it can, in costly pieces, does not starve the others.
 
 Chunks of one byte are read at a megabyte a second; their sender needs a hundredth of that time. So
 bytes wait all the while, and a reader that waits only where there are none would never stop.

@@ -1,4 +1,4 @@
-"""Clients share a process, its connections and what it remembers, and learn nothing of each other.
+"""Clients share a process, its connections and its caches, and see nothing of each other.
 
 Passthrough: each brings a key of its own, and all of them reach one upstream over one pool.
 """

@@ -1,4 +1,4 @@
-"""Keys are compared in constant time, all of them, wherever keys are compared."""
+"""Keys are compared in constant time, always with all of them."""
 
 from __future__ import annotations
 

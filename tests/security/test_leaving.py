@@ -1,4 +1,4 @@
-"""A client that closes its connection inside its request has left; one that frames it badly erred."""
+"""A connection closed inside a request is a 499; bad framing is a 400."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One answer for one request, whatever stands around it: directly and through the shipped nginx.
+"""Request smuggling: one response for one request, directly and through the shipped nginx.
 
 The payload is a whole second request. It may be answered only where it was one: two sides that read
 the same bytes differently would let it through as somebody else's. Ambiguous framing ends the

@@ -1,4 +1,4 @@
-"""What the program says before it serves, or in the place of it: never a key."""
+"""Output of starts and refused starts never holds a key."""
 
 from __future__ import annotations
 

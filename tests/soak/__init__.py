@@ -1,1 +1,1 @@
-"""A long, rough life of the real program, and its books at the end."""
+"""The real program under load, restarts and kills; at the end all counts must agree."""

@@ -1,4 +1,4 @@
-"""The books of a soak: what clients, log, metrics and statistics say, and where they differ."""
+"""The counts of a soak by clients, log, metrics and statistics, and their differences."""
 
 from __future__ import annotations
 

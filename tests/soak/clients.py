@@ -1,4 +1,4 @@
-"""The clients of the soak: each notes under an id of its own how every request of it ended."""
+"""The clients of the soak: each records by request id how its requests ended."""
 
 from __future__ import annotations
 
