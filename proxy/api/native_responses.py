@@ -12,18 +12,19 @@ from typing import Any
 
 from flask import Response, request
 
-from config.urls import MESSAGES, messages_url
+from config.urls import MESSAGES
 from proxy.api.candidates import credential
 from proxy.api.context import record, runtime
-from proxy.api.responses import begin_call, end_of
+from proxy.api.responses import begin_call, response_for
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.failures.policy import failure_kind
 from proxy.providers.routing import Route
-from proxy.relay.call import Call
+from proxy.relay.answer import Answer
 from proxy.relay.cancellation import Exchange
 from proxy.relay.input_estimate import body_estimate
-from proxy.relay.native.call import DirectCall, Sent, beside_messages, direct_headers, message_call
-from proxy.relay.native.open import DirectAnswer, open_direct
+from proxy.relay.native.open import open_native
+from proxy.relay.native.request import NativeCall, Sent, endpoint_url, message_call, native_headers
+from proxy.relay.upstream_call import UpstreamCall
 from proxy.schemas.body import parse_json_object
 
 LONGEST_MODEL = 256
@@ -66,12 +67,7 @@ def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
         # It stands in the log, in a header and among the remembered routes.
         raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
     route = runtime().router.choose(_routed_by(message_request), lambda: body_estimate(body))
-    return route if route.direct else None
-
-
-def native_response(call: Call, body: bytes) -> Response:
-    """The native upstream's answer to ``call``, streamed or whole; ``body`` is the client's."""
-    return _response(open_direct(message_call(call, sent_request(body)), end_of(call)))
+    return route if route.native else None
 
 
 def native_count(message_request: dict[str, Any], route: Route, body: bytes) -> Response | None:
@@ -105,20 +101,19 @@ def native_answer(endpoint: str, body: bytes | None) -> Response:
     access.provider = provider.name
     sent, key = sent_request(body), credential(provider)
     seconds = provider.timeout_seconds
-    return _answer(
-        DirectCall(
-            method=sent.method,
-            url=beside_messages(messages_url(provider), endpoint, sent.query),
-            headers=direct_headers(provider, key, sent, access.correlation_id, stream=False),
-            body=body,
-            client=shared.clients.for_provider(provider),
-            exchange=Exchange(shared.settings.total_timeout),
-            record=access,
-            first_byte_seconds=seconds or shared.settings.first_byte_timeout,
-            silence_seconds=seconds or shared.settings.request_timeout,
-            secrets=provider.secrets,
-        )
+    upstream = UpstreamCall(
+        method=sent.method,
+        url=endpoint_url(provider, endpoint, sent.query),
+        headers=native_headers(provider, key, sent, access.correlation_id, stream=False),
+        body=body,
+        client=shared.clients.for_provider(provider),
+        exchange=Exchange(shared.settings.total_timeout),
+        record=access,
+        first_byte_seconds=seconds or shared.settings.first_byte_timeout,
+        silence_seconds=seconds or shared.settings.request_timeout,
+        secrets=provider.secrets,
     )
+    return _answer(NativeCall(upstream))
 
 
 def sent_request(body: bytes | None) -> Sent:
@@ -131,40 +126,29 @@ def sent_request(body: bytes | None) -> Sent:
     )
 
 
-def _answer(call: DirectCall) -> Response:
-    shared = runtime()
+def _answer(call: NativeCall) -> Response:
+    shared, exchange = runtime(), call.upstream.exchange
     watch = shared.watch
 
     def ended() -> None:
-        watch.leave(call.exchange)
-        shared.account(call.record)
+        watch.leave(exchange)
+        shared.account(call.upstream.record)
 
     with ExitStack() as unless_streaming:
-        watch.enter(call.exchange, request.environ.get("gunicorn.socket"))
-        unless_streaming.callback(watch.leave, call.exchange)
+        watch.enter(exchange, request.environ.get("gunicorn.socket"))
+        unless_streaming.callback(watch.leave, exchange)
         answer = _opened(call, ended)
         if answer.stream is not None:
             unless_streaming.pop_all()
-    return _response(answer)
+    return response_for(answer)
 
 
-def _opened(call: DirectCall, ended: Callable[[], None]) -> DirectAnswer:
+def _opened(call: NativeCall, ended: Callable[[], None]) -> Answer:
     try:
-        return open_direct(call, ended)
+        return open_native(call, ended)
     except UpstreamError as error:
-        call.record.record_event("error", failure_kind(error))
+        call.upstream.record.record_event("error", failure_kind(error))
         raise
-
-
-def _response(answer: DirectAnswer) -> Response:
-    response = Response(
-        answer.body if answer.stream is None else answer.stream,
-        answer.status,
-        content_type="application/json",
-        direct_passthrough=answer.stream is not None,
-    )
-    response.headers.update(answer.headers)
-    return response
 
 
 def _routed_by(message_request: dict[str, Any]) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from proxy.api.responses import watched
 from proxy.convert.models import registered_entries, unique
 from proxy.errors import AuthenticationFailed, UpstreamError
 from proxy.failures.policy import failure_kind
-from proxy.relay.call import sent_secrets, upstream_headers
+from proxy.relay.call import sent_secrets
 from proxy.relay.cancellation import Exchange
-from proxy.relay.model_list import fetch_entries
-from proxy.relay.native.call import Sent, direct_headers
-from proxy.telemetry.tracing import upstream_call
+from proxy.relay.model_list import LIST_SECONDS, fetch_entries
+from proxy.relay.native.request import Sent, native_headers
+from proxy.relay.protocol import upstream_headers
+from proxy.relay.upstream_call import UpstreamCall
 
 
 def listed_entries() -> list[dict[str, Any]]:
@@ -48,19 +49,31 @@ def upstream_entries() -> list[dict[str, Any]]:
 
 def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict[str, Any]]:
     """What ``provider`` lists at ``url`` for the holder of ``key``, as Anthropic entries."""
-    shared = runtime()
-    record().provider = provider.name
-    if provider.direct:
-        sent = Sent(method="GET", headers=list(credential_headers().items()), query="")
-        headers = direct_headers(provider, key, sent, record().correlation_id, stream=False)
-    else:
-        headers = upstream_headers(provider, key, record().correlation_id)
-    exchange = Exchange(shared.settings.total_timeout)
-    client = shared.clients.for_provider(provider)
-    secrets = sent_secrets(provider, key)
+    shared, access = runtime(), record()
+    access.provider = provider.name
+    call = UpstreamCall(
+        method="GET",
+        url=url,
+        headers=_headers(provider, key),
+        body=None,
+        client=shared.clients.for_provider(provider),
+        exchange=Exchange(shared.settings.total_timeout),
+        record=access,
+        first_byte_seconds=LIST_SECONDS,
+        silence_seconds=LIST_SECONDS,
+        secrets=sent_secrets(provider, key),
+    )
     try:
-        with watched(exchange), upstream_call(record(), provider.name, "", url):
-            return fetch_entries(client, url, headers, exchange, secrets=secrets)
+        with watched(call.exchange):
+            return fetch_entries(call)
     except UpstreamError as error:
-        record().record_event("error", failure_kind(error))
+        access.record_event("error", failure_kind(error))
         raise
+
+
+def _headers(provider: Provider, key: str | None) -> dict[str, str]:
+    correlation_id = record().correlation_id
+    if not provider.direct:
+        return upstream_headers(provider, key, correlation_id)
+    sent = Sent(method="GET", headers=list(credential_headers().items()), query="")
+    return native_headers(provider, key, sent, correlation_id, stream=False)

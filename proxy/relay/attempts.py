@@ -53,7 +53,7 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
             answered = [failed for failed in failures if isinstance(failed[1], UpstreamError)]
             first, failure = (answered or failures)[0]
             if first is not attempt:
-                call.take(first.candidate.target, first.key, first.outcome)
+                call.begin_attempt(first.candidate.target, first.key, first.outcome)
             raise failure
         _go_on(call, following)
         _log_next(call, attempt, following, failures[-1][1])
@@ -63,7 +63,7 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
 def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
     outcome = attempt.outcome
     try:
-        call.take(attempt.candidate.target, attempt.key, outcome)
+        call.begin_attempt(attempt.candidate.target, attempt.key, outcome)
         if attempt.wait:
             call.exchange.pause(attempt.wait)
         result = answer()

@@ -13,7 +13,7 @@ from proxy.concurrency import LONG_BYTES, run_off_loop
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
-from proxy.relay.call import encoded
+from proxy.relay.upstream_call import encoded
 from proxy.schemas import load_count_request
 from proxy.tokens import cheap_estimate, count_chat_tokens
 from proxy.tokens.estimate import BYTES_PER_TOKEN

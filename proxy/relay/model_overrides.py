@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from config.registry.values import Model
-from proxy.convert.request.messages_to_chat import ChatRequest
+from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.thinking import supported_effort
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
@@ -29,8 +29,8 @@ def with_temperature(request: Mapping[str, Any], model: Model | None) -> Mapping
 
 
 def with_registered(
-    chat: ChatRequest, request: Mapping[str, Any], model: Model | None, profile: Profile
-) -> ChatRequest:
+    chat: ConvertedRequest, request: Mapping[str, Any], model: Model | None, profile: Profile
+) -> ConvertedRequest:
     """``chat`` with the registered effort and ``extra_body``; ``request`` is the client's own."""
     if model is None:
         return chat
@@ -64,7 +64,7 @@ def check_input(chat_body: Mapping[str, Any], encoding: str, most: int | None) -
 
 
 def _effort(
-    chat: ChatRequest, request: Mapping[str, Any], model: Model, profile: Profile
+    chat: ConvertedRequest, request: Mapping[str, Any], model: Model, profile: Profile
 ) -> dict[str, Any]:
     """The registered effort as this upstream takes it; none where the client wants no thinking."""
     effort = _settled(model.reasoning_effort, profile)

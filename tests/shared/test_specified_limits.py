@@ -6,16 +6,16 @@ import pytest
 
 from config.settings import Settings
 from proxy.convert.reply.chat_to_events import MAX_BAD_LINES
-from proxy.relay import cancellation, model_list
-from proxy.relay.chat import stream as chat_stream
+from proxy.relay import deadlines, model_list, stream
+from proxy.relay.chat import codec
 
 
 @pytest.mark.parametrize(
     ("limit", "stated"),
     [
-        pytest.param(chat_stream.PEEK_SECONDS, 5, id="4 PEEK"),
-        pytest.param(chat_stream.SETTLE_SECONDS, 5, id="4 silence after the finish"),
-        pytest.param(cancellation.PING_SECONDS, 15, id="4 ping"),
+        pytest.param(stream.PEEK_SECONDS, 5, id="4 PEEK"),
+        pytest.param(codec.FINISH_SECONDS, 5, id="4 silence after the finish"),
+        pytest.param(deadlines.PING_SECONDS, 15, id="4 ping"),
         pytest.param(MAX_BAD_LINES, 3, id="4 undecodable lines in a row"),
         pytest.param(Settings().max_body_bytes, 32 * 1024 * 1024, id="5 own body limit"),
         pytest.param(model_list.CACHE_SECONDS, 300, id="7 list of models"),

@@ -45,7 +45,7 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
         for route in chosen:
             line = Line(route, clients.for_provider(route.provider), route.provider.api_key or key)
             print(f"{title(route)}\n", flush=True)
-            answers = greet(line) if route.direct else examine(line, Progress(sys.stderr))
+            answers = greet(line) if route.native else examine(line, Progress(sys.stderr))
             if not answers:
                 silent.append(printable(f"{route.provider.name}/{route.model}"))
     finally:
@@ -66,7 +66,7 @@ def routes(router: Router, model: str | None) -> tuple[Route, ...]:
             route = router.resolve(name)
         except NotFound as error:
             raise ConfigError([f"--model {name!r} is not registered (strict models)"]) from error
-        found.setdefault((route.chat_url, route.model), route)
+        found.setdefault((route.provider.base_url, route.model), route)
     return tuple(found.values())
 
 

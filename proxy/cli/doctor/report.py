@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from config.urls import without_query
+from config.urls import chat_url, messages_url, without_query
 from proxy.cli.doctor.examination import Result
 from proxy.failures.healing import as_yaml
 from proxy.providers.routing import Route
@@ -19,9 +19,15 @@ HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
 
 def title(route: Route) -> str:
     """``PROVIDER/MODEL at URL (profile NAME)``; a native upstream has no profile."""
-    url = mask_secrets(without_query(route.messages_url if route.direct else route.chat_url))
+    url = mask_secrets(
+        without_query(
+            messages_url(route.provider)
+            if route.native
+            else chat_url(route.provider, route.base_path)
+        )
+    )
     where = f"{route.provider.name}/{route.model} at {url}"
-    return printable(where if route.direct else f"{where} (profile {route.profile.name})")
+    return printable(where if route.native else f"{where} (profile {route.profile.name})")
 
 
 def table(results: Sequence[Result]) -> str:
