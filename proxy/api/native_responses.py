@@ -1,7 +1,7 @@
-"""The answers of native upstreams, for the views that may have one.
+"""Requests for native upstreams and their answers, for the views that may have such a route.
 
-Rule: a native upstream judges the request itself; here it must only be a JSON object whose model
-can be routed (docs/protocol.md section 8).
+Rule: a native upstream validates the request itself; this proxy only requires a JSON object whose
+model can be routed (docs/protocol.md section 8).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from proxy.relay.upstream_call import UpstreamCall
 from proxy.schemas.body import parse_json_object
 
 LONGEST_MODEL = 256
-"""Characters of a model's name, as for the other upstreams."""
+"""Characters of a model's name; converted requests have the same limit."""
 NOT_COUNTED = frozenset({404, 405})
-"""Statuses by which a native upstream says that it counts no tokens."""
+"""Statuses of a native upstream that has no endpoint to count tokens."""
 
 Native = tuple[dict[str, Any], Route]
 
@@ -48,14 +48,14 @@ def native_request(body: bytes) -> Native | None:
 
 
 def may_be_native() -> bool:
-    """Whether there is a native upstream at all, which a request could go to as it is."""
+    """Whether any upstream is native."""
     return any(provider.direct for provider in runtime().registry.providers)
 
 
 def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
-    """The route to a native upstream of what was parsed from ``body``, which is not changed.
+    """The route of ``message_request``, parsed from ``body``, if it is native; else None.
 
-    Raises as ``native_request`` does.
+    Raises what ``native_request`` raises.
     """
     model = message_request.get("model")
     if type(model) is not str:
@@ -64,14 +64,14 @@ def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
         fault = "Field required" if model is None else "Input should be a valid string"
         raise InvalidRequest(f"model: {fault}")
     if len(model) > LONGEST_MODEL:
-        # It stands in the log, in a header and among the remembered routes.
+        # It is logged, sent in a header and cached with its route.
         raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
     route = runtime().router.choose(_routed_by(message_request), lambda: body_estimate(body))
     return route if route.native else None
 
 
 def native_count(message_request: dict[str, Any], route: Route, body: bytes) -> Response | None:
-    """The native upstream's count of tokens; None where it counts none."""
+    """The native upstream's count of tokens; None where it has no such endpoint."""
     call = begin_call(message_request, route)
     try:
         response = _answer(message_call(call, sent_request(body), f"{MESSAGES}/count_tokens"))
@@ -84,18 +84,18 @@ def native_count(message_request: dict[str, Any], route: Route, body: bytes) -> 
 
 
 def lists_itself() -> bool:
-    """Whether the models are those that the one upstream lists, which is native."""
+    """Whether the model list is that of the only upstream, which is native."""
     registry = runtime().registry
     return registry.default.direct and not registry.from_file
 
 
 def native_get(endpoint: str) -> Response:
-    """What the default upstream answers to a GET of ``endpoint``, a path behind its ``/v1``."""
+    """The default upstream's answer to a GET of ``endpoint``, a path behind its ``/v1``."""
     return native_answer(endpoint, None)
 
 
 def native_answer(endpoint: str, body: bytes | None) -> Response:
-    """What the default upstream, which is native, answers to this request as it is."""
+    """The answer of the default upstream, which is native, to the present request."""
     shared, access = runtime(), record()
     provider = shared.provider
     access.provider = provider.name
@@ -117,7 +117,7 @@ def native_answer(endpoint: str, body: bytes | None) -> Response:
 
 
 def sent_request(body: bytes | None) -> Sent:
-    """The present request as it goes to a native upstream, with ``body``."""
+    """The present request for a native upstream, with ``body``."""
     return Sent(
         method="GET" if request.method == "HEAD" else request.method,
         headers=request.headers.to_wsgi_list(),
@@ -152,7 +152,7 @@ def _opened(call: NativeCall, ended: Callable[[], None]) -> Answer:
 
 
 def _routed_by(message_request: dict[str, Any]) -> dict[str, Any]:
-    """What of an unchecked request a route may be decided by, and only what can be read."""
+    """The well-formed members of an unvalidated request that decide on its route."""
     known = {"model": message_request["model"]}
     for name, member in (("thinking", "type"), ("output_config", "effort")):
         value = message_request.get(name)

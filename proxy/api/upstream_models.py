@@ -1,6 +1,6 @@
 """The models that clients may list: the registered ones, and the default upstream's own.
 
-Rule: an upstream is asked with the credential of the present request.
+Rule: an upstream is called with the credential of the present request.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from proxy.relay.upstream_call import UpstreamCall
 def listed_entries() -> list[dict[str, Any]]:
     """The registered models in file order, then, where the operator wants it, the upstream's own.
 
-    Each id once. An upstream that cannot list its models only shortens the list; raises what
-    ``upstream_entries`` raises where nothing would be left.
+    Each id once. An upstream that fails to list its models is left out; raises what
+    ``upstream_entries`` raises where the list would be empty.
     """
     registry = runtime().registry
     entries = registered_entries(registry.models)
@@ -40,7 +40,7 @@ def listed_entries() -> list[dict[str, Any]]:
 
 
 def upstream_entries() -> list[dict[str, Any]]:
-    """Every model of the upstream as an Anthropic entry; remembered for a while."""
+    """Every model of the upstream as an Anthropic entry; cached for a while."""
     shared = runtime()
     key = credential(shared.provider)
     url = shared.router.models_url

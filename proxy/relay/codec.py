@@ -24,6 +24,10 @@ class Codec(Protocol):
     """Whether ping events may be sent to the client while the upstream is silent."""
     preview: StreamPreview | None
     """The beginning of the streamed text; None where it is not logged."""
+    finishing: bool
+    """True once the message is complete, so that an end of the stream is a normal end."""
+    ended: bool
+    """True once the last bytes for the client were returned."""
 
     @property
     def started(self) -> bool:
@@ -34,16 +38,8 @@ class Codec(Protocol):
         """True once the upstream sent any of the model's output."""
 
     @property
-    def finishing(self) -> bool:
-        """True once the message is complete, so that an end of the stream is a normal end."""
-
-    @property
     def finish_seconds(self) -> float:
         """How long more is awaited after ``finishing``."""
-
-    @property
-    def ended(self) -> bool:
-        """True once the last bytes for the client were returned."""
 
     @property
     def complete(self) -> bool:

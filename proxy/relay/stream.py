@@ -41,6 +41,7 @@ class StreamedResponse:
     ) -> None:
         self._call = call
         self._exchange = call.exchange
+        self._deadlines = call.exchange.deadlines
         self._response = response
         self._codec = codec
         self._done = done
@@ -52,8 +53,8 @@ class StreamedResponse:
         """Whether the end of the transfer was awaited in vain."""
         self._bulk = False
         """Whether the last read brought so much that the next would hold up other requests."""
-        seconds = call.silence_seconds
-        self._silence_text = f"the upstream sent nothing for {seconds:g} s"
+        self._content_seen = False
+        self._silence_text = f"the upstream sent nothing for {call.silence_seconds:g} s"
         self._pieces = self._pump()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -106,7 +107,7 @@ class StreamedResponse:
             self._call.outcome.open_ended = True
 
     def _pump(self) -> Generator[bytes]:
-        codec, deadlines = self._codec, self._exchange.deadlines
+        codec, deadlines = self._codec, self._deadlines
         self._asked = self._exchange.begun = True
         deadlines.pings = codec.pings
         if self._first:
@@ -119,7 +120,10 @@ class StreamedResponse:
                 continue
             if result is WaitResult.GONE:
                 return
-            written = self._written_after(result)
+            if result is WaitResult.READABLE:
+                written = self._written_next()
+            else:
+                written = self._written_after(result)
             if written:
                 yield self._noted(written)
         if codec.error is None and not self._waited:
@@ -133,12 +137,14 @@ class StreamedResponse:
         return self._exchange.wait(self._response.fileno(), until)
 
     def _written_after(self, result: WaitResult) -> bytes:
-        """What the client gets next, maybe nothing."""
+        """What the client gets when a wait ended without bytes to read."""
         if result is WaitResult.LIMIT and self._codec.finishing:
             self._waited = True
             return self._codec.finish()
-        if result is not WaitResult.READABLE:
-            return self._codec.fail(self._exchange.timed_out(result))
+        return self._codec.fail(self._exchange.timed_out(result))
+
+    def _written_next(self) -> bytes:
+        """What the client gets for the next read, maybe nothing."""
         try:
             data = self._read()
         except ProxyError as error:
@@ -152,16 +158,20 @@ class StreamedResponse:
 
     def _fed(self, data: bytes) -> bytes:
         """What one read, or the end (no data), means for the client; sets the next limit."""
-        codec = self._codec
         if not data:
-            return codec.finish()
-        written = codec.feed(data)
-        if not codec.ended:
+            return self._codec.finish()
+        written = self._codec.feed(data)
+        if self._content_seen and not self._codec.finishing:
+            self._limit_silence()
+        else:
             self._limit_next()
         return written
 
+    def _limit_silence(self) -> None:
+        self._deadlines.limit(monotonic() + self._call.silence_seconds, self._silence_text)
+
     def _limit_next(self) -> None:
-        """Set the time limit of the next read."""
+        """Set the time limit of the next read before content was seen, or after the message."""
         codec = self._codec
         if codec.finishing:
             # Once: an upstream that goes on with comments alone would delay its end for ever.
@@ -169,15 +179,19 @@ class StreamedResponse:
                 self._finishing = True
                 self._exchange.limit(codec.finish_seconds)
         elif codec.content_seen:
-            outcome = self._call.outcome
-            if outcome is not None and outcome.open_ended:
-                # Now, not at the end of the stream: until then no other request may probe.
-                outcome.tell(False, monotonic())
-            self._exchange.limit(self._call.silence_seconds, self._silence_text)
+            self._content_seen = True
+            self._limit_silence()
+            self._report_alive()
+
+    def _report_alive(self) -> None:
+        outcome = self._call.outcome
+        if outcome is not None and outcome.open_ended:
+            # Now, not at the end of the stream: until then no other request may probe.
+            outcome.tell(False, monotonic())
 
     def _linger(self) -> None:
         """Read the end of the transfer, so that the connection goes back to the pool."""
-        self._exchange.deadlines.pings = False
+        self._deadlines.pings = False
         self._exchange.limit(LINGER_SECONDS)
         while self._await_bytes() is WaitResult.READABLE:
             try:
@@ -187,7 +201,7 @@ class StreamedResponse:
                 return
 
     def _noted(self, written: bytes) -> bytes:
-        self._exchange.deadlines.last_event = monotonic()
+        self._deadlines.last_event = monotonic()
         self._call.record.saw_event()
         return written
 

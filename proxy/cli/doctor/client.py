@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ProbeClient:
     """Sends probes along a route."""
 
     route: Route
@@ -52,7 +52,7 @@ class Line:
         return self._bounded(lambda: self._ask(body))
 
     def greet_native(self) -> None:
-        """Ask a native upstream for a few words; raises what ``ask`` raises."""
+        """Ask a native upstream for a short message; raises what ``ask`` raises."""
         body = {
             "model": self.route.model,
             "max_tokens": 16,

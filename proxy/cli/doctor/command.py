@@ -13,7 +13,7 @@ from typing import TextIO
 from config.errors import ConfigError
 from config.registry.values import registry_in_force
 from config.settings import Settings
-from proxy.cli.doctor.client import Line
+from proxy.cli.doctor.client import ProbeClient
 from proxy.cli.doctor.examination import Examination, Result
 from proxy.cli.doctor.probes import PROBES, Probe
 from proxy.cli.doctor.report import advice, printable, shortened, table, title
@@ -43,7 +43,9 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
     silent = []
     try:
         for route in chosen:
-            line = Line(route, clients.for_provider(route.provider), route.provider.api_key or key)
+            line = ProbeClient(
+                route, clients.for_provider(route.provider), route.provider.api_key or key
+            )
             print(f"{title(route)}\n", flush=True)
             answers = greet(line) if route.native else examine(line, Progress(sys.stderr))
             if not answers:
@@ -78,7 +80,7 @@ def _check_recipients(chosen: Sequence[Route]) -> None:
         raise ConfigError([f"--key would go to several providers ({names}): choose one by --model"])
 
 
-def greet(line: Line) -> bool:
+def greet(line: ProbeClient) -> bool:
     """Whether the native upstream at the end of ``line`` answers; there is no more to find out."""
     try:
         line.greet_native()
@@ -89,7 +91,7 @@ def greet(line: Line) -> bool:
     return True
 
 
-def examine(line: Line, progress: Progress) -> bool:
+def examine(line: ProbeClient, progress: Progress) -> bool:
     """Ask everything along ``line`` and print the report; whether plain requests are answered."""
     route = line.route
     registered = route.registered

@@ -39,6 +39,8 @@ class ChatCodec:
         self._bytes = StreamBytes(self._decoder, self._translator)
         shown = call.settings.log_stream_text_preview_chars
         self.preview = StreamPreview(shown) if shown else None
+        # Attributes, not properties: both are read after each read of the upstream.
+        self.finishing = self.ended = False
 
     @property
     def started(self) -> bool:
@@ -49,16 +51,8 @@ class ChatCodec:
         return self._translator.content_seen
 
     @property
-    def finishing(self) -> bool:
-        return self._translator.finishing
-
-    @property
     def finish_seconds(self) -> float:
         return FINISH_SECONDS
-
-    @property
-    def ended(self) -> bool:
-        return self._translator.ended
 
     @property
     def complete(self) -> bool:
@@ -76,16 +70,21 @@ class ChatCodec:
 
     def feed(self, data: bytes) -> bytes:
         if self.preview is None:
-            return self._bytes.feed(data)
-        return self._encoded(self._bytes.events_of(data))
+            written = self._bytes.feed(data)
+        else:
+            written = self._encoded(self._bytes.events_of(data))
+        self.finishing, self.ended = self._translator.finishing, self._translator.ended
+        return written
 
     def finish(self) -> bytes:
+        self.ended = True
         events: list[Event] = []
         for chunk in self._decoder.finish():
             events += self._translator.feed(chunk)
         return self._encoded(events + self._translator.finish())
 
     def fail(self, error: ProxyError) -> bytes:
+        self.ended = True
         return self._encoded(self._translator.fail(error))
 
     def report(self, record: RequestRecord) -> None:

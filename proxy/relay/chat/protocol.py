@@ -1,4 +1,4 @@
-"""Chat Completions as an upstream protocol."""
+"""The row of Chat Completions in ``proxy/relay/protocols.py``."""
 
 from __future__ import annotations
 

@@ -52,15 +52,11 @@ class NativeCodec:
         self._failure: ProxyError | None = None
         self._deltas = self._bytes = 0
         """Passed on so far."""
-        self.started = self.ended = False
+        self.started = self.finishing = self.ended = False
 
     @property
     def content_seen(self) -> bool:
         return self._scan.content_seen
-
-    @property
-    def finishing(self) -> bool:
-        return self._scan.ended
 
     @property
     def finish_seconds(self) -> float:
@@ -88,6 +84,7 @@ class NativeCodec:
         passed = self._scan.feed(data)
         self._bytes += len(passed)
         self._deltas += passed.count(b'"delta"')
+        self.finishing = self._scan.ended
         return passed
 
     def finish(self) -> bytes:
