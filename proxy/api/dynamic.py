@@ -1,7 +1,7 @@
 """``/https/HOST/PREFIX/v1/messages``: the usual views behind a route that the client names.
 
-Rule: decided on the raw request target, before the URL map, which only sees a decoded path; no name
-is resolved, no body read and no connection opened before the client and the host are allowed
+Rule: decided on the raw request target before the URL map, which only sees a decoded path, has a
+say; nothing is looked up, read or connected to before the client and the host are allowed
 (docs/features.md "Dynamic routing").
 """
 
@@ -48,18 +48,18 @@ PATHS: Mapping[Endpoint, str] = {
 }
 
 _USERINFO = re.compile(r"^(/https?/)[^/]*@")
-"""User and password in the path: refused, and masked in the log."""
+"""Refused, but first it is logged."""
 
 
 def register_dynamic(app: Flask) -> None:
-    """Attach ``answer_dynamic`` to ``app``, behind the hooks of the lifecycle."""
+    """Attach the decision to ``app``, behind the hooks of the lifecycle."""
     app.before_request(answer_dynamic)
 
 
 def answer_dynamic() -> Response | None:
-    """The answer to a dynamic route; None for every other request.
+    """The answer to a dynamic route; None where the request is none.
 
-    There are no dynamic routes behind a server that does not pass the raw target.
+    A server that hands over no raw target has no dynamic routes.
     """
     environ = present_request().environ
     raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")

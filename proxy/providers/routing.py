@@ -173,7 +173,7 @@ class Router:
         return self._addressed(plain)
 
     def _addressed(self, name: str) -> _Target | None:
-        """A model that is not registered, at the provider that ``name`` begins with."""
+        """A model that nobody registered, at the provider that ``name`` begins with."""
         for separator in ",/":
             provider_name, _, model = name.partition(separator)
             provider = self.registry.provider(provider_name) if model else None
