@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import gevent
 
-from config.urls import chat_url, messages_url
 from proxy.cli.doctor.answers import Answer, answer_from_chunks, answer_from_completion
 from proxy.errors import UpstreamError, UpstreamTimeout
 from proxy.ids import new_request_id
@@ -21,6 +20,7 @@ from proxy.relay.cancellation import Exchange
 from proxy.relay.native.headers import DEFAULT_VERSION, credential
 from proxy.relay.protocol import upstream_headers
 from proxy.relay.upstream_call import UpstreamCall, decoded, encoded, fetch
+from proxy.relay.upstream_urls import chat_url, messages_url
 from proxy.telemetry.request_record import RequestRecord
 from proxy.upstream.event_decoder import ChunkDecoder, sniff
 from proxy.upstream.session import UpstreamClient
@@ -73,7 +73,7 @@ class ProbeClient:
     def _ask(self, body: Mapping[str, Any]) -> Answer:
         route, stream = self.route, body.get("stream") is True
         headers = upstream_headers(route.provider, self.key, new_request_id(), stream=stream)
-        data, content_type = self._fetch(chat_url(route.provider, route.base_path), headers, body)
+        data, content_type = self._fetch(chat_url(route), headers, body)
         kind = sniff(data, content_type)
         if kind == "sse":
             decoder = ChunkDecoder()

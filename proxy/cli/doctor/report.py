@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from config.urls import chat_url, messages_url, without_query
+from config.urls import without_query
 from proxy.cli.doctor.examination import Result
 from proxy.failures.healing import as_yaml
 from proxy.providers.routing import Route
 from proxy.redaction import mask_secrets
+from proxy.relay.upstream_urls import chat_url, messages_url
 
 LONGEST_MEANING = 160
 HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
@@ -19,13 +20,8 @@ HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
 
 def title(route: Route) -> str:
     """``PROVIDER/MODEL at URL (profile NAME)``; a native upstream has no profile."""
-    url = mask_secrets(
-        without_query(
-            messages_url(route.provider)
-            if route.native
-            else chat_url(route.provider, route.base_path)
-        )
-    )
+    url = messages_url(route.provider) if route.native else chat_url(route)
+    url = mask_secrets(without_query(url))
     where = f"{route.provider.name}/{route.model} at {url}"
     return printable(where if route.native else f"{where} (profile {route.profile.name})")
 

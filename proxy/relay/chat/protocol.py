@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from config.registry.values import Model
-from config.urls import chat_url
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.convert.request.parts import PdfReader
@@ -21,13 +20,14 @@ from proxy.relay.chat.count import count_input
 from proxy.relay.codec import Codec
 from proxy.relay.model_overrides import with_registered
 from proxy.relay.protocol import Protocol
+from proxy.relay.upstream_urls import chat_url
 
 
 class ChatProtocol(Protocol):
     """``POST /chat/completions``."""
 
     def url(self, route: Route) -> str:
-        return chat_url(route.provider, route.base_path)
+        return chat_url(route)
 
     def convert(
         self,

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from config.registry.values import Provider
-from config.urls import MESSAGES, messages_url
+from config.urls import MESSAGES
 from proxy.convert.request.drops import Drops
 from proxy.relay.answer import JSON
 from proxy.relay.call import Call
@@ -21,6 +21,7 @@ from proxy.relay.native.headers import credential, request_headers
 from proxy.relay.native.model_name import with_model
 from proxy.relay.native.own_thinking import may_hold_own_thinking, without_own_thinking
 from proxy.relay.upstream_call import UpstreamCall, encoded
+from proxy.relay.upstream_urls import messages_url
 
 
 @dataclass(frozen=True, slots=True)
