@@ -1,6 +1,6 @@
 """What a protocol of converted requests consists of.
 
-Rule: whatever differs from one upstream protocol to another is a method of ``Protocol``; no other
+Rule: whatever differs from one upstream protocol to another is a method of ``UpstreamProtocol``; no other
 module asks which one a route has. A new one is a package beside ``chat/`` and a row in
 ``proxy/relay/protocols.py``.
 """
@@ -27,7 +27,7 @@ from proxy.relay.model_overrides import check_input, input_limit
 from proxy.relay.upstream_call import UpstreamCall, encoded
 
 
-class Protocol(ABC):
+class UpstreamProtocol(ABC):
     """One upstream protocol; without state."""
 
     @abstractmethod

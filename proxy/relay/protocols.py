@@ -13,13 +13,13 @@ from proxy.providers.profiles.base import Profile
 from proxy.relay.call import Call
 from proxy.relay.chat.protocol import ChatProtocol
 from proxy.relay.model_overrides import with_temperature
-from proxy.relay.protocol import Protocol
+from proxy.relay.protocol import UpstreamProtocol
 
-PROTOCOLS: Mapping[str, Protocol] = {"chat": ChatProtocol()}
+PROTOCOLS: Mapping[str, UpstreamProtocol] = {"chat": ChatProtocol()}
 """By ``Profile.api``."""
 
 
-def protocol_for(profile: Profile) -> Protocol:
+def protocol_for(profile: Profile) -> UpstreamProtocol:
     """The protocol that the upstreams of ``profile`` speak."""
     return PROTOCOLS[profile.api]
 

@@ -111,7 +111,7 @@ class StreamedResponse:
         self._asked = self._exchange.begun = True
         deadlines.pings = codec.pings
         if self._first:
-            yield self._noted(self._first)
+            yield self._mark_sent(self._first)
         while not codec.ended:
             result = self._await_bytes()
             if result is WaitResult.PING:
@@ -125,7 +125,7 @@ class StreamedResponse:
             else:
                 written = self._written_after(result)
             if written:
-                yield self._noted(written)
+                yield self._mark_sent(written)
         if codec.error is None and not self._waited:
             self._linger()
 
@@ -200,7 +200,7 @@ class StreamedResponse:
             except ProxyError:
                 return
 
-    def _noted(self, written: bytes) -> bytes:
+    def _mark_sent(self, written: bytes) -> bytes:
         self._deadlines.last_event = monotonic()
         self._call.record.saw_event()
         return written

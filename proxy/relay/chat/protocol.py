@@ -19,11 +19,11 @@ from proxy.relay.chat.completion import message_in
 from proxy.relay.chat.count import count_input
 from proxy.relay.codec import Codec
 from proxy.relay.model_overrides import with_registered
-from proxy.relay.protocol import Protocol
+from proxy.relay.protocol import UpstreamProtocol
 from proxy.relay.upstream_urls import chat_url
 
 
-class ChatProtocol(Protocol):
+class ChatProtocol(UpstreamProtocol):
     """``POST /chat/completions``."""
 
     def url(self, route: Route) -> str:
