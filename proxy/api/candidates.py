@@ -1,4 +1,4 @@
-"""Who may answer a request, and with which credential each of them is asked.
+"""The routes that may answer a request, and the credential that is sent to each.
 
 Rule: the chosen route first, then the fallbacks of its model, each provider with its own keys; a
 client's key goes to the provider that the client asked for and to no other.
@@ -17,7 +17,7 @@ from proxy.providers.key_ring import KeyRing
 from proxy.providers.routing import Route
 
 FALLBACK = "fallback"
-"""The reason of a route that answers in the place of another."""
+"""``Route.reason`` of a fallback."""
 
 
 def candidates_for(route: Route) -> tuple[Candidate[Route], ...]:
@@ -59,7 +59,6 @@ def _keys(provider: Provider) -> KeyRing:
 
 def _fallback_keys(provider: Provider, asked: Provider) -> KeyRing:
     if not provider.api_keys and (asked.api_keys or provider.base_url != asked.base_url):
-        # A server of one's own, such as Ollama, wants none; the client's key, if there is one at
-        # all, was not meant for it.
+        # A local server, such as Ollama, needs none; a client's key was meant for another provider.
         return KeyRing((None,))
     return _keys(provider)

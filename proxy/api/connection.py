@@ -16,10 +16,10 @@ from proxy.api.openapi.service_answers import Probes
 from proxy.api.responses import begin_call, json_response, watched
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.policy import failure_kind
-from proxy.relay.call import Call, decoded
-from proxy.relay.chat.whole import relay_message
-from proxy.relay.native.call import Sent, message_call
-from proxy.relay.native.open import open_direct
+from proxy.relay.call import Call
+from proxy.relay.native.request import Sent
+from proxy.relay.open import open_answer
+from proxy.relay.upstream_call import decoded
 from proxy.telemetry.logs import error_words
 
 bp = Blueprint("connection", __name__)
@@ -110,10 +110,8 @@ def _probe(model: str) -> dict[str, Any]:
 
 def _ask(call: Call, probe: dict[str, Any]) -> object:
     """The usage of the answer to ``probe``."""
-    if not call.route.direct:
-        return relay_message(call)["usage"]
-    headers = list(credential_headers().items())
-    sent = Sent(method="POST", headers=headers, query="", body=orjson.dumps(probe))
-    answer = open_direct(message_call(call, sent), lambda: None)
+    headers, body = list(credential_headers().items()), orjson.dumps(probe)
+    sent = Sent(method="POST", headers=headers, query="", body=body)
+    answer = open_answer(call, lambda: sent, lambda: None)
     message = decoded(answer.body)
     return message.get("usage") if isinstance(message, dict) else None

@@ -1,7 +1,7 @@
-"""POST /v1/messages/test_conversion: what a Messages request would become, and where it would go.
+"""POST /v1/messages/test_conversion: what would be sent for a Messages request, and where.
 
-Rule: nobody is called and no secret is shown. The request is checked, routed and converted as a
-real one, so what cannot be sent is refused in the same words (docs/features.md "Endpoints").
+Rule: no upstream call, and no secret in the answer. The request is checked, routed and converted like
+any other, so what cannot be sent is refused with the same message (docs/features.md "Endpoints").
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from proxy.api.openapi.service_answers import DryRun
 from proxy.api.responses import begin_call, json_response
 from proxy.convert.request.drops import Drops
 from proxy.providers.profiles.base import Profile
-from proxy.relay.call import Call, decoded
+from proxy.relay.call import Call
 from proxy.relay.model_overrides import check_input, input_limit
-from proxy.relay.native.call import message_call
 from proxy.relay.native.own_thinking import without_own_thinking
+from proxy.relay.native.request import message_call
+from proxy.relay.protocols import convert, protocol_for
+from proxy.relay.upstream_call import decoded
 from proxy.schemas import check_chat_support
 
 bp = Blueprint("dry_run", __name__)
@@ -58,30 +60,30 @@ def test_conversion() -> Response:
     message_request = checked_request(body)
     call = begin_call(message_request, chosen_route(message_request))
     check_chat_support(message_request)
-    return _shown_chat(call)
+    return _shown_converted(call)
 
 
-def _shown_chat(call: Call) -> Response:
+def _shown_converted(call: Call) -> Response:
     route, profile = call.route, call.profile()
-    chat = call.convert(profile)
+    converted = convert(call, profile)
     for name in unsent_headers(request.headers.keys()):
-        chat.drops.routine(name)
+        converted.drops.routine(name)
     if call.max_tokens(profile) == 0:
-        # A cache pre-warm is answered here.
-        return _report(call, profile, None, None, chat.drops)
-    check_input(chat.body, route.encoding, input_limit(route.registered, route.profile))
-    sent = _without_registered_secrets(call, chat.body)
-    return _report(call, profile, sent, route.chat_url, chat.drops)
+        # A cache pre-warm is answered without an upstream call.
+        return _report(call, profile, None, None, converted.drops)
+    check_input(converted.body, route.encoding, input_limit(route.registered, route.profile))
+    sent = _without_registered_secrets(call, converted.body)
+    return _report(call, profile, sent, protocol_for(profile).url(route), converted.drops)
 
 
 def _shown_native(call: Call, body: bytes) -> Response:
     drops = Drops()
     without_own_thinking(call.request, drops)
-    direct = message_call(call, sent_request(body))
+    sent = message_call(call, sent_request(body)).upstream
     betas = request.headers.get("anthropic-beta")
-    if betas and call.route.provider.deny_betas and direct.headers.get("anthropic-beta") != betas:
+    if betas and call.route.provider.deny_betas and sent.headers.get("anthropic-beta") != betas:
         drops.routine("anthropic-beta")
-    return _report(call, None, decoded(direct.body or b""), direct.url, drops)
+    return _report(call, None, decoded(sent.body or b""), sent.url, drops)
 
 
 def _report(
@@ -93,7 +95,7 @@ def _report(
         "model": route.model,
         "client_model": call.request["model"],
         "reason": route.reason,
-        "direct": route.direct,
+        "direct": route.native,
         "fallbacks": list(route.fallbacks),
     }
     if profile is not None:
@@ -120,7 +122,7 @@ def changed_flags(profile: Profile) -> dict[str, object]:
 
 
 def shown_url(url: str) -> str:
-    """``url`` without what may be a key: no user, and of its query only what is known to be none."""
+    """``url`` without what may be a key: no user, and only those query values that hold none."""
     parts = urlsplit(url)
     query = "&".join(
         f"{name}={value if name in SHOWN_PARAMETERS else HIDDEN}"
@@ -130,7 +132,7 @@ def shown_url(url: str) -> str:
 
 
 def unsent_headers(names: Iterable[str]) -> list[str]:
-    """Those of a request's headers that a Chat Completions upstream does not get."""
+    """Those of a request's headers that are not sent with a converted request."""
     sent = {name.lower() for name in names}
     unsent = [name for name in UNSENT_HEADERS if name in sent]
     if any(name.startswith(UNSENT_FAMILY) for name in sent):

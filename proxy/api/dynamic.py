@@ -33,7 +33,7 @@ from proxy.providers.dynamic_route import (
     dynamic_route,
 )
 from proxy.providers.routing import Route
-from proxy.relay.call import encoded
+from proxy.relay.upstream_call import encoded
 from proxy.schemas import parse_json_object
 
 _USERINFO = re.compile(r"^(/https?/)[^/]*@")

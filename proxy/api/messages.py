@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from proxy.access.declaration import SPENDS
 from proxy.api.body import json_body
 from proxy.api.context import record, runtime
-from proxy.api.native_responses import may_be_native, native_response, native_route
+from proxy.api.native_responses import may_be_native, native_route, sent_request
 from proxy.api.openapi.answers import Message
 from proxy.api.openapi.operation import (
     CLIENT,
@@ -21,11 +21,12 @@ from proxy.api.openapi.operation import (
     Answer,
     Operation,
 )
-from proxy.api.responses import answered, begin_call, chat_response
+from proxy.api.responses import answered, begin_call, end_of, response_for
 from proxy.concurrency import yield_if_large
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
 from proxy.relay.input_estimate import request_estimate
+from proxy.relay.open import open_answer
 from proxy.schemas import check_chat_support, load_message_request, parse_json_object
 from proxy.telemetry.logs import log_body
 
@@ -56,7 +57,7 @@ CREATE = Operation(
 def create_message() -> Response:
     body = json_body()
     yield_if_large(len(body))
-    # Parsed once for both questions: whether it is for a native upstream, and whether it is right.
+    # Parsed once: its model decides whether the route is native, and only others are validated.
     message_request = parse_json_object(body) if may_be_native() else None
     if message_request is not None:
         route = native_route(message_request, body)
@@ -85,20 +86,20 @@ def answer_message(
 
 
 def _answered(call: Call, body: bytes) -> Response:
-    """The answer of the call's route or, in its place, of a fallback of either kind."""
-    requests = {call.route.direct: call.request}
+    """The answer of the call's route or, in its place, of a fallback, native or not."""
+    requests = {call.route.native: call.request}
 
     def attempt() -> Response:
-        direct = call.route.direct
-        if direct not in requests:
-            requests[direct] = parse_json_object(body) if direct else _checked_for_chat(body)
-        call.request = requests[direct]
-        return native_response(call, body) if direct else chat_response(call)
+        native = call.route.native
+        if native not in requests:
+            requests[native] = parse_json_object(body) if native else _convertible(body)
+        call.request = requests[native]
+        return response_for(open_answer(call, lambda: sent_request(body), end_of(call)))
 
     return answered(call, attempt)
 
 
-def _checked_for_chat(body: bytes) -> dict[str, Any]:
+def _convertible(body: bytes) -> dict[str, Any]:
     message_request = checked_request(body)
     check_chat_support(message_request)
     return message_request

@@ -1,7 +1,7 @@
-"""The answers of native upstreams, for the views that may have one.
+"""Requests for native upstreams and their answers, for the views that may have such a route.
 
-Rule: a native upstream judges the request itself; here it must only be a JSON object whose model
-can be routed (docs/protocol.md section 8).
+Rule: a native upstream validates the request itself; this proxy only requires a JSON object whose
+model can be routed (docs/protocol.md section 8).
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ from typing import Any
 
 from flask import Response, request
 
-from config.urls import MESSAGES, messages_url
+from config.urls import MESSAGES
 from proxy.api.candidates import credential
 from proxy.api.context import record, runtime
-from proxy.api.responses import begin_call, end_of
+from proxy.api.responses import begin_call, response_for
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.failures.policy import failure_kind
 from proxy.providers.routing import Route
-from proxy.relay.call import Call
+from proxy.relay.answer import Answer
 from proxy.relay.cancellation import Exchange
 from proxy.relay.input_estimate import body_estimate
-from proxy.relay.native.call import DirectCall, Sent, beside_messages, direct_headers, message_call
-from proxy.relay.native.open import DirectAnswer, open_direct
+from proxy.relay.native.open import open_native
+from proxy.relay.native.request import NativeCall, Sent, endpoint_url, message_call, native_headers
+from proxy.relay.upstream_call import UpstreamCall
 from proxy.schemas.body import parse_json_object
 
 LONGEST_MODEL = 256
-"""Characters of a model's name, as for the other upstreams."""
+"""Characters of a model's name; converted requests have the same limit."""
 NOT_COUNTED = frozenset({404, 405})
-"""Statuses by which a native upstream says that it counts no tokens."""
+"""Statuses of a native upstream that has no endpoint to count tokens."""
 
 Native = tuple[dict[str, Any], Route]
 
@@ -47,14 +48,14 @@ def native_request(body: bytes) -> Native | None:
 
 
 def may_be_native() -> bool:
-    """Whether there is a native upstream at all, which a request could go to as it is."""
+    """Whether any upstream is native."""
     return any(provider.direct for provider in runtime().registry.providers)
 
 
 def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
-    """The route to a native upstream of what was parsed from ``body``, which is not changed.
+    """The route of ``message_request``, parsed from ``body``, if it is native; else None.
 
-    Raises as ``native_request`` does.
+    Raises what ``native_request`` raises.
     """
     model = message_request.get("model")
     if type(model) is not str:
@@ -63,19 +64,14 @@ def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
         fault = "Field required" if model is None else "Input should be a valid string"
         raise InvalidRequest(f"model: {fault}")
     if len(model) > LONGEST_MODEL:
-        # It stands in the log, in a header and among the remembered routes.
+        # It is logged, sent in a header and cached with its route.
         raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
     route = runtime().router.choose(_routed_by(message_request), lambda: body_estimate(body))
-    return route if route.direct else None
-
-
-def native_response(call: Call, body: bytes) -> Response:
-    """The native upstream's answer to ``call``, streamed or whole; ``body`` is the client's."""
-    return _response(open_direct(message_call(call, sent_request(body)), end_of(call)))
+    return route if route.native else None
 
 
 def native_count(message_request: dict[str, Any], route: Route, body: bytes) -> Response | None:
-    """The native upstream's count of tokens; None where it counts none."""
+    """The native upstream's count of tokens; None where it has no such endpoint."""
     call = begin_call(message_request, route)
     try:
         response = _answer(message_call(call, sent_request(body), f"{MESSAGES}/count_tokens"))
@@ -88,41 +84,40 @@ def native_count(message_request: dict[str, Any], route: Route, body: bytes) -> 
 
 
 def lists_itself() -> bool:
-    """Whether the models are those that the one upstream lists, which is native."""
+    """Whether the model list is that of the only upstream, which is native."""
     registry = runtime().registry
     return registry.default.direct and not registry.from_file
 
 
 def native_get(endpoint: str) -> Response:
-    """What the default upstream answers to a GET of ``endpoint``, a path behind its ``/v1``."""
+    """The default upstream's answer to a GET of ``endpoint``, a path behind its ``/v1``."""
     return native_answer(endpoint, None)
 
 
 def native_answer(endpoint: str, body: bytes | None) -> Response:
-    """What the default upstream, which is native, answers to this request as it is."""
+    """The answer of the default upstream, which is native, to the present request."""
     shared, access = runtime(), record()
     provider = shared.provider
     access.provider = provider.name
     sent, key = sent_request(body), credential(provider)
     seconds = provider.timeout_seconds
-    return _answer(
-        DirectCall(
-            method=sent.method,
-            url=beside_messages(messages_url(provider), endpoint, sent.query),
-            headers=direct_headers(provider, key, sent, access.correlation_id, stream=False),
-            body=body,
-            client=shared.clients.for_provider(provider),
-            exchange=Exchange(shared.settings.total_timeout),
-            record=access,
-            first_byte_seconds=seconds or shared.settings.first_byte_timeout,
-            silence_seconds=seconds or shared.settings.request_timeout,
-            secrets=provider.secrets,
-        )
+    upstream = UpstreamCall(
+        method=sent.method,
+        url=endpoint_url(provider, endpoint, sent.query),
+        headers=native_headers(provider, key, sent, access.correlation_id, stream=False),
+        body=body,
+        client=shared.clients.for_provider(provider),
+        exchange=Exchange(shared.settings.total_timeout),
+        record=access,
+        first_byte_seconds=seconds or shared.settings.first_byte_timeout,
+        silence_seconds=seconds or shared.settings.request_timeout,
+        secrets=provider.secrets,
     )
+    return _answer(NativeCall(upstream))
 
 
 def sent_request(body: bytes | None) -> Sent:
-    """The present request as it goes to a native upstream, with ``body``."""
+    """The present request for a native upstream, with ``body``."""
     return Sent(
         method="GET" if request.method == "HEAD" else request.method,
         headers=request.headers.to_wsgi_list(),
@@ -131,44 +126,33 @@ def sent_request(body: bytes | None) -> Sent:
     )
 
 
-def _answer(call: DirectCall) -> Response:
-    shared = runtime()
+def _answer(call: NativeCall) -> Response:
+    shared, exchange = runtime(), call.upstream.exchange
     watch = shared.watch
 
     def ended() -> None:
-        watch.leave(call.exchange)
-        shared.accounting.finish(call.record)
+        watch.leave(exchange)
+        shared.accounting.finish(call.upstream.record)
 
     with ExitStack() as unless_streaming:
-        watch.enter(call.exchange, request.environ.get("gunicorn.socket"))
-        unless_streaming.callback(watch.leave, call.exchange)
+        watch.enter(exchange, request.environ.get("gunicorn.socket"))
+        unless_streaming.callback(watch.leave, exchange)
         answer = _opened(call, ended)
         if answer.stream is not None:
             unless_streaming.pop_all()
-    return _response(answer)
+    return response_for(answer)
 
 
-def _opened(call: DirectCall, ended: Callable[[], None]) -> DirectAnswer:
+def _opened(call: NativeCall, ended: Callable[[], None]) -> Answer:
     try:
-        return open_direct(call, ended)
+        return open_native(call, ended)
     except UpstreamError as error:
-        call.record.record_event("error", failure_kind(error))
+        call.upstream.record.record_event("error", failure_kind(error))
         raise
 
 
-def _response(answer: DirectAnswer) -> Response:
-    response = Response(
-        answer.body if answer.stream is None else answer.stream,
-        answer.status,
-        content_type="application/json",
-        direct_passthrough=answer.stream is not None,
-    )
-    response.headers.update(answer.headers)
-    return response
-
-
 def _routed_by(message_request: dict[str, Any]) -> dict[str, Any]:
-    """What of an unchecked request a route may be decided by, and only what can be read."""
+    """The well-formed members of an unvalidated request that decide on its route."""
     known = {"model": message_request["model"]}
     for name, member in (("thinking", "type"), ("output_config", "effort")):
         value = message_request.get(name)

@@ -10,16 +10,14 @@ from typing import Any
 import orjson
 from flask import Response
 
-from proxy import sse
 from proxy.api.candidates import candidates_for
 from proxy.api.context import present_request, record, runtime
 from proxy.api.limits import limit_stream
 from proxy.providers.routing import Route
+from proxy.relay.answer import JSON, Answer
 from proxy.relay.attempts import with_failover
-from proxy.relay.call import Call, note_route
+from proxy.relay.call import Call, record_route
 from proxy.relay.cancellation import Exchange
-from proxy.relay.chat.open import open_reply
-from proxy.relay.chat.whole import relay_message
 from proxy.telemetry.logs import log_body
 
 ROUTE_HEADER = "x-claude-proxy-route"
@@ -28,14 +26,14 @@ ROUTE_HEADER = "x-claude-proxy-route"
 
 def json_response(body: object, status: int = 200) -> Response:
     """``body`` as JSON."""
-    return Response(orjson.dumps(body), status, content_type="application/json")
+    return Response(orjson.dumps(body), status, content_type=JSON)
 
 
 def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
     """The call for a validated request; raises ``AuthenticationFailed`` without a key to send."""
     shared, access = runtime(), record()
     access.client_model = message_request["model"]
-    note_route(access, route)
+    record_route(access, route)
     access.stream = message_request.get("stream") is True
     candidates = candidates_for(route)
     return Call(
@@ -56,7 +54,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
 
 @contextmanager
 def watched(exchange: Exchange) -> Iterator[None]:
-    """Notice while this runs that the client left or a limit is over."""
+    """While this runs, a client that leaves and time limits cancel what waits for the upstream."""
     watch = runtime().watch
     watch.enter(exchange, present_request().environ.get("gunicorn.socket"))
     try:
@@ -68,7 +66,7 @@ def watched(exchange: Exchange) -> Iterator[None]:
 def answered(call: Call, attempt: Callable[[], Response]) -> Response:
     """What ``attempt`` returns for the first of the call's routes and keys that is not refused.
 
-    A streamed response goes on being watched until it calls what ``end_of`` gave it.
+    A streamed response stays watched until it calls what ``end_of`` returned.
     """
     if call.record.stream:
         limit_stream()
@@ -89,12 +87,16 @@ def answered(call: Call, attempt: Callable[[], Response]) -> Response:
     return response
 
 
-def chat_response(call: Call) -> Response:
-    """The converted answer to ``call``: the whole message, or its first events at hand."""
-    if not call.request.get("stream"):
-        return json_response(relay_message(call))
-    response = Response(open_reply(call, end_of(call)), direct_passthrough=True)
-    response.headers.update(sse.HEADERS)
+def response_for(answer: Answer) -> Response:
+    """``answer`` as Flask wants it."""
+    if answer.stream is None:
+        response = Response(answer.body, answer.status, content_type=JSON)
+    else:
+        response = Response(
+            answer.stream, answer.status, content_type=JSON, direct_passthrough=True
+        )
+    if answer.headers:
+        response.headers.update(answer.headers)
     return response
 
 

@@ -1,4 +1,4 @@
-"""POST /v1/messages/count_tokens: what a request would cost, counted here or by its upstream."""
+"""POST /v1/messages/count_tokens: the input tokens of a request, counted locally or by its upstream."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from proxy.api.openapi.answers import TokenCount
 from proxy.api.openapi.operation import CLIENT, LIMITS, UPSTREAM, Operation, json_answer
 from proxy.api.responses import begin_call, json_response, watched
 from proxy.concurrency import yield_if_large
-from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.errors import AuthenticationFailed
 from proxy.providers.routing import Route
-from proxy.relay.call import learned_profile, note_route
-from proxy.relay.chat.count import count_upstream
+from proxy.relay.call import learned_profile, record_route
+from proxy.relay.count import count_upstream
 from proxy.relay.pdf_cache import RequestPdfs
+from proxy.relay.protocols import protocol_for
 from proxy.schemas import check_chat_support, load_count_request, parse_json_object
 from proxy.tokens import count_chat_tokens
 
@@ -79,10 +79,10 @@ def answer_count(
     check_chat_support(message_request)
     access = record()
     access.client_model = message_request["model"]
-    note_route(access, route)
+    record_route(access, route)
     profile = learned_profile(route, runtime().learned)
     yield_if_large(size)
-    chat = message_request_to_chat(
+    converted = protocol_for(profile).convert(
         message_request,
         profile,
         model=route.model,
@@ -91,7 +91,7 @@ def answer_count(
     )
     tokens, method = _upstream_count(message_request, route), "upstream"
     if tokens is None:
-        count = count_chat_tokens(chat.body, route.encoding, native=route.direct)
+        count = count_chat_tokens(converted.body, route.encoding, native=route.native)
         tokens, method = count.tokens, count.method
     response = json_response({"input_tokens": tokens})
     response.headers["x-token-counting"] = method
@@ -99,8 +99,8 @@ def answer_count(
 
 
 def _upstream_count(message_request: Mapping[str, Any], route: Route) -> int | None:
-    """The upstream's count where the operator wants it; None where it is to be counted here."""
-    if route.direct or not runtime().settings.counts_upstream:
+    """The upstream's count where the operator wants it; None where the proxy counts."""
+    if route.native or not runtime().settings.counts_upstream:
         # A native upstream was asked before, by its own endpoint.
         return None
     try:

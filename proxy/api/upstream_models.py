@@ -1,6 +1,6 @@
 """The models that clients may list: the registered ones, and the default upstream's own.
 
-Rule: an upstream is asked with the credential of the present request.
+Rule: an upstream is called with the credential of the present request.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from proxy.api.responses import watched
 from proxy.convert.models import registered_entries, unique
 from proxy.errors import AuthenticationFailed, UpstreamError
 from proxy.failures.policy import failure_kind
-from proxy.relay.call import sent_secrets, upstream_headers
+from proxy.relay.call import sent_secrets
 from proxy.relay.cancellation import Exchange
-from proxy.relay.model_list import fetch_entries
-from proxy.relay.native.call import Sent, direct_headers
-from proxy.telemetry.tracing import upstream_call
+from proxy.relay.model_list import LIST_SECONDS, fetch_entries
+from proxy.relay.native.request import Sent, native_headers
+from proxy.relay.protocol import upstream_headers
+from proxy.relay.upstream_call import UpstreamCall
 
 
 def listed_entries() -> list[dict[str, Any]]:
     """The registered models in file order, then, where the operator wants it, the upstream's own.
 
-    Each id once. An upstream that cannot list its models only shortens the list; raises what
-    ``upstream_entries`` raises where nothing would be left.
+    Each id once. An upstream that fails to list its models is left out; raises what
+    ``upstream_entries`` raises where the list would be empty.
     """
     registry = runtime().registry
     entries = registered_entries(registry.models)
@@ -39,7 +40,7 @@ def listed_entries() -> list[dict[str, Any]]:
 
 
 def upstream_entries() -> list[dict[str, Any]]:
-    """Every model of the upstream as an Anthropic entry; remembered for a while."""
+    """Every model of the upstream as an Anthropic entry; cached for a while."""
     shared = runtime()
     key = credential(shared.provider)
     url = shared.router.models_url
@@ -48,19 +49,31 @@ def upstream_entries() -> list[dict[str, Any]]:
 
 def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict[str, Any]]:
     """What ``provider`` lists at ``url`` for the holder of ``key``, as Anthropic entries."""
-    shared = runtime()
-    record().provider = provider.name
-    if provider.direct:
-        sent = Sent(method="GET", headers=list(credential_headers().items()), query="")
-        headers = direct_headers(provider, key, sent, record().correlation_id, stream=False)
-    else:
-        headers = upstream_headers(provider, key, record().correlation_id)
-    exchange = Exchange(shared.settings.total_timeout)
-    client = shared.clients.for_provider(provider)
-    secrets = sent_secrets(provider, key)
+    shared, access = runtime(), record()
+    access.provider = provider.name
+    call = UpstreamCall(
+        method="GET",
+        url=url,
+        headers=_headers(provider, key),
+        body=None,
+        client=shared.clients.for_provider(provider),
+        exchange=Exchange(shared.settings.total_timeout),
+        record=access,
+        first_byte_seconds=LIST_SECONDS,
+        silence_seconds=LIST_SECONDS,
+        secrets=sent_secrets(provider, key),
+    )
     try:
-        with watched(exchange), upstream_call(record(), provider.name, "", url):
-            return fetch_entries(client, url, headers, exchange, secrets=secrets)
+        with watched(call.exchange):
+            return fetch_entries(call)
     except UpstreamError as error:
-        record().record_event("error", failure_kind(error))
+        access.record_event("error", failure_kind(error))
         raise
+
+
+def _headers(provider: Provider, key: str | None) -> dict[str, str]:
+    correlation_id = record().correlation_id
+    if not provider.direct:
+        return upstream_headers(provider, key, correlation_id)
+    sent = Sent(method="GET", headers=list(credential_headers().items()), query="")
+    return native_headers(provider, key, sent, correlation_id, stream=False)

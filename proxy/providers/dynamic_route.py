@@ -7,7 +7,7 @@ and model as for every provider (docs/features.md "Dynamic routing").
 from __future__ import annotations
 
 from config.registry.values import Provider
-from config.urls import chat_url, models_url
+from config.urls import models_url
 from proxy.errors import PermissionDenied
 from proxy.providers.allowed_hosts import HostRules
 from proxy.providers.dynamic_path import DynamicTarget, parse_dynamic_target, upstream_path
@@ -57,7 +57,7 @@ def dynamic_route(
         provider=provider,
         model=model,
         profile=profile_for(target.authority, model, path=target.prefix),
-        chat_url=chat_url(provider, base_path_for(target.authority, target.prefix)),
+        base_path=base_path_for(target.authority, target.prefix),
         encoding=encoding_for(model, encoding),
         reason="path",
     )

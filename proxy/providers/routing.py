@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from config.errors import ConfigError
 from config.registry.values import ALIAS_PREFIX, Model, Provider, Registry
 from config.settings import Settings
-from config.urls import chat_url, messages_url, models_url
+from config.urls import models_url
 from proxy.errors import NotFound
 from proxy.providers.model_names import (
     Tiers,
@@ -44,7 +44,8 @@ class Route:
     model: str
     """The model's name at the upstream."""
     profile: Profile
-    chat_url: str
+    base_path: str | None
+    """The path that the host, where it is a known one, has its API under (``config.urls``)."""
     encoding: str
     """tiktoken's name of the encoding that counts this model's tokens."""
     reason: str
@@ -52,11 +53,13 @@ class Route:
     client), ``tier``, or the smart route: ``think``, ``background``, ``long_context``, ``default``.
     """
     registered: Model | None = None
-    direct: bool = False
-    """The upstream speaks the Messages API itself; ``messages_url`` is where."""
-    messages_url: str = ""
     fallbacks: tuple[str, ...] = ()
     """Client names of the models to try in this order when this one fails."""
+
+    @property
+    def native(self) -> bool:
+        """Whether the upstream speaks the Messages API itself."""
+        return self.provider.direct
 
     @property
     def header(self) -> str:
@@ -191,12 +194,10 @@ class Router:
             provider=provider,
             model=target.model,
             profile=profile,
-            chat_url=chat_url(provider, base_path_for(base.netloc, base.path)),
+            base_path=base_path_for(base.netloc, base.path),
             encoding=encoding_for(target.model, (model and model.encoding) or self._encoding),
             reason=target.reason,
             registered=model,
-            direct=provider.direct,
-            messages_url=messages_url(provider) if provider.direct else "",
             fallbacks=model.fallbacks if model else (),
         )
 

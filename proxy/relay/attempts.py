@@ -1,8 +1,8 @@
-"""The attempts at answering one call: run, judged, and followed by the next one.
+"""Runs the attempts at answering one call until one succeeds or none may follow.
 
-Rule: ``proxy.failures.policy`` decides what comes next; here it is done, told to the breaker and logged:
-one WARNING for each failover, without a key and without a word of the prompt (docs/features.md
-"Failover"). Nothing follows once the client left.
+Rule: ``proxy.failures.policy`` decides what follows a failure; this module runs it, reports to the
+circuit breaker and logs one WARNING for each failover, without keys or prompts (docs/features.md
+"Failover"). No attempt follows once the client left.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ RouteAttempt = Attempt[Route]
 
 
 def with_failover(call: Call, answer: Callable[[], T]) -> T:
-    """What ``answer`` returns for the first attempt that is not refused.
+    """What ``answer`` returns for the first attempt that succeeds.
 
-    ``answer`` sends ``call`` by its present route and key, which change from one attempt to the
-    next. Where all fail, the first failure is raised: it is about the model that was asked for.
+    ``answer`` sends ``call`` by its present route and key, which differ between attempts. If all
+    fail, the first failure is raised: it is about the model that was asked for.
     """
     plan = Plan(
         call.candidates,
@@ -53,7 +53,7 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
             answered = [failed for failed in failures if isinstance(failed[1], UpstreamError)]
             first, failure = (answered or failures)[0]
             if first is not attempt:
-                call.take(first.candidate.target, first.key, first.outcome)
+                call.begin_attempt(first.candidate.target, first.key, first.outcome)
             raise failure
         _go_on(call, following)
         _log_next(call, attempt, following, failures[-1][1])
@@ -63,14 +63,14 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
 def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
     outcome = attempt.outcome
     try:
-        call.take(attempt.candidate.target, attempt.key, outcome)
+        call.begin_attempt(attempt.candidate.target, attempt.key, outcome)
         if attempt.wait:
             call.exchange.pause(attempt.wait)
         result = answer()
         if not outcome.open_ended:
             outcome.report(False, monotonic())
     except UpstreamError:
-        # What it says of the provider is judged with what may follow.
+        # ``_verdict`` reports it to the breaker.
         raise
     except BaseException:
         outcome.report(None, monotonic())
@@ -79,10 +79,10 @@ def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
 
 
 def _verdict(call: Call, attempt: RouteAttempt, error: UpstreamError | InvalidRequest) -> Verdict:
-    """What may follow; the breaker is told what the failure says of the provider."""
+    """What may follow; reports to the breaker what the failure says of the provider."""
     candidate = attempt.candidate
     if isinstance(error, InvalidRequest):
-        # Where the model that was asked for cannot carry the request, the client hears of it.
+        # If the model that was asked for cannot take the request, that is the client's error.
         return FINAL if candidate is call.candidates[0] else PASSED_OVER
     provider = candidate.target.provider
     verdict = judge(error, own_key=bool(provider.api_keys), now=time.time())
@@ -102,11 +102,11 @@ def _following(
 
 
 def _go_on(call: Call, following: RouteAttempt) -> None:
-    """Make ready for ``following``; raises ``ClientGone``."""
+    """Prepare for ``following``; raises ``ClientGone``."""
     try:
         call.exchange.raise_if_gone()
     except ClientGone:
-        # It may have been let in as the one probe, which nobody else could then become.
+        # It may be the breaker's one probe, and would keep every other request from being it.
         following.outcome.report(None, monotonic())
         raise
     call.exchange.close()
@@ -115,35 +115,35 @@ def _go_on(call: Call, following: RouteAttempt) -> None:
 def _log_next(
     call: Call, failed: RouteAttempt, following: RouteAttempt, error: UpstreamError | InvalidRequest
 ) -> None:
-    """One line and one count: what failed, how, and what is tried instead."""
-    words, request_id = error_words(error), call.record.request_id
-    here, there = failed.candidate, following.candidate
-    if here is not there:
+    """Log and count what failed, how, and what is tried instead."""
+    reason, request_id = error_words(error), call.record.request_id
+    failed_at, next_at = failed.candidate, following.candidate
+    if failed_at is not next_at:
         call.record.record_event("retry", "failover")
         log.warning(
             "failover request_id=%s: %s failed (%s), trying %s",
             request_id,
-            _name(here.target),
-            words,
-            _name(there.target),
+            _name(failed_at.target),
+            reason,
+            _name(next_at.target),
         )
     elif failed.key != following.key:
         call.record.record_event("retry", "key")
         log.warning(
             "failover request_id=%s: key %d of %s failed (%s), trying key %d",
             request_id,
-            here.keys.position(failed.key),
-            here.target.provider.name,
-            words,
-            here.keys.position(following.key),
+            failed_at.keys.position(failed.key),
+            failed_at.target.provider.name,
+            reason,
+            failed_at.keys.position(following.key),
         )
     else:
         call.record.record_event("retry", "same")
         log.info(
             "retry request_id=%s: %s failed (%s), trying again after %.2f s",
             request_id,
-            _name(here.target),
-            words,
+            _name(failed_at.target),
+            reason,
             following.wait,
         )
 

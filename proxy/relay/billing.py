@@ -1,8 +1,8 @@
-"""What an upstream bills for an answer that did not come to its end.
+"""Whether an incomplete answer is billed, and its output tokens.
 
-Rule: from the moment the whole request is sent, an attempt costs its input and what was received of
-the answer, unless the upstream refused it or failed before it answered. Who leaves then, the client or
-this proxy at its limits, stops neither the upstream's work nor its bill.
+Rule: once the whole request is sent, an attempt costs its input and what was received of the answer,
+unless the upstream refused it or failed before it answered. Closing the connection then, whether the
+client left or a time limit is over, does not stop the upstream from working and billing.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from proxy.upstream.sent_state import is_sent
 from proxy.upstream.session import UpstreamResponse
 
 ENVELOPE_BYTES = 200
-"""Of a whole answer, what stands before the first word of the model."""
+"""Bytes of a whole answer before the first of the model's output."""
 BILLED_FAILURES = frozenset({"timeout", "broken"})
-"""By ``failure_kind``: given up while the upstream worked, or broken in the midst of an answer."""
+"""By ``failure_kind``: cancelled while the upstream worked, or broken off inside an answer."""
 
 
 def is_billed(error: ProxyError) -> bool:
-    """Whether the attempt that ``error`` ended costs tokens; asked where it is caught."""
+    """Whether the attempt that ``error`` ended costs tokens; to be called where it is caught."""
     if not is_sent():
         return False
     if isinstance(error, UpstreamError):
@@ -29,7 +29,7 @@ def is_billed(error: ProxyError) -> bool:
 
 
 def unfinished_tokens(response: UpstreamResponse | None) -> int:
-    """Output tokens in what came of a whole answer; 0 before it and once it is complete."""
+    """Output tokens in the received part of a whole answer; 0 once it is complete."""
     return 0 if response is None else whole_tokens(response.unfinished)
 
 

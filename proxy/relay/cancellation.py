@@ -1,171 +1,110 @@
-"""One client request while it is being answered.
+"""One client request while it is being answered, and how its waits and calls are cancelled.
 
-Rule: every limit that can end or interrupt a request (client gone, silence, deadlines, the next
-ping) is judged here, when the watch (``proxy/relay/sweeper.py``) comes by; no request starts a timer.
+Rule: whatever ends or interrupts a request (client gone, shutdown, ``Deadlines``) takes effect here,
+when the sweeper (``proxy/relay/sweeper.py``) calls ``check``; no request starts a timer.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
-import socket
 from collections.abc import Callable
-from enum import Enum
 from time import monotonic
 from typing import Any, TypeVar
 
 import gevent
 from gevent.hub import Waiter
-from gevent.monkey import get_original
 
-from proxy.errors import ClientGone, Overloaded, ProxyError, RequestTimeout, UpstreamTimeout
-
-PING_SECONDS = 15.0
-"""Longest silence towards a streaming client (docs/protocol.md section 4)."""
-
-HANGUP = getattr(select, "POLLRDHUP", 0)
-"""What the kernel says of a socket whose other side is closed."""
-
-_plain_socket = get_original("socket", "socket")
+from proxy.errors import ProxyError
+from proxy.relay.client_socket import hold_packets, is_closed, shut_down
+from proxy.relay.deadlines import Deadlines, WaitResult
 
 T = TypeVar("T")
 
 
-class WaitResult(Enum):
-    """Why a wait for the upstream ended."""
+class _Cancellation(BaseException):
+    """Thrown into a greenlet that is blocked in a call whose result is no longer needed."""
 
-    READABLE = "readable"
-    PING = "ping"
-    ENOUGH = "enough"
-    """The caller did not want to wait for longer."""
-    GONE = "client gone"
-    LIMIT = "limit"
-    """The limit of the present phase is over."""
-    TOTAL = "total"
-    """The limit of the whole request is over."""
-    DRAIN = "drain"
-    """The process ends."""
-
-
-def drained() -> Overloaded:
-    """What a request is told that runs longer than its process."""
-    return Overloaded(
-        "the server is restarting and ended this request before it was complete; try again",
-        headers={"retry-after": "1"},
-    )
-
-
-class _Interruption(BaseException):
-    """Thrown into a greenlet that is blocked in a call which is not wanted any more."""
-
-    def __init__(self, wake: WaitResult) -> None:
-        super().__init__(wake)
-        self.wake = wake
+    def __init__(self, reason: WaitResult) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Exchange:
-    """The limits of one request, and the two ways in which it waits for its upstream.
+    """One request, and the two ways in which it waits for its upstream.
 
-    ``wait`` is for streams: it returns the reason for which it ended, and the stream goes on.
-    ``run`` is for calls that are given up as a whole: it raises.
+    ``wait`` is for streams: it returns why it ended, and the stream goes on. ``run`` is for calls
+    that are given up as a whole: it raises.
     """
 
     __slots__ = (
         "_greenlet",
         "_hub",
-        "_limit",
-        "_limit_text",
         "_read_fileno",
         "_read_watcher",
-        "_total",
-        "_total_seconds",
-        "_until",
         "_waiter",
         "begun",
         "client",
+        "deadlines",
         "drained",
         "gone",
-        "last_event",
-        "pings",
     )
 
     def __init__(self, total_seconds: float | None = None) -> None:
         self._greenlet: Any = None
         self._hub = gevent.get_hub()
-        self._limit: float | None = None
-        self._limit_text = ""
         self._read_fileno = -1
         self._read_watcher: Any = None
-        self._total = None if total_seconds is None else monotonic() + total_seconds
-        self._total_seconds = total_seconds
-        self._until: float | None = None
         self._waiter: Waiter[WaitResult] | None = None
         self.begun = False
         """True once the response has begun: between its waits the request writes."""
         self.client: Any = None
-        """The client's socket, while it is watched and where it is known."""
+        """The client's socket while the sweeper watches it; None where it is not known."""
+        self.deadlines = Deadlines(monotonic(), total_seconds)
         self.drained = False
-        """True once the process ends: nothing is waited for any more."""
+        """True once the process shuts down: every wait ends at once."""
         self.gone = False
-        self.last_event = monotonic()
-        """When the client last got an event; moves the next ping."""
-        self.pings = False
-        """True once the response has begun, so that silence is filled."""
+        """True once the client closed its connection."""
 
     def limit(self, seconds: float | None, text: str = "") -> None:
-        """Give the present phase ``seconds`` from now; ``text`` tells what then timed out."""
-        self._limit = None if seconds is None else monotonic() + seconds
-        if text:
-            self._limit_text = text
-
-    def timed_out(self, wake: WaitResult) -> ProxyError:
-        """The error for a wait that ended with ``wake`` (GONE, DRAIN, LIMIT or TOTAL)."""
-        if wake is WaitResult.GONE:
-            return ClientGone("the client closed the connection")
-        if wake is WaitResult.DRAIN:
-            return drained()
-        if wake is WaitResult.TOTAL:
-            return RequestTimeout(f"the request took longer than {self._total_seconds:g} s")
-        return UpstreamTimeout(self._limit_text)
+        """Give the present phase ``seconds`` from now; ``text`` is the error message after that."""
+        self.deadlines.limit(None if seconds is None else monotonic() + seconds, text)
 
     def wait(self, fileno: int, until: float | None = None) -> WaitResult:
-        """Wait until ``fileno`` is readable or the watch has something to say.
+        """Wait until ``fileno`` is readable or the sweeper finds something due.
 
-        ``until``: the moment from which ``ENOUGH`` ends the wait.
+        ``until``: the moment of the monotonic clock at which the wait ends with ``ENOUGH``.
         """
         if self.gone or self.drained:
-            return WaitResult.GONE if self.gone else WaitResult.DRAIN
+            return self._ended()
         if fileno != self._read_fileno:
             self.close()
             self._read_fileno = fileno
             self._read_watcher = self._hub.loop.io(fileno, 1)
         watcher = self._read_watcher
-        # A fresh waiter each time: a wake-up that comes too late finds nobody.
+        # A fresh waiter each time: a wake-up that comes too late reaches none.
         waiter: Waiter[WaitResult] = Waiter(self._hub)
         self._waiter = waiter
-        self._until = until
+        self.deadlines.enough = until
         watcher.start(waiter.switch, WaitResult.READABLE)
         try:
-            wake: WaitResult = waiter.get()
+            result: WaitResult = waiter.get()
         finally:
             watcher.stop()
-            self._waiter = self._until = None
-        return wake
+            self._waiter = self.deadlines.enough = None
+        return result
 
     def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Call ``function(*args)`` so that the watch can break it off.
+        """Call ``function(*args)`` so that the sweeper can cancel it.
 
-        Raises ``ClientGone``, ``Overloaded`` or ``UpstreamTimeout``. What is broken off must leave its connection
-        closed: the exception is a ``BaseException`` on its way through the HTTP libraries.
+        Raises ``ClientGone``, ``Overloaded`` or ``UpstreamTimeout``. A call that is cancelled must
+        leave its connection closed: it sees a ``BaseException``, also inside the HTTP libraries.
         """
         if self.gone or self.drained:
-            raise self.timed_out(WaitResult.GONE if self.gone else WaitResult.DRAIN)
+            raise self.timed_out(self._ended())
         self._greenlet = gevent.getcurrent()
         try:
             return function(*args)
-        except _Interruption as interruption:
-            raise self.timed_out(interruption.wake) from None
+        except _Cancellation as cancellation:
+            raise self.timed_out(cancellation.reason) from None
         finally:
             self._greenlet = None
 
@@ -174,75 +113,58 @@ class Exchange:
         self.limit(None)
         self.run(gevent.sleep, seconds)
 
+    def timed_out(self, result: WaitResult) -> ProxyError:
+        """The error for a wait that ended with GONE, DRAIN, LIMIT or TOTAL."""
+        return self.deadlines.error(result)
+
     def raise_if_gone(self) -> None:
-        """Raise ``ClientGone`` where the client closed its side, without waiting for the sweep."""
+        """Raise ``ClientGone`` if the client closed its side, without waiting for the sweeper."""
         if not self.gone and self.client is not None:
-            poll = get_original("select", "poll")()
-            poll.register(self.client.fileno(), HANGUP)
-            self.gone = bool(poll.poll(0))
+            self.gone = is_closed(self.client)
         if self.gone:
             raise self.timed_out(WaitResult.GONE)
 
     def check(self, now: float, gone: bool) -> None:
-        """Called by the watch: wake or interrupt the request when something is due."""
+        """Called by the sweeper: wake or cancel the request when something is due."""
         if gone:
             self.gone = True
-        wake = self._due(now)
-        if wake is None:
+        result = self._due(now)
+        if result is None:
             return
         if self._waiter is not None:
-            self._hub.loop.run_callback(self._waiter.switch, wake)
-        elif self._greenlet is not None and wake is not WaitResult.PING:
-            self._hub.loop.run_callback(self._interrupt, wake)
-        elif (self.begun or self.pings) and wake in (WaitResult.GONE, WaitResult.TOTAL):
-            self._hang_up()
+            self._hub.loop.run_callback(self._waiter.switch, result)
+        elif self._greenlet is not None and result is not WaitResult.PING:
+            self._hub.loop.run_callback(self._cancel, result)
+        elif self.begun and result in (WaitResult.GONE, WaitResult.TOTAL):
+            self._stop_writing()
 
     def drain(self) -> None:
-        """Called by the watch: the process ends, and with it this request."""
+        """Called by the sweeper: the process shuts down, and this request ends with it."""
         self.drained = True
-        if self.begun or self.pings:
-            self._hold_back()
+        if self.begun and self.client is not None:
+            hold_packets(self.client)
         self.check(monotonic(), self.gone)
 
     def close(self) -> None:
-        """Free the loop's watcher; the exchange waits no more."""
+        """Free the loop's watcher; ``wait`` may be called again."""
         if self._read_watcher is not None:
             self._read_watcher.close()
             self._read_watcher = None
             self._read_fileno = -1
 
+    def _ended(self) -> WaitResult:
+        return WaitResult.GONE if self.gone else WaitResult.DRAIN
+
     def _due(self, now: float) -> WaitResult | None:
-        if self.gone or self.drained:
-            return WaitResult.GONE if self.gone else WaitResult.DRAIN
-        if self._total is not None and now >= self._total:
-            return WaitResult.TOTAL
-        if self._limit is not None and now >= self._limit:
-            return WaitResult.LIMIT
-        if self._until is not None and now >= self._until:
-            return WaitResult.ENOUGH
-        if self.pings and now - self.last_event >= PING_SECONDS:
-            return WaitResult.PING
-        return None
+        return self._ended() if self.gone or self.drained else self.deadlines.due(now)
 
-    def _hang_up(self) -> None:
-        # It neither waits nor reads: it writes what its client does not take. That fails now, as
-        # with any client that is gone; gevent's own shutdown would make it a bad descriptor.
-        if self.client is None:
-            return
-        with (
-            contextlib.suppress(OSError),
-            _plain_socket(fileno=os.dup(self.client.fileno())) as sock,
-        ):
-            sock.shutdown(socket.SHUT_RDWR)
+    def _stop_writing(self) -> None:
+        # It neither waits nor reads, so it is blocked writing what its client does not take.
+        if self.client is not None:
+            shut_down(self.client)
 
-    def _hold_back(self) -> None:
-        # The head of its answer promised to keep the connection. The end of the answer and that of
-        # the connection leave in one packet, so that nobody sends a request in between.
-        with contextlib.suppress(OSError, AttributeError):
-            self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-
-    def _interrupt(self, wake: WaitResult) -> None:
-        # Runs in the hub, so the greenlet is parked; it may have left the block since the sweep.
+    def _cancel(self, reason: WaitResult) -> None:
+        # Runs in the hub, so the greenlet is parked; it may have left ``run`` since the sweep.
         greenlet, self._greenlet = self._greenlet, None
         if greenlet is not None:
-            greenlet.throw(_Interruption(wake))
+            greenlet.throw(_Cancellation(reason))

@@ -1,6 +1,6 @@
-"""Input tokens of requests whose upstream does not tell them, or is not known yet.
+"""Estimated input tokens of requests whose upstream reports none, or is not known yet.
 
-Rule: counted as the Chat Completions request that would carry the same, whoever answers; what cannot be
+Rule: counted as the equivalent Chat Completions request, whatever the upstream; what cannot be
 converted is counted by its bytes.
 """
 
@@ -13,7 +13,7 @@ from proxy.concurrency import LONG_BYTES, run_off_loop
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
-from proxy.relay.call import encoded
+from proxy.relay.upstream_call import encoded
 from proxy.schemas import load_count_request
 from proxy.tokens import cheap_estimate, count_chat_tokens
 from proxy.tokens.estimate import BYTES_PER_TOKEN
@@ -32,12 +32,12 @@ def request_estimate(request: Mapping[str, Any]) -> int:
     try:
         return cheap_estimate(_converted(request))
     except InvalidRequest:
-        # Only a native upstream takes it.
+        # Only a native upstream accepts it.
         return len(encoded(request)) // BYTES_PER_TOKEN
 
 
 class NativeEstimate:
-    """What the Messages request in ``body`` costs at a native upstream that does not tell.
+    """Input tokens of the Messages request in ``body`` at a native upstream that reports none.
 
     ``encoding`` is a name from ``encoding_for``. Long requests are read and counted in a thread.
     """
@@ -47,12 +47,12 @@ class NativeEstimate:
         self._encoding = encoding
 
     def cheap(self) -> int:
-        """Input tokens for an answer that broke off, as ``message_start`` tells them elsewhere."""
+        """Input tokens for an answer that broke off: the estimate of ``message_start``."""
         chat = self._read()
         return len(self._body) // BYTES_PER_TOKEN if chat is None else cheap_estimate(chat)
 
     def count(self) -> int:
-        """Input tokens for an answer that came to its end without a word on them."""
+        """Input tokens for a complete answer that does not report them."""
         chat = self._read()
         try:
             if chat is not None:
@@ -69,7 +69,7 @@ class NativeEstimate:
 
 
 def _chat(body: bytes) -> Mapping[str, Any] | None:
-    """The Chat Completions body; None where only a native upstream takes the request."""
+    """The Chat Completions body; None for a request that only a native upstream accepts."""
     try:
         return _converted(load_count_request(body))
     except InvalidRequest:
@@ -77,5 +77,5 @@ def _chat(body: bytes) -> Mapping[str, Any] | None:
 
 
 def _converted(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    # PDFs are counted by their pages: to read them takes seconds, and this may run on the loop.
+    # PDFs are counted by their pages: reading them takes seconds, and this may run on the loop.
     return message_request_to_chat(request, Profile(pdf="file"), model="", max_tokens=None).body

@@ -1,7 +1,7 @@
-"""What the registry says of a model, applied to a request for it.
+"""What the registry sets for a model, applied to a request for it.
 
-Rule: the operator's word on a model wins over the client's, and a client's value that gives way is
-noted like every other drop. What healing found the upstream to refuse is not sent again.
+Rule: the operator's value wins over the client's, which is recorded as degraded. What healing found
+the upstream to refuse is not sent again.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from dataclasses import replace
 from typing import Any
 
 from config.registry.values import Model
-from proxy.convert.request.messages_to_chat import ChatRequest
+from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.thinking import supported_effort
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 from proxy.tokens import cheap_estimate, count_chat_tokens
 
 _SURELY_BELOW = 0.75
-"""Part of a limit up to which the cheap estimate is trusted: dense text has a third more tokens."""
+"""Part of a limit up to which the cheap estimate decides: dense text has a third more tokens."""
 
 
 def with_temperature(request: Mapping[str, Any], model: Model | None) -> Mapping[str, Any]:
-    """The Messages request with the registered temperature, which then goes the usual way."""
+    """The Messages request with the registered temperature, to be converted like a client's."""
     if model is None or model.temperature is None:
         return request
     return {**request, "temperature": model.temperature}
 
 
 def with_registered(
-    chat: ChatRequest, request: Mapping[str, Any], model: Model | None, profile: Profile
-) -> ChatRequest:
+    chat: ConvertedRequest, request: Mapping[str, Any], model: Model | None, profile: Profile
+) -> ConvertedRequest:
     """``chat`` with the registered effort and ``extra_body``; ``request`` is the client's own."""
     if model is None:
         return chat
@@ -47,14 +47,14 @@ def with_registered(
 
 
 def input_limit(model: Model | None, profile: Profile) -> int | None:
-    """Input tokens that a model takes: as registered, else as its profile says."""
+    """Longest input of a model in tokens: as registered, else as in its profile."""
     return (model.max_input_tokens if model else None) or profile.max_input
 
 
 def check_input(chat_body: Mapping[str, Any], encoding: str, most: int | None) -> None:
-    """Raise ``InvalidRequest`` where the prompt is longer than ``most`` tokens, if that is known.
+    """Raise ``InvalidRequest`` if the prompt is longer than ``most`` tokens; None is no limit.
 
-    The words are those that clients read and then compact (docs/protocol.md 10.6 and 10.7).
+    On this message clients compact their history (docs/protocol.md 10.6 and 10.7).
     """
     if most is None or cheap_estimate(chat_body) <= most * _SURELY_BELOW:
         return
@@ -64,10 +64,10 @@ def check_input(chat_body: Mapping[str, Any], encoding: str, most: int | None) -
 
 
 def _effort(
-    chat: ChatRequest, request: Mapping[str, Any], model: Model, profile: Profile
+    chat: ConvertedRequest, request: Mapping[str, Any], model: Model, profile: Profile
 ) -> dict[str, Any]:
     """The registered effort as this upstream takes it; none where the client wants no thinking."""
-    effort = _settled(model.reasoning_effort, profile)
+    effort = _supported(model.reasoning_effort, profile)
     disabled = (request.get("thinking") or {}).get("type") in ("disabled", "between_tools")
     kept_from_tools = profile.effort_with_tools != "send" and "tools" in chat.body
     if effort is None or disabled or kept_from_tools or "reasoning_effort" in profile.unsupported:
@@ -80,8 +80,8 @@ def _effort(
     return {"reasoning_effort": effort}
 
 
-def _settled(effort: str | None, profile: Profile) -> str | None:
-    """``effort``, or the nearest one where it is known which ones the upstream has."""
+def _supported(effort: str | None, profile: Profile) -> str | None:
+    """``effort``, or the nearest one that the upstream has, where those are known."""
     if effort is None or profile.efforts == Profile().efforts:
         return effort
     return supported_effort(effort, profile.efforts)

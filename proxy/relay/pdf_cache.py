@@ -1,7 +1,7 @@
-"""The PDFs of one request, read where they hold up nobody else.
+"""The PDFs of one request, read in a thread and cached.
 
-Rule: each file is read once, however often it is sent or converted, and all of them together cost
-what one may; what was read comes out the same for every repetition of the request.
+Rule: each file is read once, however often it is sent or converted, and all of them share one time
+budget; every repetition of the request gets the same text.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The watch over all requests of a worker.
+"""Checks all requests of a worker four times a second for clients that left and time limits.
 
-Rule: one sweep looks at every exchange and asks the kernel once for all clients that left; no request
-starts a timer of its own. A sweep every quarter of a second costs a thousand streams about one
-percent of a core, a timer for each read cost a quarter of it (docs/decisions.md).
+Rule: one sweep checks every exchange and asks the kernel once for all closed connections; no request
+starts a timer of its own. The sweeps of a thousand streams cost about one percent of a core, a timer
+for each read cost a quarter of it (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from time import monotonic
 from typing import Any
 
 import gevent
-from gevent.monkey import get_original
 
-from proxy.relay.cancellation import HANGUP, Exchange, drained
+from proxy.relay.cancellation import Exchange
+from proxy.relay.client_socket import HANGUP, kernel_poll
+from proxy.relay.deadlines import shutdown_error
 from proxy.telemetry.uncaught import Logged
 
 SWEEP_SECONDS = 0.25
@@ -27,8 +28,7 @@ class Sweeper:
     def __init__(self) -> None:
         self._exchanges: dict[Exchange, int | None] = {}
         self._clients: dict[int, Exchange] = {}
-        # gevent's poll would yield to the loop; this one only asks the kernel and returns.
-        self._poll = get_original("select", "poll")()
+        self._poll = kernel_poll()
         self._running = False
         self._readers: set[Any] = set()
         self._ended = False
@@ -37,7 +37,7 @@ class Sweeper:
         return len(self._exchanges)
 
     def enter(self, exchange: Exchange, client_socket: Any = None) -> None:
-        """Sweeper ``exchange`` until ``leave``; ``client_socket`` is None where it is not known."""
+        """Check ``exchange`` until ``leave``; ``client_socket`` is None where it is not known."""
         fileno = None if client_socket is None else client_socket.fileno()
         if fileno is not None and fileno >= 0:
             self._clients[fileno] = exchange
@@ -50,7 +50,7 @@ class Sweeper:
             gevent.spawn(self._sweep)
 
     def leave(self, exchange: Exchange) -> None:
-        """Stop watching ``exchange``; harmless when it was left before."""
+        """Stop checking ``exchange``; may be called again."""
         fileno = self._exchanges.pop(exchange, None)
         if fileno is not None and self._clients.get(fileno) is exchange:
             self._forget_client(fileno)
@@ -58,7 +58,8 @@ class Sweeper:
         exchange.close()
 
     def end(self) -> None:
-        """End all that runs or is still to come: streams by an event, the rest by a 529."""
+        """The process shuts down: end present and later requests, streams by an error event and
+        the others by a 529."""
         self._ended = True
         for exchange in list(self._exchanges):
             exchange.drain()
@@ -68,9 +69,9 @@ class Sweeper:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Raise ``Overloaded`` in what waits here for the client, once the process ends."""
+        """Raise ``Overloaded`` in a block that waits for its client once the process shuts down."""
         if self._ended:
-            raise drained()
+            raise shutdown_error()
         greenlet = gevent.getcurrent()
         self._readers.add(greenlet)
         try:
@@ -81,7 +82,7 @@ class Sweeper:
     def _stop_reading(self, greenlet: Any) -> None:
         # Runs in the hub, so the greenlet is parked; it may have read everything by now.
         if greenlet in self._readers:
-            greenlet.throw(drained())
+            greenlet.throw(shutdown_error())
 
     def _forget_client(self, fileno: int) -> None:
         del self._clients[fileno]
@@ -92,12 +93,12 @@ class Sweeper:
         try:
             while self._exchanges:
                 gevent.sleep(SWEEP_SECONDS)
-                self._look(logged)
+                self._check_all(logged)
         finally:
             self._running = False
 
-    def _look(self, logged: Logged) -> None:
-        """Check every exchange; one that fails keeps none from being looked at."""
+    def _check_all(self, logged: Logged) -> None:
+        """Check every exchange; one whose check raises does not keep the others from theirs."""
         gone: set[Exchange] = set()
         with logged:
             gone = self._gone_clients()
@@ -107,10 +108,7 @@ class Sweeper:
                 exchange.check(now, exchange in gone)
 
     def _gone_clients(self) -> set[Exchange]:
-        """Exchanges whose client closed its side.
-
-        A half-closed client counts as gone: the kernel does not tell it from a closed one.
-        """
+        """Exchanges whose client closed its side of the connection, or half of it."""
         gone = set()
         for fileno, _ in self._poll.poll(0):
             gone.add(self._clients[fileno])

@@ -21,8 +21,6 @@ from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.providers.circuit_breaker import BreakerRule, Entry
 from proxy.providers.health import ProviderHealth
-from proxy.relay.chat import stream as chat_stream
-from proxy.relay.native import stream as native_stream
 from tests.api.conftest import message_request
 from tests.live import free_port
 from tests.upstream_stub import (
@@ -539,7 +537,7 @@ def test_a_refusal_that_breaks_off_is_still_one(
 def test_a_native_stream_that_stays_empty_counts_against_its_provider(
     start: Start, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native_stream, "PEEK_SECONDS", 0.3)
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.3)
     client = start({"timeout_seconds": 0.8, "direct": True}, rule=BreakerRule(failures=1))
     upstream.answer(sse(Sleep(3)))
     response = ask(client, stream=True)
@@ -553,8 +551,7 @@ def test_a_native_stream_that_stays_empty_counts_against_its_provider(
 def test_a_late_first_byte_proves_the_provider_alive_before_its_stream_ends(
     start: Start, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
-    monkeypatch.setattr(native_stream, "PEEK_SECONDS", 0.3)
-    monkeypatch.setattr(chat_stream, "PEEK_SECONDS", 0.3)
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.3)
     client = start({"timeout_seconds": 5, "direct": direct}, rule=BreakerRule(failures=1))
     runtime = client.application.extensions[EXTENSION]
     breaker = runtime.states.breaker(runtime.registry.providers[0])

@@ -10,7 +10,7 @@ import gevent
 import pytest
 from flask.testing import FlaskClient
 
-from proxy.relay.chat.healed import MAX_HEALINGS
+from proxy.relay.healed import MAX_HEALINGS
 from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import (
     Close,
@@ -291,7 +291,7 @@ def test_a_json_answer_to_a_stream_request_is_streamed(
 def test_4_a_json_answer_to_a_stream_request_may_take_its_time(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.relay.chat.stream.PEEK_SECONDS", 0.2)
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.2)
     body = json.dumps(completion("slowly")).encode()
     upstream.answer(answer(body[:20], Sleep(0.8), body[20:]))
     response = client.post(PATH, json=message_request(stream=True))
@@ -312,7 +312,7 @@ def test_4_an_answer_with_its_finish_is_whole_whatever_follows(
 def test_4_half_a_chunk_size_is_no_reason_to_give_up(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.relay.chat.stream.PEEK_SECONDS", 0.2)
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.2)
     head, first, *rest = text_stream("whole")
     assert isinstance(first, bytes)
     upstream.answer((head, first[:1], Sleep(0.8), first[1:], *rest))
@@ -525,7 +525,7 @@ def test_a_head_that_drips_is_no_answer(connect: Connect, upstream: UpstreamStub
 def test_silence_after_the_finish_ends_the_stream_well(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.relay.chat.stream.SETTLE_SECONDS", 0.3)
+    monkeypatch.setattr("proxy.relay.chat.codec.FINISH_SECONDS", 0.3)
     upstream.answer(sse(chunk(content="done"), chunk("stop"), usage_chunk(), Sleep(10)))
     response = client.post(PATH, json=message_request(stream=True))
     assert shape(events_of(response.data)) == WHOLE_STREAM
@@ -534,8 +534,8 @@ def test_silence_after_the_finish_ends_the_stream_well(
 def test_a_slow_first_chunk_gets_its_200_and_pings(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.relay.chat.stream.PEEK_SECONDS", 0.2)
-    monkeypatch.setattr("proxy.relay.cancellation.PING_SECONDS", 0.3)
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.2)
+    monkeypatch.setattr("proxy.relay.deadlines.PING_SECONDS", 0.3)
     script = sse(Sleep(2), chunk(content="late"), chunk("stop"), usage_chunk())
     upstream.answer(script)
     response = client.post(PATH, json=message_request(stream=True))
@@ -547,7 +547,7 @@ def test_a_slow_first_chunk_gets_its_200_and_pings(
 def test_an_error_after_the_peek_is_an_event(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.relay.chat.stream.PEEK_SECONDS", 0.2)
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.2)
     upstream.answer(sse(Sleep(0.8), {"error": {"message": "rate limit", "code": 429}}))
     response = client.post(PATH, json=message_request(stream=True))
     assert response.status_code == 200

@@ -17,11 +17,11 @@ from flask.testing import FlaskClient
 
 from config.registry.values import Model, Provider, Registry, environment_registry
 from config.settings import Settings
+from config.urls import messages_url
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.errors import UpstreamError
 from proxy.providers.routing import Router
-from proxy.relay.native import stream as native_stream
 from proxy.telemetry.stats import machine_stats
 from tests.upstream_stub import Close, Reset, Sleep, UpstreamStub, Wait, answer, json_answer
 
@@ -141,8 +141,8 @@ def test_claudes_own_names_need_no_mapping(client: FlaskClient, upstream: Upstre
 def test_tiers_of_a_native_default(name: str, model: str) -> None:
     settings = Settings(openai_base_url="https://api.anthropic.com", big_model="claude-chosen")
     route = Router(settings, environment_registry(settings)).resolve(name)
-    assert (route.model, route.direct) == (model, True)
-    assert route.messages_url == "https://api.anthropic.com/v1/messages"
+    assert (route.model, route.native) == (model, True)
+    assert messages_url(route.provider) == "https://api.anthropic.com/v1/messages"
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_a_stream_without_a_byte_times_out(upstream: UpstreamStub) -> None:
 def test_a_slow_first_byte_is_awaited_behind_the_head(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native_stream, "PEEK_SECONDS", 0.3)
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.3)
     upstream.answer(streamed(Sleep(1.2), *native_events()))
     with gevent.Timeout(5):
         response = client.post(PATH, json={"model": "m", "stream": True}, headers=KEY)

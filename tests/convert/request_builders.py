@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.convert.request.messages_to_chat import ChatRequest, message_request_to_chat
+from proxy.convert.request.converted import ConvertedRequest
+from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.providers.profiles.base import Profile
 
 CACHE: dict[str, Any] = {"cache_control": {"type": "ephemeral"}}
@@ -79,7 +80,7 @@ def tool(name: str = "look", **extra: Any) -> dict[str, Any]:
 
 def convert(
     *turns: dict[str, Any], flags: dict[str, Any] | None = None, **fields: Any
-) -> ChatRequest:
+) -> ConvertedRequest:
     """Convert a request of ``turns`` (by default one user turn) for a profile with ``flags``."""
     limit = fields.pop("limit", 100)
     request = {"model": "claude-x", "max_tokens": 100, "messages": list(turns) or [user("hi")]}
@@ -92,12 +93,12 @@ def messages(*turns: dict[str, Any], flags: dict[str, Any] | None = None, **fiel
     return convert(*turns, flags=flags, **fields).body["messages"]
 
 
-def fields_beside_messages(chat: ChatRequest) -> dict[str, Any]:
+def fields_beside_messages(chat: ConvertedRequest) -> dict[str, Any]:
     """The body without what every body has."""
     return {k: v for k, v in chat.body.items() if k not in ("model", "messages", "max_tokens")}
 
 
-def noted(chat: ChatRequest) -> dict[str, str]:
+def noted(chat: ConvertedRequest) -> dict[str, str]:
     """Everything in the record of drops -> ``noted`` or ``routine``."""
     return {
         f"{row['name']}={row['became']}" if row["became"] else str(row["name"]): (

@@ -16,7 +16,8 @@ import pytest
 from proxy.convert.reply.chat_to_message import chat_to_message
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.events_to_message import chunks_to_message
-from proxy.convert.request.messages_to_chat import ChatRequest, message_request_to_chat
+from proxy.convert.request.converted import ConvertedRequest
+from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.providers.profiles import Profile, profile_for
 from proxy.schemas import load_message_request
 
@@ -272,7 +273,9 @@ CONVERSATIONS = [
 ]
 
 
-def asked(history: Sequence[Mapping[str, Any]], profile: Profile, **fields: Any) -> ChatRequest:
+def asked(
+    history: Sequence[Mapping[str, Any]], profile: Profile, **fields: Any
+) -> ConvertedRequest:
     """The conversion of what a client sends with ``history``, as JSON and validated."""
     sent = {"model": "m", "max_tokens": 9, "tools": [TOOL], "messages": history, **fields}
     request = load_message_request(orjson.dumps(sent))

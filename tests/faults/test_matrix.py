@@ -12,9 +12,8 @@ from typing import Any, cast
 import pytest
 import trustme
 
-from proxy.relay import sweeper
-from proxy.relay.chat import stream as chat_stream
-from proxy.relay.native import stream as native_stream
+from proxy.relay import stream, sweeper
+from proxy.relay.chat import codec
 from tests.faults.cell import Cell, Outcome
 from tests.faults.matrix import CELLS, representatives
 from tests.faults.trial import run_all, stalls
@@ -22,7 +21,7 @@ from tests.faults.trial import run_all, stalls
 pytestmark = pytest.mark.timeout(400)
 """The first test waits for all cells; half a minute of work for one core."""
 
-SWEEP, PEEK, SETTLE = 0.05, 0.5, 0.5
+SWEEP, PEEK, FINISH = 0.05, 0.5, 0.5
 """Seconds; the waits that no setting shortens."""
 
 
@@ -41,9 +40,8 @@ def outcomes(
     found = run_all((cell for cell in wanted if not stalls(cell)), str(authority), at_once=8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweeper, "SWEEP_SECONDS", SWEEP)
-        patch.setattr(chat_stream, "PEEK_SECONDS", PEEK)
-        patch.setattr(native_stream, "PEEK_SECONDS", PEEK)
-        patch.setattr(chat_stream, "SETTLE_SECONDS", SETTLE)
+        patch.setattr(stream, "PEEK_SECONDS", PEEK)
+        patch.setattr(codec, "FINISH_SECONDS", FINISH)
         return found | run_all(filter(stalls, wanted), str(authority), at_once=100)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from config.urls import chat_url
 from proxy.errors import NotFound, PermissionDenied
 from proxy.providers.allowed_hosts import host_rules
 from proxy.providers.dynamic_path import parse_dynamic_target
@@ -16,6 +17,11 @@ from proxy.providers.dynamic_route import (
 from proxy.providers.profiles import profile_for
 
 GEMINI = "generativelanguage.googleapis.com"
+
+
+def upstream_url(raw: str, azure_api_version: str) -> str:
+    route = dynamic_route(parse_dynamic_target(raw), "m", None, azure_api_version)
+    return chat_url(route.provider, route.base_path)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,7 @@ GEMINI = "generativelanguage.googleapis.com"
     ],
 )
 def test_chat_urls(raw: str, url: str) -> None:
-    assert dynamic_route(parse_dynamic_target(raw), "m", None, "2024-10-21").chat_url == url
+    assert upstream_url(raw, "2024-10-21") == url
 
 
 @pytest.mark.parametrize(
@@ -101,10 +107,7 @@ def test_models_urls(raw: str, url: str) -> None:
 
 def test_azures_deployments_get_the_operators_version_where_the_path_names_none() -> None:
     path = "/https/x.openai.azure.com/openai/deployments/d/v1/messages"
-    urls = [
-        dynamic_route(parse_dynamic_target(path + query), "m", None, "2025-01-01").chat_url
-        for query in ("", "?api-version=7")
-    ]
+    urls = [upstream_url(path + query, "2025-01-01") for query in ("", "?api-version=7")]
     base = "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version="
     assert urls == [base + "2025-01-01", base + "7"]
 

@@ -8,6 +8,7 @@ import pytest
 
 from config.registry.values import environment_registry
 from config.settings import Settings
+from config.urls import chat_url
 from proxy.errors import NotFound
 from proxy.providers.routing import Router
 
@@ -106,7 +107,8 @@ def test_routes_are_remembered_within_bounds() -> None:
 )
 def test_addresses(base_url: str, chat: str, models: str) -> None:
     routes = router(openai_base_url=base_url)
-    assert (routes.resolve("x").chat_url, routes.models_url) == (chat, models)
+    route = routes.resolve("x")
+    assert (chat_url(route.provider, route.base_path), routes.models_url) == (chat, models)
 
 
 def test_the_profile_is_the_hosts_and_models() -> None:

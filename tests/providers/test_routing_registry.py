@@ -10,6 +10,7 @@ import pytest
 from config.errors import ConfigError
 from config.registry.values import Model, Provider, Registry, RouterRules
 from config.settings import Settings
+from config.urls import chat_url, messages_url
 from proxy.errors import NotFound
 from proxy.providers.routing import Router
 
@@ -151,12 +152,14 @@ def test_5_strict_models() -> None:
 
 def test_what_a_route_holds() -> None:
     route = router().resolve("chat")
-    assert route.chat_url == "https://api.deepseek.com/v1/chat/completions"
+    url = chat_url(route.provider, route.base_path)
+    assert url == "https://api.deepseek.com/v1/chat/completions"
     # The provider's flags, then the model's.
     assert (route.profile.vision, route.profile.max_stop) == (False, 2)
-    assert (route.direct, route.messages_url, route.registered) == (False, "", MODELS[0])
+    assert (route.native, route.registered) == (False, MODELS[0])
     native = router().resolve("opus-native")
-    assert (native.direct, native.messages_url) == (True, "https://api.anthropic.com/v1/messages")
+    assert native.native
+    assert messages_url(native.provider) == "https://api.anthropic.com/v1/messages"
     assert router().resolve("reasoner").fallbacks == ("chat", "opus-native")
     assert router().resolve("gpt-4o").encoding == "cl100k_base"
 

@@ -59,7 +59,7 @@ def test_10_11_a_profile_may_have_its_own_first_byte_timeout(
 def test_1_5_what_was_learned_lies_on_top_of_the_profile() -> None:
     where = route(max_output=8192, no_stop=True)
     learned = LearnedFlags(monotonic)
-    learned.learn(where.chat_url, "another-model", {"max_output": 1})
+    learned.learn(where.provider.base_url, "another-model", {"max_output": 1})
     assert call(where, learned).profile() == where.profile
-    learned.learn(where.chat_url, where.model, {"max_output": 4096})
+    learned.learn(where.provider.base_url, where.model, {"max_output": 4096})
     assert call(where, learned).profile() == replace(where.profile, max_output=4096)

@@ -11,8 +11,9 @@ import pytest
 from gevent.event import Event
 
 from proxy.errors import ClientGone, Overloaded, UpstreamTimeout
-from proxy.relay import cancellation as exchange_module
-from proxy.relay.cancellation import Exchange, WaitResult
+from proxy.relay import deadlines
+from proxy.relay.cancellation import Exchange
+from proxy.relay.deadlines import WaitResult
 from proxy.relay.sweeper import Sweeper
 
 
@@ -111,7 +112,7 @@ def test_a_limit_that_was_moved_does_not_end_the_wait(watch: Sweeper, pair: Pair
 def test_pings_are_due_in_silence_only_once_the_answer_has_begun(
     watch: Sweeper, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange_module, "PING_SECONDS", 0.3)
+    monkeypatch.setattr(deadlines, "PING_SECONDS", 0.3)
     exchange = Exchange()
     watch.enter(exchange)
     exchange.limit(0.8, "late")
@@ -119,8 +120,8 @@ def test_pings_are_due_in_silence_only_once_the_answer_has_begun(
     assert exchange.wait(pair[0].fileno()) is WaitResult.LIMIT
     assert monotonic() - started >= 0.8
     exchange.limit(60, "late")
-    exchange.pings = True
-    exchange.last_event = monotonic()
+    exchange.deadlines.pings = True
+    exchange.deadlines.last_event = monotonic()
     assert exchange.wait(pair[0].fileno()) is WaitResult.PING
     watch.leave(exchange)
 
@@ -160,7 +161,7 @@ def test_a_write_that_a_client_does_not_take_is_given_up(
 ) -> None:
     ours, theirs = client
     exchange = Exchange(total_seconds=0.5 if why == "the request takes too long" else None)
-    exchange.pings = True
+    exchange.begun = True
     watch.enter(exchange, ours)
     if why == "it left":
         gevent.spawn_later(0.05, theirs.shutdown, socket.SHUT_WR)
@@ -321,7 +322,7 @@ def test_what_neither_waits_nor_calls_hears_of_the_end_when_it_does(
 ) -> None:
     near, far = pair
     begun, late = Exchange(), Exchange()
-    begun.pings = True
+    begun.begun = True
     watch.enter(begun, client[0])
     watch.end()
     far.send(b"x")

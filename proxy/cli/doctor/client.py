@@ -1,12 +1,11 @@
-"""The way to an upstream for probes: one request, one answer, in bounded time.
+"""Sends the doctor's probes to an upstream: one request, one answer, in bounded time.
 
-Rule: nothing of the credential leaves this module but in the request; whatever fails is an
-``UpstreamError`` whose words hold no key.
+Rule: the credential leaves this module only in the request; every failure is an ``UpstreamError``
+whose message holds no key.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,13 +14,16 @@ import gevent
 
 from proxy.cli.doctor.answers import Answer, answer_from_chunks, answer_from_completion
 from proxy.errors import UpstreamError, UpstreamTimeout
-from proxy.failures.classify import failure_from_answer
 from proxy.ids import new_request_id
 from proxy.providers.routing import Route
-from proxy.relay.call import decoded, encoded, upstream_headers
+from proxy.relay.cancellation import Exchange
 from proxy.relay.native.headers import DEFAULT_VERSION, credential
+from proxy.relay.protocol import upstream_headers
+from proxy.relay.upstream_call import UpstreamCall, decoded, encoded, fetch
+from proxy.relay.upstream_urls import chat_url, messages_url
+from proxy.telemetry.request_record import RequestRecord
 from proxy.upstream.event_decoder import ChunkDecoder, sniff
-from proxy.upstream.session import UpstreamClient, UpstreamResponse
+from proxy.upstream.session import UpstreamClient
 
 PROBE_SECONDS = 60.0
 """Longest wait for one answer, to its last byte."""
@@ -33,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ProbeClient:
     """Sends probes along a route."""
 
     route: Route
@@ -50,7 +52,7 @@ class Line:
         return self._bounded(lambda: self._ask(body))
 
     def greet_native(self) -> None:
-        """Ask a native upstream for a few words; raises what ``ask`` raises."""
+        """Ask a native upstream for a short message; raises what ``ask`` raises."""
         body = {
             "model": self.route.model,
             "max_tokens": 16,
@@ -69,41 +71,10 @@ class Line:
             raise UpstreamTimeout(f"no answer within {self.seconds:g} s") from timeout
 
     def _ask(self, body: Mapping[str, Any]) -> Answer:
-        provider = self.route.provider
-        headers = upstream_headers(
-            provider, self.key, new_request_id(), stream=body.get("stream") is True
-        )
-        response = self.client.post(self.route.chat_url, headers, encoded(body))
-        try:
-            return self._read(response)
-        finally:
-            response.close()
-
-    def _greet(self, body: Mapping[str, Any]) -> None:
-        headers = {"anthropic-version": DEFAULT_VERSION, **credential(self.key, {}, own=True)}
-        headers |= upstream_headers(self.route.provider, None, new_request_id())
-        response = self.client.post(self.route.messages_url, headers, encoded(body))
-        try:
-            self._whole(response)
-        finally:
-            response.close()
-
-    def _whole(self, response: UpstreamResponse) -> bytes:
-        data = response.read_all(MAX_ANSWER_BYTES)
-        if not 200 <= response.status < 300:
-            raise failure_from_answer(
-                response.status,
-                decoded(data),
-                headers=response.headers,
-                model=self.route.model,
-                now=time.time(),
-                secrets=self._secrets,
-            )
-        return data
-
-    def _read(self, response: UpstreamResponse) -> Answer:
-        data = self._whole(response)
-        kind = sniff(data, response.headers.get("content-type"))
+        route, stream = self.route, body.get("stream") is True
+        headers = upstream_headers(route.provider, self.key, new_request_id(), stream=stream)
+        data, content_type = self._fetch(chat_url(route), headers, body)
+        kind = sniff(data, content_type)
         if kind == "sse":
             decoder = ChunkDecoder()
             return answer_from_chunks([*decoder.feed(data), *decoder.finish()], self._secrets)
@@ -111,9 +82,34 @@ class Line:
             return answer_from_completion(decoded(data), self._secrets)
         raise UpstreamError("the upstream's answer is neither JSON nor an event stream")
 
+    def _greet(self, body: Mapping[str, Any]) -> None:
+        provider = self.route.provider
+        headers = {"anthropic-version": DEFAULT_VERSION, **credential(self.key, {}, own=True)}
+        headers |= upstream_headers(provider, None, new_request_id())
+        self._fetch(messages_url(provider), headers, body)
+
+    def _fetch(
+        self, url: str, headers: Mapping[str, str], body: Mapping[str, Any]
+    ) -> tuple[bytes, str]:
+        record = RequestRecord(new_request_id(), "", "POST", url)
+        record.upstream_model = self.route.model
+        call = UpstreamCall(
+            method="POST",
+            url=url,
+            headers=headers,
+            body=encoded(body),
+            client=self.client,
+            exchange=Exchange(),
+            record=record,
+            first_byte_seconds=self.seconds,
+            silence_seconds=self.seconds,
+            secrets=self._secrets,
+        )
+        return fetch(call, limit=MAX_ANSWER_BYTES)
+
     @property
     def _secrets(self) -> tuple[str, ...]:
-        """What must not be repeated from an upstream's words."""
+        """What must not be repeated from an upstream's error message."""
         values = self.route.provider.extra_headers.values()
         likely = [value for value in values if len(value) >= SHORTEST_SECRET]
         return (*likely, *([self.key] if self.key else []))

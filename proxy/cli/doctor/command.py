@@ -13,7 +13,7 @@ from typing import TextIO
 from config.errors import ConfigError
 from config.registry.values import registry_in_force
 from config.settings import Settings
-from proxy.cli.doctor.client import Line
+from proxy.cli.doctor.client import ProbeClient
 from proxy.cli.doctor.examination import Examination, Result
 from proxy.cli.doctor.probes import PROBES, Probe
 from proxy.cli.doctor.report import advice, printable, shortened, table, title
@@ -43,9 +43,11 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
     silent = []
     try:
         for route in chosen:
-            line = Line(route, clients.for_provider(route.provider), route.provider.api_key or key)
+            line = ProbeClient(
+                route, clients.for_provider(route.provider), route.provider.api_key or key
+            )
             print(f"{title(route)}\n", flush=True)
-            answers = greet(line) if route.direct else examine(line, Progress(sys.stderr))
+            answers = greet(line) if route.native else examine(line, Progress(sys.stderr))
             if not answers:
                 silent.append(printable(f"{route.provider.name}/{route.model}"))
     finally:
@@ -66,7 +68,7 @@ def routes(router: Router, model: str | None) -> tuple[Route, ...]:
             route = router.resolve(name)
         except NotFound as error:
             raise ConfigError([f"--model {name!r} is not registered (strict models)"]) from error
-        found.setdefault((route.chat_url, route.model), route)
+        found.setdefault((route.provider.base_url, route.model), route)
     return tuple(found.values())
 
 
@@ -80,7 +82,7 @@ def _check_recipients(chosen: Sequence[Route]) -> None:
         )
 
 
-def greet(line: Line) -> bool:
+def greet(line: ProbeClient) -> bool:
     """Whether the native upstream answers; nothing else is tested there."""
     try:
         line.greet_native()
@@ -91,7 +93,7 @@ def greet(line: Line) -> bool:
     return True
 
 
-def examine(line: Line, progress: Progress) -> bool:
+def examine(line: ProbeClient, progress: Progress) -> bool:
     """Run all probes and print the report; returns whether plain requests are answered."""
     route = line.route
     registered = route.registered

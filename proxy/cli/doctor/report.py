@@ -12,6 +12,7 @@ from proxy.cli.doctor.examination import Result
 from proxy.failures.healing import as_yaml
 from proxy.providers.routing import Route
 from proxy.redaction import mask_secrets
+from proxy.relay.upstream_urls import chat_url, messages_url
 
 MAX_MEANING_CHARS = 160
 HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
@@ -19,9 +20,10 @@ HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
 
 def title(route: Route) -> str:
     """``PROVIDER/MODEL at URL (profile NAME)``; a native upstream has no profile."""
-    url = mask_secrets(without_query(route.messages_url if route.direct else route.chat_url))
+    url = messages_url(route.provider) if route.native else chat_url(route)
+    url = mask_secrets(without_query(url))
     where = f"{route.provider.name}/{route.model} at {url}"
-    return printable(where if route.direct else f"{where} (profile {route.profile.name})")
+    return printable(where if route.native else f"{where} (profile {route.profile.name})")
 
 
 def table(results: Sequence[Result]) -> str:

@@ -7,12 +7,12 @@ Rule: this module is the order of steps and nothing else; each step is a module 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.request.caching import limit_breakpoints
+from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.drops import Drops
 from proxy.convert.request.fields import note_other_fields, plain_fields, token_field
 from proxy.convert.request.locate import refusal
@@ -37,15 +37,6 @@ _REMOVED_WITH: Mapping[str, tuple[str, ...]] = {
 """Fields that an upstream refuses without the one they belong to."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A converted request: the body to send, how to read its answer, what was lost."""
-
-    body: dict[str, Any]
-    reply: ReplyContext
-    drops: Drops
-
-
 def message_request_to_chat(
     request: Mapping[str, Any],
     profile: Profile,
@@ -54,7 +45,7 @@ def message_request_to_chat(
     max_tokens: int | None,
     read_pdf: PdfReader | None = None,
     secrets: tuple[str, ...] = (),
-) -> ChatRequest:
+) -> ConvertedRequest:
     """Convert a validated Messages request for the upstream that ``profile`` describes.
 
     ``model`` is the upstream's name for it, ``max_tokens`` what ``resolve_max_tokens`` found (None
@@ -88,7 +79,7 @@ def message_request_to_chat(
     if structured.response_format:
         body["response_format"] = structured.response_format
     _remove_unsupported(body, profile, drops)
-    return ChatRequest(body, _reply_context(request, model, context, secrets), drops)
+    return ConvertedRequest("chat", body, _reply_context(request, model, context, secrets), drops)
 
 
 def _messages(

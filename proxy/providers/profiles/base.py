@@ -85,6 +85,11 @@ class Profile:
     first_byte_timeout: float | None = None
     """Seconds to the first byte, where the operator's default does not fit."""
 
+    @property
+    def api(self) -> str:
+        """The protocol that requests are converted to: Chat Completions at every upstream so far."""
+        return "chat"
+
 
 VERSION = r"(?:-(?:\d{4}-\d{2}-\d{2}|\d{3,8}|latest|preview|exp))*"
 """Suffixes that name a version of the same model: ``-2024-11-20``, ``-250414``, ``-latest``."""

@@ -1,1 +1,1 @@
-"""Calls of Chat Completions upstreams."""
+"""Chat Completions as an upstream protocol."""

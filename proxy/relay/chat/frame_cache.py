@@ -1,14 +1,14 @@
 """Events that differ from the one before in one string only are copied, not parsed.
 
 Rule: exact, not a guess. The bytes before and after the string of a parsed event are its frame; a
-later event with the same frame and a valid JSON string between has the same meaning but for that
-string, which is passed on still escaped. Anything else takes the full way (sseclient-py, orjson,
-``StreamTranslator``), and tests/relay/chat/test_stream_bytes.py holds both ways to the same events.
+later event with the same frame and a valid JSON string in between means the same but for that
+string, which is passed on still escaped. All other events are parsed (sseclient-py, orjson,
+``StreamTranslator``); tests/relay/chat/test_stream_bytes.py compares both results.
 
-Why: nearly all events of a stream are like that. The full way costs 6 microseconds for each delta,
-this one 0.6 in reads of 64 kB and 1.1 in reads of 4 kB, because a read full of them is one
-``split``, one ``orjson.loads`` and one ``join``. Of a stream of 1,000 deltas it is 0.7 on average,
-the first read included, which is parsed until its frame is known.
+Why: nearly all events of a stream are like that. Parsing costs 6 microseconds for each delta, copying
+0.6 in reads of 64 kB and 1.1 in reads of 4 kB, because a read full of deltas is one ``split``, one
+``orjson.loads`` and one ``join``. In a stream of 1,000 deltas it is 0.7 on average, including the
+first read, which is parsed until its frame is known.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from proxy.upstream.event_decoder import ChunkDecoder
 
 _MARK = "claude-proxy-mark"
 _BETWEEN = b"\x7f"
-"""Stands between strings that are decoded together. It can neither end nor go on with an escape or
-a character that began before it: so the whole is valid where each of them is."""
+"""Separates strings that are decoded together. It can neither end nor continue an escape or a
+character that began before it: so the whole is valid if and only if each of them is."""
 
 
 class Copied(NamedTuple):
-    """What events of a frame became."""
+    """Events of one frame, translated."""
 
     texts: list[str]
     data: bytes
     """The client's events."""
     end: int
-    """Where the bytes end that were used up."""
+    """Where the bytes end that were used."""
 
 
-class LearnedFrame(NamedTuple):
-    """What stands around the string of each event of one run, on both sides of the proxy."""
+class Frame(NamedTuple):
+    """The bytes around the string of each event of one run, as received and as sent."""
 
     run: Run
     before: bytes
@@ -76,18 +76,18 @@ class LearnedFrame(NamedTuple):
         return part.startswith(self.before)
 
 
-def learn(event: bytes, run: Run) -> LearnedFrame | None:
-    """The frame of ``event``, one whole event that went on with ``run``; None where it has none."""
+def frame_of(event: bytes, run: Run) -> Frame | None:
+    """The frame of ``event``, one whole event that continued ``run``; None where it has none."""
     place = _string_place(event, run.member)
     if place is None:
         return None
     before, after = event[: place[0]], event[place[1] :]
-    # The event with another string instead must be that string's event: then the place is right.
+    # The place is right if the event with another string in it is that string's event.
     marked = ChunkDecoder().feed(before + _MARK.encode() + after)
     if len(marked) != 1 or run.string_in(marked[0]) != _MARK:
         return None
     sent_before, _, sent_after = encode_events([run.event(_MARK)]).partition(_MARK.encode())
-    return LearnedFrame(run, before, after, sent_before, sent_after, sent_after + sent_before)
+    return Frame(run, before, after, sent_before, sent_after, sent_after + sent_before)
 
 
 def _string_place(event: bytes, member: str) -> tuple[int, int] | None:
@@ -122,7 +122,7 @@ def _decoded(strings: list[bytes]) -> list[str] | None:
 
 
 def _valid(strings: list[bytes]) -> tuple[list[bytes], list[str]]:
-    """The strings in front of the first that is none, as where another event begins, and their texts."""
+    """The strings before the first that is not valid, where another event begins, and their texts."""
     texts: list[str] = []
     for string in strings:
         decoded = _decoded([string])

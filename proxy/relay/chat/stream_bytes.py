@@ -1,7 +1,7 @@
 """The bytes of a Chat Completions stream -> the bytes of a Messages stream.
 
-Rule: the same meaning as decoder, translator and encoder one after the other have, event for event;
-what may be copied by a learned frame is, the rest goes through them.
+Rule: the same events as from decoder, translator and encoder one after the other. Events that match
+the cached frame are copied, all others are parsed.
 """
 
 from __future__ import annotations
@@ -9,31 +9,31 @@ from __future__ import annotations
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.plain_deltas import Run
-from proxy.relay.chat.frame_cache import Copied, LearnedFrame, learn
+from proxy.relay.chat.frame_cache import Copied, Frame, frame_of
 from proxy.sse import encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
 
-LESSONS = 8
-"""Events that are parsed one by one, and looked at for a frame, without one ever being copied."""
-READS_A_LESSON = 16
-"""After those, one event in so many reads is: a stream may become plain late."""
+SAMPLES = 8
+"""Events that are parsed one by one to find a frame, while none is copied."""
+READS_PER_SAMPLE = 16
+"""After those, one event in so many reads is a sample: a stream may become plain late."""
 
 
 class StreamBytes:
-    """One stream on its way through ``decoder`` and ``translator``, which keep its state."""
+    """One stream; ``decoder`` and ``translator`` keep its state."""
 
     def __init__(self, decoder: ChunkDecoder, translator: StreamTranslator) -> None:
         self._decoder = decoder
         self._translator = translator
-        self._frame: LearnedFrame | None = None
-        self._lessons = LESSONS
+        self._frame: Frame | None = None
+        self._samples_left = SAMPLES
         self._reads = 0
 
     def feed(self, data: bytes) -> bytes:
-        """What one read of the upstream (not empty) tells the client, maybe nothing."""
+        """What one read of the upstream (not empty) means for the client, maybe nothing."""
         self._reads += 1
-        if not self._reads % READS_A_LESSON:
-            self._lessons = max(self._lessons, 1)
+        if not self._reads % READS_PER_SAMPLE:
+            self._samples_left = max(self._samples_left, 1)
         held = self._decoder.release(data)
         if held is None:
             return self._parsed(data)
@@ -46,12 +46,12 @@ class StreamBytes:
                 pieces.append(copied.data)
                 at = copied.end
                 continue
-            end = held.find(b"\n\n", at) + 2 if self._lessons else 0
+            end = held.find(b"\n\n", at) + 2 if self._samples_left else 0
             if end < 2:
                 pieces.append(self._parsed(held[at:]))
                 break
             pieces.append(self._parsed(held[at:end]))
-            self._learn(held[at:end], run)
+            self._fill(held[at:end], run)
             at = end
         return b"".join(pieces)
 
@@ -75,11 +75,11 @@ class StreamBytes:
         copied = frame.copy(held, at)
         if copied is None or not self._translator.pass_on(frame.run, copied.texts):
             return None
-        self._lessons = LESSONS
+        self._samples_left = SAMPLES
         return copied
 
-    def _learn(self, event: bytes, run: Run | None) -> None:
-        """Take the frame of ``event``, which went the full way while ``run`` was open."""
-        self._lessons -= 1
+    def _fill(self, event: bytes, run: Run | None) -> None:
+        """Cache the frame of ``event``, which was parsed while ``run`` was open."""
+        self._samples_left -= 1
         if run is not None and self._translator.run() == run:
-            self._frame = learn(event, run)
+            self._frame = frame_of(event, run)

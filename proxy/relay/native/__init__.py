@@ -1,5 +1,4 @@
-"""What a native Anthropic upstream is sent and answers, with the least possible change.
+"""Calls of native upstreams, which speak the Messages API.
 
-Rule: pure; bytes stay the bytes they were, apart from the places that docs/protocol.md section 8
-names.
+Rule: requests and answers pass unchanged, byte for byte, but for what docs/protocol.md section 8 names.
 """

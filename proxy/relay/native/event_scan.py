@@ -1,12 +1,12 @@
-"""A native event stream, watched on its way through.
+"""Reads usage, stop reason and errors of a native event stream, and replaces the model's name in it.
 
 Rule: bytes go on in the read in which they came; only the event that names the model is awaited in
-full, and only where the name has to change (docs/protocol.md section 8). However the stream is cut
-into reads, the same bytes come out.
+full, and only where the name has to change (docs/protocol.md section 8). The result does not depend
+on how the stream is split into reads.
 
-Once there was content, events that cannot matter are passed over together: three searches of a whole
-read in the place of an expression, two searches and two calls for each event. A delta at full speed
-costs 0.3 microseconds instead of 2.5; what is told is the same (tests/relay/native/test_event_scan.py).
+Once there was content, irrelevant events are skipped together: three searches of a whole read instead
+of a regular expression, two searches and two calls for each event. A delta at full speed costs 0.3
+microseconds instead of 2.5, with the same result (tests/relay/native/test_event_scan.py).
 """
 
 from __future__ import annotations
@@ -21,25 +21,24 @@ from proxy.convert.reply.usage import MAX_COUNT
 from proxy.relay.native.model_name import replaced, string_spans
 
 HELD_BYTES = 1_000_000
-"""Longest event that is looked into; a longer one passes unread."""
+"""Longest event that is read; a longer one passes unread."""
 
 _DETAILS = "output_tokens_details"
 _LINE_END = rb"(?>\r\n|\n|\r)"
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,49}")
-"""What may be the type of an error; it is logged and counted by, so the upstream's own words
-cannot be."""
+"""A valid error type. It is logged and counted by, so free text must not pass for one."""
 _PARTS = (b'"message_', b'"error"', rb"\u00")
-"""One of these is in every read that holds a telling word."""
-_TELLING = re.compile(rb'"message_|"error"|\\u00[567]')
-"""What is in every event that matters once content was seen, its letters maybe written as escapes."""
+"""Every read with a relevant event contains one of these."""
+_RELEVANT = re.compile(rb'"message_|"error"|\\u00[567]')
+"""In every event that is relevant once content was seen; its letters may be written as escapes."""
 _EVENT_END = re.compile(_LINE_END + _LINE_END)
 
 
 class EventScan:
-    """State of one stream: the incomplete event at its end, and what the events so far told.
+    """State of one stream: the incomplete event at its end, and what the events so far reported.
 
-    ``model`` is the name that the client shall read, None where the upstream's own is right.
-    ``on_event`` is called with every decoded event; without it only those that matter are decoded.
+    ``model`` is the name that the client reads; None: the upstream's. ``on_event`` is called with
+    every decoded event; without it only relevant events are decoded.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class EventScan:
         self._skipping = False
         self.content_seen = False
         self.ended = False
-        """A ``message_stop`` or ``error`` event was seen: the stream does not look cut."""
+        """A ``message_stop`` or ``error`` event was seen: what follows cannot matter."""
         self.error: str | None = None
         """The type of the upstream's own ``error`` event."""
         self.stop_reason: str | None = None
@@ -63,13 +62,13 @@ class EventScan:
         return self._skipping or bool(self._tail.strip(b"\r\n"))
 
     def feed(self, data: bytes) -> bytes:
-        """What of this read, and of what was held back before it, goes to the client now."""
+        """The bytes for the client now: of this read, and of what was held back before it."""
         passed = b""
         if self._model is not None:
             passed, data = self._until_named(data)
             if self._model is not None:
                 return passed
-        self._look_into(data)
+        self._read_events(data)
         return passed + data if passed else data
 
     def finish(self) -> bytes:
@@ -83,12 +82,12 @@ class EventScan:
 
     def _until_named(self, data: bytes) -> tuple[bytes, bytes]:
         """The events up to the one that names the model, as they go on, and what comes after it."""
-        text, look = self._joined(data)
+        text, search_from = self._joined(data)
         passed: list[bytes] = []
         at = 0
-        while match := _EVENT_END.search(text, look):
+        while match := _EVENT_END.search(text, search_from):
             passed.append(self._passed(text[at : match.end()]))
-            at = look = match.end()
+            at = search_from = match.end()
             if self._model is None:
                 break
         else:
@@ -99,25 +98,25 @@ class EventScan:
         self._tail = b""
         return b"".join(passed), text[at:]
 
-    def _look_into(self, data: bytes) -> None:
-        """Note what the events tell that ``data``, which goes on as it is, completes."""
+    def _read_events(self, data: bytes) -> None:
+        """Read the events that ``data`` completes; it goes on as it is."""
         # Only what is new is searched, and before it what an end may begin with.
-        text, look = self._joined(data)
+        text, search_from = self._joined(data)
         blank = None if self._on_event is not None else _blank_line(text)
         at = 0
         while True:
             if blank is not None and self.content_seen and not self._skipping:
                 # An event without end is not searched again with each read.
-                if not self._tail or text.find(blank, look) >= 0:
-                    at = self._pass_over(text, at, blank)
+                if not self._tail or text.find(blank, search_from) >= 0:
+                    at = self._skip(text, at, blank)
                 break
-            match = _EVENT_END.search(text, look)
+            match = _EVENT_END.search(text, search_from)
             if match is None:
                 break
             if not self._skipping:
                 self._read(text[at : match.end()])
             self._skipping = False
-            at = look = match.end()
+            at = search_from = match.end()
         self._tail = text[at:]
         if len(self._tail) > HELD_BYTES:
             self._skipping = True
@@ -129,12 +128,12 @@ class EventScan:
         tail = self._tail
         return (tail + data, max(0, len(tail) - 3)) if tail else (data, 0)
 
-    def _pass_over(self, text: bytes, at: int, blank: bytes) -> int:
-        """Read only those of the events from ``at`` on that may matter; where the last one begins.
+    def _skip(self, text: bytes, at: int, blank: bytes) -> int:
+        """Read only the relevant events from ``at`` on; returns where the last event begins.
 
         ``blank`` ends each of them.
         """
-        for place in _telling_places(text, at):
+        for place in _relevant_places(text, at):
             # Several of them may be in one event.
             if place >= at:
                 start = _after_last(blank, text, at, place)
@@ -155,8 +154,8 @@ class EventScan:
         return replaced(event, string_spans(_json_in(event), "message", "model"), model)
 
     def _read(self, event: bytes) -> str | None:
-        """Note what ``event`` tells; its type, or None where nobody wants to know it."""
-        if not self._matters(event):
+        """Keep what ``event`` reports; its type, or None for an irrelevant or invalid one."""
+        if not self._is_relevant(event):
             return None
         try:
             value = orjson.loads(_json_in(event))
@@ -169,12 +168,12 @@ class EventScan:
             self._on_event(value)
         if kind.startswith("content_block_"):
             self.content_seen = True
-        elif note := _NOTED.get(kind):
-            note(self, value)
+        elif read := _READER_FOR_TYPE.get(kind):
+            read(self, value)
         return kind
 
-    def _matters(self, event: bytes) -> bool:
-        if self._on_event is not None or next(_telling_places(event, 0), None) is not None:
+    def _is_relevant(self, event: bytes) -> bool:
+        if self._on_event is not None or next(_relevant_places(event, 0), None) is not None:
             return True
         return not self.content_seen and b"content_block_" in event
 
@@ -195,15 +194,15 @@ class EventScan:
 
     def _failed(self, value: Mapping[str, Any]) -> None:
         self.ended = True
-        told = value.get("error")
-        kind = told.get("type") if type(told) is dict else None
+        error = value.get("error")
+        kind = error.get("type") if type(error) is dict else None
         self.error = kind if type(kind) is str and _TYPE.fullmatch(kind) else "api_error"
 
     def _count(self, usage: object) -> None:
         self.usage |= token_counts(usage)
 
 
-_NOTED: Mapping[str, Callable[[EventScan, Mapping[str, Any]], None]] = {
+_READER_FOR_TYPE: Mapping[str, Callable[[EventScan, Mapping[str, Any]], None]] = {
     "message_start": EventScan._start,
     "message_delta": EventScan._delta,
     "message_stop": EventScan._stop,
@@ -219,19 +218,19 @@ def _blank_line(text: bytes) -> bytes | None:
     return b"\r\n\r\n" if ends == text.count(b"\r") == text.count(b"\n") else None
 
 
-def _telling_places(text: bytes, at: int) -> Iterator[int]:
-    """Where ``text`` holds telling words from ``at`` on.
+def _relevant_places(text: bytes, at: int) -> Iterator[int]:
+    """Where ``text`` has words of relevant events, from ``at`` on.
 
-    Looked for one by one: an event without end may be full of them, and is looked at in each read.
+    One at a time: an event that never ends may be full of them, and is searched in each read.
     """
-    # Three searches for what mostly is not there take a tenth of what the expression takes.
+    # Three searches that mostly find nothing take a tenth of the time of the expression.
     message, error, escape = _PARTS
     if not (message in text or error in text or (b"\\" in text and escape in text)):
         return iter(())
     places = [place for word in _PARTS if (place := text.find(word, at)) >= 0]
     if not places:
         return iter(())
-    return (match.start() for match in _TELLING.finditer(text, min(places)))
+    return (match.start() for match in _RELEVANT.finditer(text, min(places)))
 
 
 def _after_last(blank: bytes, text: bytes, start: int, end: int) -> int:

@@ -1,7 +1,7 @@
-"""Headers on their way to a native upstream and back.
+"""Headers of requests to native upstreams and of their answers.
 
-Rule: what docs/protocol.md section 8 names is passed, everything else stays here: cookies,
-addresses, hop-by-hop headers and whatever a network between adds. One credential at most goes up.
+Rule: only headers that docs/protocol.md section 8 names are passed; cookies, addresses, hop-by-hop
+headers and those that intermediaries add are not. At most one credential is sent.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import yaml
 
 from config.registry.values import Model, Provider, Registry
 from config.settings import Settings
-from proxy.cli.doctor.client import Line
+from proxy.cli.doctor.client import ProbeClient
 from proxy.cli.doctor.examination import Examination
 from proxy.cli.doctor.probes import PROBES
 from proxy.convert.request.messages_to_chat import message_request_to_chat
@@ -52,7 +52,7 @@ def examined(
     stub.default = play
     route = route_to(stub, **profile)
     client = Clients(Settings(), (route.provider,)).for_provider(route.provider)
-    line = Line(route, client, KEY, seconds)
+    line = ProbeClient(route, client, KEY, seconds)
     examination = Examination(route.profile, route.model, line.ask)
     for probe in PROBES:
         examination.examine(probe)
@@ -321,7 +321,7 @@ def test_the_operators_own_members_go_with_every_probe(stub: UpstreamStub) -> No
     stub.default = upstream()
     route = route_to(stub)
     client = Clients(Settings(), (route.provider,)).for_provider(route.provider)
-    line = Line(route, client, None)
+    line = ProbeClient(route, client, None)
     examination = Examination(route.profile, "m", line.ask, {"enable_thinking": False})
     for probe in PROBES:
         examination.examine(probe)

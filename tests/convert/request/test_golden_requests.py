@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.convert.request.messages_to_chat import ChatRequest, message_request_to_chat
+from proxy.convert.request.converted import ConvertedRequest
+from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.providers.profiles.base import Profile
 from proxy.providers.profiles.overrides import overridden
 from proxy.schemas import load_message_request
@@ -17,7 +18,7 @@ CASES = GOLDEN / "requests"
 NAMES = sorted(path.name.removesuffix(".in.json") for path in CASES.glob("*.in.json"))
 
 
-def converted(name: str) -> ChatRequest:
+def converted(name: str) -> ConvertedRequest:
     case = orjson.loads((CASES / f"{name}.in.json").read_bytes())
     request: dict[str, Any] = load_message_request(case["request"])
     profile = overridden(Profile(), case["profile"])

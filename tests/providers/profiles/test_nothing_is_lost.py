@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.convert.request.messages_to_chat import ChatRequest, message_request_to_chat
+from proxy.convert.request.converted import ConvertedRequest
+from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.providers.profiles import PROFILES, Profile, profile_for
 from proxy.schemas import load_message_request
 
@@ -248,7 +249,7 @@ SAMPLES = (
 )  # fmt: skip
 
 
-def converted(sample: Sample, profile: Profile) -> ChatRequest:
+def converted(sample: Sample, profile: Profile) -> ConvertedRequest:
     base = {"model": "m", "max_tokens": 9000, "messages": [{"role": "user", "content": "Q"}]}
     request = load_message_request(orjson.dumps(base | dict(sample.fields)))
     return message_request_to_chat(request, profile, model="m", max_tokens=request["max_tokens"])

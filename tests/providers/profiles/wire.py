@@ -14,7 +14,8 @@ import orjson
 
 from proxy.convert.reply.chat_to_message import chat_to_message
 from proxy.convert.reply.private_state import pack_tool_state
-from proxy.convert.request.messages_to_chat import ChatRequest, message_request_to_chat
+from proxy.convert.request.converted import ConvertedRequest
+from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.providers.profiles import Profile, profile_for
 from proxy.schemas import load_message_request
 
@@ -41,7 +42,7 @@ STATE = {"google": {"thought_signature": "s"}}
 Body = Mapping[str, Any]
 
 
-def converted(profile: Profile, **fields: Any) -> ChatRequest:
+def converted(profile: Profile, **fields: Any) -> ConvertedRequest:
     base = {"model": "m", "max_tokens": 987654, "messages": [{"role": "user", "content": "Q"}]}
     request = load_message_request(orjson.dumps(base | fields))
     return message_request_to_chat(

@@ -1,4 +1,4 @@
-"""A stream through learned frames says what it says when every event is parsed."""
+"""A stream whose events are copied has the same events as one that is parsed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.context import ReplyContext
-from proxy.relay.chat.frame_cache import LearnedFrame, learn
+from proxy.relay.chat.frame_cache import Frame, frame_of
 from proxy.relay.chat.stream_bytes import StreamBytes
 from proxy.sse import encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
@@ -170,8 +170,8 @@ def test_the_same_events_as_parsed_one_by_one(data: bytes, cuts: list[int], tags
         "\\u00e9\\ud83d\\ude00",
     ],
 )
-def test_a_learned_frame_copies_the_string_as_it_is(string: str) -> None:
-    frame = learned(text_event("first"))
+def test_a_frame_copies_the_string_as_it_is(string: str) -> None:
+    frame = frame_from(text_event("first"))
     copied = frame.copy(text_event(string) * 3, 0)
     assert copied is not None
     assert copied.texts == [orjson.loads(f'"{string}"')] * 3
@@ -194,11 +194,11 @@ def test_a_learned_frame_copies_the_string_as_it_is(string: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_certain_is_not_copied(data: bytes, reason: str) -> None:
-    assert learned(text_event("first")).copy(data, 0) is None, reason
+    assert frame_from(text_event("first")).copy(data, 0) is None, reason
 
 
 def test_copying_stops_in_front_of_the_first_event_that_is_different() -> None:
-    frame, same = learned(text_event("first")), text_event("x") * 2
+    frame, same = frame_from(text_event("first")), text_event("x") * 2
     for other in (text_event('a","b":"c'), FINISH, text_event("")):
         copied = frame.copy(b"...." + same + other + same, 4)
         assert copied is not None
@@ -215,8 +215,8 @@ def test_copying_stops_in_front_of_the_first_event_that_is_different() -> None:
     ],
     ids=["no string", "not a whole event", "another member of the name", "usage beside it"],
 )
-def test_an_event_without_a_certain_place_teaches_nothing(event: bytes) -> None:
-    assert learn(event, open_run()) is None
+def test_an_event_without_a_certain_place_has_no_frame(event: bytes) -> None:
+    assert frame_of(event, open_run()) is None
 
 
 def test_most_of_a_plain_stream_is_copied() -> None:
@@ -249,7 +249,7 @@ def open_run() -> Any:
     return run
 
 
-def learned(event: bytes) -> LearnedFrame:
-    frame = learn(event, open_run())
+def frame_from(event: bytes) -> Frame:
+    frame = frame_of(event, open_run())
     assert frame is not None
     return frame

@@ -1,0 +1,47 @@
+"""A whole Chat Completions answer -> the Anthropic message."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from proxy.convert.reply.chat_to_message import chat_to_message
+from proxy.convert.reply.events_to_message import chunks_to_message
+from proxy.convert.request.converted import ConvertedRequest
+from proxy.errors import UpstreamError
+from proxy.redaction import mask_secrets
+from proxy.relay.call import Call
+from proxy.relay.upstream_call import decoded
+from proxy.upstream.decode import load_json
+from proxy.upstream.event_decoder import BOM, ChunkDecoder, sniff
+
+
+def message_in(
+    call: Call, converted: ConvertedRequest, body: bytes, content_type: str
+) -> dict[str, Any]:
+    """The message in a 2xx body, JSON or an event stream that was not asked for.
+
+    Raises ``UpstreamError`` for a body that is neither, or reports an error.
+    """
+    estimate, reply = call.estimate(converted), converted.reply
+    if sniff(body, content_type) == "sse":
+        decoder = ChunkDecoder()
+        chunks = [*decoder.feed(body), *decoder.finish()]
+        message = chunks_to_message(chunks, reply, estimate=estimate)
+    else:
+        completion = _completion(body, content_type, call.secrets)
+        message = chat_to_message(completion, reply, estimate=estimate)
+    call.record.estimated = estimate is not None and estimate.used
+    return message
+
+
+def _completion(body: bytes, content_type: str, secrets: tuple[str, ...]) -> object:
+    completion = decoded(body.removeprefix(BOM))
+    if isinstance(completion, str):
+        # Bytes that are not UTF-8 were replaced: the text around them survives, as in a stream.
+        with suppress(ValueError):
+            completion = load_json(completion)
+    if not isinstance(completion, str):
+        return completion
+    shown = mask_secrets((content_type or "no content type")[:100], secrets)
+    raise UpstreamError(f"the upstream's answer is not JSON ({shown})")

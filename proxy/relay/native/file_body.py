@@ -1,0 +1,62 @@
+"""The body of a native answer that is neither JSON nor events, such as a file.
+
+Rule: raises in the middle of a body that broke off, so that the server breaks off too: a cut file
+must not look whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from proxy.errors import ClientGone, ProxyError, UpstreamError
+from proxy.failures.policy import failure_kind
+from proxy.relay.native.request import NativeCall
+from proxy.telemetry.logs import error_words
+from proxy.upstream.session import UpstreamResponse
+
+
+class FileBody:
+    """A body of any length, passed on as it comes: an iterator of bytes with ``close``."""
+
+    def __init__(
+        self, call: NativeCall, response: UpstreamResponse, done: Callable[[], None]
+    ) -> None:
+        self._call = call
+        self._upstream = call.upstream
+        self._response = response
+        self._done = done
+        self._asked = self._over = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        exchange, seconds = self._upstream.exchange, self._upstream.silence_seconds
+        self._asked = exchange.begun = True
+        exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
+        try:
+            data = exchange.run(self._response.read_available)
+        except ClientGone:
+            raise
+        except ProxyError as error:
+            self._over = True
+            self._record(error)
+            raise
+        if not data:
+            self._over = True
+            raise StopIteration
+        return data
+
+    def close(self) -> None:
+        """Give the upstream connection back, or drop it when it was not read to its end."""
+        self._response.close()
+        if not self._over and self._asked:
+            self._upstream.record.cut_short()
+        self._call.estimate_usage(0, complete=self._over)
+        self._done()
+
+    def _record(self, error: ProxyError) -> None:
+        record = self._upstream.record
+        record.error = error_words(error)
+        if isinstance(error, UpstreamError):
+            record.record_event("error", failure_kind(error))

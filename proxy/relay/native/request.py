@@ -1,0 +1,130 @@
+"""A client's request as it is sent to a native upstream.
+
+Rule: unchanged but for the places that docs/protocol.md section 8 names: the model's name, thinking
+that this proxy signed, the credential, headers that concern one connection only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from config.registry.values import Provider
+from config.urls import MESSAGES
+from proxy.convert.request.drops import Drops
+from proxy.relay.answer import JSON
+from proxy.relay.call import Call
+from proxy.relay.input_estimate import NativeEstimate
+from proxy.relay.native.headers import credential, request_headers
+from proxy.relay.native.model_name import with_model
+from proxy.relay.native.own_thinking import may_hold_own_thinking, without_own_thinking
+from proxy.relay.upstream_call import UpstreamCall, encoded
+from proxy.relay.upstream_urls import messages_url
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a client sent."""
+
+    method: str
+    headers: Sequence[tuple[str, str]]
+    """All of them as they came, repeated ones too."""
+    query: str
+    """Undecoded; empty without one."""
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NativeCall:
+    """One request to a native upstream, and what its answer is read with."""
+
+    upstream: UpstreamCall
+    client_model: str | None = None
+    """The model name that the client reads in the answer, where the upstream has another."""
+    estimate: NativeEstimate | None = None
+    """Estimates usage that the answer does not report; None where the request costs no tokens, or
+    where the operator wants no estimates."""
+
+    def estimate_usage(self, output: int, *, complete: bool = False) -> None:
+        """Record an estimate of the input tokens, and ``output`` tokens, where none are reported.
+
+        ``complete``: the answer came to its end.
+        """
+        if self.estimate is not None:
+            count = self.estimate.count if complete else self.estimate.cheap
+            self.upstream.record.estimate_usage(count, output)
+
+
+def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> NativeCall:
+    """The request for a message, or for a count of its tokens, whose route is native.
+
+    ``endpoint`` is the path behind the upstream's ``/v1``. Records in ``call`` which blocks were
+    taken out.
+    """
+    asked, model = call.request.get("model"), call.route.model
+    provider, stream = call.route.provider, call.request.get("stream") is True
+    upstream = call.upstream_call(
+        endpoint_url(provider, endpoint, sent.query),
+        native_headers(provider, call.key, sent, call.record.correlation_id, stream=stream),
+        _body(call, sent),
+        # The client's own key may come back to it.
+        secrets=provider.secrets,
+    )
+    return NativeCall(
+        upstream,
+        client_model=asked if asked != model else None,
+        estimate=_estimate(call, sent) if endpoint == MESSAGES else None,
+    )
+
+
+def _body(call: Call, sent: Sent) -> bytes:
+    body, model = sent.body or b"", call.route.model
+    kept = _without_own_thinking(call, body)
+    if kept is not None:
+        return encoded({**kept, "model": model})
+    return body if call.request.get("model") == model else with_model(body, model)
+
+
+def _estimate(call: Call, sent: Sent) -> NativeEstimate | None:
+    if not call.settings.enable_token_estimation:
+        return None
+    return NativeEstimate(sent.body or b"", call.route.encoding)
+
+
+def native_headers(
+    provider: Provider, key: str | None, sent: Sent, correlation_id: str, *, stream: bool
+) -> dict[str, str]:
+    """Headers of a call to a native upstream, under lower-case names."""
+    headers = request_headers(sent.headers, deny_betas=provider.deny_betas)
+    if sent.body is not None:
+        headers.setdefault("content-type", JSON)
+    # Compression buffers, which delays the events of a stream.
+    headers["accept-encoding"] = "identity" if stream else "gzip, deflate"
+    headers["x-request-id"] = correlation_id
+    shown = {name.lower(): value for name, value in reversed(sent.headers)}
+    headers |= credential(key, shown, own=bool(provider.api_keys))
+    headers |= provider.extra_headers
+    return headers
+
+
+def endpoint_url(provider: Provider, endpoint: str, query: str) -> str:
+    """The URL of an endpoint of a native upstream, such as ``/models``.
+
+    ``query`` is added to the one in the provider's base URL, if any.
+    """
+    parts = urlsplit(messages_url(provider))
+    base = parts.path.removesuffix(MESSAGES)
+    joined = "&".join(filter(None, (parts.query, query)))
+    return urlunsplit((parts.scheme, parts.netloc, f"{base}{endpoint}", joined, ""))
+
+
+def _without_own_thinking(call: Call, body: bytes) -> dict[str, Any] | None:
+    if not may_hold_own_thinking(body):
+        return None
+    drops = Drops()
+    kept = without_own_thinking(call.request, drops)
+    if kept is not None:
+        call.record_drops(drops)
+    return kept

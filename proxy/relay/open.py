@@ -1,0 +1,144 @@
+"""The answer to a call: a whole message, or a stream that is open.
+
+Rule: the upstream's status is known before the client's 200 goes out; whatever fails until then is an
+HTTP status, and another attempt may follow. A whole answer is as complete as a stream: clients
+repeat a broken stream this way (docs/protocol.md 10.9).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import orjson
+
+from proxy import sse
+from proxy.convert.reply.chat_to_message import empty_message, message_to_events
+from proxy.convert.request.converted import ConvertedRequest
+from proxy.errors import ProxyError, UpstreamError
+from proxy.failures.classify import OUTPUT_LIMIT_REACHED
+from proxy.failures.response_headers import client_headers
+from proxy.relay.answer import Answer
+from proxy.relay.billing import is_billed
+from proxy.relay.call import Call
+from proxy.relay.healed import with_healing
+from proxy.relay.native.open import open_native
+from proxy.relay.native.request import Sent, message_call
+from proxy.relay.protocols import PROTOCOLS, convert
+from proxy.relay.stream import StreamedResponse
+from proxy.relay.upstream_call import MAX_ANSWER_BYTES, UpstreamCall, send_accepted
+from proxy.telemetry.request_record import RequestRecord
+from proxy.upstream.session import UpstreamResponse
+
+Message = dict[str, Any]
+
+
+def open_answer(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) -> Answer:
+    """The answer to ``call``; the upstream has accepted it.
+
+    ``sent`` returns the client's request, which a native upstream gets as it is. ``done`` is called
+    once a stream is over, and not otherwise. Raises ``InvalidRequest`` before anything is sent,
+    ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone`` afterwards: nothing has been sent to
+    the client then.
+    """
+    if call.route.native:
+        return open_native(message_call(call, sent()), done)
+    message = _prewarm_message(call)
+    if message is None:
+        try:
+            return with_healing(call, lambda converted: _attempt(call, converted, done))
+        except UpstreamError as error:
+            message = _message_for_refusal(call, error)
+    return _message_answer(call, message, done)
+
+
+class WholeMessageStream:
+    """The body of a streamed answer whose message is already whole: one piece."""
+
+    def __init__(self, record: RequestRecord, message: Message, done: Callable[[], None]) -> None:
+        self._pieces = iter([sse.encode_events(message_to_events(message))])
+        self._done = done
+        record.saw_event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """The answer is over."""
+        self._done()
+
+
+def _attempt(call: Call, converted: ConvertedRequest, done: Callable[[], None]) -> Answer:
+    response = None
+    try:
+        upstream_call = PROTOCOLS[converted.api].upstream_call(call, converted)
+        response = send_accepted(upstream_call)
+        return _answer(call, converted, upstream_call, response, done)
+    except ProxyError as error:
+        if is_billed(error):
+            call.estimate_usage(converted, response)
+        raise
+
+
+def _answer(
+    call: Call,
+    converted: ConvertedRequest,
+    upstream_call: UpstreamCall,
+    response: UpstreamResponse,
+    done: Callable[[], None],
+) -> Answer:
+    protocol = PROTOCOLS[converted.api]
+    with ExitStack() as unless_streaming:
+        unless_streaming.callback(response.close)
+        call.answer_headers |= client_headers(response.headers, now=time.time())
+        begun: bytes | None = b""
+        if call.request.get("stream"):
+            codec = protocol.codec(call, converted)
+            stream = StreamedResponse(upstream_call, response, codec, done)
+            begun = stream.open()
+            if begun is None:
+                unless_streaming.pop_all()
+                return Answer(200, sse.HEADERS, stream=stream)
+        body = call.exchange.run(response.read_all, MAX_ANSWER_BYTES, begun)
+    content_type = response.headers.get("content-type", "")
+    message = protocol.message(call, converted, body, content_type)
+    return _message_answer(call, message, done)
+
+
+def _message_answer(call: Call, message: Message, done: Callable[[], None]) -> Answer:
+    _record_message(call.record, message)
+    if not call.request.get("stream"):
+        return Answer(200, {}, orjson.dumps(message))
+    return Answer(200, sse.HEADERS, stream=WholeMessageStream(call.record, message, done))
+
+
+def _prewarm_message(call: Call) -> Message | None:
+    """The answer to a cache pre-warm (``max_tokens`` 0), which no upstream takes; else None."""
+    profile = call.profile()
+    if call.max_tokens(profile) != 0:
+        return None
+    if call.outcome is not None:
+        call.outcome.report(None, time.monotonic())
+    estimate = call.estimate(convert(call, profile))
+    tokens = estimate.count_input() if estimate else 0
+    return empty_message(call.request["model"], stop_reason="max_tokens", input_tokens=tokens)
+
+
+def _message_for_refusal(call: Call, error: UpstreamError) -> Message:
+    """An empty message where a reasoning model refused because its output limit was too small.
+
+    Raises ``error`` itself for every other refusal (docs/edge-cases.md 35).
+    """
+    if error.code != OUTPUT_LIMIT_REACHED:
+        raise error
+    return empty_message(call.request["model"], stop_reason="max_tokens")
+
+
+def _record_message(record: RequestRecord, message: Mapping[str, Any]) -> None:
+    record.stop_reason = message["stop_reason"]
+    record.usage = message["usage"]

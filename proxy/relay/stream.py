@@ -1,0 +1,230 @@
+"""A streamed response: read from the upstream, passed through a codec, written to the client.
+
+Rule: what arrived in one read leaves in one write; every ending is visible to the client
+(docs/protocol.md section 4). The codec decides what bytes mean, this module when to read and write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from time import monotonic
+
+from proxy.concurrency import BULK_BYTES, yield_to_loop
+from proxy.errors import ClientGone, ProxyError, UpstreamError, UpstreamTimeout
+from proxy.failures.policy import failure_kind
+from proxy.relay.codec import Codec
+from proxy.relay.deadlines import WaitResult
+from proxy.relay.upstream_call import UpstreamCall
+from proxy.sse import PING
+from proxy.telemetry.logs import error_words, log_body
+from proxy.upstream.session import UpstreamResponse
+
+PEEK_SECONDS = 5.0
+"""How long the first event is awaited before the client gets its 200."""
+LINGER_SECONDS = 0.5
+"""How long the end of the transfer is awaited, so that the connection can be used again."""
+
+
+class StreamedResponse:
+    """The body of a streamed answer: an iterator of bytes with ``close``, as WSGI wants it.
+
+    ``close`` frees the upstream connection, also when no byte was ever asked for, and calls
+    ``done``.
+    """
+
+    def __init__(
+        self,
+        call: UpstreamCall,
+        response: UpstreamResponse,
+        codec: Codec,
+        done: Callable[[], None],
+    ) -> None:
+        self._call = call
+        self._exchange = call.exchange
+        self._deadlines = call.exchange.deadlines
+        self._response = response
+        self._codec = codec
+        self._done = done
+        self._first = b""
+        self._asked = False
+        """Whether the server asked for the first bytes."""
+        self._finishing = False
+        self._waited = False
+        """Whether the end of the transfer was awaited in vain."""
+        self._bulk = False
+        """Whether the last read brought so much that the next would hold up other requests."""
+        self._content_seen = False
+        self._silence_text = f"the upstream sent nothing for {call.silence_seconds:g} s"
+        self._pieces = self._pump()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def open(self) -> bytes | None:
+        """Read until the stream has started, for PEEK seconds at most.
+
+        Returns the first bytes of a body that is not a stream, to be read on by the caller, else
+        None. Raises ``UpstreamError`` where the upstream reports an error first, or ends: the
+        client has got nothing yet, so that becomes an HTTP status. An answer that is not a stream
+        is still bounded by the limit of the call.
+        """
+        codec, until, unread = self._codec, monotonic() + PEEK_SECONDS, True
+        while not (codec.started or codec.ended):
+            result = self._await_bytes(until)
+            if result is WaitResult.ENOUGH:
+                break
+            if result is not WaitResult.READABLE:
+                raise self._exchange.timed_out(result)
+            data = self._read()
+            if unread and data:
+                unread = False
+                if not codec.accepts(data, self._response.headers.get("content-type", "")):
+                    return data
+            self._first += self._fed(data)
+        if not codec.started:
+            self._start()
+        return None
+
+    def close(self) -> None:
+        """Give the upstream connection back, or drop it when it was not read to its end."""
+        # The generator refers to this object and so to the whole request: left half-way, both
+        # would live until the garbage collection.
+        self._pieces.close()
+        self._response.close()
+        self._report_outcome()
+        self._record()
+        self._done()
+
+    def _start(self) -> None:
+        """Begin the client's stream before the upstream's; raises what ended it already."""
+        if self._codec.error is not None:
+            raise self._codec.error
+        self._first += self._codec.start()
+        if self._call.outcome is not None:
+            self._call.outcome.open_ended = True
+
+    def _pump(self) -> Generator[bytes]:
+        codec, deadlines = self._codec, self._deadlines
+        self._asked = self._exchange.begun = True
+        deadlines.pings = codec.pings
+        if self._first:
+            yield self._mark_sent(self._first)
+        while not codec.ended:
+            result = self._await_bytes()
+            if result is WaitResult.PING:
+                deadlines.last_event = monotonic()
+                yield PING
+                continue
+            if result is WaitResult.GONE:
+                return
+            if result is WaitResult.READABLE:
+                written = self._written_next()
+            else:
+                written = self._written_after(result)
+            if written:
+                yield self._mark_sent(written)
+        if codec.error is None and not self._waited:
+            self._linger()
+
+    def _await_bytes(self, until: float | None = None) -> WaitResult:
+        if self._bulk:
+            yield_to_loop()
+        if not self._response.would_block():
+            return WaitResult.READABLE
+        return self._exchange.wait(self._response.fileno(), until)
+
+    def _written_after(self, result: WaitResult) -> bytes:
+        """What the client gets when a wait ended without bytes to read."""
+        if result is WaitResult.LIMIT and self._codec.finishing:
+            self._waited = True
+            return self._codec.finish()
+        return self._codec.fail(self._exchange.timed_out(result))
+
+    def _written_next(self) -> bytes:
+        """What the client gets for the next read, maybe nothing."""
+        try:
+            data = self._read()
+        except ProxyError as error:
+            return self._codec.fail(error)
+        return self._fed(data)
+
+    def _read(self) -> bytes:
+        data = self._exchange.run(self._response.read_available)
+        self._bulk = len(data) >= BULK_BYTES
+        return data
+
+    def _fed(self, data: bytes) -> bytes:
+        """What one read, or the end (no data), means for the client; sets the next limit."""
+        if not data:
+            return self._codec.finish()
+        written = self._codec.feed(data)
+        if self._content_seen and not self._codec.finishing:
+            self._limit_silence()
+        else:
+            self._limit_next()
+        return written
+
+    def _limit_silence(self) -> None:
+        self._deadlines.limit(monotonic() + self._call.silence_seconds, self._silence_text)
+
+    def _limit_next(self) -> None:
+        """Set the time limit of the next read before content was seen, or after the message."""
+        codec = self._codec
+        if codec.finishing:
+            # Once: an upstream that goes on with comments alone would delay its end for ever.
+            if not self._finishing:
+                self._finishing = True
+                self._exchange.limit(codec.finish_seconds)
+        elif codec.content_seen:
+            self._content_seen = True
+            self._limit_silence()
+            self._report_alive()
+
+    def _report_alive(self) -> None:
+        outcome = self._call.outcome
+        if outcome is not None and outcome.open_ended:
+            # Now, not at the end of the stream: until then no other request may probe.
+            outcome.report(False, monotonic())
+
+    def _linger(self) -> None:
+        """Read the end of the transfer, so that the connection goes back to the pool."""
+        self._deadlines.pings = False
+        self._exchange.limit(LINGER_SECONDS)
+        while self._await_bytes() is WaitResult.READABLE:
+            try:
+                if not self._read():
+                    return
+            except ProxyError:
+                return
+
+    def _mark_sent(self, written: bytes) -> bytes:
+        self._deadlines.last_event = monotonic()
+        self._call.record.saw_event()
+        return written
+
+    def _report_outcome(self) -> None:
+        """Report whether a provider is alive that had sent nothing when the stream began."""
+        if self._call.outcome is None:
+            return
+        silent = type(self._codec.error) is UpstreamTimeout
+        failed = False if self._codec.content_seen else True if silent else None
+        self._call.outcome.report(failed, monotonic())
+
+    def _record(self) -> None:
+        record, codec = self._call.record, self._codec
+        if codec.preview is not None:
+            text = codec.preview.text
+            log_body("streamed text", record.request_id, text, self._call.preview_chars)
+        codec.report(record)
+        error = codec.error
+        if error is None and codec.complete and self._asked:
+            return
+        if error is None or isinstance(error, ClientGone):
+            record.cut_short()
+            return
+        record.error = error_words(error)
+        if isinstance(error, UpstreamError):
+            record.record_event("error", failure_kind(error))

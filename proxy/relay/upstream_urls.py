@@ -1,0 +1,38 @@
+"""The URLs of upstream endpoints, cached: computing one takes 5 microseconds of each request."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from config import urls
+from config.registry.values import Provider
+from proxy.providers.routing import Route
+
+CACHED_URLS = 256
+"""Dynamic routes let clients choose them."""
+
+
+class _Location(NamedTuple):
+    """The part of a provider that decides on its URLs."""
+
+    base_url: str
+    azure_api_version: str
+
+
+_chat_url = lru_cache(CACHED_URLS)(urls.chat_url)
+_messages_url = lru_cache(CACHED_URLS)(urls.messages_url)
+
+
+def chat_url(route: Route) -> str:
+    """The Chat Completions endpoint of ``route``."""
+    return _chat_url(_location(route.provider), route.base_path)
+
+
+def messages_url(provider: Provider) -> str:
+    """The Messages endpoint of ``provider``, which is native."""
+    return _messages_url(_location(provider))
+
+
+def _location(provider: Provider) -> _Location:
+    return _Location(provider.base_url, provider.azure_api_version)
