@@ -5,6 +5,7 @@ one): to load it takes longer than most tests, and no test reaches a server that
 """
 
 import os
+import signal
 from pathlib import Path
 
 from gevent import monkey
@@ -15,6 +16,10 @@ import certifi
 import gevent
 
 certifi.where = lambda: str(Path(__file__).with_name("authority.pem"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In a shell's background job, as well as in all programs that the tests start from there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # pytest-xdist reports the next tests from a thread that gevent does not know. While a worker

@@ -25,6 +25,9 @@ from tests.paths import DEPLOY
 START_SECONDS = 60.0
 NGINX = shutil.which("nginx", path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
 
+BUFFERED = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+"""What nginx may write to temporary files, as its directives name it."""
+
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: make programs")
 
 
@@ -94,6 +97,9 @@ def _write(directory: Path, port: int, ports: Sequence[int]) -> None:
     text = _replaced(text, r"listen 80 ", f"listen 127.0.0.1:{port} ")
     text = _replaced(text, r"/run/nginx\.pid", f"{directory}/nginx.pid")
     text = _replaced(text, r"/var/log/nginx/", f"{directory}/", count=2)
+    # Without root nginx may write nowhere else.
+    places = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in BUFFERED)
+    text = _replaced(text, r"(?m)^http \{\n", f"http {{\n{places}")
     (directory / "nginx.conf").write_text(text, "utf-8")
     (directory / "claude-proxy" / "server").mkdir(parents=True)
     servers = "\n".join(f"    server 127.0.0.1:{port} max_fails=0;" for port in ports)

@@ -17,6 +17,7 @@ from config.settings import Settings, load_settings
 from config.variables.table import VARIABLES
 from proxy.app import create_app
 from tests.deploy.nginx import NGINX, needs_nginx
+from tests.live import free_port
 from tests.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -166,6 +167,9 @@ def test_nginx_takes_the_configuration_with_the_composed_upstream(tmp_path: Path
     (tmp_path / "claude-proxy" / "upstream.conf").write_text(upstream)
     shipped = (DEPLOY / "nginx.conf").read_text("utf-8")
     text = shipped.replace("/var/log/nginx/", f"{tmp_path}/").replace("/run/", f"{tmp_path}/")
+    # Even a test of the configuration binds, and port 80 takes root.
+    text = text.replace("listen 80 ", f"listen {free_port()} ")
+    text = text.replace("listen [::]:80 ", f"listen [::]:{free_port()} ")
     (tmp_path / "nginx.conf").write_text(text)
     done = _nginx("-t", "-c", f"{tmp_path}/nginx.conf", "-e", f"{tmp_path}/error.log")
     assert done.returncode == 0, done.stderr
