@@ -1,6 +1,6 @@
 """The effective value and the source of every setting, for ``--print-config``.
 
-Rule: of a secret only is shown that it is set.
+Rule: of a secret it is shown only that it is set.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def explain_settings(
 
 
 def _explained(variable: Variable, settings: Settings, found: Resolution) -> Explained:
-    # The two proxies share their first name.
+    # CLAUDE_PROXY_UPSTREAM_PROXY is the first name of both https_proxy and http_proxy.
     name = variable.field.upper() if "_proxy" in variable.field else variable.names[0]
     shown = _shown(variable, getattr(settings, variable.field))
     return Explained(name, shown, _source(variable, found))

@@ -1,6 +1,6 @@
-"""Checks for headers that an operator adds to upstream requests.
+"""Checks for headers that an operator configures, for upstreams and for the trace collector.
 
-Rule: every header that HTTP can carry may be added, except those that the HTTP client sets itself.
+Rule: upstream requests may get every valid header except those that the HTTP client sets itself.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-FRAMING_HEADERS = frozenset(
+CLIENT_SET_HEADERS = frozenset(
     {
         "accept-encoding",
         "connection",

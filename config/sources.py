@@ -13,7 +13,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from config.headers import FRAMING_HEADERS, is_header_name, is_header_value
+from config.headers import CLIENT_SET_HEADERS, is_header_name, is_header_value
 from config.hosts import is_ip_or_localhost
 from config.variables.row import PREFIX, Variable
 from config.variables.table import CUSTOM_HEADER_PREFIX, VARIABLES
@@ -200,7 +200,7 @@ def _add_headers(found: Resolution, environ: Mapping[str, str], dotenv: Mapping[
 
 def _add_header(found: Resolution, given: Given) -> None:
     name = given.name.removeprefix(CUSTOM_HEADER_PREFIX).replace("_", "-")
-    if name.lower() in FRAMING_HEADERS:
+    if name.lower() in CLIENT_SET_HEADERS:
         found.warnings.append(f"{given.name} is ignored: the connection sets {name} itself")
     elif not is_header_name(name):
         found.problems.append(f"{given.name} is not the name of a header")

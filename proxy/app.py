@@ -30,7 +30,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Flask:
     register_error_handlers(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    if app.extensions[EXTENSION].provider.direct:
+    if app.extensions[EXTENSION].provider.native:
         app.register_blueprint(native.bp)
     register_dynamic(app)
     return app

@@ -203,7 +203,7 @@ def _flat_models(models: Any) -> Iterator[tuple[Place, str, Entry]]:
 
 
 def _upstream(provider: Provider) -> _Upstream:
-    return provider.base_url, provider.direct, provider.api_keys
+    return provider.base_url, provider.native, provider.api_keys
 
 
 def _provider(name: str, base_url: str, entry: Entry, keys: tuple[str, ...]) -> Provider:
@@ -214,7 +214,7 @@ def _provider(name: str, base_url: str, entry: Entry, keys: tuple[str, ...]) -> 
         base_url=base_url if direct else registered_base_url(base_url),
         api_keys=keys,
         extra_headers=entry.get("extra_headers") or {},
-        direct=direct,
+        native=direct,
         proxy=entry.get("proxy"),
         ca_bundle=entry.get("ca_bundle"),
         profile=entry.get("profile") or {},

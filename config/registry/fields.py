@@ -15,7 +15,7 @@ from marshmallow import ValidationError
 from marshmallow.fields import Field
 
 from config.fields import checked_key, checked_url
-from config.headers import FRAMING_HEADERS, is_header_name, is_header_value
+from config.headers import CLIENT_SET_HEADERS, is_header_name, is_header_value
 
 OWN_MEMBERS = frozenset({"messages", "model", "stream"})
 """Members of the body that ``extra_body`` must not replace."""
@@ -118,7 +118,7 @@ class Headers(Field[dict[str, str]]):
         for name, text in _mapping(value).items():
             if not is_header_name(name):
                 raise ValidationError(f"{name!r} is not the name of a header")
-            if name.lower() in FRAMING_HEADERS:
+            if name.lower() in CLIENT_SET_HEADERS:
                 raise ValidationError(f"{name} is set by the connection itself")
             text = str(text) if isinstance(text, int | float) else text
             if not isinstance(text, str) or not is_header_value(text):

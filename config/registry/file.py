@@ -11,7 +11,7 @@ from dataclasses import replace
 from config.registry.entries import RegistryFile, free_name
 from config.registry.values import (
     DEFAULT_BASE_URL,
-    Chosen,
+    RegistrySettings,
     Provider,
     Registry,
     environment_provider,
@@ -22,7 +22,7 @@ ENVIRONMENT_KEY = "OPENAI_API_KEY"
 """The variable with the key of the environment's upstream."""
 
 
-def file_registry(file: RegistryFile, settings: Chosen) -> Registry:
+def file_registry(file: RegistryFile, settings: RegistrySettings) -> Registry:
     """The file's providers and models, and the environment's upstream if there is one."""
     version = settings.azure_api_version
     providers = tuple(replace(p, azure_api_version=version) for p in file.providers)
@@ -42,7 +42,7 @@ def file_registry(file: RegistryFile, settings: Chosen) -> Registry:
     )
 
 
-def _environment_upstream(file: RegistryFile, settings: Chosen) -> Provider | None:
+def _environment_upstream(file: RegistryFile, settings: RegistrySettings) -> Provider | None:
     """The provider that the environment describes in addition to the file, if any.
 
     A key that the file refers to by its variable belongs to the file: it describes no upstream.

@@ -39,7 +39,7 @@ class Provider:
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Names are in lower case, so that a header given here replaces the proxy's own."""
     azure_api_version: str = AZURE_API_VERSION
-    direct: bool = False
+    native: bool = False
     """Native: speaks the Messages API (docs/protocol.md section 8)."""
     proxy: str | None = field(default=None, repr=False)
     """Forward proxy of this provider; None: the one of the settings."""
@@ -170,7 +170,7 @@ class Registry:
         )
 
     def is_qualified(self, name: str) -> bool:
-        """Whether ``find`` knows ``name`` only as ``provider/model`` or ``provider,model``."""
+        """For a name that ``find`` knows: whether it is ``provider/model`` or ``provider,model``."""
         bare = name.removeprefix(ALIAS_PREFIX)
         return name not in self._by_name and bare not in self._by_name
 
@@ -179,7 +179,7 @@ class Registry:
         return next((provider for provider in self.providers if provider.name == name), None)
 
 
-class Chosen(Protocol):
+class RegistrySettings(Protocol):
     """The attributes of ``Settings`` that a registry is built from."""
 
     @property
@@ -206,12 +206,12 @@ class Chosen(Protocol):
     def registry(self) -> Registry | None: ...
 
 
-def registry_in_force(settings: Chosen) -> Registry:
+def registry_in_force(settings: RegistrySettings) -> Registry:
     """The registry of the file if there is one, else the environment's."""
     return settings.registry or environment_registry(settings)
 
 
-def environment_registry(settings: Chosen) -> Registry:
+def environment_registry(settings: RegistrySettings) -> Registry:
     """The registry without a file: one provider and no model."""
     provider = environment_provider(settings)
     return Registry(
@@ -222,7 +222,7 @@ def environment_registry(settings: Chosen) -> Registry:
     )
 
 
-def environment_provider(settings: Chosen) -> Provider:
+def environment_provider(settings: RegistrySettings) -> Provider:
     """The provider that OPENAI_BASE_URL and OPENAI_API_KEY describe."""
     return Provider(
         name=provider_name(settings.openai_base_url),
@@ -232,11 +232,11 @@ def environment_provider(settings: Chosen) -> Provider:
             {name.lower(): value for name, value in settings.custom_headers}
         ),
         azure_api_version=settings.azure_api_version,
-        direct=is_anthropic(settings.openai_base_url),
+        native=is_anthropic(settings.openai_base_url),
     )
 
 
-def router_rules(settings: Chosen) -> RouterRules:
+def router_rules(settings: RegistrySettings) -> RouterRules:
     """The smart routes of the settings."""
     return RouterRules(
         default=settings.router_default,

@@ -21,7 +21,7 @@ from config.fields import (
     Text,
 )
 from config.file_fields import LogFile
-from config.report_fields import OtlpEndpoint, OtlpHeaders, SentryDsn
+from config.telemetry_fields import OtlpEndpoint, OtlpHeaders, SentryDsn
 from config.variables.row import MAX_INT, also_bare, own, setting
 
 LOG_LEVELS = {

@@ -140,15 +140,14 @@ class Attempts:
         10.0,
         Seconds(),
         own("CONNECT_TIMEOUT"),
-        "Seconds to connect to the upstream; if not set, a REQUEST_TIMEOUT that is set applies",
+        "Seconds to connect to the upstream; if not set: REQUEST_TIMEOUT if that is set",
         follows="request_timeout",
     )
     first_byte_timeout: float = setting(
         600.0,
         Seconds(),
         own("FIRST_BYTE_TIMEOUT"),
-        "Seconds until the upstream's first byte; if not set, a REQUEST_TIMEOUT that is set "
-        "applies",
+        "Seconds until the upstream's first byte; if not set: REQUEST_TIMEOUT if that is set",
         follows="request_timeout",
     )
     request_timeout: float = setting(

@@ -1,7 +1,7 @@
 """How many requests a worker answers at a time.
 
-Rule: fewer than the connections that gunicorn accepts, so that probes and refusals always get one: a
-worker whose connections are all in use does not answer even a health check.
+Rule: fewer than the connections that gunicorn accepts; the rest is reserved for probes and refusals,
+because a worker whose connections are all in use does not answer even a health check.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def open_files() -> int | None:
 
 
 def connections_that_fit(wanted: int, open_files: int | None) -> int:
-    """How many connections a worker may accept; with one too many it could accept no more."""
+    """How many connections a worker may accept without running out of open files."""
     if open_files is None:
         return wanted
     upstream = _requests_that_fit(open_files)

@@ -1,7 +1,7 @@
 """Authentication of clients, and the credential that goes upstream.
 
-Rule: pure functions over headers. The server's key is sent only to its own provider; a client key
-that opens this proxy never goes upstream (docs/features.md "Modes and authentication").
+Rule: pure functions over headers. The server's key is sent only to its own provider; an auth key of
+this proxy is never sent upstream (docs/features.md "Modes and authentication").
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def upstream_key(
     """The one key that goes upstream; None where the upstream gets no credential.
 
     ``provider_key`` is the server's own (fixed-key mode). Without it the client's own key is passed
-    through, ``x-api-key`` before ``Authorization``; a client that sends only this proxy's auth key
-    has none to pass. On ``dynamic`` routes ``Authorization`` comes first. Raises
-    ``AuthenticationFailed`` when a passthrough client sent no key.
+    through, ``x-api-key`` before ``Authorization``; None if the client sends only this proxy's auth
+    key. On ``dynamic`` routes ``Authorization`` comes first. Raises ``AuthenticationFailed`` when a
+    passthrough client sent no key.
     """
     if provider_key is not None:
         return provider_key

@@ -1,4 +1,4 @@
-"""Refusal of cross-site requests: a browser sends some for any page, without a preflight.
+"""Refusal of cross-site requests, some of which a browser sends for any page without a preflight.
 
 Rule: pure functions over headers. A page may call where ALLOWED_ORIGINS lists its origin, or where
 it is certainly this server's own. Requests without a browser's headers pass (docs/features.md "Web
@@ -19,7 +19,7 @@ WEB_SCHEMES = ("http", "https")
 OWN_SITES = ("same-origin", "none")
 """``none``: the user's own action, such as a typed address."""
 _ONE_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://[^\s,]*", re.IGNORECASE)
-"""A header that came twice has a comma."""
+"""Does not match a header that was sent twice: its values are joined by a comma."""
 REFUSED = "web pages may call this proxy only where CLAUDE_PROXY_ALLOWED_ORIGINS lists their origin"
 
 
@@ -27,7 +27,8 @@ def check_page(headers: Mapping[str, str], allowed: Collection[str], *, spends: 
     """Raise ``PermissionDenied`` for a request of a web page that is not allowed.
 
     ``headers`` under lower-case names; ``allowed`` are the origins that may call, ``*`` any.
-    ``spends``: a GET that costs money, refused also to a browser that does not name the page.
+    ``spends``: a GET that costs money, refused also to a browser that sends neither ``origin`` nor
+    ``sec-fetch-site``.
     """
     if "*" not in allowed and not _may_call(headers, allowed, spends):
         raise PermissionDenied(REFUSED)
@@ -36,14 +37,14 @@ def check_page(headers: Mapping[str, str], allowed: Collection[str], *, spends: 
 def _may_call(headers: Mapping[str, str], allowed: Collection[str], spends: bool) -> bool:
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None:
-        return origin in allowed or _is_no_page(origin) or _is_own(origin, site, headers)
+        return origin in allowed or _is_program(origin) or _is_own(origin, site, headers)
     if site is not None:
         return site in OWN_SITES
     return not (spends and _is_browser(headers))
 
 
-def _is_no_page(origin: str) -> bool:
-    """An origin such as ``vscode-webview://...``; ``null`` is the one of a page in a sandbox."""
+def _is_program(origin: str) -> bool:
+    """Whether the origin is a program's (``vscode-webview://...``); ``null`` is a sandboxed page's."""
     program = _ONE_ORIGIN.fullmatch(origin)
     return program is not None and program[1].lower() not in WEB_SCHEMES
 
@@ -51,8 +52,8 @@ def _is_no_page(origin: str) -> bool:
 def _is_own(origin: str, site: str | None, headers: Mapping[str, str]) -> bool:
     """Whether ``origin`` is this server.
 
-    In plain HTTP a name proves nothing: its owner may point it here after the page was loaded.
-    With TLS the certificate is proof, and the browser reports the comparison.
+    Over plain HTTP a host name is no proof (DNS rebinding), so only addresses and localhost count.
+    Over TLS the certificate proves the name, and ``sec-fetch-site`` reports the comparison.
     """
     try:
         parts = urlsplit(origin)
@@ -66,5 +67,8 @@ def _is_own(origin: str, site: str | None, headers: Mapping[str, str]) -> bool:
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:
-    """A browser that does not name the page: over plain HTTP, or older than 2023."""
+    """Whether a request without ``origin`` and ``sec-fetch-site`` is a browser's.
+
+    Browsers omit both in a GET over plain HTTP, and those older than 2023 in every GET.
+    """
     return "accept-language" in headers and "mozilla/" in headers.get("user-agent", "").lower()

@@ -34,7 +34,7 @@ def begin_present(record: RequestRecord, sent: Request) -> Runtime:
 
 
 def present_request() -> Request:
-    """The request itself, which is faster to read than Flask's stand-in."""
+    """The request itself, which is faster to read than Flask's proxy object."""
     return _PRESENT.get().request
 
 

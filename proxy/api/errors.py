@@ -1,7 +1,7 @@
 """Answers to failures, in the error format of the Messages API.
 
-Rule: the one ``except Exception`` of the application is here. What it catches is a bug: it is logged
-with its traceback and answered with a 500 that names the request id.
+Rule: the one handler for ``Exception`` is here. What reaches it is a bug: it is logged with its
+traceback and answered with a 500 that names the request id.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What happens around every view: ids, authentication, cross-site checks, CORS, the access line.
+"""Hooks around every view: ids, cross-site check, authentication, admission, limits, CORS, access line.
 
-Rule: authentication comes before anything of the body is read. What a view requires, it declares
-(``proxy.access.declaration``); a path without a view gets the strictest declaration. Cross-site
-checks come before keys: a browser attaches keys to requests of foreign pages too.
+Rule: authentication comes before the body is read. Each view declares what it requires
+(``proxy.access.declaration``); a path without a view gets the strictest declaration. The cross-site
+check comes before authentication: a browser may add the key to a cross-site request by itself.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def register_lifecycle(app: Flask) -> None:
 
 def begin() -> Response | None:
     """Give the request its ids and enforce what its view requires."""
-    # Flask's stand-in is bound anew at each access.
+    # Flask's proxy object looks up the request at each access.
     sent: Request = request._get_current_object()  # type: ignore[attr-defined]
     rule = cast("DeclaredRule | None", sent.url_rule)
-    # Also where no view is known: a dynamic route has none.
+    # Without a rule the path may still be a dynamic route, which the URL map does not contain.
     access = KEYED if rule is None else rule.access
     begun = _record(sent, rule, quiet=access.quiet)
     shared = begin_present(begun, sent)
@@ -82,7 +82,8 @@ def _record(sent: Request, rule: DeclaredRule | None, *, quiet: bool) -> Request
 def _check_caller(sent: Request, access: Access, shared: Runtime, *, matched: bool) -> None:
     """Raise ``PermissionDenied`` or ``AuthenticationFailed`` for a caller that is not allowed.
 
-    Without a match the key is checked where the dynamic route is: its headers mean something else.
+    Without a match the key is not checked here: ``proxy.api.dynamic`` checks ``x-api-key`` only, since
+    ``Authorization`` is for the upstream there.
     """
     page = {name: sent.environ[key] for name, key in PAGE_HEADERS if key in sent.environ}
     check_page(page, shared.settings.allowed_origins, spends=access.costly_get)
@@ -91,11 +92,11 @@ def _check_caller(sent: Request, access: Access, shared: Runtime, *, matched: bo
 
 
 def finish(response: Response) -> Response:
-    """Name the request in the answer and, unless a stream goes on, in the log."""
+    """Add ids, CORS and rate limit headers; account for the request unless its answer is a stream."""
     noted, accounting = record(), runtime().accounting
     noted.status = response.status_code
     headers = response.headers
-    # A native upstream's own stays: it is what its support asks for.
+    # A native upstream's request id is kept: its support asks for it.
     headers.setdefault("request-id", noted.request_id)
     headers["x-request-id"] = noted.correlation_id
     _allow_origin(response)

@@ -49,7 +49,7 @@ def native_request(body: bytes) -> Native | None:
 
 def may_be_native() -> bool:
     """Whether any upstream is native."""
-    return any(provider.direct for provider in runtime().registry.providers)
+    return any(provider.native for provider in runtime().registry.providers)
 
 
 def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
@@ -59,7 +59,7 @@ def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
     """
     model = message_request.get("model")
     if type(model) is not str:
-        if not runtime().registry.default.direct:
+        if not runtime().registry.default.native:
             return None
         fault = "Field required" if model is None else "Input should be a valid string"
         raise InvalidRequest(f"model: {fault}")
@@ -86,7 +86,7 @@ def native_count(message_request: dict[str, Any], route: Route, body: bytes) -> 
 def lists_itself() -> bool:
     """Whether the model list is that of the only upstream, which is native."""
     registry = runtime().registry
-    return registry.default.direct and not registry.from_file
+    return registry.default.native and not registry.from_file
 
 
 def native_get(endpoint: str) -> Response:

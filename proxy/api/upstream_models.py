@@ -73,7 +73,7 @@ def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict
 
 def _headers(provider: Provider, key: str | None) -> dict[str, str]:
     correlation_id = record().correlation_id
-    if not provider.direct:
+    if not provider.native:
         return upstream_headers(provider, key, correlation_id)
     sent = Sent(method="GET", headers=list(credential_headers().items()), query="")
     return native_headers(provider, key, sent, correlation_id, stream=False)

@@ -22,7 +22,7 @@ from proxy.cli.server_urls import client_url
 
 ANY_KEY = "any"
 """Without a token Claude Code asks its user to log in; a proxy without auth keys accepts any."""
-YOUR_KEY = "YOUR-UPSTREAM-KEY"
+KEY_PLACEHOLDER = "YOUR-UPSTREAM-KEY"
 
 
 class ClientSettingsError(Exception):
@@ -40,7 +40,7 @@ def show_or_write(
     if not write:
         print(_text(wanted), end="")
         return
-    if wanted["env"]["ANTHROPIC_AUTH_TOKEN"] == YOUR_KEY:
+    if wanted["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY_PLACEHOLDER:
         raise ClientSettingsError(
             "Claude Code needs the key that goes upstream: add --key KEY, "
             "or run without --write and fill it in"
@@ -65,7 +65,7 @@ def client_settings(
 
 def _key(settings: Settings) -> str:
     if not any(provider.api_keys for provider in registry_in_force(settings).providers):
-        return YOUR_KEY
+        return KEY_PLACEHOLDER
     return settings.auth_keys[0] if settings.auth_keys else ANY_KEY
 
 

@@ -36,7 +36,7 @@ _LOCK = "METRICS_DIRECTORY_LOCK"
 
 
 def prepare_metrics_directory() -> None:
-    """Make the workers of this process count into files; raises ``CannotStart``.
+    """Make this process's workers store their metrics in files; raises ``CannotStart``.
 
     Calls after the first, as at each reload, do nothing.
     """
@@ -174,13 +174,13 @@ def metrics_hooks() -> dict[str, Callable[..., None]]:
         "pre_exec": _hand_lock_over,
         "pre_fork": _choose_place,
         "post_fork": _take_place,
-        "post_worker_init": _serving,
+        "post_worker_init": _mark_serving,
         "child_exit": _free_place,
     }
 
 
 _TAKEN: set[str] = set()
-"""Places of running and draining workers; gunicorn's own list does not always hold the latter."""
+"""Places of running and draining workers; gunicorn's own list may lack draining ones."""
 
 
 def _choose_place(arbiter: Any, worker: Any) -> None:
@@ -195,7 +195,7 @@ def _take_place(_: Any, worker: Any) -> None:
     multiprocess.take_place(worker.place)
 
 
-def _serving(worker: Any) -> None:
+def _mark_serving(worker: Any) -> None:
     worker.wsgi.extensions[EXTENSION].metrics.serving()
 
 

@@ -59,7 +59,7 @@ class Route:
     @property
     def native(self) -> bool:
         """Whether the upstream speaks the Messages API itself."""
-        return self.provider.direct
+        return self.provider.native
 
     @property
     def header(self) -> str:
@@ -147,7 +147,7 @@ class Router:
             named = self._named(model)
             if named is not None:
                 return replace(named, reason="tier")
-            if self.registry.default.direct and model in _UNCHOSEN:
+            if self.registry.default.native and model in _UNCHOSEN:
                 # A native upstream knows Claude's own names.
                 model, reason = without_context(name).removeprefix(ALIAS_PREFIX), "name"
         elif not model or (self.registry.strict_models and model not in self._tiers):

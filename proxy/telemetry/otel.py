@@ -70,7 +70,7 @@ class OtelTracing:
     """Creates spans and sends them from a thread, which is a greenlet under gevent."""
 
     def __init__(self, settings: Settings) -> None:
-        # It logs each failure, with the address and the answer of the collector.
+        # The SDK logs each failure, with the address and the answer of the collector.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
         url = settings.traces_url or ""
         exporter = OTLPSpanExporter(
@@ -122,7 +122,7 @@ class RequestTrace:
 
     @contextmanager
     def attempt(self, provider: str, model: str, url: str) -> Iterator[None]:
-        """One upstream request; its span outlives the block unless the block raises."""
+        """One upstream request. Its span ends here only if the block raises, else with the answer."""
         self._end_attempt("another attempt followed")
         address = urlsplit(url)
         span = self._attempt = self._tracer.start_span(

@@ -38,7 +38,7 @@ FAMILY = "anthropic-ratelimit-tokens-remaining"
 
 def native(upstream: UpstreamStub) -> dict[str, Any]:
     """The settings of a proxy whose only upstream is native."""
-    provider = Provider(name="native", base_url=upstream.origin, direct=True)
+    provider = Provider(name="native", base_url=upstream.origin, native=True)
     registry = Registry(providers=(provider,), models=(), default=provider)
     return {"openai_api_key": None, "registry": registry}
 

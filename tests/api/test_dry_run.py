@@ -109,7 +109,7 @@ def registry(base_url: str, *, direct: bool = False, **model: Any) -> Registry:
         "up",
         base_url,
         api_keys=("sk-server",),
-        direct=direct,
+        native=direct,
         extra_headers={"x-team": "sk-team"},
         profile={} if direct else {"top_k": True},
     )

@@ -270,7 +270,7 @@ def test_native_upstreams_count_and_ours_is_told(connect: Connect, upstream: Ups
         f"{FAMILY}input-tokens-remaining": "70000",
     }
     upstream.default = json_answer(message, headers=theirs)
-    provider = Provider(name="native", base_url=upstream.origin, direct=True)
+    provider = Provider(name="native", base_url=upstream.origin, native=True)
     registry = Registry(providers=(provider,), models=(), default=provider)
     client = connect(rate_limit_tpm=15, openai_api_key=None, registry=registry)
     first = ask(client)
@@ -303,7 +303,7 @@ def test_a_native_stream_that_breaks_off_costs_what_it_wrote(
     upstream.default = answer(
         *written, Close(), content_type="text/event-stream", framing="chunked"
     )
-    provider = Provider(name="native", base_url=upstream.origin, direct=True)
+    provider = Provider(name="native", base_url=upstream.origin, native=True)
     registry = Registry(providers=(provider,), models=(), default=provider)
     client = connect(rate_limit_tpm=10_000, openai_api_key=None, registry=registry)
     ask(client, stream=True)

@@ -44,7 +44,7 @@ def native_app(upstream: UpstreamStub, *models: Model, **provider: Any) -> Flask
     """A proxy whose one provider is native, with a key of its own unless told otherwise."""
     native = Provider(
         **({"name": "native", "base_url": upstream.origin, "api_keys": ("sk-server",)} | provider),
-        direct=True,
+        native=True,
     )
     registry = Registry(
         providers=(native,),

@@ -191,7 +191,7 @@ class Trial:
 def native_registry(port: int) -> Registry:
     """One native provider, and a model that has another name there."""
     native = Provider(
-        name="native", base_url=f"http://localhost:{port}", api_keys=("sk-server",), direct=True
+        name="native", base_url=f"http://localhost:{port}", api_keys=("sk-server",), native=True
     )
     return Registry(
         providers=(native,),

@@ -118,7 +118,7 @@ def test_a_route_has_the_hosts_profile_and_nothing_of_the_operators() -> None:
     provider = route.provider
     assert (route.model, route.reason, route.encoding) == ("claude-opus-5", "path", "o200k_base")
     assert route.profile == profile_for(GEMINI, "claude-opus-5")
-    assert (provider.name, provider.dynamic, provider.direct) == (f"{GEMINI}:8443", True, False)
+    assert (provider.name, provider.dynamic, provider.native) == (f"{GEMINI}:8443", True, False)
     assert (provider.api_keys, provider.extra_headers, provider.proxy) == ((), {}, None)
     assert (route.fallbacks, route.registered) == ((), None)
 

@@ -15,7 +15,7 @@ from proxy.errors import NotFound
 from proxy.providers.routing import Router
 
 DEEPSEEK = Provider("deepseek", "https://api.deepseek.com/v1", ("k",), profile={"vision": False})
-NATIVE = Provider("anthropic", "https://api.anthropic.com", ("k",), direct=True)
+NATIVE = Provider("anthropic", "https://api.anthropic.com", ("k",), native=True)
 OPENROUTER = Provider("openrouter", "https://openrouter.ai/api/v1", ("k",))
 LOCAL = Provider("local", "http://127.0.0.1:11434/v1")
 MODELS = (

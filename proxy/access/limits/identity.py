@@ -1,8 +1,8 @@
 """The client whose limits a request counts against.
 
-Rule: a client with an auth key is that key, whatever else it sends; otherwise the key that goes
-upstream, or the address where none of the client's keys does: an unchecked key could differ in each
-request. Only a hash is kept.
+Rule: a client is identified by its auth key, else by its key that is sent upstream, else by its
+address. A key that is neither checked nor sent is ignored, since it could differ in each request. Only
+a hash is kept.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def client_identity(
 ) -> str:
     """32 hexadecimal digits that stand for the client; raises ``AuthenticationFailed``.
 
-    ``auth_keys`` are those in force; ``server_key``: none are, and the server's own key goes upstream.
-    On ``dynamic`` routes it is the client's ``Authorization`` in any case.
+    ``auth_keys`` are those in force; ``server_key``: there are none, and the server's key is sent
+    upstream. On ``dynamic`` routes the client's ``Authorization`` is always the key sent upstream.
     """
     keys = client_keys(headers)
     for key in keys:

@@ -35,8 +35,8 @@ def openapi() -> Response:
     shared = runtime()
     providers = shared.registry.providers
     kind = (
-        shared.provider.direct,
-        any(provider.direct for provider in providers),
+        shared.provider.native,
+        any(provider.native for provider in providers),
         shared.settings.default_max_tokens is None,
     )
     if kind not in _documents:

@@ -17,7 +17,7 @@ from proxy.providers.profiles.base import Profile
 
 ANSWER_TOKENS = 1024
 """Output limit of a probe in tokens: enough for a model that thinks first."""
-OTHER_FIELD: Mapping[str, str] = {
+OTHER_TOKEN_FIELD: Mapping[str, str] = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
 }
@@ -54,7 +54,8 @@ class Probe:
     refused: Mapping[str, object] = field(default_factory=dict)
     """Flags if every step was refused."""
     ignored: Mapping[str, object] | None = None
-    """Flags if no step works; None: stop at the first step that is accepted."""
+    """Flags if steps are accepted but their feature has no effect; None: the first accepted step ends
+    the probe in this case too."""
     needs: str | None = "answers"
     """The probe that must succeed for this one to be meaningful."""
 
@@ -89,7 +90,7 @@ def flags_of(step: Step, profile: Profile) -> dict[str, object]:
 
 def token_field(step: Step, profile: Profile) -> str:
     """The member that holds a step's output limit."""
-    return OTHER_FIELD[profile.token_field] if step.other_field else profile.token_field
+    return OTHER_TOKEN_FIELD[profile.token_field] if step.other_field else profile.token_field
 
 
 _TOOL = {

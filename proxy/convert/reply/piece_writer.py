@@ -1,7 +1,7 @@
 """Pieces of one answer -> its content blocks.
 
-Rule: pieces become blocks in their order, but for two: a tool call is not cut in two by what comes
-in the middle of its arguments, and encrypted reasoning waits until the open calls are complete.
+Rule: pieces become blocks in their order, with two exceptions: blank text between the arguments of a
+call is dropped, and encrypted reasoning is written after the open calls. Other text ends the calls.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The text of a PDF file.
 
 Rule: bytes in, text or None out; whatever is wrong with a file, or whether the optional library is
-there at all, never reaches the caller as an exception (docs/protocol.md 10.8). And a file costs
-what its budget allows, however little it weighs: what draws one form five thousand times, or packs
-gigabytes into a kilobyte, is cut where the budget ends, and says so.
+installed, never reaches the caller as an exception (docs/protocol.md 10.8). Work and memory are
+limited by a budget, independent of the file's size (a small file may draw one form 5,000 times or
+unpack to gigabytes); the text is cut where the budget is used up, and its last line says so.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ megabyte takes seconds."""
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 """Everything that is unpacked: fonts, forms and tables too. The library keeps it in memory."""
 MAX_CALLS = 10_000_000
-"""Calls within the library. A full page of text takes 10,000 of them, and each a microsecond; so
-does each byte in a loop that has no calls."""
+"""Calls within the library: 10,000 for a full page of text, a microsecond each. A byte that is read in
+a loop without calls counts as one."""
 MAX_SECONDS = 10.0
-"""For what takes long in few calls, where the caller has a clock."""
+"""For work with few but long calls; checked only if the caller passes a clock."""
 
-_CALLS_A_LOOK = 16
+_CALLS_PER_CHECK = 16
 """Calls between two checks of the clock."""
 _LIMITS: dict[str, Any] = {
     "zlib_maximum_output_length": MAX_UNPACKED_BYTES // 2,
@@ -50,8 +50,8 @@ _LIMITS: dict[str, Any] = {
     "jbig2dec_binary": None,
     "disable_legacy_handling": True,
 }
-"""pypdf's own limits, for work that cannot be interrupted. Its own decoders read a megabyte a
-second."""
+"""pypdf's own limits, for work that cannot be interrupted. Those of LZW and run length are lower,
+because pypdf decodes only a megabyte of them a second."""
 
 _BROKEN = (
     ArithmeticError,
@@ -66,7 +66,7 @@ _BROKEN = (
     ValueError,
     ZlibError,
 )
-"""What reading a broken file raises besides pypdf's own errors: it trusts what the file says."""
+"""What pypdf raises for a broken file besides its own errors: it does not validate all values."""
 
 
 class PdfText(NamedTuple):
@@ -87,7 +87,7 @@ class PdfBudget:
     calls: int = MAX_CALLS
     seconds: float = MAX_SECONDS
     clock: Callable[[], float] | None = None
-    """Seconds of work of the thread that reads; conversion itself knows no clock."""
+    """CPU seconds of the reading thread; None: time is not limited, as converters are pure."""
 
     @property
     def spent(self) -> bool:
@@ -96,7 +96,7 @@ class PdfBudget:
 
 
 class _Enough(BaseException):
-    """The budget is spent. pypdf goes on after any ``Exception`` in a form."""
+    """The budget is spent. Not an ``Exception``, because pypdf ignores those in a form."""
 
 
 def pdf_to_text(file: bytes, budget: PdfBudget | None = None) -> PdfText | None:
@@ -165,7 +165,7 @@ class _Reading:
         is_cut = self._overlong or len(self._texts) < self._total
         if is_cut:
             whole += f"\n[the text is cut here, on page {len(self._texts)} of {self._total}]"
-        # What a file calls text may hold half a character.
+        # The text of a file may contain a lone surrogate.
         return PdfText(whole.encode("utf-8", "replace").decode(), is_cut)
 
 
@@ -175,7 +175,7 @@ def _drawing_bytes(page: PageObject) -> int:
 
 
 def _is_pypdfs(frame: FrameType) -> bool:
-    """Whether it may be broken off. Others may be giving back a lock, such as that of ``logging``."""
+    """Whether ``frame`` may be interrupted. Other code may hold a lock, such as ``logging``'s."""
     return str(frame.f_globals.get("__name__")).startswith("pypdf.")
 
 
@@ -183,10 +183,9 @@ def _is_pypdfs(frame: FrameType) -> bool:
 def _metered(budget: PdfBudget, unpack: CodeType, loops: Mapping[int, str]) -> Iterator[None]:
     """Take from ``budget`` what this thread does in here; ``_Enough`` where nothing is left.
 
-    pypdf has no place of its own where all its work could be counted: not the operations, since
-    fonts are read before the first of them. ``unpack`` is the code that returns unpacked bytes,
-    ``loops`` the argument of each code (by its ``id``) that reads it byte by byte, without a call
-    in which the clock could be checked.
+    By a trace function, since pypdf has no hook that sees all its work: fonts are read before the
+    first drawing operation. ``unpack`` is the code that returns unpacked bytes. ``loops`` maps the
+    ``id`` of each code object that reads an argument byte by byte, without calls, to that argument.
     """
     clock = budget.clock
     began = clock() if clock else 0.0
@@ -202,7 +201,7 @@ def _metered(budget: PdfBudget, unpack: CodeType, loops: Mapping[int, str]) -> I
     def note_call(frame: FrameType, event: str, argument: Any) -> Any:
         looped = loops.get(id(frame.f_code))
         budget.calls -= 1 if looped is None else len(frame.f_locals[looped])
-        if clock and not budget.calls % _CALLS_A_LOOK and clock() > ends:
+        if clock and not budget.calls % _CALLS_PER_CHECK and clock() > ends:
             budget.calls = 0
         if budget.calls <= 0 and (looped or _is_pypdfs(frame)):
             raise _Enough

@@ -54,7 +54,7 @@ def one_provider(path: Path, **fields: Any) -> Provider:
 
 def test_the_example_loads() -> None:
     found = load(EXAMPLE, OPENAI_TOO)
-    assert [(p.name, p.base_url, p.api_keys, p.direct) for p in found.providers] == [
+    assert [(p.name, p.base_url, p.api_keys, p.native) for p in found.providers] == [
         ("deepseek", "https://api.deepseek.com/v1", ("sk-d",), False),
         ("openai", "https://api.openai.com/v1", ("sk-o",), False),
         ("anthropic", "https://api.anthropic.com", ("sk-a",), True),
@@ -121,7 +121,7 @@ def test_models_by_id() -> None:
     assert found is not None
     deepseek, anthropic, openai = found.providers
     assert (deepseek.name, deepseek.base_url) == ("deepseek", "https://api.deepseek.com/v1")
-    assert (anthropic.name, anthropic.direct) == ("anthropic", True)
+    assert (anthropic.name, anthropic.native) == ("anthropic", True)
     assert found.models == (
         Model(
             id="claude-sonnet-4-5",
@@ -247,10 +247,10 @@ def test_base_urls(tmp_path: Path, base_url: str, stored: str) -> None:
 
 def test_a_native_upstream_keeps_its_base_url(tmp_path: Path) -> None:
     native = one_provider(tmp_path, direct=True)
-    assert (native.base_url, native.direct) == ("https://h.test", True)
-    assert one_provider(tmp_path, base_url="https://api.anthropic.com").direct is True
+    assert (native.base_url, native.native) == ("https://h.test", True)
+    assert one_provider(tmp_path, base_url="https://api.anthropic.com").native is True
     assert (
-        one_provider(tmp_path, base_url="https://api.anthropic.com", direct=False).direct is False
+        one_provider(tmp_path, base_url="https://api.anthropic.com", direct=False).native is False
     )
 
 

@@ -1,6 +1,6 @@
 """Parsers for the variables of OpenTelemetry and Sentry.
 
-Rule: as in ``config.fields``.
+Rule: as in ``config.fields``: text in, value out, or ``ValidationError`` with a phrase about the value.
 """
 
 from __future__ import annotations
