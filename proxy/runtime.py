@@ -129,13 +129,13 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
 
 def _sinks(metrics: Metrics, usage: ClusterUsage | None, tracing: Tracing | None) -> list[Sink]:
     """What every finished request is reported to, in this order."""
-    sinks = [Sink(metrics.report), Sink(log_access)]
+    sinks = [Sink(metrics.report)]
     if usage is not None:
         # Compares the counters before and after, so it comes before them.
         sinks.insert(0, Sink(usage.expect, usage.close))
     if tracing is not None:
         sinks.append(Sink(end_trace, tracing.close))
-    return sinks
+    return [*sinks, Sink(log_access)]
 
 
 def _shared_usage(settings: Settings, metrics: Metrics) -> ClusterUsage | None:

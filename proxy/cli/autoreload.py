@@ -51,10 +51,8 @@ def _run_until_change(arguments: Sequence[str]) -> None:
 
 def _modification_times() -> Mapping[Path, int | None]:
     """In nanoseconds, of every source file and ``.env``."""
-    # Editors create hidden files, Python creates .pyc files.
-    sources = (
-        path for folder in SOURCES for path in folder.rglob("[!.]*.*") if path.suffix != ".pyc"
-    )
+    # Editors create hidden files beside the one that is edited.
+    sources = (path for folder in SOURCES for path in folder.rglob("[!.]*.py"))
     return {path: _modification_time(path) for path in (*sources, DOTENV)}
 
 

@@ -202,7 +202,9 @@ class StreamedResponse:
 
     def _mark_sent(self, written: bytes) -> bytes:
         self._deadlines.last_event = monotonic()
-        self._call.record.saw_event()
+        # An error event of this proxy is not the first event of an answer that sent none.
+        if self._codec.started or self._codec.error is None:
+            self._call.record.saw_event()
         return written
 
     def _report_outcome(self) -> None:

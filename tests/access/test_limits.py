@@ -396,7 +396,7 @@ def test_a_redis_that_is_full_is_away_until_it_takes_more(
     store.close()
 
 
-def test_what_is_no_health_is_a_bug(clock: Clock) -> None:
+def test_other_errors_than_an_outage_are_bugs(clock: Clock) -> None:
     question = Flaky()
     question.fault = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
@@ -495,7 +495,7 @@ def test_redis_that_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> Non
     assert "hidden-word" not in str(told)
 
 
-def test_a_wrong_password_is_an_health(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_password_is_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     with redis_server(password="right-word") as server:
         url = server.url.replace("right-word", "wrong-word")
         store = RedisStore(url, amounts(5, 0, 0), meanwhile="goes on")

@@ -407,7 +407,7 @@ def test_a_native_upstream_stands_in_for_a_converted_one(
 ) -> None:
     upstream.answer(refused(500))
     second.answer(json_answer(MESSAGE | {"model": "model-b"}))
-    response = ask(start(b={"direct": True}))
+    response = ask(start(b={"native": True}))
     assert response.headers[ROUTE] == "second/model-b;reason=fallback"
     assert response.get_json() == MESSAGE | {"model": "a"}
     sent = second.requests[0]
@@ -421,7 +421,7 @@ def test_a_converted_upstream_stands_in_for_a_native_one(
 ) -> None:
     overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
     upstream.answer(json_answer(overloaded, status=529))
-    response = ask(start({"direct": True}), stream=stream)
+    response = ask(start({"native": True}), stream=stream)
     assert response.headers[ROUTE] == "second/model-b;reason=fallback"
     assert b"Hello" in response.data
     assert second.requests[0].target == "/v1/chat/completions"
@@ -433,7 +433,7 @@ def test_the_last_native_refusal_is_passed_as_it_is(
     overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
     upstream.answer(json_answer(overloaded, status=529))
     second.answer(refused(500))
-    response = ask(start({"direct": True}))
+    response = ask(start({"native": True}))
     assert (response.status_code, response.get_json()) == (529, overloaded)
 
 
@@ -495,7 +495,7 @@ def test_a_fallback_that_cannot_carry_the_request_is_passed_over(
     """A native upstream takes what the Messages API of this proxy does not know."""
     upstream.answer(refused(529))
     body = message_request(PROMPT, model="a") | {"max_tokens": "many"}
-    response = start({"direct": True}).post(PATH, json=body, headers={"x-api-key": "client"})
+    response = start({"native": True}).post(PATH, json=body, headers={"x-api-key": "client"})
     assert response.status_code == 529
     assert second.requests == []
 
@@ -531,14 +531,14 @@ def test_a_refusal_that_breaks_off_is_still_one(
 ) -> None:
     told = head(503, {"Content-Type": "application/json", "Content-Length": "99"})
     upstream.answer((told, b'{"error', Close()))
-    assert ask(start({"direct": direct})).headers[ROUTE] == "second/model-b;reason=fallback"
+    assert ask(start({"native": direct})).headers[ROUTE] == "second/model-b;reason=fallback"
 
 
 def test_a_native_stream_that_stays_empty_counts_against_its_provider(
     start: Start, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.3)
-    client = start({"timeout_seconds": 0.8, "direct": True}, rule=BreakerRule(failures=1))
+    client = start({"timeout_seconds": 0.8, "native": True}, rule=BreakerRule(failures=1))
     upstream.answer(sse(Sleep(3)))
     response = ask(client, stream=True)
     assert response.headers[ROUTE] == "first/model-a;reason=registered"
@@ -552,7 +552,7 @@ def test_a_late_first_byte_proves_the_provider_alive_before_its_stream_ends(
     start: Start, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
     monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.3)
-    client = start({"timeout_seconds": 5, "direct": direct}, rule=BreakerRule(failures=1))
+    client = start({"timeout_seconds": 5, "native": direct}, rule=BreakerRule(failures=1))
     runtime = client.application.extensions[EXTENSION]
     breaker = runtime.states.breaker(runtime.registry.providers[0])
     breaker.failed(Entry.ORDINARY, monotonic() - 60)

@@ -411,6 +411,20 @@ def test_a_slow_first_byte_is_awaited_behind_the_head(
         assert response.data == b"".join(native_events())
 
 
+def test_an_error_is_not_the_first_event_of_a_stream_that_sent_none(
+    upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.2)
+    client = native_app(upstream, timeout_seconds=0.6)
+    upstream.answer(streamed(Wait(threading.Event())))
+    with caplog.at_level(logging.INFO, "proxy.access"), gevent.Timeout(60):
+        response = client.post(PATH, json={"model": "m", "stream": True}, headers=KEY)
+        assert b"timeout_error" in response.data
+        response.close()
+    (line,) = [each.getMessage() for each in caplog.records if "POST /v1/messages" in each.message]
+    assert "first_event_ms" not in line
+
+
 @pytest.mark.parametrize(
     "last",
     [

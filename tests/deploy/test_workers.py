@@ -141,7 +141,6 @@ def post_worker_init(worker):
 """Counting some tokens takes for ever, and so does some event of a stream."""
 
 
-@pytest.mark.long
 def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_path: Path) -> None:
     configuration = tmp_path / "hanging.py"
     shipped = str(ROOT / "deploy" / "gunicorn.conf.py")

@@ -55,6 +55,24 @@ def test_a_sink_that_fails_keeps_no_other_from_the_report(
     assert [each.levelno for each in caplog.records] == [logging.ERROR]
 
 
+class FailingHandler(logging.Handler):
+    """As ``WatchedFileHandler`` whose directory was removed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise FileNotFoundError(record.name)
+
+
+def test_a_log_that_cannot_be_written_keeps_no_sink_from_the_report() -> None:
+    reported: list[RequestRecord] = []
+    handler, finished = FailingHandler(), record()
+    logging.getLogger().addHandler(handler)
+    try:
+        Accounting([Sink(failing), Sink(reported.append)], Metrics()).finish(finished)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert reported == [finished]
+
+
 def test_an_estimate_that_fails_does_not_lose_the_request() -> None:
     reported: list[RequestRecord] = []
     finished = record()

@@ -126,7 +126,7 @@ class StreamTranslator:
         return None if self._bad_lines or self.ended else self._plain.run()
 
     def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
-        """Note ``texts`` that go on with ``run`` ; the caller writes their events.
+        """Note ``texts`` that go on with ``run``; the caller writes their events.
 
         False (nothing noted) where ``feed`` would not have given one event for each of them.
         """
