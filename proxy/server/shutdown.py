@@ -50,7 +50,7 @@ class Schedule:
         return cls(min(delay, end), end, max(graceful - 1, graceful / 2))
 
 
-class Drain:
+class ShutdownState:
     """The shutdown state of one process; a master also writes the stop order for its workers."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class Drain:
                 part.end()
 
 
-PROCESS = Drain()
+PROCESS = ShutdownState()
 """The shutdown state of this process."""
 
 _ATTACH_FILTER = 26  # Linux's SO_ATTACH_FILTER, which the socket module does not define
