@@ -1,4 +1,4 @@
-"""Moonshot AI (Kimi): fixed sampling on the newer models; the history must hold its reasoning."""
+"""Moonshot AI (Kimi): newer models have fixed sampling; the history must contain the reasoning."""
 
 from __future__ import annotations
 

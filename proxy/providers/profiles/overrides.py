@@ -1,7 +1,7 @@
 """Override flags of a profile by name.
 
-Rule: everything that sets flags (vendor data, a registry file, healing) calls ``overridden``, so
-that no profile holds an unknown flag or a value of the wrong type.
+Rule: flags are set only by ``overridden`` (from vendor data, a registry file and healing), so no
+profile has an unknown flag or a value of the wrong type.
 """
 
 from __future__ import annotations
