@@ -62,7 +62,7 @@ def _modification_time(path: Path) -> int | None:
     try:
         return path.stat().st_mtime_ns
     except OSError:
-        # It does not exist, or not any more.
+        # The file does not exist, or was deleted meanwhile.
         return None
 
 

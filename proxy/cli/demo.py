@@ -53,12 +53,12 @@ def demo(arguments: Mapping[str, object]) -> None:
         read_settings = partial(demo_settings, arguments, listener.getsockname()[1])
         settings = read_settings()
         ensure_free(settings.host, settings.port)
-        # It ends by itself when this process is gone, however this process ends.
+        # The demo upstream exits by itself after this process has ended for any reason.
         subprocess.Popen(
             [sys.executable, "-m", "proxy.cli.demo_upstream", str(listener.fileno())],
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
-            # So that Ctrl-C ends only the service, whose last requests still need this upstream.
+            # So that Ctrl-C ends only the service, whose last requests still need the upstream.
             start_new_session=True,
         )
     print(f"Paste this into another terminal:\n\n{curl_line(settings)}\n", flush=True)

@@ -21,7 +21,7 @@ def end_when_interrupted() -> None:
 
 
 def before_the_end(step: Callable[..., object], *arguments: object) -> None:
-    """Call ``step(*arguments)`` before that end, at which Python's exit functions do not run."""
+    """Call ``step(*arguments)`` before SIGINT ends the process: exit functions do not run then."""
     _LAST_STEPS.append((step, arguments))
 
 

@@ -1,7 +1,7 @@
 """Sends the doctor's probes to an upstream: one request, one answer, in bounded time.
 
-Rule: the credential leaves this module only in the request; every failure is an ``UpstreamError``
-whose message holds no key.
+Rule: the credential is used only in the request; every failure is an ``UpstreamError`` whose message
+contains no key.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ProbeClient:
-    """Sends probes along a route."""
+    """Sends probes to the upstream of a route."""
 
     route: Route
     client: UpstreamClient
@@ -109,7 +109,7 @@ class ProbeClient:
 
     @property
     def _secrets(self) -> tuple[str, ...]:
-        """What must not be repeated from an upstream's error message."""
+        """Values that are masked in an upstream's error message."""
         values = self.route.provider.extra_headers.values()
         likely = [value for value in values if len(value) >= SHORTEST_SECRET]
         return (*likely, *([self.key] if self.key else []))

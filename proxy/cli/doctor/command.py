@@ -25,7 +25,7 @@ CLEARED_LINE = "\r\x1b[K"
 
 
 class NoAnswer(Exception):
-    """Some upstreams do not answer plain requests; the message names them."""
+    """One or more upstreams do not answer plain requests; the message names them."""
 
 
 def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> None:
@@ -129,7 +129,7 @@ class Progress:
             self._write(f"{CLEARED_LINE}[{number}/{len(probes)}] {probe.name} ...")
 
     def end(self, number: int, probes: Sequence[Probe], result: Result) -> None:
-        """Elsewhere, write a line with its result."""
+        """Without a terminal, write a line with the probe's result."""
         if not self._terminal:
             self._write(f"[{number}/{len(probes)}] {result.probe}: {result.outcome}\n")
 

@@ -68,8 +68,8 @@ class Profile:
     efforts: tuple[str, ...] = ("low", "medium", "high")
     reasoning_history: Literal["drop", "reasoning_content", "details"] = "drop"
     effort_with_tools: Literal["send", "omit", "none"] = "send"
-    """For upstreams that accept tools only without reasoning (style ``effort``): in a request with
-    tools ``reasoning_effort`` is absent (omit) or ``"none"`` (none), also if the client set an effort."""
+    """For upstreams that accept tools only without reasoning (style ``effort``): with tools
+    ``reasoning_effort`` is absent (omit) or ``"none"`` (none), even if the client set an effort."""
     forced_choice_stops_thinking: bool = False
     think_tags: bool = False
 
