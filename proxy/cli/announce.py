@@ -79,7 +79,7 @@ def _limit_warnings(settings: Settings) -> Iterator[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` can only be reached from this machine."""
+    """Whether an address to listen on can only be reached from this machine."""
     if host == "localhost":
         return True
     try:

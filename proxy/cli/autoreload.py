@@ -50,7 +50,7 @@ def _run_until_change(arguments: Sequence[str]) -> None:
 
 
 def _modification_times() -> Mapping[Path, int | None]:
-    """In nanoseconds, of every source file and ``.env``."""
+    """Times of modification, in nanoseconds, of every source file and ``.env``."""
     # Editors create hidden files, Python creates .pyc files.
     sources = (
         path for folder in SOURCES for path in folder.rglob("[!.]*.*") if path.suffix != ".pyc"

@@ -1,7 +1,7 @@
-"""``claude-proxy demo``: the service with a built-in upstream, to try it without an API key.
+"""``claude-proxy demo``: the service with a built-in upstream, for use without an API key.
 
-Rule: no configuration for a real upstream is used: no keys, models or proxies. Only the address to
-listen on and the log can be configured.
+Rule: no configuration of a real upstream is used: no keys, models or proxies. Only the settings in
+``KEPT`` can be configured.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ QUESTION = {
 
 
 def demo(arguments: Mapping[str, object]) -> None:
-    """Run until a signal ends it; raises what ``serve`` raises."""
+    """Run the service and the demo upstream until a signal; raises what ``serve`` raises."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)

@@ -1,7 +1,7 @@
 """Handling of SIGINT before gunicorn's own handler is installed.
 
-Rule: while modules are imported, SIGINT ends the process at once and without output. A
-``KeyboardInterrupt`` could occur where Python ignores exceptions, or print a stack trace.
+Rule: while modules are imported, SIGINT ends the process immediately and without output. A
+``KeyboardInterrupt`` could be raised where Python ignores exceptions, or print a stack trace.
 """
 
 import os

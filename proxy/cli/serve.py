@@ -66,7 +66,7 @@ class ServerLog(Logger):
 
 
 def serve(read_settings: ReadSettings) -> None:
-    """Run until a signal ends it; raises ``ConfigError``, ``CannotStart`` or SystemExit."""
+    """Run the service until a signal; raises ``ConfigError``, ``CannotStart`` or SystemExit."""
     end_when_interrupted()
     settings = read_settings()
     ensure_free(settings.host, settings.port)

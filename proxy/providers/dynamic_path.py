@@ -35,7 +35,7 @@ _QUERY = re.compile(
     r"%[89A-Fa-f][0-9A-Fa-f])*"
 )
 _NON_ASCII_CODE = re.compile("%[89A-Fa-f]")
-"""Allowed in a model's name only: some servers decode overlong UTF-8 as dots and slashes."""
+"""Allowed only in a model's name, since some servers decode overlong UTF-8 as dots and slashes."""
 _VERSIONED = re.compile(r"(?:.*/)?v[0-9]+")
 
 

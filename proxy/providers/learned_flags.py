@@ -1,4 +1,4 @@
-"""Profile flags that healing learned, for each upstream and model.
+"""The cache of profile flags that healing learned, by upstream and model.
 
 Rule: they are valid for an hour, because an upstream may change and a refusal may have been
 misinterpreted. A flag that is still needed is learned again from the next refusal (docs/protocol.md

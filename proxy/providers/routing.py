@@ -77,7 +77,7 @@ class _Target:
 
 
 class Router:
-    """Chooses routes by a registry, and caches them."""
+    """Chooses routes according to a registry, and caches them by model name."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         """Raises ``ConfigError`` that names every invalid profile flag and encoding."""
@@ -110,7 +110,7 @@ class Router:
         return route
 
     def choose(self, request: Mapping[str, Any], estimate: Callable[[], int]) -> Route:
-        """The route for a request by the smart routes, else by its model's name.
+        """The route for a request: a smart route if one applies, else the route of its model name.
 
         ``estimate`` returns the input tokens; it is called only if a route depends on them. A model
         that the client named as ``provider/model`` is never replaced. Raises ``NotFound``.
@@ -180,7 +180,7 @@ class Router:
             if self.registry.strict_models:
                 raise NotFound(f"model: {name}")
             if _is_openrouter(provider) and separator == "/" and "/" not in model:
-                model = name  # OpenRouter has models of its own: openrouter/auto.
+                model = name  # OpenRouter's own models have this prefix: openrouter/auto.
             return _Target(provider, model, "provider")
         return None
 

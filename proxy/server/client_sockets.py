@@ -1,4 +1,4 @@
-"""Client sockets: fair reading, and closing a connection whose request was not read to its end.
+"""Client sockets: reads that yield, and the closing of a connection with an unread request body.
 
 Rule: after 5 ms of uninterrupted reading, a reader yields to the event loop. gevent's own sockets yield
 only if there is nothing to read, so a client that sends faster than its bytes are parsed would block
@@ -24,7 +24,7 @@ with unread bytes is reset, and the client may lose the response."""
 
 
 class FairSocket(gevent.socket.socket):
-    """A plain connection."""
+    """A plain connection whose reads yield to other greenlets."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class FairSocket(gevent.socket.socket):
 
 
 class FairTLSSocket(gevent.ssl.SSLSocket):
-    """A connection over TLS."""
+    """A TLS connection whose reads yield to other greenlets."""
 
     __slots__ = ()
 
@@ -54,9 +54,9 @@ _FAIR_FOR_CLASS: dict[type, type] = {
 
 
 def make_fair(client: Any) -> None:
-    """Make the accepted socket ``client`` a fair one.
+    """Give the accepted socket ``client`` a class whose reads yield.
 
-    The class is replaced because gevent's server has no option for the class of its sockets.
+    gevent's server has no option for the class of the sockets that it accepts.
     """
     client.__class__ = _FAIR_FOR_CLASS.get(type(client), type(client))
 

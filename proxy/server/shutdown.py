@@ -39,7 +39,7 @@ class Schedule:
     accept: float
     """Until then new connections are accepted."""
     end: float
-    """Then running streams get their last event, and waiting requests a 529."""
+    """Then running streams get their last event, and requests without an answer yet a 529."""
     leave: float
     """Then the process exits, even if clients have not received all data."""
 
@@ -64,7 +64,7 @@ class ShutdownState:
         self.ended = False
 
     def order_stop(self, *, at_once: bool, last: bool, seconds: float) -> None:
-        """Called by the master, which kills in ``seconds`` every worker that still runs.
+        """Called by the master, which kills every worker that still runs after ``seconds``.
 
         ``last``: no other process accepts from the same listeners afterwards.
         """

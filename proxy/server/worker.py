@@ -40,7 +40,7 @@ the master has recorded that this is a stop."""
 HANDSHAKE_SECONDS = 0.1
 """Time for handshakes in progress to complete before the listener closes."""
 QUICK_SECONDS = 1.0
-"""The time for sending the last events in a quick stop."""
+"""Time for sending the last events in a stop that does not wait for requests."""
 KILL_SECONDS = 0.5
 
 
@@ -53,7 +53,7 @@ class ProxyWorker(RequestWorker):
     """Time of the signal to end without waiting for requests."""
 
     def init_signals(self) -> None:
-        """Called in the worker's own process, before the application is loaded."""
+        """Called in the worker process, before the application is loaded."""
         self._woken = Event()
         super().init_signals()
         # A closing terminal sends SIGHUP to all processes; only the master reloads.
@@ -112,7 +112,7 @@ class ProxyWorker(RequestWorker):
                 self._quick = self._signalled
 
     def run(self) -> None:
-        """Serve until signalled to end, then end in order."""
+        """Serve until signalled to end, then finish the running requests and return."""
         size = connections_that_fit(self.worker_connections, open_files())
         self._spare = spare(size)
         self._pools = tuple(ConnectionPool(size, self._spare // 2) for _ in self.sockets)

@@ -1,8 +1,8 @@
 """An upstream's response whose chunks are returned as soon as they arrive.
 
-Rule: to urllib3 it behaves as ``http.client``'s response: all data in order, an error for a truncated
-body, a closed response after the last byte. The stock ``read1`` returns one HTTP chunk for each call;
-this one returns everything that one read of the socket delivered.
+Rule: for urllib3 it behaves like ``http.client``'s response: all data in order, an error for a
+truncated body, a closed response after the last byte. ``read1`` of ``http.client`` returns one HTTP
+chunk for each call; this one returns the data of all chunks that one read of the socket received.
 """
 
 from __future__ import annotations

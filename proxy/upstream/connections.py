@@ -126,11 +126,11 @@ class _EagerConnection:
 
 
 class EagerHTTPConnection(_EagerConnection, HTTPConnection):  # type: ignore[misc]
-    """http:// with eager responses."""
+    """An ``http://`` connection with ``EagerResponse``."""
 
 
 class EagerHTTPSConnection(_EagerConnection, HTTPSConnection):  # type: ignore[misc]
-    """https:// with eager responses."""
+    """An ``https://`` connection with ``EagerResponse``."""
 
 
 class EagerHTTPPool(HTTPConnectionPool):

@@ -33,7 +33,7 @@ def refuse_bad_head(headers: HTTPMessage) -> None:
 
 
 def body_framing(headers: HTTPMessage) -> tuple[bool, int | None]:
-    """Whether the body is chunked, and its length where one is given; a chunked body has none.
+    """Whether the body is chunked, and its length; None for a chunked body, or if none is given.
 
     A header line repeated with the same value counts once, and so does a length repeated within a
     line. ``http.client`` reads only the first line and urllib3 reads all, so their lengths could

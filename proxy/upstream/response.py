@@ -21,7 +21,7 @@ READ_BYTES = 65536
 class UpstreamResponse:
     """Status, headers and body of an upstream's answer.
 
-    For one greenlet, except that any other may ``close()`` it: a read that is under way then fails
+    For use in one greenlet. Other greenlets may only call ``close()``; a read in progress then fails
     with ``UpstreamError``.
     """
 
@@ -126,7 +126,7 @@ class UpstreamResponse:
         """Whether ``read_available`` would wait for the socket ``fileno()``.
 
         False while decompressed, dechunked, buffered or decrypted bytes are available, and after the
-        end. (With only a part of a chunk's framing available, a read waits for the rest of it.)
+        end. True if only a part of a chunk's framing is available.
         """
         if self._ended or self._full or self._body is None:
             return False

@@ -39,7 +39,7 @@ _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
 class _Target(NamedTuple):
-    """A parsed URL: normalised, its host for messages, its forward proxies."""
+    """A normalised URL, its host and port for messages, and the forward proxies to use."""
 
     url: str
     host: str
@@ -80,7 +80,7 @@ class UpstreamClient:
             self._session.mount(scheme, self._adapter)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamResponse:
-        """Send ``body`` and return when the head of the answer has arrived, whatever its status.
+        """Send ``body`` and return when the head of the answer has arrived, with any status but 3xx.
 
         Raises ``UpstreamError`` (502: unreachable, DNS, TLS, no HTTP, a redirect),
         ``UpstreamTimeout`` (504: connect), ``AuthenticationFailed`` or ``InvalidRequest`` for a

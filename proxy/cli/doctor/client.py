@@ -51,14 +51,14 @@ class ProbeClient:
         """
         return self._bounded(lambda: self._ask(body))
 
-    def greet_native(self) -> None:
+    def ask_native(self) -> None:
         """Ask a native upstream for a short message; raises what ``ask`` raises."""
         body = {
             "model": self.route.model,
             "max_tokens": 16,
             "messages": [{"role": "user", "content": "Hello"}],
         }
-        self._bounded(lambda: self._greet(body))
+        self._bounded(lambda: self._ask_native(body))
 
     def _bounded(self, call: Callable[[], T]) -> T:
         limit = gevent.Timeout(self.seconds)
@@ -82,7 +82,7 @@ class ProbeClient:
             return answer_from_completion(decoded(data), self._secrets)
         raise UpstreamError("the upstream's answer is neither JSON nor an event stream")
 
-    def _greet(self, body: Mapping[str, Any]) -> None:
+    def _ask_native(self, body: Mapping[str, Any]) -> None:
         provider = self.route.provider
         headers = {"anthropic-version": DEFAULT_VERSION, **credential(self.key, {}, own=True)}
         headers |= upstream_headers(provider, None, new_request_id())

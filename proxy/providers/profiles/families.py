@@ -1,4 +1,4 @@
-"""Flags of model families that hold at every vendor.
+"""Flags of model families that apply at every vendor.
 
 Rule: a row must be correct for the model on every server, and harmless on a server that accepts more
 than the model's vendor does: limits of the model, fields that it refuses, inputs that it cannot read.

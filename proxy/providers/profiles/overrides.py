@@ -18,7 +18,7 @@ LOGGED_ONLY = frozenset({"name"})
 
 
 def overridden(profile: Profile, flags: Mapping[str, object]) -> Profile:
-    """``profile`` with ``flags`` (names of docs/protocol.md without ``P.``) in place of its own.
+    """``profile`` with the values of ``flags`` (named as in docs/protocol.md, without ``P.``).
 
     A list becomes a tuple, as YAML and JSON have no tuples. Raises ValueError for an unknown flag or
     a value of the wrong type; its message begins with the flag's name.
