@@ -21,7 +21,7 @@ from proxy.providers.learned_flags import LearnedFlags
 from proxy.providers.routing import Router
 from proxy.relay.model_list import ModelList
 from proxy.relay.sweeper import Sweeper
-from proxy.server.shutdown import PROCESS, Drain
+from proxy.server.shutdown import PROCESS, ShutdownState
 from proxy.telemetry.accounting import Accounting, Sink, end_trace
 from proxy.telemetry.logs import log_access
 from proxy.telemetry.metrics import Metrics
@@ -45,7 +45,7 @@ class Runtime:
     clients: Clients
     learned: LearnedFlags
     watch: Sweeper
-    drain: Drain
+    drain: ShutdownState
     models: ModelList
     states: ProviderHealth
     metrics: Metrics

@@ -62,7 +62,7 @@ def _key_warnings(settings: Settings) -> Iterator[str]:
     has_key = any(provider.api_keys for provider in registry.providers)
     key = "the registry's keys" if registry.from_file else "OPENAI_API_KEY"
     if settings.auth_keys and not has_key:
-        yield f"CLAUDE_PROXY_AUTH_KEY is ignored: without {key} each client's own key goes upstream"
+        yield f"CLAUDE_PROXY_AUTH_KEY is ignored: without {key} each client's key is sent upstream"
     if has_key and not settings.auth_keys and not is_loopback(settings.host):
         yield (
             f"no auth key is set: any client that can reach {settings.host}:{settings.port} can use "
@@ -79,7 +79,7 @@ def _limit_warnings(settings: Settings) -> Iterator[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` can only be reached from this machine."""
+    """Whether an address to listen on can only be reached from this machine."""
     if host == "localhost":
         return True
     try:

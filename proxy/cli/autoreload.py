@@ -50,7 +50,7 @@ def _run_until_change(arguments: Sequence[str]) -> None:
 
 
 def _modification_times() -> Mapping[Path, int | None]:
-    """In nanoseconds, of every source file and ``.env``."""
+    """Times of modification, in nanoseconds, of every source file and ``.env``."""
     # Editors create hidden files beside the one that is edited.
     sources = (path for folder in SOURCES for path in folder.rglob("[!.]*.py"))
     return {path: _modification_time(path) for path in (*sources, DOTENV)}
@@ -60,7 +60,7 @@ def _modification_time(path: Path) -> int | None:
     try:
         return path.stat().st_mtime_ns
     except OSError:
-        # It does not exist, or not any more.
+        # The file does not exist, or was deleted meanwhile.
         return None
 
 

@@ -1,4 +1,4 @@
-"""``claude-proxy claude-code``: the settings that point Claude Code at this proxy.
+"""``claude-proxy claude-code``: the settings with which Claude Code uses this proxy.
 
 Rule: other content of the user's file is kept, the old file is backed up, and an invalid file is
 not changed.
@@ -42,8 +42,8 @@ def show_or_write(
         return
     if wanted["env"]["ANTHROPIC_AUTH_TOKEN"] == KEY_PLACEHOLDER:
         raise ClientSettingsError(
-            "Claude Code needs the key that goes upstream: add --key KEY, "
-            "or run without --write and fill it in"
+            "Claude Code needs the key that is sent upstream: add --key KEY, "
+            "or run without --write and insert the key yourself"
         )
     path = (home or Path.home()) / ".claude" / "settings.json"
     print(write_settings(path, wanted))
@@ -70,7 +70,7 @@ def _key(settings: Settings) -> str:
 
 
 def write_settings(path: Path, wanted: Mapping[str, Mapping[str, str]]) -> str:
-    """Merge ``wanted`` into the file, following links; returns a line about the result.
+    """Merge ``wanted`` into the file, following symbolic links; returns a line about the result.
 
     Raises ``ClientSettingsError``; the file is then unchanged.
     """

@@ -1,7 +1,7 @@
-"""``claude-proxy demo``: the service with a built-in upstream, to try it without an API key.
+"""``claude-proxy demo``: the service with a built-in upstream, for use without an API key.
 
-Rule: no configuration for a real upstream is used: no keys, models or proxies. Only the address to
-listen on and the log can be configured.
+Rule: no configuration of a real upstream is used: no keys, models or proxies. Only the settings in
+``KEPT`` can be configured.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ QUESTION = {
 
 
 def demo(arguments: Mapping[str, object]) -> None:
-    """Run until a signal ends it; raises what ``serve`` raises."""
+    """Run the service and the demo upstream until a signal; raises what ``serve`` raises."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         read_settings = partial(demo_settings, arguments, listener.getsockname()[1])
         settings = read_settings()
         ensure_free(settings.host, settings.port)
-        # It ends by itself when this process is gone, however this process ends.
+        # The demo upstream exits by itself after this process has ended for any reason.
         subprocess.Popen(
             [sys.executable, "-m", "proxy.cli.demo_upstream", str(listener.fileno())],
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
-            # So that Ctrl-C ends only the service, whose last requests still need this upstream.
+            # So that Ctrl-C ends only the service, whose last requests still need the upstream.
             start_new_session=True,
         )
     print(f"Paste this into another terminal:\n\n{curl_line(settings)}\n", flush=True)

@@ -6,7 +6,7 @@ its own tool, since a client may execute tool calls. It listens on the loopback 
 
 from gevent import monkey
 
-# As in the service: this module is also a program of its own.
+# As in the service, since this module also runs as a separate program.
 monkey.patch_all()
 
 import os
@@ -39,7 +39,7 @@ def reply_for(request: Mapping[str, Any]) -> dict[str, Any]:
         "reasoning_content": "There is no model here, but this is how thinking is streamed. ",
         "content": (
             f"Hello from the demo upstream. You wrote: {asked[:80]!r}. "
-            "Set OPENAI_BASE_URL and start claude-proxy to talk to a real model. "
+            "Set OPENAI_BASE_URL and start claude-proxy to use a real model. "
         ),
     }
     if TOOL in _tool_names(request):

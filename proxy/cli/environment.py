@@ -1,7 +1,7 @@
 """Settings from the environment, the ``.env`` file and the command line.
 
-Rule: only this module reads settings from ``os.environ``. Workers run with the settings that the
-master has validated: a worker that starts later must not fail because a file was edited meanwhile.
+Rule: only this module reads settings from ``os.environ``. Workers use the settings that the master has
+validated, so that a worker that starts later does not fail because a file was edited meanwhile.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def explained_settings(arguments: Mapping[str, object]) -> tuple[Explained, ...]
 def operator_variables(
     fields: Collection[str] | None = None,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The environment and the ``.env`` file; with ``fields`` only their non-empty ones."""
+    """The environment and the ``.env`` file; with ``fields`` only their non-empty variables."""
     sources = dict(os.environ), read_dotenv(DOTENV)
     if fields is None:
         return sources

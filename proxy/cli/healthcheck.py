@@ -36,7 +36,7 @@ def healthcheck(arguments: Mapping[str, object], *, ready: bool) -> None:
         raise Unhealthy(str(error)) from error
     if port == 0:
         raise Unhealthy(
-            "PORT=0 selects any free port, which is not known here: give it with --port"
+            "PORT=0 selects any free port, which this command cannot find: set it with --port"
         )
     path = READY if ready else ALIVE
     url = client_url(host, port) + path

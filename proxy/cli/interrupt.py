@@ -1,7 +1,7 @@
 """Handling of SIGINT before gunicorn's own handler is installed.
 
-Rule: while modules are imported, SIGINT ends the process at once and without output. A
-``KeyboardInterrupt`` could occur where Python ignores exceptions, or print a stack trace.
+Rule: while modules are imported, SIGINT ends the process immediately and without output. A
+``KeyboardInterrupt`` could be raised where Python ignores exceptions, or print a stack trace.
 """
 
 import os
@@ -21,7 +21,7 @@ def end_when_interrupted() -> None:
 
 
 def before_the_end(step: Callable[..., object], *arguments: object) -> None:
-    """Call ``step(*arguments)`` before that end, at which Python's exit functions do not run."""
+    """Call ``step(*arguments)`` before SIGINT ends the process: exit functions do not run then."""
     _LAST_STEPS.append((step, arguments))
 
 

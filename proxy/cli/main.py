@@ -125,7 +125,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _add_claude_code(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "claude-code",
-        help="print the settings that point Claude Code at this proxy",
+        help="print the settings with which Claude Code uses this proxy",
         description="Print the settings for Claude Code's settings.json, or write them there.",
         allow_abbrev=False,
     )

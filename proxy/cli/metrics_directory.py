@@ -1,8 +1,8 @@
 """The directory of the workers' metric files, and gunicorn's hooks for it.
 
-Rule: the master prepares it before the first fork, deletes only metric files in it, and removes it at
-its end if it created it. Places (name prefixes of the files) are numbered; a new worker gets the lowest
-free number, so that reloads do not add files.
+Rule: the master prepares the directory before the first fork and deletes only metric files in it; at
+its end it removes a directory that it created itself. Places (name prefixes of the files) are numbered;
+a new worker gets the lowest free number, so that reloads do not add files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from proxy.telemetry import multiprocess
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "claude-proxy-metrics-"
 UNLOCKED_SECONDS = 60
-"""Age from which a private directory is locked by its master, if that master runs."""
+"""Age after which a private directory without a lock belongs to no running master."""
 RELEASE_SECONDS = 2.0
 """Time for the newest worker of a killed master to release the lock."""
 _REEXECUTED = "GUNICORN_PID"
@@ -46,13 +46,13 @@ def prepare_metrics_directory() -> None:
     if chosen and not Path(chosen).name.startswith(PREFIX):
         _make_ready(Path(chosen))
     else:
-        # One with our prefix belongs to the master that started this one.
+        # A directory with our prefix belongs to the master that started this one.
         chosen = os.environ[VARIABLE] = _private_directory()
     multiprocess.use_directory(chosen)
 
 
 def adopt_metrics_directory() -> None:
-    """Count into the operator's directory, under a gunicorn configuration that is not ours."""
+    """Store metrics in the operator's directory if gunicorn runs with another configuration."""
     chosen = os.environ.get(VARIABLE)
     if chosen and not multiprocess.are_shared():
         multiprocess.use_directory(chosen)
@@ -71,7 +71,7 @@ def _private_directory() -> str:
     _lock(path)
     atexit.register(_remove, path, os.getpid())
     before_the_end(_remove, path, os.getpid())
-    _sweep(Path(path).parent)
+    _remove_abandoned(Path(path).parent)
     return path
 
 
@@ -89,12 +89,12 @@ def _lock(path: str) -> int | None:
     return descriptor
 
 
-def _sweep(parent: Path) -> None:
+def _remove_abandoned(parent: Path) -> None:
     """Remove the private directories of masters that were killed."""
     for path in parent.glob(f"{PREFIX}*"):
         try:
             found = path.stat()
-            # A newer one may not be locked yet.
+            # A newer directory may not be locked yet.
             old = time.time() - found.st_mtime > UNLOCKED_SECONDS
             if old and found.st_uid == os.getuid() and _lock(str(path)) is not None:
                 shutil.rmtree(path, ignore_errors=True)
@@ -137,7 +137,7 @@ def _metric_files(directory: Path) -> list[Path]:
     return found
 
 
-_MASTERS_ONLY: list[int] = []
+_MASTER_LOCKS: list[int] = []
 """The descriptor that locks the operator's directory. Workers close it: a worker of a killed master
 must not prevent the next master from starting."""
 
@@ -151,12 +151,12 @@ def _lock_exclusively(directory: Path) -> None:
                 "name a separate directory for each, or do not set it"
             )
         time.sleep(0.05)
-    _MASTERS_ONLY.append(descriptor)
+    _MASTER_LOCKS.append(descriptor)
 
 
 def _hand_lock_over(arbiter: Any) -> None:
     """gunicorn's hook in the process that becomes the new master, before its exec."""
-    for descriptor in _MASTERS_ONLY:
+    for descriptor in _MASTER_LOCKS:
         os.set_inheritable(descriptor, True)
         arbiter.cfg.env_orig[_LOCK] = str(descriptor)
 
@@ -165,7 +165,7 @@ def _take_lock_over() -> None:
     descriptor = os.environ.pop(_LOCK, None)
     if descriptor is not None:
         os.set_inheritable(int(descriptor), False)
-        _MASTERS_ONLY.append(int(descriptor))
+        _MASTER_LOCKS.append(int(descriptor))
 
 
 def metrics_hooks() -> dict[str, Callable[..., None]]:
@@ -190,8 +190,8 @@ def _choose_place(arbiter: Any, worker: Any) -> None:
 
 
 def _take_place(_: Any, worker: Any) -> None:
-    while _MASTERS_ONLY:
-        os.close(_MASTERS_ONLY.pop())
+    while _MASTER_LOCKS:
+        os.close(_MASTER_LOCKS.pop())
     multiprocess.take_place(worker.place)
 
 

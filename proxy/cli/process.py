@@ -1,6 +1,6 @@
 """Preparation of the process before it serves: open files, a free port, TLS, logging.
 
-Rule: each function does one thing; if it fails, its message says why and what to do.
+Rule: each function does one thing; if it fails, its message gives the reason and the remedy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class CannotStart(Exception):
-    """The system does not provide what the service needs; the message says what to do."""
+    """The system does not provide what the service needs; the message gives the remedy."""
 
 
 def raise_file_limit() -> int:
@@ -80,7 +80,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 def ensure_certificate(options: Any) -> None:
     """Raise ``CannotStart`` if gunicorn's ``options`` for TLS do not work.
 
-    Otherwise every worker would fail and be replaced without end.
+    Otherwise every worker would fail and gunicorn would start another one, endlessly.
     """
     if not options.is_ssl:
         return
@@ -99,8 +99,8 @@ def prepare_in_foreign_server(settings: Settings, *, patched_by_server: bool) ->
     """Do what the shipped gunicorn configuration does, in a server with another configuration.
 
     ``patched_by_server``: whether the standard library was patched before ``wsgi.py`` did it, as
-    gevent's worker does. Ends this process in a worker with threads: locks from before the patch
-    would never be released.
+    gevent's worker does. In a gthread worker this process exits, because locks that were created
+    before the patch would never be released.
     """
     if not patched_by_server and THREADED_WORKER in sys.modules:
         print(f"claude-proxy: gunicorn's gthread worker is not supported: {START}", file=sys.stderr)

@@ -66,7 +66,7 @@ class ServerLog(Logger):
 
 
 def serve(read_settings: ReadSettings) -> None:
-    """Run until a signal ends it; raises ``ConfigError``, ``CannotStart`` or SystemExit."""
+    """Run the service until a signal; raises ``ConfigError``, ``CannotStart`` or SystemExit."""
     end_when_interrupted()
     settings = read_settings()
     ensure_free(settings.host, settings.port)
@@ -127,7 +127,7 @@ def _logging(settings: Settings) -> dict[str, Any]:
     spare_unused_facts()
     chosen = logging_config(settings)
     if settings.log_level == "INFO":
-        # Its lines about each start and stop of a process repeat ours.
+        # gunicorn's lines about each start and stop of a process repeat ours.
         chosen["loggers"]["gunicorn.error"] |= {"level": "WARNING"}
     return chosen
 
@@ -135,8 +135,8 @@ def _logging(settings: Settings) -> dict[str, Any]:
 def _exit_unless_able(arbiter: Arbiter) -> None:
     """Exit with one line if an address or a certificate cannot be used.
 
-    gunicorn itself would retry an address for five seconds and log eleven lines, and it would start
-    workers without end that cannot load a certificate, without naming it.
+    gunicorn itself would retry an address for five seconds and log eleven lines. With a certificate
+    that cannot be loaded it would start workers endlessly and never name the file.
     """
     addresses = [] if arbiter.cfg.reuse_port else arbiter.cfg.address
     try:
@@ -154,7 +154,7 @@ def _share_tables() -> None:
     """Load the tokenizer tables in the master, so that all workers share their memory."""
     for problem in load_tables().problems:
         log.warning("tokens are estimated: %s", problem)
-    # Otherwise a garbage collection in a worker would write to, and so copy, every shared page.
+    # Otherwise a garbage collection in a worker would write to every shared page and so copy it.
     gc.collect()
     gc.freeze()
 

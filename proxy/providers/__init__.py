@@ -1,1 +1,1 @@
-"""Which upstream answers a request, the dialect it speaks, and its health."""
+"""The choice of the upstream for a request, the upstream's profile, and its health."""

@@ -1,4 +1,4 @@
-"""The hosts that dynamic routes may reach, and the addresses that their names may have.
+"""The hosts that dynamic routes may reach, and the addresses that their names may resolve to.
 
 Rule: pure. An entry ``name`` is that host only, ``.name`` its subdomains without the host itself; an
 entry without a port matches any port (docs/features.md "Dynamic routing"). An address outside the
@@ -15,14 +15,14 @@ from config.hosts import host_and_port
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-CLOSED_IPV4 = tuple(
+NON_PUBLIC_IPV4 = tuple(
     IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this host
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # carrier-grade NAT; one cloud's metadata
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # Azure's host, which answers with metadata
+        "168.63.129.16/32",  # Azure's platform, which serves metadata
         "169.254.0.0/16",  # link-local; metadata of most clouds
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments; one cloud's metadata
@@ -39,12 +39,12 @@ CLOSED_IPV4 = tuple(
 PUBLIC_IPV6 = IPv6Network("2000::/3")
 """The addresses of hosts on the Internet. Excludes ``::ffff:0:0/96`` and ``64:ff9b::/96``, which embed
 an IPv4 address, as well as loopback, link-local, private and multicast addresses."""
-CLOSED_IPV6 = tuple(
+NON_PUBLIC_IPV6 = tuple(
     IPv6Network(network)
     for network in (
-        "2001::/23",  # protocol assignments; Teredo hides an IPv4 address
+        "2001::/23",  # protocol assignments; Teredo embeds an IPv4 address
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4 hides an IPv4 address
+        "2002::/16",  # 6to4 embeds an IPv4 address
         "3fff::/20",  # documentation
     )
 )
@@ -66,7 +66,7 @@ class HostRules:
         return (host, None) in self.exact or (host, port) in self.exact
 
     def allows(self, host: str, port: int) -> bool:
-        """Whether ``host`` is an entry or a subdomain of one, whatever its addresses are."""
+        """Whether ``host`` is an entry or a subdomain of one; its addresses are not checked."""
         if self.lists(host, port):
             return True
         _, dot, parent = host.partition(".")
@@ -77,7 +77,7 @@ class HostRules:
         return False
 
     def may_connect(self, name: str, address: str, port: int) -> bool:
-        """Whether ``name`` may be reached at ``address``, an IP address of its DNS answer."""
+        """Whether a connection for ``name`` may go to ``address``, an IP address it resolved to."""
         if is_public(address) or self.lists(name, port):
             return True
         return self.lists(f"[{address}]" if ":" in address else address, port)
@@ -95,9 +95,9 @@ def host_rules(entries: Iterable[str]) -> HostRules:
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to a host on the public Internet.
 
-    Raises ``ValueError`` for text that is no address.
+    Raises ``ValueError`` for text that is not an address.
     """
     parsed = ip_address(address)
     if isinstance(parsed, IPv6Address):
-        return parsed in PUBLIC_IPV6 and not any(parsed in network for network in CLOSED_IPV6)
-    return not any(parsed in network for network in CLOSED_IPV4)
+        return parsed in PUBLIC_IPV6 and not any(parsed in network for network in NON_PUBLIC_IPV6)
+    return not any(parsed in network for network in NON_PUBLIC_IPV4)

@@ -1,8 +1,8 @@
-"""A circuit breaker: stop sending requests to a provider that fails, and probe when to go on.
+"""A circuit breaker: stop sending requests to a provider that fails, until a probe succeeds.
 
-Rule: consecutive failures within a short time open it. When its open time is over it is half-open:
-one request at a time is let through as a probe, whose success closes it and whose failure opens it
-for twice as long (docs/features.md "Failover"). Pure: the clock is passed in (seconds, monotonic).
+Rule: consecutive failures within a short time open it. After its open time it is half-open: one
+request at a time is admitted as a probe, whose success closes it and whose failure opens it for twice
+as long (docs/features.md "Failover"). Pure: the clock is passed in (seconds, monotonic).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 
 
 class Entry(Enum):
-    """How the breaker let a request through; passed back with its outcome."""
+    """How the breaker admitted a request; the caller passes it back with the outcome."""
 
     ORDINARY = "ordinary"
     PROBE = "probe"
@@ -25,15 +25,15 @@ class BreakerRule:
     """When a breaker opens and how long it stays open; times in seconds."""
 
     failures: int = 5
-    """Failures without a success between them ..."""
+    """The breaker opens after this many failures without a success between them."""
     window: float = 60.0
-    """... within this time open it."""
+    """Older failures are not counted."""
     open_seconds: float = 30.0
     longest_open_seconds: float = 300.0
 
 
 class Breaker:
-    """The state of one provider: closed, open until a moment, or half-open."""
+    """The state of one provider: closed, open until ``open_until``, or half-open."""
 
     __slots__ = ("_failed_at", "_open_seconds", "_probing", "_rule", "on_change", "open_until")
 
@@ -54,7 +54,7 @@ class Breaker:
         return "half_open" if self._probing or now >= self.open_until else "open"
 
     def enter(self, now: float) -> Entry | None:
-        """Let a request through; None while the breaker is open or a probe is under way.
+        """Admit a request; None while the breaker is open or a probe is in progress.
 
         The caller reports the outcome exactly once: ``succeeded``, ``failed`` or ``inconclusive``.
         """
@@ -66,7 +66,7 @@ class Breaker:
         return Entry.PROBE
 
     def succeeded(self) -> None:
-        """The provider answered any request: close, and forget all failures."""
+        """A request of any entry succeeded: close the breaker and clear all failures."""
         self._failed_at.clear()
         self._open_seconds = self._rule.open_seconds
         self._probing = False
@@ -74,9 +74,9 @@ class Breaker:
             self._set_open_until(None)
 
     def failed(self, entry: Entry, now: float) -> bool:
-        """The provider failed; true when this opened the breaker.
+        """The provider failed; true if this opened the breaker.
 
-        Failures of requests that were under way when it opened are ignored.
+        Failures of requests that were in progress when it opened are ignored.
         """
         if entry is Entry.PROBE and self._probing:
             self._probe_failed(now)
@@ -84,7 +84,7 @@ class Breaker:
         return self.open_until is None and self._count_failure(now)
 
     def inconclusive(self, entry: Entry) -> None:
-        """The request ended without evidence about the provider, as when its client disconnected."""
+        """The request shows nothing about the provider, for example because its client disconnected."""
         if entry is Entry.PROBE:
             self._probing = False
 
@@ -109,7 +109,7 @@ class Breaker:
 
 
 class Outcome:
-    """Reports once to a breaker how the request ended that it let through."""
+    """Reports the outcome of an admitted request to its breaker, once."""
 
     __slots__ = ("_breaker", "_entry", "_reported", "open_ended")
 
@@ -118,12 +118,12 @@ class Outcome:
         self._entry = entry
         self._reported = False
         self.open_ended = False
-        """True while an answer is under way that does not yet prove that its provider works."""
+        """True while an answer is streamed that does not yet prove that its provider works."""
 
     def report(self, failed: bool | None, now: float) -> bool:
         """Whether the provider ``failed``; None for a request without evidence about it.
 
-        True when this opened the breaker. Only the first report counts.
+        True if this opened the breaker. Only the first report has an effect.
         """
         if self._reported:
             return False

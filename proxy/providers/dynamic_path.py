@@ -1,7 +1,7 @@
 """A request target that names its upstream: ``/https/HOST/PREFIX/v1/messages``.
 
-Rule: pure; parses the raw target of the request line, before percent-decoding. What the grammar does
-not contain is refused, never corrected (docs/features.md "Dynamic routing").
+Rule: pure; parses the raw target of the request line, before percent-decoding. A target that does not
+match the grammar is refused, never corrected (docs/features.md "Dynamic routing").
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ENDPOINTS: tuple[tuple[tuple[str, ...], Endpoint], ...] = (
     (("v1", "messages", "count_tokens"), "count_tokens"),
     (("v1", "models"), "models"),
 )
-"""Endpoints by the end of a path."""
+"""Endpoints by the last segments of a path."""
 
-REFUSED_CHARACTERS = "the path holds characters that a dynamic route may not hold"
+REFUSED_CHARACTERS = "the path contains characters that are not allowed in a dynamic route"
 _SCHEME = re.compile(r"/(https?)/")
 _KEPT_CODE = r"%(?:2[1-46-9A-Ca-c]|20|3[A-Fa-f]|40|5[BDbdEe]|60|7[B-Db-d]|[89A-Fa-f][0-9A-Fa-f])"
 """A percent-encoded character that is passed on encoded. Excludes letters, digits, ``-._~``, slash,
@@ -35,7 +35,7 @@ _QUERY = re.compile(
     r"%[89A-Fa-f][0-9A-Fa-f])*"
 )
 _NON_ASCII_CODE = re.compile("%[89A-Fa-f]")
-"""Allowed in a model's name only: some servers decode overlong UTF-8 as dots and slashes."""
+"""Allowed only in a model's name, since some servers decode overlong UTF-8 as dots and slashes."""
 _VERSIONED = re.compile(r"(?:.*/)?v[0-9]+")
 
 
@@ -47,7 +47,7 @@ class DynamicTarget:
     host: str
     """In lower case; an IPv6 address in brackets."""
     port: int | None
-    """None: the scheme's own."""
+    """None: the scheme's default port."""
     prefix: str
     """The upstream's path before ``models/M`` or the endpoint: empty, or ``/a/b``."""
     model: str | None
@@ -56,12 +56,12 @@ class DynamicTarget:
 
     @property
     def port_number(self) -> int:
-        """The port that a connection goes to."""
+        """The port to connect to."""
         return DEFAULT_PORTS[self.scheme] if self.port is None else self.port
 
     @property
     def authority(self) -> str:
-        """``host`` or ``host:port``, as a URL has it."""
+        """``host`` or ``host:port``, as in a URL."""
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
 
@@ -73,8 +73,8 @@ def is_dynamic(raw: str) -> bool:
 def parse_dynamic_target(raw: str) -> DynamicTarget:
     """Parse ``raw``, for which ``is_dynamic`` holds.
 
-    Raises ``PermissionDenied`` for what the grammar does not contain, and ``NotFound`` for a valid
-    path that ends in none of the ``ENDPOINTS``.
+    Raises ``PermissionDenied`` if it does not match the grammar, and ``NotFound`` for a valid path
+    that ends in none of the ``ENDPOINTS``.
     """
     start = _SCHEME.match(raw)
     if start is None:
@@ -97,7 +97,7 @@ def parse_dynamic_target(raw: str) -> DynamicTarget:
 def upstream_path(target: DynamicTarget) -> str:
     """The base path of the upstream's API: the prefix, with ``/v1`` unless it ends in a version.
 
-    Nothing is added to a deployment path (Azure) either.
+    A deployment path (Azure) is used unchanged.
     """
     prefix = target.prefix
     if _VERSIONED.fullmatch(prefix) or "/deployments/" in prefix:
@@ -130,5 +130,5 @@ def _decoded(model: str) -> str:
     except UnicodeDecodeError as error:
         raise PermissionDenied("the model in the path is not UTF-8") from error
     if not name.isprintable():
-        raise PermissionDenied("the model in the path holds a control character")
+        raise PermissionDenied("the model in the path contains a control character")
     return name

@@ -19,7 +19,7 @@ from proxy.tokens.encodings import encoding_for
 def allowed_target(raw: str, rules: HostRules) -> DynamicTarget:
     """The parts of a raw request target whose host ``rules`` allow.
 
-    Raises ``PermissionDenied`` (also for a target that the grammar does not contain) or ``NotFound``.
+    Raises ``PermissionDenied`` (also for a target that does not match the grammar) or ``NotFound``.
     """
     target = parse_dynamic_target(raw)
     if not rules:
@@ -30,9 +30,9 @@ def allowed_target(raw: str, rules: HostRules) -> DynamicTarget:
 
 
 def dynamic_provider(target: DynamicTarget, azure_api_version: str) -> Provider:
-    """The upstream that ``target`` names, called by its host; its URL has the client's query.
+    """The upstream that ``target`` names. Its name is the host; its URL has the client's query.
 
-    ``azure_api_version`` is used for Azure's deployments where that query names none.
+    ``azure_api_version`` is used for Azure's deployments if that query has no ``api-version``.
     """
     base_path = base_path_for(target.authority, target.prefix)
     path = upstream_path(target) if base_path is None else base_path
@@ -64,6 +64,6 @@ def dynamic_route(
 
 
 def dynamic_models_url(target: DynamicTarget, provider: Provider) -> str:
-    """Where the upstream that ``target`` names, which is ``provider``, lists its models."""
+    """The URL of the model list of ``provider``, the upstream that ``target`` names."""
     base_path = base_path_for(target.authority, target.prefix)
     return models_url(provider, base_path)

@@ -1,4 +1,4 @@
-"""The health of providers as one worker knows it: circuit breakers and key cooldowns.
+"""The health of providers within one worker: circuit breakers and key cooldowns.
 
 Rule: one breaker and one key ring for each provider, shared by all of its models and by all requests
 of the worker; kept in memory only.
@@ -17,7 +17,7 @@ from proxy.providers.key_ring import KeyRing
 class ProviderHealth:
     """Breakers and key rings, created on first use.
 
-    Nothing is kept for a dynamic provider: clients choose such hosts, so there is no bound on them.
+    Nothing is kept for a dynamic provider: clients choose its host, so the number is not limited.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""The API keys of a provider: choose the one that a request is sent with.
+"""Choose the API key of a provider with which a request is sent.
 
-Rule: the first available key in the operator's order, so that an upstream's prompt cache stays with
-one key. A key that is rate-limited or out of quota cools down while the others are used
+Rule: the first available key in the operator's order is used, because an upstream may cache prompts
+for each key. A key that is rate-limited or out of quota cools down while the others are used
 (docs/features.md "Failover"). Pure: the clock is passed in (seconds, monotonic).
 """
 
@@ -23,7 +23,7 @@ class KeyRing:
         self._available_from: dict[str | None, float] = {}
 
     def available(self, now: float, besides: Collection[str | None] = ()) -> tuple[str | None, ...]:
-        """The keys that do not cool down, without those in ``besides``."""
+        """The keys that are not cooling down, without those in ``besides``."""
         return tuple(
             key
             for key in self.keys
@@ -39,11 +39,11 @@ class KeyRing:
         return next(iter(self.available(now)), self.next_available())
 
     def available_at(self, now: float) -> float:
-        """The moment from which a key is available; ``now`` where one is already."""
+        """The time from which a key is available; ``now`` if one is available already."""
         return max(now, self._available_from.get(self.next_available(), now))
 
     def cool_down(self, key: str | None, until: float) -> None:
-        """Do not use ``key`` before ``until``; a longer cooldown that it has already stays."""
+        """Do not use ``key`` before ``until``; a cooldown that ends later is not shortened."""
         if len(self.keys) > 1 and until > self._available_from.get(key, 0.0):
             self._available_from[key] = until
 

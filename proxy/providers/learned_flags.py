@@ -1,7 +1,8 @@
-"""Profile flags that healing learned, for each upstream and model.
+"""The cache of profile flags that healing learned, by upstream and model.
 
-Rule: they are valid for an hour. An upstream changes, and a refusal may have been misunderstood; a
-flag that is still needed is learned again from the next refusal (docs/protocol.md 1.5).
+Rule: they are valid for an hour, because an upstream may change and a refusal may have been
+misinterpreted. A flag that is still needed is learned again from the next refusal (docs/protocol.md
+1.5).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from types import MappingProxyType
 VALID_SECONDS = 3600.0
 NOTHING: Mapping[str, object] = MappingProxyType({})
 LONGEST_PAIR = 1024
-"""Characters of a base URL and a model name that are remembered together."""
+"""Most characters of a base URL and a model name, together, for which flags are stored."""
 
 
 class LearnedFlags:
-    """Learned flags by base URL and model, until an hour after the first one of the pair.
+    """Learned flags by base URL and model; all flags of a pair expire an hour after its first one.
 
-    Bounded, as clients choose model names: the pair least recently used is forgotten first, and
-    overlong names are not remembered. ``clock`` returns monotonic seconds.
+    Bounded, as clients choose model names: the pair least recently used is removed first, and
+    nothing is stored for overlong names. ``clock`` returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float], *, capacity: int = 512) -> None:
@@ -30,7 +31,7 @@ class LearnedFlags:
         self._entries: OrderedDict[tuple[str, str], _Learned] = OrderedDict()
 
     def flags_for(self, base_url: str, model: str) -> Mapping[str, object]:
-        """The flags to override before the first attempt; empty when nothing was learned."""
+        """The flags to override before the first attempt; empty if nothing was learned."""
         entry = self._entries.get((base_url, model))
         if entry is None:
             return NOTHING
@@ -41,10 +42,10 @@ class LearnedFlags:
         return entry.flags
 
     def learn(self, base_url: str, model: str, flags: Mapping[str, object]) -> None:
-        """Remember ``flags`` of a repetition that worked, in addition to those known already."""
+        """Store ``flags`` with which a retry succeeded, in addition to those of the pair."""
         if not flags or len(base_url) + len(model) > LONGEST_PAIR:
             return
-        # Drops an entry that has expired.
+        # Removes an entry that has expired.
         self.flags_for(base_url, model)
         new = _Learned(self._clock() + VALID_SECONDS)
         entry = self._entries.setdefault((base_url, model), new)
@@ -57,5 +58,5 @@ class LearnedFlags:
 @dataclass(slots=True)
 class _Learned:
     valid_until: float
-    """Moment of the clock."""
+    """Monotonic seconds."""
     flags: Mapping[str, object] = field(default_factory=dict)

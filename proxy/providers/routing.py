@@ -1,7 +1,7 @@
 """Choose the route of a request: provider, upstream model, profile.
 
-Rule: a route is a value that is chosen before the request is converted; the same model name always
-gets the same route (docs/features.md "Model choice"). Answers hold the client's own model name.
+Rule: a route is a value that is chosen before the request is converted, by the model name and the smart
+routes (docs/features.md "Model choice"). Answers contain the client's own model name.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ from proxy.tokens.encodings import encoding_for
 
 REMEMBERED_ROUTES = 1000
 HEAVY_EFFORTS = frozenset({"xhigh", "max"})
-"""Efforts that ask for thinking where thinking is ``adaptive``, as Claude Code always sends it."""
+"""Efforts that select the think route if thinking is ``adaptive``, which Claude Code always sends."""
 
-_UNSET = Settings()
-_UNCHOSEN = (_UNSET.big_model, _UNSET.middle_model, _UNSET.small_model)
-"""The default tiers."""
+_DEFAULTS = Settings()
+_DEFAULT_TIERS = (_DEFAULTS.big_model, _DEFAULTS.middle_model, _DEFAULTS.small_model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Route:
     """The model's name at the upstream."""
     profile: Profile
     base_path: str | None
-    """The path that the host, where it is a known one, has its API under (``config.urls``)."""
+    """The path of the API at a known host; None: the base URL's path is used (``config.urls``)."""
     encoding: str
     """tiktoken's name of the encoding that counts this model's tokens."""
     reason: str
@@ -54,7 +53,7 @@ class Route:
     """
     registered: Model | None = None
     fallbacks: tuple[str, ...] = ()
-    """Client names of the models to try in this order when this one fails."""
+    """Client names of the models to try, in this order, if this one fails."""
 
     @property
     def native(self) -> bool:
@@ -78,7 +77,7 @@ class _Target:
 
 
 class Router:
-    """Chooses routes by a registry, and caches them."""
+    """Chooses routes according to a registry, and caches them by model name."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         """Raises ``ConfigError`` that names every invalid profile flag and encoding."""
@@ -111,7 +110,7 @@ class Router:
         return route
 
     def choose(self, request: Mapping[str, Any], estimate: Callable[[], int]) -> Route:
-        """The route for a request by the smart routes, else by its model's name.
+        """The route for a request: a smart route if one applies, else the route of its model name.
 
         ``estimate`` returns the input tokens; it is called only if a route depends on them. A model
         that the client named as ``provider/model`` is never replaced. Raises ``NotFound``.
@@ -147,11 +146,11 @@ class Router:
             named = self._named(model)
             if named is not None:
                 return replace(named, reason="tier")
-            if self.registry.default.native and model in _UNCHOSEN:
-                # A native upstream knows Claude's own names.
+            if self.registry.default.native and model in _DEFAULT_TIERS:
+                # A native upstream accepts Claude's own names.
                 model, reason = without_context(name).removeprefix(ALIAS_PREFIX), "name"
         elif not model or (self.registry.strict_models and model not in self._tiers):
-            # A suffix or a prefix alone names no model.
+            # ``model`` is empty if the name is only a suffix or a prefix.
             raise NotFound(f"model: {name}")
         return _Target(self.registry.default, model, reason)
 
@@ -169,10 +168,10 @@ class Router:
         model = self._undated.get(plain.removeprefix(ALIAS_PREFIX))
         if model is not None:
             return _Target(model.provider, model.remote_id, "registered", model)
-        return self._addressed(plain)
+        return self._qualified(plain)
 
-    def _addressed(self, name: str) -> _Target | None:
-        """An unregistered model at the provider that ``name`` begins with."""
+    def _qualified(self, name: str) -> _Target | None:
+        """An unregistered model at the provider whose name ``name`` begins with."""
         for separator in ",/":
             provider_name, _, model = name.partition(separator)
             provider = self.registry.provider(provider_name) if model else None
@@ -181,7 +180,7 @@ class Router:
             if self.registry.strict_models:
                 raise NotFound(f"model: {name}")
             if _is_openrouter(provider) and separator == "/" and "/" not in model:
-                model = name  # OpenRouter has models of its own: openrouter/auto.
+                model = name  # OpenRouter's own models have this prefix: openrouter/auto.
             return _Target(provider, model, "provider")
         return None
 
@@ -202,7 +201,7 @@ class Router:
         )
 
     def _check(self) -> None:
-        """Check what the registry's loader cannot."""
+        """Check profile flags, encodings and model names, which the registry's loader cannot."""
         problems = []
         for provider in self.registry.providers:
             problems += _bad_flags(f"provider {provider.name}", provider.profile)
@@ -245,7 +244,7 @@ def _bad_encoding(model: Model) -> list[str]:
 
 
 def asks_for_thinking(request: Mapping[str, Any]) -> bool:
-    """Whether the request wants a model that thinks (docs/features.md "Smart routing")."""
+    """Whether the think route applies to the request (docs/features.md "Smart routing")."""
     kind = (request.get("thinking") or {}).get("type")
     effort = (request.get("output_config") or {}).get("effort")
     return kind == "enabled" or (kind == "adaptive" and effort in HEAVY_EFFORTS)
@@ -259,16 +258,16 @@ def _is_long(route: Route, threshold: int | None, estimate: Callable[[], int]) -
 
 
 def _tiers(settings: Settings, registry: Registry) -> Tiers:
-    """The operator's tiers. The default names belong to the environment's upstream: without that, a
-    tier that was not set is the first registered model."""
+    """The operator's tiers. The default names are those of models at the environment's upstream; if a
+    registry file replaces it, a tier that was not set is the first registered model."""
     chosen = Tiers(settings.big_model, settings.middle_model, settings.small_model)
     if not registry.models or not registry.default_is_registered:
         return chosen
     first = registry.models[0].id
     return Tiers(
         *(
-            first if name == unchosen and registry.find(name) is None else name
-            for name, unchosen in zip(chosen, _UNCHOSEN, strict=True)
+            first if name == default and registry.find(name) is None else name
+            for name, default in zip(chosen, _DEFAULT_TIERS, strict=True)
         )
     )
 

@@ -18,7 +18,7 @@ from proxy.relay.cancellation import Exchange
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.tracing import upstream_call as traced
 from proxy.upstream.decode import load_json
-from proxy.upstream.sent_state import forget_sent
+from proxy.upstream.sent_state import mark_unsent
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -97,7 +97,7 @@ def refusal_body(call: UpstreamCall, response: UpstreamResponse) -> bytes:
     Raises ``UpstreamTimeout`` or ``ClientGone``. ``response`` is closed afterwards.
     """
     # What an upstream refused it does not bill, even if the client leaves now.
-    forget_sent()
+    mark_unsent()
     try:
         return read_whole(call, response)
     except UpstreamTimeout:
@@ -107,7 +107,7 @@ def refusal_body(call: UpstreamCall, response: UpstreamResponse) -> bytes:
 
 
 def _send(call: UpstreamCall, purpose: str) -> UpstreamResponse:
-    forget_sent()
+    mark_unsent()
     seconds = call.first_byte_seconds
     call.exchange.limit(seconds, f"the upstream did not {purpose} within {seconds:g} s")
     return call.exchange.run(call.client.send, call.method, call.url, call.headers, call.body)

@@ -1,7 +1,7 @@
-"""Changes to gunicorn's master process: an orderly stop, and a reload that does not block it.
+"""Changes to gunicorn's master process: orderly stop, replacement of workers, reload without blocking.
 
-Rule: gunicorn's own methods do the work; each is wrapped on the arbiter instance, so that
-``gunicorn -c`` and the ``claude-proxy`` command behave the same.
+Rule: gunicorn's own methods do the work. They are wrapped on the arbiter instance, so that
+``gunicorn -c``, which creates its own arbiter, and the ``claude-proxy`` command behave the same.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def amend(arbiter: Arbiter) -> None:
 
 
 def _announce_stop(arbiter: Arbiter) -> None:
-    """Write into shared memory that this is a stop: the signal alone does not say so."""
+    """Record a stop in shared memory, because workers get the same signal for a reload."""
     stop = arbiter.stop
 
     def announced(graceful: bool = True) -> None:
-        # systemd, and the other master after SIGUSR2, keep the same listeners open.
+        # The listeners stay open in systemd, or in the other master after SIGUSR2.
         shared = arbiter.systemd or arbiter.reexec_pid or arbiter.master_pid
         seconds = arbiter.cfg.graceful_timeout
         PROCESS.order_stop(at_once=not graceful, last=not shared, seconds=seconds)
@@ -42,10 +42,10 @@ def _announce_stop(arbiter: Arbiter) -> None:
 
 
 def _halt_once(arbiter: Arbiter) -> None:
-    """Stop orderly where no worker can start.
+    """Stop in order, without a stack trace, if several workers fail to start.
 
-    gunicorn stops for the first worker that fails to start; where a second one fails during that
-    stop, it exits with a stack trace.
+    gunicorn stops when the first worker fails to start. If a second worker fails during that stop,
+    gunicorn exits with a stack trace.
     """
     halt, reap_workers = arbiter.halt, arbiter.reap_workers
     halting = False
@@ -67,16 +67,16 @@ def _halt_once(arbiter: Arbiter) -> None:
 
 
 def _replace_retiring(arbiter: Arbiter) -> None:
-    """Count only workers that were not signalled to end.
+    """Replace a worker that dies while old workers drain.
 
-    gunicorn counts the others too: a worker that dies while old ones still drain would not be
-    replaced until they have exited.
+    gunicorn also counts the workers that were signalled to end, so it would not replace a dead
+    worker until they have exited. Here they are removed from its list while it counts.
     """
     retiring: set[int] = set()
     kill_worker, manage_workers = arbiter.kill_worker, arbiter.manage_workers
 
     def kill(pid: int, sig: int) -> None:
-        # An aborted worker may run on for long: it finishes its requests.
+        # An aborted worker may run for long, because it finishes its requests.
         if sig in (signal.SIGTERM, signal.SIGABRT):
             retiring.add(pid)
         kill_worker(pid, sig)
@@ -84,7 +84,7 @@ def _replace_retiring(arbiter: Arbiter) -> None:
     def manage() -> None:
         retiring.intersection_update(arbiter.WORKERS)
         for pid in tuple(retiring):
-            # Repeated: the first signal may have come before the process had its handlers.
+            # Sent again, since the first signal may have arrived before the handlers were installed.
             kill_worker(pid, signal.SIGTERM)
         hidden = {pid: arbiter.WORKERS.pop(pid) for pid in retiring & arbiter.WORKERS.keys()}
         try:
@@ -100,7 +100,7 @@ def _reload_without_waiting(arbiter: Arbiter) -> None:
     """Return from a reload without waiting for the old workers.
 
     gunicorn waits for them up to the graceful timeout; until then it handles no signal and replaces
-    no worker. That wait is the only place inside a reload that reaps workers.
+    no worker. Within a reload only that wait calls ``reap_workers``, so this call ends the reload.
     """
     reload, reap_workers = arbiter.reload, arbiter.reap_workers
     reloading = False

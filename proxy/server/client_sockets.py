@@ -1,8 +1,8 @@
-"""Client sockets: fair reading, and closing a connection whose request was not read to its end.
+"""Client sockets: reads that yield, and the closing of a connection with an unread request body.
 
 Rule: after 5 ms of uninterrupted reading, a reader yields to the event loop. gevent's own sockets yield
-only where there is nothing to read: a client that sends faster than its bytes are parsed would keep
-the worker to itself, and no timeout would fire.
+only if there is nothing to read, so a client that sends faster than its bytes are parsed would block
+all other greenlets and all timeouts of the worker.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import gevent.ssl
 from proxy.concurrency import yield_if_slice_used
 
 LINGER_SECONDS = 2.0
-"""How long an unwanted request body is still read. A connection that is closed with unread bytes is
-reset, and the client may lose the response."""
+"""Longest time for which an unread request body is received and discarded. A connection that is closed
+with unread bytes is reset, and the client may lose the response."""
 
 
 class FairSocket(gevent.socket.socket):
-    """A plain connection."""
+    """A plain connection whose reads yield to other greenlets."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class FairSocket(gevent.socket.socket):
 
 
 class FairTLSSocket(gevent.ssl.SSLSocket):
-    """A connection over TLS."""
+    """A TLS connection whose reads yield to other greenlets."""
 
     __slots__ = ()
 
@@ -54,9 +54,9 @@ _FAIR_FOR_CLASS: dict[type, type] = {
 
 
 def make_fair(client: Any) -> None:
-    """Make the accepted socket ``client`` a fair one.
+    """Give the accepted socket ``client`` a class whose reads yield.
 
-    The class is replaced because gevent's server has no option for the class of its sockets.
+    gevent's server has no option for the class of the sockets that it accepts.
     """
     client.__class__ = _FAIR_FOR_CLASS.get(type(client), type(client))
 
@@ -70,7 +70,10 @@ def is_unread(body: Any) -> bool:
 
 
 def linger(sock: socket.socket) -> None:
-    """Close the sending side, then discard what the client still sends, for ``LINGER_SECONDS``."""
+    """Close the sending side, then discard received bytes until the client closes the connection.
+
+    Ends after ``LINGER_SECONDS`` at the latest.
+    """
     if isinstance(sock, ssl.SSLSocket):
         # TLS has no way to close only one direction.
         return

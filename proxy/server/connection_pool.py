@@ -1,7 +1,7 @@
-"""A worker's client connections, and which of them is closed when the worker is nearly full.
+"""A worker's client connections, and which of them is closed when few slots are free.
 
-Rule: an idle connection never keeps a new one from being accepted. Of the idle connections the oldest
-is closed: first those that have never sent a request, then those kept alive for the next one. A
+Rule: idle connections never prevent a new one from being accepted. The connection that has been idle
+longest is closed: first of those that have never sent a request, then of those kept alive. A
 connection whose request is being answered is never closed.
 """
 
@@ -37,18 +37,19 @@ class ConnectionPool(Pool):
         greenlet.rawlink(self.mark_busy)
 
     def mark_busy(self, greenlet: object) -> None:
-        """A whole request head has arrived, or the connection is closed."""
+        """Called when a whole request head has arrived, and when the connection is closed."""
         self._unused.pop(greenlet, None)
         self._kept_alive.pop(greenlet, None)
 
     def mark_idle(self, greenlet: Any) -> None:
-        """The request is answered; the connection waits for the next one."""
+        """Called when the request is answered and the connection waits for the next one."""
         if greenlet in self.greenlets:
             self._kept_alive[greenlet] = greenlet
 
     def _close_idle(self) -> None:
         for idle in (self._unused, self._kept_alive):
             if idle:
-                # Thrown at once, which only the hub may do: killed later, it might have a request.
+                # ``throw``, allowed only in the hub, ends the greenlet immediately; before ``kill``
+                # takes effect, a request could arrive.
                 idle.pop(next(iter(idle))).throw(GreenletExit)
                 return

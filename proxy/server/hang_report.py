@@ -1,6 +1,6 @@
-"""Where a worker hung that the master aborts for its missing heartbeat.
+"""The call stack of a worker that the master aborts because its heartbeat is missing.
 
-Rule: only places in the code are reported, no values: those may be prompts or keys.
+Rule: only code locations are reported, since values may be prompts or keys.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Error responses written without the application: malformed HTTP, and requests that were aborted.
+"""Error responses written below WSGI: malformed HTTP, aborted requests, failures in the server.
 
-Rule: they have the form of all other errors of this API, and the connection closes after them.
+Rule: the body has the form of this API's other errors, and the connection is closed afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STATUS_FOR_PARSE_ERROR: dict[type[BaseException], tuple[int, str]] = {
 }
 
 _RESPONSE_ERRORS = ("InvalidResponseHeader", "InvalidResponseHeaderName")
-"""gunicorn's parse errors for a response of this server."""
+"""Names of gunicorn's ``ParseException`` classes for a response of this server."""
 
 
 def is_malformed(error: BaseException) -> bool:
@@ -55,7 +55,7 @@ def raw_error(error: BaseException) -> bytes:
 
 
 def write_error(client: socket.socket, error: BaseException) -> bool:
-    """Send ``raw_error`` to ``client``; false where the connection is already gone."""
+    """Send ``raw_error`` to ``client``; false if the connection is already closed."""
     try:
         util.write_nonblock(client, raw_error(error))
     except OSError:

@@ -1,7 +1,7 @@
 """The part of the worker that answers requests: gunicorn's gevent worker, with JSON protocol errors.
 
-Rule: only what must happen below WSGI is here. A request that was read is answered, also where the
-application was not reached or was aborted.
+Rule: only what a WSGI application cannot do is here. A request that was read gets a response even if
+the application was not called or was aborted.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class RequestWorker(GeventWorker):
             pool.mark_busy(greenlet)
         keep_alive = True
         try:
-            # gevent's own method would keep a connection after a request without a response.
+            # ``GeventWorker``'s own method would keep the connection if no response was sent.
             keep_alive = super(GeventWorker, self).handle_request(listener_name, req, sock, addr)
         except StopIteration:
             self._before_close(greenlet, req, sock)
             raise
         except SystemExit as aborted:
-            # From ``handle_abort``. gunicorn closed the socket where a response had begun.
+            # Raised by ``handle_abort``. If a response had begun, gunicorn has closed the socket.
             write_error(sock, aborted)
             self._before_close(greenlet, req, sock)
             raise StopIteration from aborted
@@ -51,12 +51,12 @@ class RequestWorker(GeventWorker):
             pass
         self._mark_idle(greenlet)
         if req.body.failed:
-            # gunicorn closes the connection before the next request.
+            # After a failed body gunicorn closes the connection and reads no other request.
             linger(sock)
         if PROCESS.ended:
-            # Even where the head said keep-alive: the next request could only be refused.
+            # Also after a response with keep-alive, because the next request would be refused.
             raise StopIteration
-        # A client that pipelines its requests never makes this worker wait for a read.
+        # Pipelined requests are read without waiting, so other greenlets would not run.
         yield_if_slice_used()
         return keep_alive
 
@@ -72,7 +72,7 @@ class RequestWorker(GeventWorker):
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that could not be parsed, or that failed outside the application."""
         if isinstance(exc, gevent.GreenletExit):
-            # An idle connection at the end of the process: there is no request to answer.
+            # An idle connection was closed: there is no request to answer.
             return
         if is_malformed(exc):
             self.log.warning("malformed HTTP request refused: %s", type(exc).__name__)
@@ -82,22 +82,21 @@ class RequestWorker(GeventWorker):
             self.log.debug("the client disconnected before the error response was sent")
 
 
-class Keeper(Protocol):
-    """Knows whether a connection may be kept for another request."""
+class KeepAlivePolicy(Protocol):
+    """Decides whether connections stay open for another request."""
 
     @property
     def keeps_connections(self) -> bool: ...
 
 
 class Application:
-    """The WSGI application, with ``keeper`` asked at each response head.
+    """The WSGI application, with keep-alive decided by ``policy`` at each response head.
 
-    gunicorn decides whether to keep the connection when a request begins, which may be minutes
-    earlier.
+    gunicorn decides when the request begins, which may be minutes earlier.
     """
 
-    def __init__(self, keeper: Keeper, application: Any) -> None:
-        self._keeper = keeper
+    def __init__(self, policy: KeepAlivePolicy, application: Any) -> None:
+        self._policy = policy
         self._application = application
 
     def __getattr__(self, name: str) -> Any:
@@ -107,7 +106,7 @@ class Application:
         response = start_response.__self__
 
         def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-            if not self._keeper.keeps_connections:
+            if not self._policy.keeps_connections:
                 response.force_close()
             return start_response(status, headers, exc_info)
 

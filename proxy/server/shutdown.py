@@ -1,8 +1,7 @@
-"""The state of a shutdown: whether this process ends, by when, and what must be ended with it.
+"""The state of a shutdown: whether this process is ending, its deadlines, and what it must end.
 
-Rule: a process ends as a whole, so there is one state for each process. A worker gets the same SIGTERM
-for a stop and for a reload: before the master sends a signal, it writes into memory shared with its
-workers that it stops.
+Rule: there is one state for each process. A worker gets the same SIGTERM for a stop and for a reload,
+so the master records a stop in memory shared with its workers before it sends the signal.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from typing import Protocol
 from weakref import WeakSet
 
 RESERVE_SECONDS = 3.0
-"""The part of the graceful timeout kept for sending the last events; gunicorn kills at its end."""
+"""The part of the graceful timeout reserved for sending the last events; after the timeout gunicorn
+kills the workers."""
 
 _STOP, _AT_ONCE, _LAST = 1, 2, 4
 _TIMES = struct.Struct("dd")
@@ -27,7 +27,7 @@ _TIMES_AT = 8
 
 
 class Ending(Protocol):
-    """Something that can end all that runs in it."""
+    """A part of the application that can end its running requests."""
 
     def end(self) -> None: ...
 
@@ -39,19 +39,19 @@ class Schedule:
     accept: float
     """Until then new connections are accepted."""
     end: float
-    """Then running streams get their last event, and waiting requests a 529."""
+    """Then running streams get their last event, and requests without an answer yet a 529."""
     leave: float
-    """Then the process exits, even where clients have not read all of it."""
+    """Then the process exits, even if clients have not received all data."""
 
     @classmethod
     def within(cls, graceful: float, delay: float = 0.0) -> Schedule:
-        """The schedule that is complete before the graceful timeout, with a drain delay."""
+        """The schedule for a graceful timeout, before which it ends, and a drain delay in seconds."""
         end = max(graceful - RESERVE_SECONDS, graceful / 4)
         return cls(min(delay, end), end, max(graceful - 1, graceful / 2))
 
 
-class Drain:
-    """The shutdown state of one process; in a master, also the order to its workers."""
+class ShutdownState:
+    """The shutdown state of one process; a master also writes the stop order for its workers."""
 
     def __init__(self) -> None:
         # Anonymous and shared: workers are forks and see what their master writes later.
@@ -64,7 +64,7 @@ class Drain:
         self.ended = False
 
     def order_stop(self, *, at_once: bool, last: bool, seconds: float) -> None:
-        """Called by the master, which kills in ``seconds`` every worker that still runs.
+        """Called by the master, which kills every worker that still runs after ``seconds``.
 
         ``last``: no other process accepts from the same listeners afterwards.
         """
@@ -78,23 +78,24 @@ class Drain:
 
     @property
     def at_once(self) -> bool:
-        """True where that stop does not wait for running requests."""
+        """True if that stop does not wait for running requests."""
         return bool(self._order[0] & _AT_ONCE)
 
     @property
     def last(self) -> bool:
-        """True where the listeners close with this stop."""
+        """True if the listeners close with that stop."""
         return bool(self._order[0] & _LAST)
 
     @property
     def stopping(self) -> bool:
-        """True where no worker will replace this one: it is no longer ready."""
+        """True if no worker will replace this one, which is then no longer ready (``/readyz``)."""
         return self.ordered or self.orphaned
 
     def deadlines(self, signalled: float, schedule: Schedule) -> tuple[float, float]:
         """When a worker signalled at ``signalled`` ends its requests and exits (monotonic clock).
 
-        A worker of an earlier configuration may have a longer schedule than its master allows.
+        The master's graceful timeout limits both: a worker with the configuration from before a
+        reload may have a longer schedule.
         """
         end, leave = signalled + schedule.end, signalled + schedule.leave
         if not self.ordered:
@@ -104,18 +105,18 @@ class Drain:
         return min(end, began + allowed.end), min(leave, began + allowed.leave)
 
     def add(self, part: Ending) -> None:
-        """End ``part`` too, as long as it exists; only a weak reference is kept."""
+        """Let ``end`` also call ``part.end``; only a weak reference is kept."""
         self._parts.add(part)
 
     def end(self) -> None:
-        """Send the last event to everything that still runs; later calls do nothing."""
+        """End every part that was added; later calls do nothing."""
         if not self.ended:
             self.ended = True
             for part in list(self._parts):
                 part.end()
 
 
-PROCESS = Drain()
+PROCESS = ShutdownState()
 """The shutdown state of this process."""
 
 _ATTACH_FILTER = 26  # Linux's SO_ATTACH_FILTER, which the socket module does not define
@@ -129,12 +130,11 @@ _DROP_SYN = (
 
 
 def stop_accepting(listener: socket.socket) -> None:
-    """Drop the first packet of new connections; those already begun can still be accepted.
+    """Drop the SYN packets of new connections; connections already begun can still be accepted.
 
     Closing a listener resets the connections in its queue, and one may arrive between the last
-    ``accept`` and ``close``. A client whose first packet is dropped tries again after a second and
-    is then accepted by the next process, or refused. Without effect where the system has no packet
-    filters.
+    ``accept`` and ``close``. A client whose SYN is dropped sends it again after a second and is
+    then accepted by the next process, or refused. Has no effect on systems other than Linux.
     """
     if sys.platform != "linux" or listener.family == socket.AF_UNIX:
         return

@@ -1,7 +1,7 @@
 """The gunicorn worker: its start, its signals and its orderly end.
 
-Rule: no connection is cut by a stop or a reload. An accepted connection is answered, and one that
-arrives before the listener closes is accepted (docs/decisions.md).
+Rule: a stop or a reload drops no connection. Connections that arrive before the listener closes are
+accepted, and their requests are answered (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ COLLECTOR_THRESHOLDS = (20_000, 10, 10)
 HEARTBEAT_SECONDS = 1.0
 TICK_SECONDS = 0.1
 ORDER_SECONDS = 0.2
-"""How long a signalled worker goes on accepting in any case: the signal may arrive before the master
-has written that this is a stop."""
+"""Shortest time for which a signalled worker still accepts connections: the signal may arrive before
+the master has recorded that this is a stop."""
 HANDSHAKE_SECONDS = 0.1
-"""The time in which connections being established can complete before the listener closes."""
+"""Time for handshakes in progress to complete before the listener closes."""
 QUICK_SECONDS = 1.0
-"""The time for sending the last events in a quick stop."""
+"""Time for sending the last events in a stop that does not wait for requests."""
 KILL_SECONDS = 0.5
 
 
 class ProxyWorker(RequestWorker):
-    """A gevent worker that ends without cutting a connection."""
+    """A gevent worker that ends without dropping a connection."""
 
     _signalled: float | None = None
-    """When it was signalled to end."""
+    """Time of the signal to end (monotonic clock)."""
     _quick: float | None = None
-    """When it was signalled to end without waiting."""
+    """Time of the signal to end without waiting for requests."""
 
     def init_signals(self) -> None:
-        """Called in the worker's own process, before the application is loaded."""
+        """Called in the worker process, before the application is loaded."""
         self._woken = Event()
         super().init_signals()
-        # A closing terminal sends SIGHUP to all processes; only the master acts on it.
+        # A closing terminal sends SIGHUP to all processes; only the master reloads.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def load_wsgi(self) -> None:
@@ -65,14 +65,14 @@ class ProxyWorker(RequestWorker):
         super().load_wsgi()
         self.wsgi: Any = Application(self, self.wsgi)
         cache_settings(self.cfg)
-        # Parsing a large request would start collections that visit all objects of the program:
-        # 6 % of a request of 126 kB. Objects made up to here live as long as the process.
+        # Parsing a large request would start collections that traverse all objects of the process:
+        # 6 % of the time for 126 kB. Objects created up to here live as long as the process.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM, for a stop and for a reload; a second one changes nothing."""
+        """SIGTERM, for a stop and for a reload; a second one has no effect."""
         self._begin_end()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
@@ -106,13 +106,13 @@ class ProxyWorker(RequestWorker):
             PROCESS.orphaned = True
             self._begin_end()
         elif PROCESS.ordered and self._signalled is None:
-            # The signal arrived before this process had its handlers.
+            # The signal arrived before the handlers were installed.
             self._begin_end()
             if PROCESS.at_once:
                 self._quick = self._signalled
 
     def run(self) -> None:
-        """Serve until signalled to end, then end in order."""
+        """Serve until signalled to end, then finish the running requests and return."""
         size = connections_that_fit(self.worker_connections, open_files())
         self._spare = spare(size)
         self._pools = tuple(ConnectionPool(size, self._spare // 2) for _ in self.sockets)
@@ -127,7 +127,7 @@ class ProxyWorker(RequestWorker):
 
     @property
     def keeps_connections(self) -> bool:
-        """Whether connections are kept alive: not where few are left for new clients."""
+        """Whether connections are kept alive: no if the worker ends or few slots are free."""
         return self.alive and all(pool.free_count() > self._spare for pool in self._pools)
 
     def _server(self, sock: Any, pool: Pool) -> StreamServer:
@@ -179,16 +179,16 @@ class ProxyWorker(RequestWorker):
                 break
             self.notify()
             self._wait(TICK_SECONDS)
-        # What is left are clients that do not read, and idle connections.
+        # The remaining connections are idle, or their clients do not read.
         for pool in pools:
             pool.kill(block=False)
         gevent.wait([greenlet for pool in pools for greenlet in pool], timeout=KILL_SECONDS)
 
 
 def _accept_queued(server: StreamServer) -> Pool:
-    """Close ``server`` after accepting what is in its queue, even where the worker is full.
+    """Close ``server`` after accepting the connections in its queue, even if the worker is full.
 
-    No other process could answer these connections any more.
+    Closing the listener would reset them.
     """
     queued = Pool()
     server.set_spawn(queued)
@@ -200,7 +200,7 @@ def _accept_queued(server: StreamServer) -> Pool:
 
 
 class _Listener(NamedTuple):
-    """The address of a listener, which gunicorn asks for at each connection, even after its end."""
+    """Holds a listener's address, which gunicorn reads for each connection, even after its end."""
 
     name: Any
 

@@ -1,7 +1,7 @@
 """Counting tokens with tiktoken.
 
-Rule: a count never fails and never blocks the event loop: text that the tokenizer cannot handle is
-estimated, and a long count runs in a thread (docs/protocol.md section 6).
+Rule: text that the tokenizer cannot process is estimated, and a long count runs in a thread, so that
+it does not block the event loop (docs/protocol.md section 6).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from proxy.tokens.pieces import Pieces, chat_pieces
 from proxy.tokens.tables import load_tables, tables_loaded
 
 SLICE_CHARS = 4000
-"""Characters that are tokenized at a time: without word breaks tiktoken's time and stack grow faster
-than the text. Slices change a count by 0.1 %."""
+"""Characters that are tokenized in one call: for text without word breaks tiktoken's time and stack
+grow faster than its length. Slicing changes a count by 0.1 %."""
 
 INLINE_CHARS = 20_000
-"""Above this size, about 1 ms, a count runs in a thread."""
+"""Longest text that is counted without a thread; that takes about 1 ms."""
 
 Method = Literal["tiktoken", "estimate"]
 
@@ -41,15 +41,15 @@ def count_chat_tokens(
 ) -> TokenCount:
     """Input tokens of a Chat Completions body, by the table of docs/protocol.md section 6.
 
-    ``encoding`` is a name from ``encoding_for``; one without a table is estimated. ``native``: the
-    target is a Claude model behind its own API. Raises InvalidRequest for a schema that is nested
-    too deeply.
+    ``encoding`` is a name from ``encoding_for``; without its table tokens are estimated. ``native``:
+    the upstream speaks the Messages API. Raises InvalidRequest for a schema that is nested too
+    deeply.
     """
     return _count(chat_pieces(chat_body, native=native), encoding)
 
 
 def count_text(text: str, encoding: str) -> TokenCount:
-    """Tokens of one text alone, such as an answer."""
+    """Tokens of one text, such as an answer, without those of the message format."""
     return _count(Pieces(texts=[text]), encoding)
 
 

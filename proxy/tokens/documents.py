@@ -1,6 +1,6 @@
 """Tokens of a PDF file.
 
-Rule: pages are counted in the raw bytes, without a PDF library; a file has at least one page
+Rule: page markers are counted in the raw bytes, without a PDF library; a file has at least one page
 (docs/protocol.md section 6).
 """
 
@@ -23,7 +23,7 @@ _OVERLAP_BYTES = 64
 
 
 def pdf_tokens(url: str) -> int:
-    """2000 for each page of the PDF in a base64 data URL; one page where that cannot be read."""
+    """2000 for each page of the PDF in a base64 data URL; one page if the URL cannot be read."""
     return TOKENS_PER_PAGE * max(1, _count_pages(url, len(url)))
 
 
@@ -39,7 +39,7 @@ def _count_pages(url: str, chars: int) -> int:
         return 0
     pages = 0
     tail = b""
-    # In windows, so that a thread releases the GIL in between.
+    # In windows, so that other threads get the GIL in between.
     for begin in range(start, min(len(url), start + chars), _WINDOW_CHARS):
         try:
             window = tail + a2b_base64(url[begin : begin + _WINDOW_CHARS])

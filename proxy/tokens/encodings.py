@@ -26,7 +26,7 @@ ENCODING_FOR_PREFIX: Mapping[str, str] = {
     "gpt-4": "cl100k_base",
     "gpt-3.5": "cl100k_base",
 }
-"""Models that are missing in tiktoken's own list; the first matching prefix decides."""
+"""For models that tiktoken's own list lacks; the first matching prefix is used."""
 
 _O_SERIES = re.compile(r"o\d+(?![a-z\d])")
 
@@ -34,9 +34,9 @@ _O_SERIES = re.compile(r"o\d+(?![a-z\d])")
 def encoding_for(model: str, override: str | None = None) -> str:
     """Name of the encoding that counts tokens for an upstream's ``model``.
 
-    ``override`` (the registry's ``encoding`` or TIKTOKEN_MODEL) is an encoding's or a model's name
-    and wins; ValueError when it is neither, so that the configuration can refuse it. Order:
-    docs/protocol.md section 6. A vendor before the name (``openai/gpt-4o``) does not matter.
+    ``override`` (the registry's ``encoding`` or TIKTOKEN_MODEL) is the name of an encoding or of a
+    model, and is used instead of ``model``; raises ValueError if it is neither. A vendor prefix
+    (``openai/gpt-4o``) is ignored. Order: docs/protocol.md section 6.
     """
     if override is None:
         return _known_encoding(model) or DEFAULT_ENCODING

@@ -1,6 +1,7 @@
 """Estimate tokens without a tokenizer.
 
-Rule: no table is loaded and no loop in Python runs over a text; an estimate costs about one copy of it.
+Rule: no table is loaded and no Python loop runs over the characters of a text; an estimate takes about
+as long as copying the text.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from proxy.tokens.pieces import chat_pieces
 BYTES_PER_TOKEN = 4
 
 CHARS_PER_TOKEN: Mapping[int, float] = {1: 4.0, 2: 2.5, 3: 1.2, 4: 0.5}
-"""By the UTF-8 bytes of a character: ASCII; other alphabets; Chinese, Japanese, Korean and
-similar scripts; emoji. A mixed text, three quarters ASCII, comes out at 2.5 (docs/features.md)."""
+"""By a character's length in UTF-8: 1 is ASCII; 2 other alphabets; 3 Chinese, Japanese, Korean and
+similar scripts; 4 emoji. Text that is three quarters ASCII has 2.5 on average (docs/features.md)."""
 
 _LEAD_BYTES: Mapping[int, range] = {
     1: range(0x80),
@@ -47,7 +48,7 @@ def estimate_tokens(text: str) -> int:
 def cheap_estimate(chat_body: Mapping[str, Any]) -> int:
     """EST of docs/protocol.md section 4: bytes of the converted text / 4, plus images and PDFs.
 
-    For ``message_start`` and for limits; a long PDF's pages are extrapolated.
+    For ``message_start`` and for limits. The number of pages of a long PDF is extrapolated.
     """
     pieces = chat_pieces(chat_body)
     size = sum(_utf8_length(text) for text in pieces.texts)

@@ -1,7 +1,7 @@
 """Tokens of an image.
 
-Rule: an image is never decoded; of its base64 only the few bytes that hold its size are. An image
-that cannot be read counts as the largest one (docs/protocol.md section 6).
+Rule: pixels are never decoded; from the base64 only the bytes that contain the size are. An image
+whose size cannot be read counts as the largest one (docs/protocol.md section 6).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LONG_EDGE = 1568
 PIXELS_PER_TOKEN = 750
 
 _MAX_JPEG_SEGMENTS = 500
-"""Real files have a few dozen before the size; a hostile one could have millions."""
+"""Real files have a few dozen before the size; a crafted file could have millions."""
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -35,7 +35,7 @@ def tokens_for_size(size: Size) -> int:
     """min(ceil(w*h/750), 1600) after scaling the long edge to at most 1568 pixels."""
     width, height = size
     edge = max(width, height)
-    # Scaled and unscaled area differ by (LONG_EDGE / edge) squared; whole numbers stay exact.
+    # Scaling multiplies the area by (LONG_EDGE / edge) squared; integers avoid rounding errors.
     scale, full = (LONG_EDGE**2, edge**2) if edge > LONG_EDGE else (1, 1)
     tokens = -(-width * height * scale // (full * PIXELS_PER_TOKEN))
     return min(tokens, MAX_IMAGE_TOKENS)
@@ -51,7 +51,7 @@ def base64_start(url: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Base64View:
-    """Random access to base64 text; a read beyond the end or of bad base64 gives fewer bytes."""
+    """Random access to base64 text; a read past the end, or of invalid base64, returns fewer bytes."""
 
     text: str
     start: int

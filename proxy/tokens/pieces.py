@@ -1,7 +1,7 @@
-"""Split a Chat Completions body into the parts that cost tokens.
+"""Split a Chat Completions body into the texts and media whose tokens are counted.
 
-Rule: this module knows the shape of the body and the fixed token costs of docs/protocol.md section 6;
-other modules count the texts. It reads converted bodies only, as the upstream gets them.
+Rule: this module adds the fixed token numbers of docs/protocol.md section 6; other modules count the
+texts. It reads only converted bodies, as they are sent to the upstream.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SCHEMA_TOKENS = 8
 
 NATIVE_TOOLS_TOKENS = 346
 NATIVE_FORCED_TOOLS_TOKENS = 313
-"""With native Claude targets: the preamble for tools that the service adds."""
+"""For native upstreams: the system prompt that the Messages API adds for tools."""
 
 _TOOL_KEYS: Mapping[str, str] = {
     "name": "name",
@@ -40,7 +40,7 @@ _NATIVE_TOOL_KEYS: Mapping[str, str] = {**_TOOL_KEYS, "parameters": "input_schem
 
 @dataclass(slots=True)
 class Pieces:
-    """The parts of a body, by how their tokens are counted."""
+    """The content of a body, grouped by how its tokens are counted."""
 
     texts: list[str] = field(default_factory=list)
     """To be tokenized separately."""
@@ -54,8 +54,8 @@ class Pieces:
 def chat_pieces(chat_body: Mapping[str, Any], *, native: bool = False) -> Pieces:
     """Take a Chat Completions body apart by the table of docs/protocol.md section 6.
 
-    ``native``: the target is a Claude model behind its own API. Raises InvalidRequest for a tool
-    or response schema that is nested too deeply to be written as JSON.
+    ``native``: the upstream speaks the Messages API. Raises InvalidRequest for a tool or response
+    schema that is nested too deeply to be written as JSON.
     """
     pieces = Pieces(overhead=REQUEST_TOKENS)
     for index, message in enumerate(chat_body.get("messages") or ()):
@@ -143,7 +143,7 @@ def _compact_json(value: object, path: str) -> str:
     try:
         return orjson.dumps(value).decode()
     except TypeError:
-        # orjson refuses lone surrogates and more than 254 levels, which can be counted.
+        # orjson refuses lone surrogates and more than 254 levels; json accepts both.
         pass
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -2,7 +2,7 @@
 
 Rule: no network access, and a table is used only if its sha256 is the one that tiktoken expects.
 tiktoken's own loader downloads tables, so its ``Encoding`` is built directly; the package bpe-openai
-is read but never imported, because its native module takes 74 MB.
+is read but never imported, because its native module takes 74 MB of memory.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ DEFINITIONS: Mapping[str, _Definition] = {
 
 SHARED_TABLES: Mapping[str, str] = {"o200k_harmony": "o200k_base"}
 """Encodings that differ from another only in special tokens, which ``encode_ordinary`` ignores: a
-second copy would take 65 MB and count the same."""
+second copy would take 65 MB and give the same counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ _LOADED = _Loaded()
 
 
 def load_tables() -> Tables:
-    """The process's tables, read on the first call (about 0.4 s and 117 MB), then remembered.
+    """The process's tables, read on the first call (about 0.4 s and 117 MB), then cached.
 
     Called in gunicorn's master before the fork, so that the workers share the memory; otherwise by
     the first count. Raises nothing: the caller logs ``problems``, and tokens without a table are
@@ -103,8 +103,8 @@ def tables_loaded() -> bool:
 
 
 def tables_directory() -> Path | None:
-    """Where the installed package keeps its tables; None when it is not installed."""
-    # The spec of a top-level package is found without running the package.
+    """The directory of the installed package's tables; None if it is not installed."""
+    # ``find_spec`` does not import a top-level package.
     spec = importlib.util.find_spec(PACKAGE)
     locations = spec.submodule_search_locations if spec else None
     return Path(next(iter(locations))) / "data" if locations else None

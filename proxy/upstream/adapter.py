@@ -1,4 +1,4 @@
-"""The ``requests`` adapter whose pools hold eager connections.
+"""The ``requests`` adapter whose pools use the connections of ``proxy.upstream.connections``.
 
 Rule: only the documented hooks for subclasses are overridden. ``send`` is not, so replacements of
 ``HTTPAdapter.send`` (the ``responses`` library in tests) work.
@@ -25,10 +25,7 @@ HOSTS = 64
 
 
 class ConnectRetry(Retry):
-    """Two quick retries of a refused connection, and no other retries.
-
-    A connect timeout is not retried: it has already used up the operator's limit.
-    """
+    """Retries without one after a connect timeout, which has already used up the operator's limit."""
 
     def increment(  # type: ignore[override]
         self,
@@ -45,7 +42,7 @@ class ConnectRetry(Retry):
 
 
 def connect_retry() -> Retry:
-    """The rule of docs/features.md "Failover": only connecting is retried, no status, no read."""
+    """Two quick retries of a refused connection, no others (docs/features.md "Failover")."""
     return ConnectRetry(
         total=None,
         connect=2,
@@ -59,9 +56,9 @@ def connect_retry() -> Retry:
 
 
 class PlainResponse(Response):
-    """A response without a cookie jar and a guess at the text encoding, which are not used here.
+    """A response without a cookie jar and without detection of its text encoding.
 
-    ``requests`` makes a jar even for an empty response: 10 to 20 microseconds for each.
+    ``requests`` creates a jar for every response, which takes 10 to 20 microseconds.
     """
 
     def __init__(self, request: PreparedRequest, raw: Any) -> None:
@@ -76,7 +73,7 @@ class PlainResponse(Response):
 
 
 class EagerAdapter(HTTPAdapter):
-    """Pools of eager connections, with one TLS context for all of them."""
+    """Pools of connections that return data as it arrives, with one TLS context for all of them."""
 
     def __init__(
         self,
@@ -111,7 +108,7 @@ class EagerAdapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[Any, Any]:
-        # No TLS keys: all pools share the context.
+        # Without TLS options in the key, since all pools share the context.
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {}
 
@@ -140,8 +137,8 @@ class EagerAdapter(HTTPAdapter):
         return super().request_url(request, proxies) if proxies else request.path_url
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        """The response without what is not used of it."""
+        """The response as a ``PlainResponse``."""
         return PlainResponse(req, resp)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing: the context has the authorities; the stock hook reloads them per connection."""
+        """Do nothing: the TLS context holds the CA certificates; requests' hook would reload them."""

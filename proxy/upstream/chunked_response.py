@@ -1,8 +1,8 @@
 """An upstream's response whose chunks are returned as soon as they arrive.
 
-Rule: to urllib3 it behaves as ``http.client``'s response: all data in order, an error for a truncated
-body, a closed response after the last byte. The stock ``read1`` returns one HTTP chunk for each call;
-this one returns everything that one read of the socket delivered.
+Rule: for urllib3 it behaves like ``http.client``'s response: all data in order, an error for a
+truncated body, a closed response after the last byte. ``read1`` of ``http.client`` returns one HTTP
+chunk for each call; this one returns the data of all chunks that one read of the socket received.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class EagerResponse(HTTPResponse):
         super().__init__(self.reader, debuglevel, method, url)  # type: ignore[arg-type]
 
     def begin(self) -> None:
-        """Read the head; interim (1xx) responses are skipped, the reader limits all together."""
+        """Read the head, after skipping interim (1xx) responses; the reader limits their total size."""
         if self.reader.fill() and (head := take_head(self.reader)) is not None:
             self._begin_with(head)
             return
@@ -78,9 +78,9 @@ class EagerResponse(HTTPResponse):
         self._ignore_forbidden_body()
 
     def _ignore_forbidden_body(self) -> None:
-        """Expect no chunks after a status that has no body, even where its head announces them.
+        """Expect no chunks after a status that has no body, even if its head announces them.
 
-        The connection is closed, so that chunks sent all the same are not read as a response.
+        The connection is then closed, so that such chunks are not read as the next response.
         """
         if self.chunked and self.status in (SWITCHING_PROTOCOLS, NO_CONTENT, NOT_MODIFIED):
             self.chunked, self.length, self.will_close = False, 0, True
@@ -93,7 +93,7 @@ class EagerResponse(HTTPResponse):
         reader = self.reader
         if not self.chunked or self.chunk_left or reader.at == len(reader.held):
             return reader.buffered > 0
-        # A part of a size line gives no data: the read would block outside the caller's deadline.
+        # With an incomplete size line a read would block, and the caller's deadline would not apply.
         start = reader.at if self.chunk_left is None else reader.at + 2
         return reader.held.find(b"\n", start) >= 0 or len(reader.held) - start > FRAMING_BYTES
 
@@ -101,7 +101,7 @@ class EagerResponse(HTTPResponse):
         if not self.chunked or self._bodyless or self.isclosed():
             data = super().read1(n)
             if self.length == 0 and not self.isclosed():
-                # As newer versions of Python: the connection is free without another read.
+                # As in newer versions of Python: the connection is released without another read.
                 self.close()
             return data
         while n != 0:
@@ -159,7 +159,7 @@ class EagerResponse(HTTPResponse):
     def _whole_chunks(self, pieces: list[bytes], room: int) -> int:
         """Move plain, wholly buffered chunks to ``pieces``; returns the number of their bytes.
 
-        A fast path only: the caller treats whatever is left with the same result.
+        A fast path: the caller decodes the other chunks, with the same result for all.
         """
         held, at = self.reader.held, self.reader.at
         find, ends, taken = held.find, held.startswith, 0
@@ -188,7 +188,7 @@ class EagerResponse(HTTPResponse):
         raise HTTPException("bad chunk framing")
 
     def _next_chunk(self, left: int | None) -> int | None:
-        """The size of the next chunk, its size line consumed; 0 or None where it has not arrived.
+        """Consume the next size line; returns the chunk's size, 0 or None if it has not arrived.
 
         The last chunk stays in the buffer until its trailers are complete, then the response is
         closed, so that ``chunk_left`` has the meaning it has in ``http.client``.
@@ -225,7 +225,7 @@ class EagerResponse(HTTPResponse):
 
 @lru_cache(maxsize=4096)
 def _known_size(digits: bytes) -> int:
-    """The size that plain hexadecimal ``digits`` give; 0 for anything else.
+    """The value of plain hexadecimal ``digits``; 0 for anything else.
 
     Cached, since checking the digits takes longer than all other work on a chunk.
     """
@@ -234,7 +234,7 @@ def _known_size(digits: bytes) -> int:
 
 def _chunk_size(line: bytes) -> int:
     digits = line.partition(b";")[0].strip()
-    # int() alone would take signs, underscores, white space and "0x".
+    # int() also accepts signs, underscores, white space and "0x".
     if _HEX_DIGITS.fullmatch(digits):
         return int(digits, 16)
     raise HTTPException("bad chunk size")

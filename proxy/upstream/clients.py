@@ -1,7 +1,7 @@
 """The upstream clients of one worker.
 
-Rule: providers share a client, and so a pool, unless they differ in what a client is created with:
-forward proxy, certificates, connect timeout.
+Rule: providers share a client and its connection pools unless they differ in what a client is created
+with: forward proxy, certificates, connect timeout.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """urllib3's HTTP/1.1 connections with ``EagerResponse``, and with detection of stale connections.
 
-Rule: only public hooks are used (``response_class``, ``ConnectionCls``, ``pool_classes_by_scheme``).
+Rule: they are installed only by urllib3's public hooks (``response_class``, ``ConnectionCls``,
+``pool_classes_by_scheme``).
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import BaseHTTPResponse
 
 from proxy.upstream.chunked_response import EagerResponse
-from proxy.upstream.sent_state import forget_sent, note_sent
+from proxy.upstream.sent_state import mark_sent, mark_unsent
 
 JOINED_BYTES = 65536
-"""Requests up to this length are sent in one write. With one for the head and one for the body, the
-second could fail with a reset on a stale connection, which is not retried."""
+"""Requests up to this length are sent in one write. With separate writes for head and body, the second
+could fail on a stale connection with a reset, which is not retried."""
 
 # gevent's replacement creates watchers and switches greenlets even for a timeout of 0.
 _poll = get_original("select", "poll")
@@ -44,17 +45,17 @@ class EagerTlsSocket(ssl.SSLSocket):
 
 
 class _EagerConnection:
-    """What both connection classes add: eager responses, no read timeout, stale detection."""
+    """Shared by both connection classes: ``EagerResponse``, no read timeout, stale detection."""
 
     body: EagerResponse | None = None
-    _proven = False
+    _answered_before = False
     """Whether this connection has delivered a response before."""
     _parts: list[bytes] | None = None
-    """What a request being built consists of so far; None where none is."""
+    """The parts of the request that is being built; None if there is none."""
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
-        self._proven = False
+        self._answered_before = False
         # The connect timeout must not limit the sending of a large body; the caller has a deadline.
         self.timeout = None
         self.sock.settimeout(None)  # type: ignore[attr-defined]
@@ -65,7 +66,7 @@ class _EagerConnection:
 
     @property
     def is_connected(self) -> bool:
-        """Whether an idle connection is still open: there is nothing to read, not even its end."""
+        """Whether an idle connection is open: neither data nor the end of the stream can be read."""
         sock = self.sock  # type: ignore[attr-defined]
         if sock is None:
             return False
@@ -78,17 +79,17 @@ class _EagerConnection:
             self.timeout = None
         parts: list[bytes] = []
         self._parts = parts
-        # It may be sent a second time, after a stale connection.
-        forget_sent()
+        # After a stale connection the same request is sent a second time.
+        mark_unsent()
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
             self._parts = None
             whole = sum(map(len, parts)) <= JOINED_BYTES
             for data in (b"".join(parts),) if whole else parts:
                 self.send(data)
-            note_sent()
+            mark_sent()
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            if self._proven:
+            if self._answered_before:
                 raise StaleConnection("connection closed while idle") from error
             raise
         finally:
@@ -112,24 +113,24 @@ class _EagerConnection:
         try:
             response: BaseHTTPResponse = super().getresponse()  # type: ignore[misc]
         except RemoteDisconnected as error:
-            if self._proven:
+            if self._answered_before:
                 raise StaleConnection("connection closed while idle") from error
             raise
         except BaseException:
-            # Where urllib3 refuses the head, the response stays open and holds the socket.
+            # If urllib3 refuses the head, it does not close the response, which holds the socket.
             if self.body is not None:
                 self.body.close()
             raise
-        self._proven = True
+        self._answered_before = True
         return response
 
 
 class EagerHTTPConnection(_EagerConnection, HTTPConnection):  # type: ignore[misc]
-    """http:// with eager responses."""
+    """An ``http://`` connection with ``EagerResponse``."""
 
 
 class EagerHTTPSConnection(_EagerConnection, HTTPSConnection):  # type: ignore[misc]
-    """https:// with eager responses."""
+    """An ``https://`` connection with ``EagerResponse``."""
 
 
 class EagerHTTPPool(HTTPConnectionPool):

@@ -17,8 +17,8 @@ def load_json(text: str | bytes) -> object:
     """The value of a JSON text; lone surrogate escapes become U+FFFD.
 
     orjson refuses a lone ``"\\ud83d"``, but servers that split a text between two escapes send it, and
-    skipping the chunk would lose the rest of its text. Raises ``ValueError`` for everything that is
-    not JSON: NaN, nesting above 1024, bad UTF-8.
+    skipping the chunk would lose the rest of its text. Raises ``ValueError`` for any other text that
+    orjson refuses: NaN, nesting above 1024, invalid UTF-8.
     """
     try:
         return orjson.loads(text)

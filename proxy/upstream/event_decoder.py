@@ -1,8 +1,8 @@
 """Bytes of an event stream -> chunks.
 
-Rule: sans-IO; the same bytes give the same chunks however they were split into reads, and no input
-raises. sseclient-py parses; what it cannot handle is normalised or bounded first: a byte order mark,
-CR and CRLF line ends, broken UTF-8, events without end.
+Rule: sans-IO; the chunks do not depend on how the bytes were split into reads, and no input raises an
+error. sseclient-py parses events; what it cannot process is normalised or limited first: a byte order
+mark, CR and CRLF line ends, invalid UTF-8, events without end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EVENT_BYTES = 16_000_000
 HELD_BYTES = 65536
 """Longest incomplete event that ``release`` returns; a larger one would be copied at each read."""
 EVENT_LINES = 64
-"""Events with more lines are not parsed by sseclient-py, whose cost is quadratic in them."""
+"""Events with more lines are not parsed by sseclient-py, whose time is quadratic in the lines."""
 BOM = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b":")
 
@@ -28,7 +28,7 @@ FIELDS = (b"data", b"event", b"id", b"retry", b":")
 class ChunkDecoder:
     """State of one event stream: the incomplete event at its end.
 
-    ``feed`` every read in order, then call ``finish`` once at the end of the stream.
+    Pass the bytes of every read to ``feed``, in order; call ``finish`` once at the end of the stream.
     """
 
     def __init__(self, *, event_bytes: int = EVENT_BYTES) -> None:
@@ -39,7 +39,7 @@ class ChunkDecoder:
         self._skipping = False
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """Chunks of all events that ``data`` completes, in order, often none."""
+        """The chunks of all events that ``data`` completes, in order."""
         data = self._normal(data)
         held = self._held
         seen = len(held)
@@ -57,14 +57,14 @@ class ChunkDecoder:
         return chunks + self._bounded()
 
     def release(self, data: bytes) -> bytes | None:
-        """The incomplete event that is held, with ``data`` appended, for the caller to read itself.
+        """Remove the incomplete event from this decoder and return it with ``data`` appended.
 
-        None, and nothing is released, where ``feed`` would not parse these bytes unchanged. The
-        caller feeds back, in order, what it does not consume.
+        The caller parses these bytes itself, and passes to ``feed``, in order, those that it does
+        not consume. None, with nothing removed, if ``feed`` would not parse them unchanged.
         """
         held = self._held
         if not self._started and not held and data[:1].isascii():
-            # It does not begin with a byte order mark.
+            # The stream does not begin with a byte order mark.
             self._started = True
         odd = self._skipping or self._after_cr or not self._started
         if odd or len(held) > HELD_BYTES or b"\r" in data:
@@ -76,7 +76,7 @@ class ChunkDecoder:
         return whole
 
     def finish(self) -> list[Chunk]:
-        """The unterminated last event, if what there is of it is complete JSON or ``[DONE]``."""
+        """The chunk of an unterminated last event, if its data is complete JSON or ``[DONE]``."""
         last, self._held = bytes(self._held), bytearray()
         if self._skipping:
             return []
@@ -140,10 +140,10 @@ class ChunkDecoder:
 
 
 def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "other"]:
-    """The kind of a successful body, by its first bytes and then by its content type.
+    """The format of a body with a success status, by its first bytes and then by its content type.
 
-    ``data`` is the first non-blank read. Upstreams answer JSON to a stream request and an event
-    stream to a plain one, sometimes with the other's content type (docs/edge-cases.md 38).
+    ``data`` is the first non-blank read. Some upstreams answer a stream request with JSON, or a
+    plain one with an event stream, also with the wrong content type (docs/edge-cases.md 38).
     """
     start = data.removeprefix(BOM).lstrip()
     if start.startswith((b"{", b"[")):
@@ -155,12 +155,12 @@ def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "othe
         return "sse"
     if not start and "json" in label:
         return "json"
-    # The first read may end within the name of the first field.
+    # The first read may contain only a part of the first field's name.
     return "sse" if start and any(field.startswith(start) for field in FIELDS) else "other"
 
 
 def _events(block: bytes) -> Iterator[tuple[str, str]]:
-    """Name and data of each event in whole events."""
+    """Name and data of each event; ``block`` contains complete events only."""
     for event in SSEClient(iter((block,))).events():
         yield event.event, event.data
 

@@ -1,8 +1,8 @@
 """Fast parsing of ordinary response heads.
 
-Rule: exact, or not at all. A head is parsed here only where the buffer holds all of it and every line
-has the simplest form; any other head is left in the buffer for ``http.client``.
-tests/upstream/test_fast_head.py checks that both give the same result.
+Rule: the result is the same as that of ``http.client`` (compared by tests/upstream/test_fast_head.py).
+A head is parsed here only if the buffer holds all of it and every line has the simplest form; any
+other head stays in the buffer for ``http.client``.
 
 Reason: ``http.client`` parses headers with the ``email`` package, which takes 75 microseconds longer
 for six headers (docs/performance.md).
@@ -18,7 +18,7 @@ from proxy.upstream.reader import SocketReader
 
 PLAIN_BYTES = 16384
 """The longest head that is parsed here."""
-MOST_HEADERS = 99
+MAX_HEADERS = 99
 """The limit of ``http.client``, which counts the blank line too."""
 _STATUS_LINE = re.compile(r"HTTP/1\.1 ([2-5]\d\d)(?: ([\x20-\x7e]*))?")
 
@@ -31,7 +31,7 @@ class PlainHead(NamedTuple):
     headers: HTTPMessage
     chunked: bool
     length: int | None
-    """Bytes of the body; None where the headers do not say."""
+    """Bytes of the body; None if the headers do not give it."""
     closes: bool
     """Whether the sender closes the connection after the body."""
 
@@ -39,7 +39,7 @@ class PlainHead(NamedTuple):
 def take_head(reader: SocketReader) -> PlainHead | None:
     """Consume the head at the start of the buffer of ``reader``.
 
-    None, with nothing consumed, where the head is incomplete or not plain.
+    None, with nothing consumed, if the head is incomplete or not plain.
     """
     held, at = reader.held, reader.at
     end = held.find(b"\r\n\r\n", at, at + PLAIN_BYTES)
@@ -48,7 +48,7 @@ def take_head(reader: SocketReader) -> PlainHead | None:
     text = held[at:end].decode("latin-1")
     lines = text.split("\r\n")
     breaks = len(lines) - 1
-    if text.count("\n") != breaks or text.count("\r") != breaks or breaks > MOST_HEADERS:
+    if text.count("\n") != breaks or text.count("\r") != breaks or breaks > MAX_HEADERS:
         return None
     started = _STATUS_LINE.fullmatch(lines[0])
     headers = _headers(lines[1:]) if started else None
@@ -67,7 +67,7 @@ def _headers(lines: list[str]) -> HTTPMessage | None:
     headers = HTTPMessage()
     for line in lines:
         name, colon, value = line.partition(":")
-        # Stricter than RFC 9110, but all names in use pass.
+        # Stricter than RFC 9110; the names in use are accepted.
         if not colon or not name.isascii() or not name.replace("-", "").isalnum():
             return None
         headers.set_raw(name, value.lstrip(" \t"))
@@ -75,7 +75,7 @@ def _headers(lines: list[str]) -> HTTPMessage | None:
 
 
 def _framing(headers: HTTPMessage) -> tuple[bool, int | None] | None:
-    """Whether the body is chunked, and its length; None where the headers need a full check."""
+    """Whether the body is chunked, and its length; None if the headers need a full check."""
     codings = headers.get_all("transfer-encoding", ())
     lengths = headers.get_all("content-length", ())
     if len(codings) + len(lengths) > 1:

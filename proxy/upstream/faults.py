@@ -1,7 +1,7 @@
 """Exceptions of a call to an upstream -> ``UpstreamError`` with one readable line.
 
-Rule: the only module that knows the exceptions of requests, urllib3, http.client, ssl and socket.
-Its messages hold no addresses, keys or Python representations.
+Rule: exceptions of requests, urllib3, http.client, ssl and socket are converted only here. The
+messages contain no IP addresses, keys or Python representations.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import urllib3.exceptions
 from proxy.errors import CUT_SHORT, NO_RETRY, UpstreamError, UpstreamTimeout
 
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: \d{3}")
-"""http.client's words for a proxy's refusal; the proxy's own words follow."""
+"""The start of http.client's message for a proxy's refusal; the proxy's own text follows."""
 
 FAULTS = (
     requests.RequestException,
@@ -64,7 +64,7 @@ def read_fault(error: BaseException) -> UpstreamError:
 
 
 def redirect_fault(status: int, host: str) -> UpstreamError:
-    """The error for a redirect: it is not followed, and a repetition would get it again."""
+    """The error for a redirect, which is not followed; a retry would get the same redirect."""
     return UpstreamError(
         f"the upstream {host} answered with a redirect ({status}), which is not followed;"
         " check its base URL",
@@ -117,7 +117,7 @@ def _closed(_: BaseException, host: str) -> UpstreamError:
 def _broken(error: BaseException, host: str) -> UpstreamError:
     number = getattr(error, "errno", None)
     reason = os.strerror(number).lower() if number else "without a reason"
-    return UpstreamError(f"the upstream {host} broke the connection: {reason}")
+    return UpstreamError(f"the connection to the upstream {host} failed: {reason}")
 
 
 def _protocol(error: BaseException, host: str) -> UpstreamError:
@@ -144,7 +144,7 @@ def _is_protocol_breach(error: BaseException) -> bool:
 
 def _breach(error: BaseException) -> str:
     if isinstance(error, http.client.BadStatusLine | http.client.UnknownProtocol):
-        # Its text is the line itself, which may hold anything.
+        # Its message is the received line, which may contain any text.
         return "bad status line"
     return str(error)
 
@@ -168,4 +168,4 @@ CALL_FAULTS = (
     (requests.exceptions.MissingSchema, _url),
     (OSError, _socket),
 )
-"""First match wins, over all causes of an exception."""
+"""The first entry that matches any cause of an exception is used."""

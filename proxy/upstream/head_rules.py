@@ -1,7 +1,7 @@
 """Which response heads are refused, and the body framing of the others.
 
-Rule: a head with ambiguous framing is refused (RFC 9112, sections 5 and 6.3). A guess at where its
-body ends leads to waiting for bytes that never arrive, or to a truncated body taken for a whole one.
+Rule: a head with ambiguous framing is refused (RFC 9112, sections 5 and 6.3). With a wrong body length
+the proxy would wait for bytes that never arrive, or accept a truncated body as complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from email.errors import (
 )
 from http.client import HTTPException, HTTPMessage
 
-# http.client takes a line that is not a header for the end of the head and drops what follows.
+# http.client treats a line that is not a header as the end of the head and ignores later headers.
 _DEFECTS = (
     FirstHeaderLineIsContinuationDefect,
     MisplacedEnvelopeHeaderDefect,
@@ -33,11 +33,12 @@ def refuse_bad_head(headers: HTTPMessage) -> None:
 
 
 def body_framing(headers: HTTPMessage) -> tuple[bool, int | None]:
-    """Whether the body is chunked, and its length where one is given; a chunked body has none.
+    """Whether the body is chunked, and its length; None for a chunked body, or if none is given.
 
     A header line repeated with the same value counts once, and so does a length repeated within a
-    line: ``http.client`` reads only the first line and urllib3 reads all, so they could disagree.
-    Raises ``HTTPException`` for other transfer codings, and for a length that is not a number.
+    line. ``http.client`` reads only the first line and urllib3 reads all, so their lengths could
+    differ. Raises ``HTTPException`` for other transfer codings, differing values, and a length that
+    is not a number.
     """
     codings = {value.strip(_BLANKS).lower() for value in headers.get_all("transfer-encoding", ())}
     if len(codings) > 1 or not codings <= _CODINGS:

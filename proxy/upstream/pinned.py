@@ -1,4 +1,4 @@
-"""Connections to hosts that clients name: connect only to an address that was checked.
+"""Connections to hosts that clients name, opened only to addresses that were checked.
 
 Rule: a name is resolved once for each connection, every address of the answer is checked, and the
 socket is opened to one of these addresses, so that a second DNS answer has no effect (DNS rebinding).
@@ -44,8 +44,8 @@ def pinned_client(settings: Settings, rules: HostRules) -> UpstreamClient:
 def checked_addresses(rules: HostRules, host: str, port: int) -> list[str]:
     """The IP addresses of ``host`` by one DNS lookup, all of them allowed.
 
-    Raises ``PermissionDenied`` where the host is not allowed or one of its addresses is not, and
-    ``OSError`` where it has none.
+    Raises ``PermissionDenied`` if the host or one of its addresses is not allowed, and ``OSError``
+    if it has none.
     """
     name = f"[{host}]" if ":" in host else host
     if not rules.allows(name, port):
@@ -58,11 +58,11 @@ def checked_addresses(rules: HostRules, host: str, port: int) -> list[str]:
 
 
 class _Pinned(HTTPConnection):
-    """The check between a name and its socket; ``allowed`` is set by ``pinned_pools``."""
+    """Checks a host's addresses before it connects; ``pinned_pools`` sets ``allowed``."""
 
     allowed = HostRules()
 
-    # urllib3 resolves names only below this method; its own SOCKS support overrides it too.
+    # urllib3 resolves names only in calls from this method, which its SOCKS support overrides too.
     def _new_conn(self) -> socket.socket:
         name = self._dns_host
         try:
@@ -70,11 +70,11 @@ class _Pinned(HTTPConnection):
         except socket.gaierror as error:
             raise NameResolutionError(name, self, error) from error
         try:
-            return self._first_that_answers(addresses)
+            return self._connect_in_order(addresses)
         finally:
             self.host = name
 
-    def _first_that_answers(self, addresses: list[str]) -> socket.socket:
+    def _connect_in_order(self, addresses: list[str]) -> socket.socket:
         for address in addresses[:-1]:
             self.host = address
             try:
@@ -86,7 +86,7 @@ class _Pinned(HTTPConnection):
 
 
 def pinned_pools(rules: HostRules) -> Mapping[str, type[HTTPConnectionPool]]:
-    """Pool classes by scheme whose connections obey ``rules``."""
+    """Pool classes by scheme whose connections are opened only as ``rules`` allow."""
 
     class PinnedHTTPConnection(_Pinned, EagerHTTPConnection):  # type: ignore[misc]
         allowed = rules

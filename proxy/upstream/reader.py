@@ -27,9 +27,9 @@ HEAD_BYTES = 262144
 class SocketReader(io.BufferedIOBase):
     """The file object from which ``http.client`` reads a response.
 
-    Until ``end_head`` a line cut by the end of the stream is an error (``http.client`` would take the
-    head for complete), and all lines together are limited to ``HEAD_BYTES``. ``held[at:]`` are the
-    bytes read from the socket and not yet consumed.
+    Until ``end_head`` is called, a line truncated by the end of the stream is an error
+    (``http.client`` would treat the head as complete), and all lines together are limited to
+    ``HEAD_BYTES``. ``held[at:]`` are the bytes read from the socket and not yet consumed.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -47,15 +47,15 @@ class SocketReader(io.BufferedIOBase):
         return self
 
     def end_head(self) -> None:
-        """The head was read; what follows is the body."""
+        """Called after the head: the following bytes are the body."""
         self._head_left = None
 
     @property
     def buffered(self) -> int:
         """The number of bytes that can be read without the socket.
 
-        A TLS socket holds none back, since ``READ_BYTES`` is more than a TLS record. TLS inside TLS,
-        through an https proxy, has a buffer of its own.
+        An ``SSLSocket`` keeps none after a read, since ``READ_BYTES`` is more than a TLS record. TLS
+        inside TLS, through an https proxy, has its own buffer, which is counted.
         """
         waiting = len(self.held) - self.at
         if not waiting and isinstance(self.sock, SSLTransport):
@@ -65,7 +65,7 @@ class SocketReader(io.BufferedIOBase):
     def fill(self) -> bool:
         """Wait for more bytes; false at the end of the stream.
 
-        Raises ``RemoteDisconnected`` where the connection ended before the first byte of the response.
+        Raises ``RemoteDisconnected`` if the connection failed before the first byte of the response.
         """
         yield_if_slice_used()
         try:
@@ -82,7 +82,7 @@ class SocketReader(io.BufferedIOBase):
         return True
 
     def take(self, size: int) -> bytes:
-        """The next ``size`` bytes of the buffer, or fewer where it holds fewer."""
+        """The next ``size`` bytes of the buffer, or all if it holds fewer."""
         start, self.at = self.at, min(self.at + size, len(self.held))
         return self.held[start : self.at]
 

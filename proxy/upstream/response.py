@@ -21,7 +21,7 @@ READ_BYTES = 65536
 class UpstreamResponse:
     """Status, headers and body of an upstream's answer.
 
-    For one greenlet, except that any other may ``close()`` it: a read that is under way then fails
+    For use in one greenlet. Other greenlets may only call ``close()``; a read in progress then fails
     with ``UpstreamError``.
     """
 
@@ -48,7 +48,8 @@ class UpstreamResponse:
         """Bytes, decompressed, of a body that ``read_all`` could not read to its end."""
         self._encoded = "content-encoding" in self.headers
         plain = self._body is not None and not self._encoded
-        # urllib3 adds only its layers to a plain chunked body: measurable in a stream of small chunks.
+        # A plain chunked body needs no processing by urllib3, whose time is measurable in a stream of
+        # small chunks.
         self._plain = self._body if plain and self._body and self._body.chunked else None
 
     @property
@@ -58,7 +59,7 @@ class UpstreamResponse:
     def read_available(self, limit: int = READ_BYTES) -> bytes:
         """The bytes that have arrived, decompressed, at most ``limit``; waits for the first one.
 
-        ``b""`` is the clean end of the body. Raises ``UpstreamError`` (502) for a broken transfer:
+        ``b""`` is the end of a complete body. Raises ``UpstreamError`` (502) for a broken transfer:
         truncated chunks, fewer bytes than announced, a reset, bad framing, bad compression.
         """
         if self._ended:
@@ -70,14 +71,14 @@ class UpstreamResponse:
         except FAULTS as error:
             self.close()
             raise read_fault(error) from error
-        # Only a full read may leave decompressed data behind.
+        # urllib3 may still hold decompressed data only after a read that reached ``limit``.
         self._full = len(data) >= limit
         if not data or (not self._encoded and not self._full and self._is_read()):
             self._ended = True
         return data
 
     def _is_read(self) -> bool:
-        """Whether the whole body has arrived, without the 20 microseconds of another read."""
+        """Whether the whole body was read; another read to find out takes 20 microseconds."""
         return self._body is not None and self._body.isclosed()
 
     def _read_plain(self, body: EagerResponse, limit: int) -> bytes:
@@ -95,14 +96,14 @@ class UpstreamResponse:
             raise
         self._full = len(data) >= limit
         if body.isclosed():
-            # Reads nothing, but makes urllib3 notice the end and return the connection to the pool.
+            # Reads nothing; urllib3 then detects the end and returns the connection to the pool.
             self._raw.read1(limit)
         return data
 
     def read_all(self, limit: int, begun: bytes = b"") -> bytes:
-        """The whole body, decompressed; ``begun`` is what was read of it before.
+        """The whole body, decompressed; ``begun`` is the part that was already read.
 
-        ``UpstreamError`` (502) when larger than ``limit`` bytes.
+        Raises ``UpstreamError`` (502) if it is larger than ``limit`` bytes or the transfer is broken.
         """
         pieces = [begun] if begun else []
         self.unfinished = size = len(begun)
@@ -125,18 +126,18 @@ class UpstreamResponse:
         """Whether ``read_available`` would wait for the socket ``fileno()``.
 
         False while decompressed, dechunked, buffered or decrypted bytes are available, and after the
-        end. (With only a part of a chunk's framing available, a read waits for the rest of it.)
+        end. True if only a part of a chunk's framing is available.
         """
         if self._ended or self._full or self._body is None:
             return False
         return not self._body.ready
 
     def fileno(self) -> int:
-        """The socket to wait on for reading; -1 once the connection was returned or dropped."""
+        """The socket to wait on for reading; -1 after the end of the body or ``close``."""
         body = self._body
         return -1 if body is None or body.isclosed() else body.fileno()
 
     def close(self) -> None:
-        """Release the answer; a connection with unread bytes is dropped. May be repeated."""
+        """Release the answer; a connection with unread bytes is closed. Can be called again."""
         self._ended = True
         self._response.close()

@@ -1,8 +1,8 @@
 """Whether the current request was sent to the upstream in full.
 
-Rule: the connection notes when the last byte was sent; the caller decides what follows from it. From
-then on the upstream works on the request, and bills it, even if the client disconnects. The state is
-separate for each greenlet and thread.
+Rule: the connection records that the last byte was sent; callers decide what to do then. From then on
+the upstream processes and bills the request, even if the client disconnects. Each greenlet and thread
+has its own state.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from contextvars import ContextVar
 _SENT: ContextVar[bool] = ContextVar("request_sent", default=False)
 
 
-def forget_sent() -> None:
-    """The upstream has no request, or has refused it."""
+def mark_unsent() -> None:
+    """Record that the upstream has not received the request completely, or has refused it."""
     _SENT.set(False)
 
 
-def note_sent() -> None:
-    """The whole request was sent."""
+def mark_sent() -> None:
+    """Record that the whole request was sent."""
     _SENT.set(True)
 
 

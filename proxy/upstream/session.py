@@ -1,7 +1,7 @@
 """Calls to upstreams over pooled connections.
 
-Rule: a call is sent once. It is sent again only if the upstream cannot have processed it: when the
-connection was refused, or a pooled connection had been closed while idle.
+Rule: a request is sent again only if the upstream cannot have processed it, because the connection was
+refused or a pooled connection had been closed while idle.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
 class _Target(NamedTuple):
-    """A parsed URL: normalised, its host for messages, its forward proxies."""
+    """A normalised URL, its host and port for messages, and the forward proxies to use."""
 
     url: str
     host: str
@@ -51,9 +51,9 @@ class UpstreamClient:
 
     ``connect_timeout`` in seconds; ``pool_size`` connections kept for each host: at least the
     number of concurrent requests. ``proxies`` maps schemes to proxy URLs; ``ca_bundle`` is a file
-    or folder of CA certificates (None: certifi's), and ``OSError`` is raised where it cannot be
-    loaded; ``pools`` are the classes of pools by scheme. Nothing is read from the environment or
-    netrc, no cookies are kept, no redirects followed.
+    or folder of CA certificates (None: certifi's), and ``OSError`` is raised if it cannot be loaded;
+    ``pools`` are the classes of pools by scheme. Nothing is read from the environment or netrc, no
+    cookies are stored, no redirects are followed.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class UpstreamClient:
         ca_bundle: str | None,
         pools: Mapping[str, type[HTTPConnectionPool]] = POOL_CLASSES,
     ) -> None:
-        # No read timeout: the caller watches reads, a timer for each of them costs too much.
+        # No read timeout: the caller limits the time of reads; a timer for each read takes too long.
         self._timeout: Any = Timeout(connect=connect_timeout, read=None)
         self._proxies = dict(proxies or {})
         self._no_proxy = no_proxy or ""
@@ -80,7 +80,7 @@ class UpstreamClient:
             self._session.mount(scheme, self._adapter)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamResponse:
-        """Send ``body`` and return when the head of the answer has arrived, whatever its status.
+        """Send ``body`` and return when the head of the answer has arrived, with any status but 3xx.
 
         Raises ``UpstreamError`` (502: unreachable, DNS, TLS, no HTTP, a redirect),
         ``UpstreamTimeout`` (504: connect), ``AuthenticationFailed`` or ``InvalidRequest`` for a
@@ -113,7 +113,7 @@ class UpstreamClient:
             except FAULTS as error:
                 if not has_cause(error, StaleConnection):
                     raise
-                # On a new connection: the pool is a stack, and its top is the closed one's empty slot.
+                # Uses a new connection: the pool is a stack with the closed one's empty slot on top.
                 answer = self._send(request, target)
         except FAULTS as error:
             fault = call_fault(error, target.host)
@@ -155,7 +155,7 @@ class UpstreamClient:
 def _prepared(
     method: str, url: str, headers: Mapping[str, str], body: bytes | None
 ) -> PreparedRequest:
-    """The request for the adapter, without the 150 microseconds of ``prepare()``."""
+    """The request for the adapter, built without ``prepare()``, which takes 150 microseconds."""
     checked = {"user-agent": ("User-Agent", USER_AGENT), "accept": ("Accept", "*/*")}
     for name, value in headers.items():
         checked[name.lower()] = (name, _checked(name, value))
@@ -163,8 +163,8 @@ def _prepared(
         checked["content-length"] = ("Content-Length", str(len(body)))
     request = PreparedRequest()
     request.method, request.url, request.body = method, url, body
-    # A plain dict: of a ``CaseInsensitiveDict`` requests and urllib3 make two copies, each of which
-    # costs as much as the sending.
+    # A plain dict: requests and urllib3 copy a ``CaseInsensitiveDict`` twice, and each copy takes as
+    # long as sending the request.
     request.headers = cast(Any, dict(checked.values()))
     return request
 
@@ -179,7 +179,7 @@ def _checked(name: str, value: str) -> str:
 
 
 def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    # Built once: loading the certificates blocks the loop for 16 ms.
+    # Built once: loading the certificates blocks the event loop for 16 ms.
     authorities = Path(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
     folder = authorities.is_dir()
     context = ssl.create_default_context(

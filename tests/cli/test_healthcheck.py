@@ -168,7 +168,7 @@ def test_nobody_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("port", "reason"),
     [
-        pytest.param("0", "PORT=0 selects any free port, which is not known here", id="any"),
+        pytest.param("0", "PORT=0 selects any free port, which this command cannot find", id="any"),
         pytest.param("x", "CLAUDE_PROXY_PORT='x' must be a whole number from 0 to", id="no number"),
     ],
 )

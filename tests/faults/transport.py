@@ -83,7 +83,7 @@ FAULTS = (
         "reset",
         Reset(),
         no_answer=CLOSED,
-        in_head=bad_gateway("the upstream HOST broke the connection: connection reset by peer"),
+        in_head=bad_gateway("the connection to the upstream HOST failed: connection reset by peer"),
         at_start=bad_gateway(CUT),
         early=BROKE,
         late=BROKE,

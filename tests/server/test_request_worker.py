@@ -26,16 +26,16 @@ class Wire:
 @pytest.mark.parametrize(("keeps", "connection"), [(True, b"keep-alive"), (False, b"close")])
 def test_the_head_says_whether_the_connection_is_kept(keeps: bool, connection: bytes) -> None:
     def application(environ: Any, start_response: Any) -> list[bytes]:
-        # Asked only now: an upstream may have taken minutes to answer.
-        keeper.keeps_connections = keeps
+        # Read only now: an upstream may have taken minutes to answer.
+        policy.keeps_connections = keeps
         start_response("200 OK", [("Content-Length", "3")])
         return [b"abc"]
 
-    keeper = SimpleNamespace(keeps_connections=not keeps)
+    policy = SimpleNamespace(keeps_connections=not keeps)
     wire: Any = Wire()
     request: Any = SimpleNamespace(method="GET", version=(1, 1), should_close=lambda: False)
     response = Response(request, wire, Config())
-    for part in Application(keeper, application)({}, response.start_response):
+    for part in Application(policy, application)({}, response.start_response):
         response.write(part)
     response.close()
     head, _, body = wire.sent.partition(b"\r\n\r\n")

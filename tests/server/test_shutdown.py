@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from proxy.server.shutdown import Drain, Schedule, stop_accepting
+from proxy.server.shutdown import Schedule, ShutdownState, stop_accepting
 
 SO_ATTACH_FILTER = 26
 """Linux's number for all of its usual processors; Python has no name for it."""
@@ -32,7 +32,7 @@ def test_schedule(graceful: float, delay: float, schedule: Schedule) -> None:
 
 @pytest.mark.parametrize(("at_once", "last"), [(False, True), (True, False)])
 def test_a_fork_sees_what_its_master_orders_later(at_once: bool, last: bool) -> None:
-    drain = Drain()
+    drain = ShutdownState()
     asking, answering = os.pipe()
     going, go = os.pipe()
     pid = os.fork()
@@ -50,7 +50,7 @@ def test_a_fork_sees_what_its_master_orders_later(at_once: bool, last: bool) -> 
 
 
 def test_a_stop_is_over_before_the_master_kills() -> None:
-    drain, signalled = Drain(), time.monotonic() - 10
+    drain, signalled = ShutdownState(), time.monotonic() - 10
     schedule = Schedule.within(60)
     assert drain.deadlines(signalled, schedule) == (signalled + 57, signalled + 59)
     before = time.monotonic()
@@ -68,7 +68,7 @@ def test_what_still_exists_is_ended_once() -> None:
         def end(self) -> None:
             self.ends += 1
 
-    drain, kept = Drain(), Part()
+    drain, kept = ShutdownState(), Part()
     drain.add(kept)
     drain.add(Part())
     drain.end()

@@ -1,7 +1,7 @@
 """An upstream's response to a probe, whole or streamed, as one value.
 
-Rule: pure. Every response becomes an ``Answer``, or an ``UpstreamError`` if it reports one with status
-200 (docs/protocol.md sections 3 to 5).
+Rule: pure. A response becomes an ``Answer``, or an ``UpstreamError`` if its body reports an error or
+has no choices (docs/protocol.md sections 3 to 5).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Answer:
     """One assistant message, finish reason and usage."""
 
     text: str = ""
-    """Without thinking in tags at its start."""
+    """The content without thinking in tags at its start."""
     tagged: bool = False
     """Whether the text began with thinking in tags."""
     reasoning: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Sends the doctor's probes to an upstream: one request, one answer, in bounded time.
 
-Rule: the credential leaves this module only in the request; every failure is an ``UpstreamError``
-whose message holds no key.
+Rule: the credential is used only in the request; every failure is an ``UpstreamError`` whose message
+contains no key.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ProbeClient:
-    """Sends probes along a route."""
+    """Sends probes to the upstream of a route."""
 
     route: Route
     client: UpstreamClient
@@ -51,14 +51,14 @@ class ProbeClient:
         """
         return self._bounded(lambda: self._ask(body))
 
-    def greet_native(self) -> None:
+    def ask_native(self) -> None:
         """Ask a native upstream for a short message; raises what ``ask`` raises."""
         body = {
             "model": self.route.model,
             "max_tokens": 16,
             "messages": [{"role": "user", "content": "Hello"}],
         }
-        self._bounded(lambda: self._greet(body))
+        self._bounded(lambda: self._ask_native(body))
 
     def _bounded(self, call: Callable[[], T]) -> T:
         limit = gevent.Timeout(self.seconds)
@@ -82,7 +82,7 @@ class ProbeClient:
             return answer_from_completion(decoded(data), self._secrets)
         raise UpstreamError("the upstream's answer is neither JSON nor an event stream")
 
-    def _greet(self, body: Mapping[str, Any]) -> None:
+    def _ask_native(self, body: Mapping[str, Any]) -> None:
         provider = self.route.provider
         headers = {"anthropic-version": DEFAULT_VERSION, **credential(self.key, {}, own=True)}
         headers |= upstream_headers(provider, None, new_request_id())
@@ -109,7 +109,7 @@ class ProbeClient:
 
     @property
     def _secrets(self) -> tuple[str, ...]:
-        """What must not be repeated from an upstream's error message."""
+        """Values that are masked in an upstream's error message."""
         values = self.route.provider.extra_headers.values()
         likely = [value for value in values if len(value) >= SHORTEST_SECRET]
         return (*likely, *([self.key] if self.key else []))

@@ -25,7 +25,7 @@ CLEARED_LINE = "\r\x1b[K"
 
 
 class NoAnswer(Exception):
-    """Some upstreams do not answer plain requests; the message names them."""
+    """One or more upstreams do not answer plain requests; the message names them."""
 
 
 def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> None:
@@ -40,20 +40,23 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
     if key is not None:
         _check_recipients(chosen)
     clients = Clients(settings, registry.providers)
-    silent = []
+    unanswered = []
     try:
         for route in chosen:
-            line = ProbeClient(
+            probe_client = ProbeClient(
                 route, clients.for_provider(route.provider), route.provider.api_key or key
             )
             print(f"{title(route)}\n", flush=True)
-            answers = greet(line) if route.native else examine(line, Progress(sys.stderr))
+            if route.native:
+                answers = answers_natively(probe_client)
+            else:
+                answers = examine(probe_client, Progress(sys.stderr))
             if not answers:
-                silent.append(printable(f"{route.provider.name}/{route.model}"))
+                unanswered.append(printable(f"{route.provider.name}/{route.model}"))
     finally:
         clients.close()
-    if silent:
-        raise NoAnswer(f"no answer to plain requests: {', '.join(silent)}")
+    if unanswered:
+        raise NoAnswer(f"no answer to plain requests: {', '.join(unanswered)}")
 
 
 def routes(router: Router, model: str | None) -> tuple[Route, ...]:
@@ -82,10 +85,10 @@ def _check_recipients(chosen: Sequence[Route]) -> None:
         )
 
 
-def greet(line: ProbeClient) -> bool:
-    """Whether the native upstream answers; nothing else is tested there."""
+def answers_natively(probe_client: ProbeClient) -> bool:
+    """Whether the native upstream answers; prints the result. Nothing else is tested there."""
     try:
-        line.greet_native()
+        probe_client.ask_native()
     except ProxyError as error:
         print(f"It does not answer: {shortened(error.message)}\n", flush=True)
         return False
@@ -93,14 +96,14 @@ def greet(line: ProbeClient) -> bool:
     return True
 
 
-def examine(line: ProbeClient, progress: Progress) -> bool:
+def examine(probe_client: ProbeClient, progress: Progress) -> bool:
     """Run all probes and print the report; returns whether plain requests are answered."""
-    route = line.route
+    route = probe_client.route
     registered = route.registered
     examination = Examination(
         profile=route.profile,
         model=route.model,
-        ask=line.ask,
+        ask=probe_client.ask,
         extra_body=registered.extra_body if registered else {},
     )
     try:
@@ -117,7 +120,7 @@ def examine(line: ProbeClient, progress: Progress) -> bool:
 
 
 class Progress:
-    """One line for each probe; on a terminal one line that is overwritten."""
+    """Shows the progress: one line for each probe; on a terminal one line that is overwritten."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -129,7 +132,7 @@ class Progress:
             self._write(f"{CLEARED_LINE}[{number}/{len(probes)}] {probe.name} ...")
 
     def end(self, number: int, probes: Sequence[Probe], result: Result) -> None:
-        """Elsewhere, write a line with its result."""
+        """Without a terminal, write a line with the probe's result."""
         if not self._terminal:
             self._write(f"[{number}/{len(probes)}] {result.probe}: {result.outcome}\n")
 

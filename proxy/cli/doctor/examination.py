@@ -1,8 +1,8 @@
 """Runs the probes for one upstream and model, and derives the profile flags.
 
 Rule: pure except for ``ask``. If the upstream refuses a part of the request that the probe does not
-test, the request is healed as in the service and sent again, so that one quirk does not fail every
-probe. A flag is reported only if an answer proves it and the profile does not have it already.
+test, the request is healed as in the service and sent again, so that one unsupported field does not
+fail every probe. A flag is reported only if an answer proves it and the profile lacks it.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Examination:
                 profile = overridden(profile, flags)
             else:
                 break
-        # Only now: a flag is proved if the request succeeded with it.
+        # Not before, because a flag is proved only if the request succeeded with it.
         self._note(healed)
         return answer
 

@@ -16,9 +16,9 @@ from proxy.cli.doctor.answers import Answer
 from proxy.convert.reply.think_tags import CLOSING, OPENING
 
 Outcome = Literal["works", "accepted", "ignored", "none", "refused", "unclear", "failed", "skipped"]
-"""accepted: no error, no evidence; ignored: no error, but without effect; none: the answer did not
-contain it; unclear: the answer was truncated; failed: no answer for another reason; skipped: not
-tested."""
+"""accepted: no error, no evidence; ignored: no error, but without effect; none: the feature is absent
+from the answer; refused: an error about the feature; unclear: the answer was truncated; failed: no
+answer for another reason; skipped: not tested."""
 
 TOOL = "get_weather"
 OUTPUT_LIMIT = 32
@@ -27,7 +27,7 @@ STOP = "7"
 COMMAND = "PINEAPPLE"
 RED = re.compile(r"\b(?:red|rouge|rojo|rosso|rot)\b|[红紅赤]|красн", re.IGNORECASE)
 MAX_TOKEN_CHARS = 12
-"""Characters for each token of the limit, above which the limit was certainly exceeded."""
+"""A longer text, per token of the limit, exceeds the limit with certainty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def judge_parallel_tools(answer: Answer) -> Judgement:
 def judge_parallel_flag(answer: Answer) -> Judgement:
     """Whether ``parallel_tool_calls: false`` limited the answer to one call."""
     if len(answer.calls) > 1:
-        return Judgement("ignored", "several calls in one answer all the same")
+        return Judgement("ignored", "still several calls in one answer")
     if answer.calls:
         return Judgement("works", "disable_parallel_tool_use is passed on")
     return _uncalled(answer)
@@ -113,7 +113,7 @@ def judge_required_choice(answer: Answer) -> Judgement:
 def judge_image(answer: Answer) -> Judgement:
     """Whether the answer names the colour of the image."""
     if RED.search(answer.text):
-        return Judgement("works", "the model sees images")
+        return Judgement("works", "the model recognises images")
     return Judgement("accepted", "images are accepted, but the model did not name the colour")
 
 

@@ -1,8 +1,8 @@
 """The probes of ``claude-proxy doctor``, as data.
 
-Rule: a probe adds one feature to a plain request that is known to work, so that a refusal is about
-that feature. Its steps are tried in order until one works; each step has the profile flags that
-describe an upstream for which it works.
+Rule: a probe adds one feature to a plain request, which the first probe has tested, so that a refusal
+is about that feature. Its steps are tried in order until one works; each step has the profile flags of
+an upstream for which it works.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from proxy.cli.doctor.judges import Judge
 from proxy.providers.profiles.base import Profile
 
 ANSWER_TOKENS = 1024
-"""Output limit of a probe in tokens: enough for a model that thinks first."""
+"""Output limit of a probe in tokens, which is enough for thinking and the answer."""
 OTHER_TOKEN_FIELD: Mapping[str, str] = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
@@ -288,4 +288,4 @@ PROBES: tuple[Probe, ...] = (
         refused={"no_stop": True},
     ),
 )
-"""In the order in which they run: a probe comes after the one that it needs."""
+"""In the order in which they run: a probe is listed after the probe that it needs."""

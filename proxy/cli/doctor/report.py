@@ -34,7 +34,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def advice(flags: Mapping[str, object], *, answers: bool) -> str:
-    """What to do: the profile flags to add, if any."""
+    """The last paragraph of the report: the profile flags to add, if any."""
     if not answers:
         return "The upstream does not answer plain requests; nothing else was tested."
     if not flags:

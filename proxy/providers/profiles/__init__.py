@@ -1,4 +1,4 @@
-"""How each vendor's upstreams differ from plain Chat Completions, as data."""
+"""Profiles: data on how the upstreams of each vendor differ from plain Chat Completions."""
 
 from proxy.providers.profiles.base import Profile, Vendor
 from proxy.providers.profiles.lookup import (

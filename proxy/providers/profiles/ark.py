@@ -1,4 +1,4 @@
-"""Doubao on Volcengine Ark and BytePlus ModelArk: thinking is a toggle of the hybrid models."""
+"""Doubao on Volcengine Ark and BytePlus ModelArk: some models have a switch for thinking."""
 
 from __future__ import annotations
 

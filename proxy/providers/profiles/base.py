@@ -1,8 +1,8 @@
-"""The flags by which an upstream differs from plain Chat Completions, and which vendors set them.
+"""The profile flags, by which an upstream differs from plain Chat Completions, and the vendor types.
 
 Rule: a flag is data that pure converters read. A registry file and healing can override every flag
-by its name, so no code depends on which vendor set it. The defaults are those of docs/protocol.md,
-where a flag is written P.flag [default].
+by its name, so no code depends on the vendor. The defaults are those of docs/protocol.md, where a
+flag is written P.flag [default].
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Flags of one upstream and model; the defaults are a plain, strict upstream."""
+    """Flags of one upstream and model; the defaults describe a plain, strict upstream."""
 
     name: str = "default"
     """Vendor name for logs."""
@@ -25,7 +25,7 @@ class Profile:
     max_output: int | None = None
     """Largest output of the model in tokens; larger requests are clamped."""
     max_input: int | None = None
-    """Longest prompt in tokens, where known; a longer one is refused without an upstream call."""
+    """Longest prompt in tokens, if known; a longer one is refused without an upstream call."""
     system_role: Literal["system", "developer"] = "system"
     max_stop: int = 4
     no_stop: bool = False
@@ -68,8 +68,8 @@ class Profile:
     efforts: tuple[str, ...] = ("low", "medium", "high")
     reasoning_history: Literal["drop", "reasoning_content", "details"] = "drop"
     effort_with_tools: Literal["send", "omit", "none"] = "send"
-    """For upstreams that accept tools only without reasoning (style ``effort``): a request with tools
-    carries no ``reasoning_effort`` (omit) or ``"none"`` (none), whatever the client asked for."""
+    """For upstreams that accept tools only without reasoning (style ``effort``): with tools
+    ``reasoning_effort`` is absent (omit) or ``"none"`` (none), even if the client set an effort."""
     forced_choice_stops_thinking: bool = False
     think_tags: bool = False
 
@@ -83,11 +83,11 @@ class Profile:
     stream_only: bool = False
     """The upstream only streams: non-stream requests are streamed and aggregated."""
     first_byte_timeout: float | None = None
-    """Seconds to the first byte, where the operator's default does not fit."""
+    """Seconds to the first byte; None: the operator's setting."""
 
     @property
     def api(self) -> str:
-        """The protocol that requests are converted to: Chat Completions at every upstream so far."""
+        """The protocol that requests are converted to: always Chat Completions."""
         return "chat"
 
 
@@ -130,7 +130,7 @@ class Vendor:
 
     ``hosts`` maps a pattern to the path before ``/chat/completions`` there. A pattern is an exact
     host, ``.suffix`` (its subdomains) or ``:port`` (that port on a loopback or private host).
-    ``flags`` hold for every model; ``models`` add to them in order, the last match wins.
+    ``flags`` apply to every model; ``models`` override them in order, so the last match has priority.
     """
 
     name: str
@@ -138,4 +138,4 @@ class Vendor:
     flags: Mapping[str, object] = field(default_factory=dict)
     models: tuple[ModelRule, ...] = ()
     credential: Literal["bearer", "api-key"] = "bearer"
-    """api-key: the key is sent in that header; an access token stays a bearer token."""
+    """api-key: the key is sent in that header, but an access token as a bearer token."""

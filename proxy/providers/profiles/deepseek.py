@@ -1,4 +1,4 @@
-"""DeepSeek: a tool loop must send its reasoning back; a forced tool excludes thinking."""
+"""DeepSeek: requests with tool results must contain the reasoning; a forced tool excludes thinking."""
 
 from __future__ import annotations
 

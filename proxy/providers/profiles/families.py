@@ -1,9 +1,10 @@
-"""Flags of model families that hold at every vendor.
+"""Flags of model families that apply at every vendor.
 
-Rule: a row must be true of the model behind every gateway, and harmless at a gateway that accepts
-more than the model's maker: limits of the model, fields it refuses, inputs it cannot read. What
-depends on the server (history, schema dialect, thinking switches) belongs to a vendor. A missing
-row is healed at run time; a wrong one cuts output or hides images, so rows are few.
+Rule: a row must be correct for the model on every server, and harmless on a server that accepts more
+than the model's vendor does: limits of the model, fields that it refuses, inputs that it cannot read.
+Flags that depend on the server (history, schema dialect, thinking parameters) are in the vendor
+modules. Healing corrects a missing row at run time; a wrong row truncates output or removes images,
+so there are few rows.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ OPEN_WEIGHTS: tuple[ModelRule, ...] = (
         vision=False,
     ),
     rule(r"llama-?3\.[13](-.*)?|mixtral.*|codestral.*", vision=False),
-    # Their chat templates check the length of an id, so this holds on every server.
+    # Their chat templates check the length of a tool call's id, so every server needs this.
     rule("(open-)?(mi[sx]tral|ministral|magistral|codestral|devstral|pixtral).*", tool_id="nine"),
 )
 

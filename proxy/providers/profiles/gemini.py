@@ -1,5 +1,5 @@
-"""Gemini's OpenAI endpoint: a smaller JSON Schema dialect, effort for the models that think, thought
-signatures that must be sent back with their calls.
+"""Gemini's OpenAI endpoint: fewer JSON Schema keywords, effort for the models that think, thought
+signatures that must be sent back with their tool calls.
 """
 
 from __future__ import annotations

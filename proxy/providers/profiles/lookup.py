@@ -16,7 +16,7 @@ from proxy.providers.profiles.overrides import overridden
 from proxy.providers.profiles.vendors import PROFILES, UNKNOWN
 
 LONGEST_NAME = 256
-"""Characters of a model name that are compared and cached: clients choose names."""
+"""Characters of a model name that are compared and cached; limited because clients choose names."""
 
 VENDOR_FOR_HOST: dict[str, Vendor] = {
     pattern: vendor for vendor in PROFILES for pattern in vendor.hosts
@@ -27,14 +27,14 @@ def profile_for(host: str, model: str, *, path: str = "") -> Profile:
     """The profile of ``model`` (the upstream's name for it) at ``host``.
 
     ``host`` is ``name``, ``name:port`` or ``[v6]:port``. ``path`` is the base URL's: a deployment
-    path identifies Azure behind any domain. Unknown hosts get the defaults and the rules of the
-    model's family (docs/protocol.md 1.1).
+    path identifies Azure on any host. Unknown hosts get the defaults and the rules of the model's
+    family (docs/protocol.md 1.1).
     """
     return _profile(host, model[:LONGEST_NAME], _is_deployment(path))
 
 
 def vendor_for(host: str, *, path: str = "") -> Vendor:
-    """The vendor that answers at ``host``; ``UNKNOWN`` for any other host."""
+    """The vendor of ``host``; ``UNKNOWN`` for any other host."""
     return _vendor(host, _is_deployment(path))
 
 
@@ -57,7 +57,7 @@ def base_path_for(host: str, path: str = "") -> str | None:
 def credential_header(host: str, key: str, *, path: str = "") -> tuple[str, str]:
     """Name (in lower case) and value of the header that carries ``key`` to ``host``.
 
-    Azure takes keys in ``api-key`` and access tokens, which are JWTs, as bearer tokens.
+    Azure accepts keys in ``api-key`` and access tokens, which are JWTs, as bearer tokens.
     """
     if vendor_for(host, path=path).credential == "api-key" and not _is_access_token(key):
         return "api-key", key

@@ -1,4 +1,4 @@
-"""MiniMax: reasoning inside the text, sent back as reasoning_content; no response_format."""
+"""MiniMax: answers with reasoning in the text, accepts it as reasoning_content; no response_format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistral: nine-character tool ids, a marked prefill, unknown fields refused.
+"""Mistral: ids of nine characters for tool calls, prefill with ``prefix``, unknown fields are refused.
 
 The last chunk of a stream reports usage without ``stream_options``.
 """

@@ -1,4 +1,4 @@
-"""Moonshot AI (Kimi): fixed sampling on the newer models; the history must hold its reasoning."""
+"""Moonshot AI (Kimi): newer models have fixed sampling; the history must contain the reasoning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOONSHOT = Vendor(
         "count_endpoint": "moonshot",
     },
     models=(
-        # These answer 400 to any other temperature or top_p than their own.
+        # These models answer 400 unless temperature and top_p have the fixed values.
         rule(r"kimi-k2\.[5-9].*|kimi-k[3-9].*", no_sampling=True),
         rule(r"kimi-k2\.[56]", thinking_style="toggle"),
         rule(r"kimi-k[3-9].*", thinking_style="effort", efforts=("low", "high", "max")),

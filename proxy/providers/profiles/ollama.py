@@ -1,4 +1,4 @@
-"""Ollama: ignores tool_choice, so that ``none`` is sent as a request without tools."""
+"""Ollama: ignores tool_choice, so a request with ``none`` is sent without tools."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ OPENAI = Vendor(
             r"gpt-4|gpt-4-(turbo|0125|1106|vision)|gpt-3\.5.*|o1-mini|o1-preview|o3-mini",
             pdf="none",
         ),
-        # Chat Completions accepts function tools for these only without reasoning.
+        # Chat Completions accepts function tools for these models only without reasoning.
         rule(r"gpt-5\.[4-9].*|gpt-[6-9].*", effort_with_tools="none"),
         rule(r"gpt-5\.[6-9].*|gpt-[6-9].*", cache="breakpoint"),
         rule("gpt-.*-search(-api)?", web_search="options", no_sampling=True, thinking_style="none"),

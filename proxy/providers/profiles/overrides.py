@@ -1,7 +1,7 @@
 """Override flags of a profile by name.
 
-Rule: everything that sets flags (vendor data, a registry file, healing) calls ``overridden``, so
-that no profile holds an unknown flag or a value of the wrong type.
+Rule: flags are set only by ``overridden`` (from vendor data, a registry file and healing), so no
+profile has an unknown flag or a value of the wrong type.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOGGED_ONLY = frozenset({"name"})
 
 
 def overridden(profile: Profile, flags: Mapping[str, object]) -> Profile:
-    """``profile`` with ``flags`` (names of docs/protocol.md without ``P.``) in place of its own.
+    """``profile`` with the values of ``flags`` (named as in docs/protocol.md, without ``P.``).
 
     A list becomes a tuple, as YAML and JSON have no tuples. Raises ValueError for an unknown flag or
     a value of the wrong type; its message begins with the flag's name.

@@ -1,6 +1,6 @@
-"""Qiniu: an aggregator without differences of its own.
+"""Qiniu: an aggregator without flags.
 
-Different systems may serve the same model name, so only the flags of the model's family hold
+Different systems may serve the same model name, so only the flags of the model's family apply
 (families.py).
 """
 

@@ -1,7 +1,7 @@
 """Qwen on DashScope (Alibaba Model Studio) and ModelScope.
 
 Thinking requires streaming and excludes a forced tool. Models that always or never think refuse
-``enable_thinking``, so only the hybrid ones get it.
+``enable_thinking``, so it is sent only to models that can do both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The list of vendors: a new one is a module in this package and an entry here."""
+"""The list of vendors. A new vendor needs a module in this package and an entry here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""vLLM and SGLang: own sampling fields, prefill by continue_final_message.
+"""vLLM and SGLang: additional sampling fields, prefill by ``continue_final_message``.
 
 Without a reasoning parser the reasoning stays in the text.
 """

@@ -186,7 +186,7 @@ def test_a_model_that_nobody_registered(
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (401, 1)])
-def test_a_native_upstream_is_greeted(
+def test_a_native_upstream_is_asked_for_a_message(
     stub: UpstreamStub, capsys: pytest.CaptureFixture[str], status: int, code: int
 ) -> None:
     error = {"type": "error", "error": {"type": "authentication_error", "message": "who? " + KEY}}
