@@ -2,7 +2,7 @@
 
 Rule: a request is counted once, when it is finished; nothing is counted for each delta. Labels are
 endpoints, configured names, kinds and a bounded number of names from clients: never a path, a key or
-a word of a prompt. A counter is a row of ``COUNTERS`` and a line in ``Metrics.note``.
+a word of a prompt. A new counter needs a row in ``COUNTERS`` and a line in ``Metrics.note``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from proxy.telemetry.request_record import RequestRecord
 PREFIX = "claude_proxy_"
 MOST_MODELS = 100
 MOST_PROVIDERS = 50
-"""Names that are not configured and still get series of their own, for each worker."""
+"""Most names that are not configured and still get series of their own, in each worker."""
 MOST_PAIRS = 300
 """The same for pairs of model and provider: each is up to 100 lines of /metrics."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -38,13 +38,13 @@ TOKENS: Mapping[str, str] = {
 """Kinds of tokens, as ``Price`` names them, and their members of a usage."""
 ERROR_TYPES = frozenset(TYPE_FOR_STATUS.values())
 STARTED = time.time()
-"""Start of this service, in seconds since 1970: the master imports this module first."""
+"""Start of this service, in seconds since 1970: the time at which the master imported this module."""
 
 
 WHOM = ("model", "provider")
 
 
-# Compared by identity, which makes it a fast key.
+# Compared by identity, so that it is a fast dictionary key.
 @dataclass(frozen=True, slots=True, eq=False)
 class CounterRow:
     """A counter, and where /v1/stats shows its sums."""
@@ -54,9 +54,9 @@ class CounterRow:
     text: str
     labels: tuple[str, ...]
     section: str
-    """The member of /v1/stats; ``models`` is made of several sections."""
+    """The member of /v1/stats that shows it; the member ``models`` combines several sections."""
     by: tuple[str, ...]
-    """The labels by which it is summed there."""
+    """The labels by which the section sums it."""
 
 
 REQUESTS = CounterRow(
@@ -70,7 +70,7 @@ ANSWERS = CounterRow(
 COST = CounterRow("cost", "Cost, in the currency of the prices.", WHOM, "cost", ("model",))
 UPSTREAM_ERRORS = CounterRow(
     "upstream_errors",
-    "Attempts that an upstream failed.",
+    "Attempts that failed at an upstream.",
     ("provider", "kind"),
     "upstream_errors",
     ("provider", "kind"),
@@ -173,27 +173,27 @@ class Metrics:
             self.serving()
 
     def serving(self) -> None:
-        """This process accepts requests from now on."""
+        """Count this process as a worker that accepts requests."""
         self._gauges["workers"].set(1)
 
     def begun(self) -> None:
-        """A request came in."""
+        """Count a request as in progress."""
         self._gauges["requests_in_progress"].inc()
 
     def left(self) -> None:
-        """A request is finished, however it ended."""
+        """Count a request as no longer in progress."""
         self._gauges["requests_in_progress"].dec()
 
     def stream_opened(self) -> None:
-        """A streamed answer began."""
+        """Count a streamed answer as open."""
         self._gauges["streams_open"].inc()
 
     def stream_closed(self) -> None:
-        """A streamed answer ended."""
+        """Count a streamed answer as closed."""
         self._gauges["streams_open"].dec()
 
     def breaker_changed(self, provider: str, open_until: float | None) -> None:
-        """The breaker of ``provider`` is open until that moment (monotonic); None: it is closed."""
+        """The breaker of ``provider`` is open until ``open_until`` (monotonic clock); None: closed."""
         until = 0.0 if open_until is None else time.time() + open_until - time.monotonic()
         self._breakers.labels(self._providers.label(provider)).set(until)
 
@@ -269,7 +269,7 @@ class Metrics:
             counter.labels(self._providers.label(provider), detail).inc()
 
     def _remember_names(self) -> None:
-        """Give names that earlier workers counted the labels that they had."""
+        """Give the names in the files of earlier workers the same labels again."""
         for metric in multiprocess.of_all_processes(self.registry):
             for sample in metric.samples:
                 found = sample.labels
@@ -280,7 +280,7 @@ class Metrics:
 
 
 def cost_of(usage: Mapping[str, Any], price: Price) -> float:
-    """What ``usage`` costs; kinds of tokens without a price cost nothing."""
+    """The cost of ``usage``; kinds of tokens without a price cost nothing."""
     return sum(
         (usage.get(member) or 0) * (getattr(price, kind) or 0.0) / 1_000_000
         for kind, member in TOKENS.items()
