@@ -52,7 +52,7 @@ class _BackgroundConnection(Connection):
             raise TimeoutError("the connection is still being established")
         error = connecting.get()
         if error is not None:
-            raise error if isinstance(error, Exception) else ConnectionError("the connection was closed")
+            raise error if isinstance(error, Exception) else ConnectionError("it was closed")
 
     def disconnect(self, *args: Any, **kwargs: Any) -> None:
         """Close the connection, also while it is being established."""
