@@ -39,7 +39,7 @@ SLOTS = 2
 """Threads for computations of milliseconds; Claude Code sends ten count requests at once."""
 LONG_SLOTS = 1
 """Separate threads for computations of seconds, so that they do not delay the short ones."""
-NICER = 5
+ADDED_NICENESS = 5
 """Added to the threads' niceness. With a higher value, a busy machine could suspend a thread for a long
 time while it holds the GIL."""
 _MAX_NICENESS = 19
@@ -174,13 +174,13 @@ def run_long_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
 def _run(threads: _WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
-    result: T = threads.pool().apply(_run_nicely, (function, args, kwargs))
+    result: T = threads.pool().apply(_run_at_low_priority, (function, args, kwargs))
     return result
 
 
-def _run_nicely(function: Callable[..., T], args: Any, kwargs: Any) -> T:
+def _run_at_low_priority(function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if sys.platform == "linux":
         # On other systems niceness belongs to the process. 0 is the calling thread.
         loop = os.getpriority(os.PRIO_PROCESS, os.getpid())
-        os.setpriority(os.PRIO_PROCESS, 0, min(loop + NICER, _MAX_NICENESS))
+        os.setpriority(os.PRIO_PROCESS, 0, min(loop + ADDED_NICENESS, _MAX_NICENESS))
     return function(*args, **kwargs)

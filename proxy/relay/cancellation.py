@@ -100,12 +100,12 @@ class Exchange:
         connection.
         """
         if self.gone or self.drained:
-            raise self.timed_out(self._ended())
+            raise self.error_after(self._ended())
         self._greenlet = gevent.getcurrent()
         try:
             return function(*args)
         except _Cancellation as cancellation:
-            raise self.timed_out(cancellation.reason) from None
+            raise self.error_after(cancellation.reason) from None
         finally:
             self._greenlet = None
 
@@ -114,7 +114,7 @@ class Exchange:
         self.limit(None)
         self.run(gevent.sleep, seconds)
 
-    def timed_out(self, result: WaitResult) -> ProxyError:
+    def error_after(self, result: WaitResult) -> ProxyError:
         """The error for a wait that ended with GONE, DRAIN, LIMIT or TOTAL."""
         return self.deadlines.error(result)
 
@@ -123,7 +123,7 @@ class Exchange:
         if not self.gone and self.client is not None:
             self.gone = is_closed(self.client)
         if self.gone:
-            raise self.timed_out(WaitResult.GONE)
+            raise self.error_after(WaitResult.GONE)
 
     def check(self, now: float, gone: bool) -> None:
         """Called by the sweeper: end the request's wait or cancel its call if an event is due."""

@@ -60,7 +60,7 @@ class WholeMessageStream:
     def __init__(self, record: RequestRecord, message: Message, done: Callable[[], None]) -> None:
         self._pieces = iter([sse.encode_events(message_to_events(message))])
         self._done = done
-        record.saw_event()
+        record.record_first_event()
 
     def __iter__(self) -> Iterator[bytes]:
         return self

@@ -77,7 +77,7 @@ class StreamedResponse:
             if result is WaitResult.ENOUGH:
                 break
             if result is not WaitResult.READABLE:
-                raise self._exchange.timed_out(result)
+                raise self._exchange.error_after(result)
             data = self._read()
             if unread and data:
                 unread = False
@@ -141,7 +141,7 @@ class StreamedResponse:
         if result is WaitResult.LIMIT and self._codec.finishing:
             self._waited = True
             return self._codec.finish()
-        return self._codec.fail(self._exchange.timed_out(result))
+        return self._codec.fail(self._exchange.error_after(result))
 
     def _written_next(self) -> bytes:
         """The bytes for the client after the next read, maybe none."""
@@ -202,7 +202,7 @@ class StreamedResponse:
 
     def _mark_sent(self, written: bytes) -> bytes:
         self._deadlines.last_event = monotonic()
-        self._call.record.saw_event()
+        self._call.record.record_first_event()
         return written
 
     def _report_outcome(self) -> None:

@@ -41,7 +41,7 @@ class Accounting:
     def begin(self, record: RequestRecord) -> None:
         """Count a request as in progress until it is finished."""
         record.in_progress = True
-        self._metrics.begun()
+        self._metrics.request_began()
 
     def stream(self, record: RequestRecord) -> None:
         """Count the answer as an open stream until the request is finished."""
@@ -78,7 +78,7 @@ class Accounting:
         if not record.in_progress:
             return
         record.in_progress = False
-        self._metrics.left()
+        self._metrics.request_ended()
         if record.streaming:
             self._metrics.stream_closed()
 

@@ -56,7 +56,7 @@ class ClusterUsage:
         self._number = 0
         self._worker = ""
         self._one_at_a_time = BoundedSemaphore(1)
-        self._due = self._running = self._away = self._closed = False
+        self._due = self._running = self._failing = self._closed = False
 
     def expect(self, record: RequestRecord) -> None:
         """Schedule a batch; to be called before ``record`` is counted."""
@@ -125,13 +125,13 @@ class ClusterUsage:
         self._note_answer()
 
     def _note_failure(self, error: RedisError) -> None:
-        if not self._away:
+        if not self._failing:
             # The error's message may repeat what was sent, including the password.
             name = type(error).__name__
             log.warning("Redis does not answer, usage counts are kept and sent later: %s", name)
-        self._away = True
+        self._failing = True
 
     def _note_answer(self) -> None:
-        if self._away:
+        if self._failing:
             log.warning("Redis answers again, usage counts are shared")
-        self._away = False
+        self._failing = False

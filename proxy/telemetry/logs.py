@@ -228,7 +228,7 @@ class JsonFormatter(RedactingFormatter, OrjsonFormatter):
         return mask_secrets(super().format(record), self._secrets)
 
 
-def spare_unused_facts() -> None:
+def omit_unused_log_fields() -> None:
     """Do not collect fields of a log record that no format contains: each takes time at every line."""
     # As in Python's logging HOWTO, "Optimization"; the first is the source file of the caller.
     logging._srcfile = None

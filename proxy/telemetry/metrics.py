@@ -41,7 +41,7 @@ STARTED = time.time()
 """Start of this service, in seconds since 1970: the time at which the master imported this module."""
 
 
-WHOM = ("model", "provider")
+MODEL_AND_PROVIDER = ("model", "provider")
 
 
 # Compared by identity, so that it is a fast dictionary key.
@@ -60,14 +60,22 @@ class CounterRow:
 
 
 REQUESTS = CounterRow(
-    "requests", "Requests answered.", ("route", *WHOM, "status"), "statuses", ("status",)
+    "requests",
+    "Requests answered.",
+    ("route", *MODEL_AND_PROVIDER, "status"),
+    "statuses",
+    ("status",),
 )
 ERRORS = CounterRow("errors", "Requests that failed.", ("type",), "errors", ("type",))
-TOKENS_USED = CounterRow("tokens", "Tokens used.", ("kind", *WHOM), "tokens", ("model", "kind"))
-ANSWERS = CounterRow(
-    "answers", "Answers with tokens.", (*WHOM, "usage"), "answers", ("model", "usage")
+TOKENS_USED = CounterRow(
+    "tokens", "Tokens used.", ("kind", *MODEL_AND_PROVIDER), "tokens", ("model", "kind")
 )
-COST = CounterRow("cost", "Cost, in the currency of the prices.", WHOM, "cost", ("model",))
+ANSWERS = CounterRow(
+    "answers", "Answers with tokens.", (*MODEL_AND_PROVIDER, "usage"), "answers", ("model", "usage")
+)
+COST = CounterRow(
+    "cost", "Cost, in the currency of the prices.", MODEL_AND_PROVIDER, "cost", ("model",)
+)
 UPSTREAM_ERRORS = CounterRow(
     "upstream_errors",
     "Attempts that failed at an upstream.",
@@ -85,7 +93,7 @@ RETRIES = CounterRow(
 HEALINGS = CounterRow(
     "healings",
     "Refusals that were healed.",
-    (*WHOM, "flag"),
+    (*MODEL_AND_PROVIDER, "flag"),
     "healings",
     ("provider", "model", "flag"),
 )
@@ -114,12 +122,12 @@ BREAKERS = (
 DURATION = (
     f"{PREFIX}request_duration_seconds",
     "Time to the end of the answer.",
-    ("route", *WHOM),
+    ("route", *MODEL_AND_PROVIDER),
 )
 FIRST_EVENT = (
     f"{PREFIX}time_to_first_event_seconds",
     "Time to a stream's first event.",
-    WHOM,
+    MODEL_AND_PROVIDER,
 )
 COUNTER_FOR_EVENT: Mapping[str, CounterRow] = {"error": UPSTREAM_ERRORS, "retry": RETRIES}
 
@@ -176,11 +184,11 @@ class Metrics:
         """Count this process as a worker that accepts requests."""
         self._gauges["workers"].set(1)
 
-    def begun(self) -> None:
+    def request_began(self) -> None:
         """Count a request as in progress."""
         self._gauges["requests_in_progress"].inc()
 
-    def left(self) -> None:
+    def request_ended(self) -> None:
         """Count a request as no longer in progress."""
         self._gauges["requests_in_progress"].dec()
 
@@ -203,7 +211,7 @@ class Metrics:
 
     def note(self, record: RequestRecord, seconds: float) -> None:
         """Count a finished request that took ``seconds``."""
-        model, provider = self._whom(record)
+        model, provider = self._model_and_provider(record)
         key = (record.route, model, provider, record.status)
         series = self._series.get(key)
         if series is None:
@@ -218,7 +226,7 @@ class Metrics:
             kind = record.error.partition(":")[0]
             self._counters[ERRORS].labels(kind if kind in ERROR_TYPES else OTHER).inc()
         for call in record.earlier:
-            self._note_usage(call, *self._whom(call))
+            self._note_usage(call, *self._model_and_provider(call))
         self._note_usage(record, model, provider)
         for event in record.upstream_events:
             self._note_upstream_event(*event)
@@ -230,7 +238,7 @@ class Metrics:
             self._seconds.labels(route, model, provider),
         )
 
-    def _whom(self, record: RequestRecord) -> tuple[str, str]:
+    def _model_and_provider(self, record: RequestRecord) -> tuple[str, str]:
         """The labels ``model`` and ``provider`` of a call."""
         return self._pairs.labels(record.upstream_model, record.provider)
 

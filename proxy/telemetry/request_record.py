@@ -93,7 +93,7 @@ class RequestRecord:
         """Record an event of the present attempt for the metrics."""
         self.upstream_events.append((what, self.provider, self.upstream_model, kind))
 
-    def saw_event(self) -> None:
+    def record_first_event(self) -> None:
         """Record the time of the first event; later calls change nothing."""
         if self.first_event is None:
             self.first_event = monotonic() - self.started

@@ -83,7 +83,7 @@ class Logged:
         return True
 
 
-def log_lost_errors() -> None:
+def log_uncaught_errors() -> None:
     """Log the exceptions of greenlets, callbacks, threads and finalizers of this process.
 
     Also Python's warnings and failures of log handlers. May be called more than once.
@@ -95,7 +95,7 @@ def log_lost_errors() -> None:
     Hub.print_exception = _log_of_hub  # type: ignore[method-assign]
     # A SystemError would end the worker, and gunicorn would print its message.
     Hub.SYSTEM_ERROR = (KeyboardInterrupt, SystemExit)
-    logging.Handler.handleError = _tell_unwritten  # type: ignore[method-assign]
+    logging.Handler.handleError = _report_unwritten  # type: ignore[method-assign]
 
 
 def _log(kind: Any, error: Any, trace: Any) -> None:
@@ -124,7 +124,7 @@ def _log_warning(
     log.warning("%s at %s:%d", category.__name__, filename, lineno)
 
 
-def _tell_unwritten(self: logging.Handler, record: logging.LogRecord) -> None:
+def _report_unwritten(self: logging.Handler, record: logging.LogRecord) -> None:
     """Report a line that could not be written, unlike Python without its message and arguments."""
     error = sys.exc_info()[1]
     if sys.stderr is not None and error is not None:
