@@ -148,7 +148,7 @@ class _WorkerThreads:
         self._pool: ThreadPool | None = None
 
     def pool(self) -> ThreadPool:
-        # Threads do not survive a fork.
+        # A forked process has none of its parent's threads.
         if self._pool is None or self._process != os.getpid():
             self._process, self._pool = os.getpid(), ThreadPool(self._slots, hub=get_hub())
         return self._pool
@@ -180,7 +180,7 @@ def _run(threads: _WorkerThreads, function: Callable[..., T], args: Any, kwargs:
 
 def _run_at_low_priority(function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if sys.platform == "linux":
-        # On other systems niceness belongs to the process. 0 is the calling thread.
+        # On other systems niceness is an attribute of the process. 0 is the calling thread.
         loop = os.getpriority(os.PRIO_PROCESS, os.getpid())
         os.setpriority(os.PRIO_PROCESS, 0, min(loop + ADDED_NICENESS, _MAX_NICENESS))
     return function(*args, **kwargs)

@@ -162,7 +162,7 @@ class UpstreamTimeout(UpstreamError):
 
 
 class RequestTimeout(UpstreamTimeout):
-    """The time limit of the whole request is over: no further attempt may follow."""
+    """The time limit of the whole request expired, so no further attempt may follow."""
 
 
 class NativeRefusal(UpstreamError):

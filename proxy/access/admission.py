@@ -23,7 +23,7 @@ DEFAULT_BOUND = Settings(workers=1).max_concurrency
 
 
 class Admission:
-    """The slots of one worker; a request holds one until its answer is over."""
+    """The slots of one worker; a request occupies one until its answer has ended."""
 
     __slots__ = ("most", "running")
 

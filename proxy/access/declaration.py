@@ -16,7 +16,7 @@ class Access:
     keyed: bool = True
     """Requires an auth key if any are in force, and refuses web pages of other origins."""
     slot: bool = True
-    """Holds a slot of the worker until its answer is over."""
+    """Occupies a slot of the worker until its answer has ended."""
     counted: bool = False
     """May call an upstream: counts against the client's rate limits."""
     spends: bool = False

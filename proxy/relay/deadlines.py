@@ -22,9 +22,9 @@ class WaitResult(Enum):
     """The time for which the caller waits is over."""
     GONE = "client gone"
     LIMIT = "limit"
-    """The time limit of the present phase is over."""
+    """The time limit of the present phase expired."""
     TOTAL = "total"
-    """The time limit of the whole request is over."""
+    """The time limit of the whole request expired."""
     DRAIN = "drain"
     """The process is shutting down."""
 

@@ -49,7 +49,7 @@ class UpstreamCall:
 
 
 def send(call: UpstreamCall) -> UpstreamResponse:
-    """The answer to ``call``, whatever its status, once its head has been read.
+    """The answer to ``call``, with any status, once its head has been read.
 
     Raises ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone``.
     """

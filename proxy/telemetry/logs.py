@@ -182,7 +182,7 @@ def _one_line(text: str) -> str:
 class TextFormatter(RedactingFormatter):
     """Plain lines, with everything that looks like a key masked.
 
-    A record's attribute ``more`` holds further lines, which get the same head.
+    A record's attribute ``more`` contains further lines, which get the same head.
     """
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:

@@ -25,7 +25,7 @@ class Kind:
     that begins with the first count, for costs that are known only afterwards, so that they may exceed
     the limit. ``held``: counted until it is given back."""
     setting: str
-    """The field of ``Settings`` that holds the limit; None or 0 is no limit."""
+    """The field of ``Settings`` with the limit; None or 0: no limit."""
 
 
 REQUESTS = Kind("requests", "requests per minute", "moving", "rate_limit_rpm")

@@ -21,7 +21,7 @@ def with_model(body: bytes, model: str) -> bytes:
     """``body`` with ``model`` as the value of its top-level ``model``.
 
     ``body`` must be a valid JSON object whose ``model`` is a string. A member given twice is
-    replaced twice: parsers differ in which one they take.
+    replaced twice: parsers differ in which one they use.
     """
     only = _only_span(body)
     return replaced(body, string_spans(body, "model") if only is None else [only], model)
