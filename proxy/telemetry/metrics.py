@@ -25,7 +25,7 @@ MOST_MODELS = 100
 MOST_PROVIDERS = 50
 """Most names that are not configured and still get series of their own, in each worker."""
 MOST_PAIRS = 300
-"""Most pairs of model and provider that get series; each adds up to 100 lines to /metrics."""
+"""Most such pairs of model and provider; each adds up to 100 lines to /metrics."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Buckets for whole requests."""
 FIRST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
