@@ -1,4 +1,4 @@
-"""The application: wiring only."""
+"""Creates the Flask application from its parts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from proxy.runtime import build_runtime
 def create_app(settings: Settings, registry: Registry | None = None) -> Flask:
     """The WSGI application for ``settings``; opens no connection.
 
-    ``registry`` None is that of the settings. Raises ``ConfigError``.
+    ``registry``: None for the one that the settings name. Raises ``ConfigError``.
     """
     app = App("proxy", static_folder=None)
-    # A client that gets a redirect for a trailing slash loses its body.
+    # With a redirect for a slash too many or too few, clients would not send their body again.
     app.url_map.strict_slashes = False
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False

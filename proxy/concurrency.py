@@ -1,12 +1,13 @@
 """Keep the event loop responsive: yield between long stages, compute in worker threads.
 
-Rule: a stage of milliseconds yields before it begins, and in each pass of the loop one yielding
-greenlet goes on, in order, after all sockets that are ready. Ten of them so delay the others no
-longer than one does. What takes longer runs in a thread. Without gevent's patches (the command line,
-tests) everything runs at once where it is called.
+Rule: a stage that takes milliseconds yields before it begins. In each pass of the loop one yielding
+greenlet continues, first come, first served, after all ready sockets: ten of them delay other requests
+no longer than one does. Longer computations run in a thread. Without gevent's patches (the command
+line, tests) nothing yields and no thread is used.
 
-Measured, 100 paced streams beside counts of 1 MB, one core: p99 of the added delay from 27 to 8 ms;
-beside ten streams at full speed from 10 to 2.5 ms. It costs those 2 to 3 % (docs/performance.md).
+Measured with 100 paced streams on one core: p99 of their added delay falls from 27 to 8 ms beside token
+counts of 1 MB, and from 10 to 2.5 ms beside ten streams at full speed, which become 2 to 3 % slower
+(docs/performance.md).
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ T = TypeVar("T")
 LONG_BYTES = 1 << 18
 """Size of a request whose stages take about 1 ms each, so that they yield."""
 BULK_BYTES = 1 << 15
-"""Size of a read after which a stream yields: it took 0.4 ms, and more has probably arrived."""
+"""Size of a read after which a stream yields: it took 0.4 ms, and more data has probably arrived."""
 SLICE_SECONDS = 0.005
 """How long a greenlet may read without waiting before it yields."""
 _AFTER_SOCKETS = -1
 """Priority of a watcher that runs after the sockets of the same pass."""
 
 SLOTS = 2
-"""Threads for computations of milliseconds; Claude Code asks for ten counts at once."""
+"""Threads for computations of milliseconds; Claude Code sends ten count requests at once."""
 LONG_SLOTS = 1
-"""Threads for computations of seconds, apart, so that they delay none of the others."""
-NICER = 5
-"""Added to the threads' niceness. With more, a busy machine could suspend a thread for long while it
-holds the GIL."""
+"""Separate threads for computations of seconds, so that they do not delay the short ones."""
+ADDED_NICENESS = 5
+"""Added to the threads' niceness. With a higher value, a busy machine could suspend a thread for a long
+time while it holds the GIL."""
 _MAX_NICENESS = 19
 
 
@@ -62,7 +63,7 @@ class _YieldQueue:
         try:
             waiter.get()
         finally:
-            # Still queued if killed or timed out: the next greenlet gets its pass.
+            # Still queued if this greenlet was killed or timed out: the next one continues instead.
             if waiter in self._queue:
                 self._queue.remove(waiter)
 
@@ -90,7 +91,7 @@ _YIELD_QUEUE = _YieldQueue()
 
 
 def yield_to_loop() -> None:
-    """Let all sockets that are ready be served before the calling greenlet continues."""
+    """Let the loop process all ready sockets before the calling greenlet continues."""
     if monkey.is_module_patched("threading"):
         _YIELD_QUEUE.wait()
 
@@ -109,7 +110,7 @@ class _TimeSlice:
         self._since = 0.0
 
     def is_over(self) -> bool:
-        """Whether it is longer than ``SLICE_SECONDS``, counted from the first call in it."""
+        """Whether that time, counted from the first call in it, is longer than ``SLICE_SECONDS``."""
         loop = get_hub().loop
         # The number of the loop's pass: a greenlet that waited continues in a later one.
         owner = (loop.iteration, id(getcurrent()))
@@ -131,7 +132,7 @@ def yield_if_slice_used() -> None:
     """
     if monkey.is_module_patched("threading") and _SLICE.is_over():
         _YIELD_QUEUE.wait()
-        # Begins the next slice.
+        # This call begins the next slice.
         _SLICE.is_over()
 
 
@@ -147,7 +148,7 @@ class _WorkerThreads:
         self._pool: ThreadPool | None = None
 
     def pool(self) -> ThreadPool:
-        # Threads do not survive a fork.
+        # A forked process has none of its parent's threads.
         if self._pool is None or self._process != os.getpid():
             self._process, self._pool = os.getpid(), ThreadPool(self._slots, hub=get_hub())
         return self._pool
@@ -158,7 +159,7 @@ _LONG = _WorkerThreads(LONG_SLOTS)
 
 
 def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a function of milliseconds in a worker thread while the calling greenlet waits.
+    """Run a function that takes milliseconds in a worker thread; the calling greenlet waits.
 
     Returns its result or raises its exception.
     """
@@ -166,20 +167,20 @@ def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 
 
 def run_long_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """``run_off_loop`` for a function of seconds, such as reading a PDF."""
+    """``run_off_loop`` for a function that takes seconds, such as reading a PDF."""
     return _run(_LONG, function, args, kwargs)
 
 
 def _run(threads: _WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
-    result: T = threads.pool().apply(_run_nicely, (function, args, kwargs))
+    result: T = threads.pool().apply(_run_at_low_priority, (function, args, kwargs))
     return result
 
 
-def _run_nicely(function: Callable[..., T], args: Any, kwargs: Any) -> T:
+def _run_at_low_priority(function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if sys.platform == "linux":
-        # On other systems niceness belongs to the process. 0 is the calling thread.
+        # On other systems niceness is an attribute of the process. 0 is the calling thread.
         loop = os.getpriority(os.PRIO_PROCESS, os.getpid())
-        os.setpriority(os.PRIO_PROCESS, 0, min(loop + NICER, _MAX_NICENESS))
+        os.setpriority(os.PRIO_PROCESS, 0, min(loop + ADDED_NICENESS, _MAX_NICENESS))
     return function(*args, **kwargs)

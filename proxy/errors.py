@@ -39,7 +39,7 @@ NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
 class ProxyError(Exception):
     """A failure with the HTTP status and Anthropic error type that the client gets.
 
-    ``headers`` are sent with the error: ``retry-after``, ``x-should-retry`` and their like.
+    ``headers`` are sent with the error, such as ``retry-after`` and ``x-should-retry``.
     """
 
     status = 500
@@ -114,7 +114,7 @@ class RateLimited(ProxyError):
 
 
 class LimitsUnknown(ProxyError):
-    """The client's limits cannot be checked, and the operator refuses such requests."""
+    """The client's limits cannot be checked, and such requests are refused by configuration."""
 
     status = 503
 
@@ -124,12 +124,12 @@ class Overloaded(ProxyError):
 
 
 class UpstreamError(ProxyError):
-    """The upstream failed or refused.
+    """The upstream failed or refused the request.
 
-    ``status`` is the status for the client. ``upstream_status`` is what the upstream answered (None
-    without an HTTP answer), ``code`` and ``param`` come from its error object, ``text`` is its own
-    message before any rewording: healing reads these. ``quoted``: the text is the upstream's and may
-    repeat the request; without ``text`` it is ours. ``unanswered``: no byte of an answer arrived.
+    ``status`` is the status for the client. ``upstream_status`` is the upstream's status (None without
+    an HTTP answer), ``code`` and ``param`` come from its error object, ``text`` is its own message
+    before any rewording: healing reads these. ``quoted``: ``text`` was passed, so it is the upstream's
+    and may repeat the request. ``unanswered``: no byte of an answer arrived.
     """
 
     unanswered = False
@@ -162,14 +162,14 @@ class UpstreamTimeout(UpstreamError):
 
 
 class RequestTimeout(UpstreamTimeout):
-    """The time limit of the whole request is over: nothing more may be tried for it."""
+    """The time limit of the whole request expired, so no further attempt may follow."""
 
 
 class NativeRefusal(UpstreamError):
-    """A native upstream's own error object, which the client gets as it is.
+    """A native upstream's own error object, which the client gets unchanged.
 
-    ``body`` is its bytes, ``answer_headers`` go with them; ``status`` is the upstream's
-    (docs/protocol.md section 8).
+    ``body`` and ``answer_headers`` are the body and the headers for the client, ``status`` is the
+    upstream's (docs/protocol.md section 8).
     """
 
     body: bytes = b""
@@ -177,6 +177,6 @@ class NativeRefusal(UpstreamError):
 
 
 class ClientGone(ProxyError):
-    """The client closed its connection. 499 appears in the log only."""
+    """The client closed its connection. The status 499 is recorded but cannot be sent."""
 
     status = 499

@@ -1,6 +1,6 @@
 """Ids of requests, messages and tool calls.
 
-Rule: a client's request id is used only if it cannot break a log line or a header.
+Rule: a client's request id is used only if all its characters are safe in a log line and a header.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ def random_id(prefix: str) -> str:
 
 
 def new_tool_id() -> str:
-    """A fresh ``toolu_`` id: 24 random base62 characters."""
+    """A new ``toolu_`` id: 24 random base62 characters."""
     return random_id("toolu_")
 
 
 def new_message_id() -> str:
-    """A fresh ``msg_`` id: 24 random base62 characters."""
+    """A new ``msg_`` id: 24 random base62 characters."""
     return random_id("msg_")
 
 
 def new_request_id() -> str:
-    """``req_`` and 24 random base62 characters (docs/protocol.md section 5)."""
+    """A new ``req_`` id: 24 random base62 characters (docs/protocol.md section 5)."""
     return random_id("req_")
 
 

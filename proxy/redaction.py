@@ -1,6 +1,7 @@
 """Mask credentials in text.
 
-Rule: every text of an upstream and every log line passes through here before it leaves the process.
+Rule: every log line, and every upstream text in an error of this proxy, is masked here before it leaves
+the process.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ SHORTEST_SECRET = 8
 _KEY_STARTS = ("sk", "rk", "pk", "gsk", "csk", "xai", "hf", "nvapi", "pplx", "fw", "tgp", "r8")
 SECRET_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (("bearer",), re.compile(r"\b(bearer)\s+[^\s\"',;]+", re.IGNORECASE), r"\1 ***"),
-    # Only after the header's name: the word alone is a common one.
+    # Only after the header's name, because ``basic`` is a common word.
     (
         ("authorization",),
         re.compile(
@@ -37,16 +38,16 @@ SECRET_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         r"\1=***",
     ),
 )
-"""Words, pattern and replacement. A pattern is tried only if one of its words occurs in the text in
-lower case, which costs a tenth of trying all patterns: every log line passes through here."""
+"""Words, pattern and replacement. A pattern is tried only if one of its words occurs in the lower-case
+text. This takes a tenth of the time of all patterns, which matters because every log line is masked."""
 _WORDS = tuple(word for words, _, _ in SECRET_PATTERNS for word in words)
 
 
 def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` with everything that is or looks like a credential replaced by ``***``.
 
-    A secret of fewer than 8 characters (``ollama``, ``none``) protects nothing and would mask
-    ordinary words.
+    A secret of fewer than 8 characters (``ollama``, ``none``) is not masked: it is a placeholder, and
+    ordinary words would be masked with it.
     """
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:

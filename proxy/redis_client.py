@@ -1,9 +1,9 @@
 """The connection to Redis or Valkey for rate limits and shared usage counts.
 
-Rule: a caller waits less than a second for a connection, half a second for an answer, and nothing is
-repeated. Connecting continues in the background after its caller has given up, so that a slow
-network delays only the first uses. Every failure is a ``redis.RedisError``; callers continue without
-Redis (docs/features.md).
+Rule: a caller waits less than a second for a connection and half a second for an answer, and no command
+is repeated. Connecting continues in the background after the caller's wait has timed out, so that on a
+slow network only the first calls fail. Every failure is a ``redis.RedisError``; callers continue
+without Redis (docs/features.md).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CONNECT_SECONDS = 0.8
 STEP_SECONDS = 10.0
 """Timeout of each step of connecting in the background (TCP, TLS, the first commands)."""
 MOST_CONNECTIONS = 16
-"""Of one client. An answer takes 0.1 ms, so these are enough for a thousand requests at once."""
+"""Connections of one client. An answer takes 0.1 ms, so 16 suffice for a thousand requests at once."""
 
 
 class _BackgroundConnection(Connection):
@@ -41,7 +41,7 @@ class _BackgroundConnection(Connection):
     _connecting: Greenlet[[], RedisError | OSError | None] | None = None
 
     def connect(self) -> None:
-        """Connect or raise ``RedisError``; a later call may find it connected."""
+        """Connect, or raise ``RedisError``; after a timeout a later call may find it connected."""
         if self._connecting is None:
             if self._sock is not None:
                 return
@@ -55,7 +55,7 @@ class _BackgroundConnection(Connection):
             raise error if isinstance(error, Exception) else ConnectionError("it was closed")
 
     def disconnect(self, *args: Any, **kwargs: Any) -> None:
-        """Close it, also while it is being established."""
+        """Close the connection, also while it is being established."""
         connecting = self._connecting
         if connecting is not None and connecting is not gevent.getcurrent():
             connecting.kill()
@@ -73,8 +73,8 @@ class _BackgroundConnection(Connection):
         return None
 
     def _connect(self) -> Any:
-        # For the steps that follow, such as the TLS handshake. The reader of answers resets the
-        # socket to ``socket_timeout``, so that is restored below.
+        # The timeout of the following steps, such as the TLS handshake. It is restored below, because
+        # the reader of answers sets the socket's timeout to ``socket_timeout``.
         self.socket_timeout = STEP_SECONDS
         try:
             return super()._connect()  # type: ignore[no-untyped-call]
@@ -83,12 +83,12 @@ class _BackgroundConnection(Connection):
 
 
 class _BackgroundTlsConnection(_BackgroundConnection, SSLConnection):
-    """The same over TLS."""
+    """``_BackgroundConnection`` over TLS."""
 
 
 def redis_client(url: str) -> Redis:
-    """A client of the server that ``url`` names (``Settings.redis_url``); opens no connection."""
-    # Valkey speaks the same protocol; redis-py knows the scheme only under its first name.
+    """A client for the server at ``url`` (``Settings.redis_url``); opens no connection."""
+    # Valkey has the same protocol, but redis-py accepts only the schemes of Redis.
     pool = BlockingConnectionPool.from_url(
         url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
         max_connections=MOST_CONNECTIONS,

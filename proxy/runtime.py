@@ -1,6 +1,6 @@
-"""What lives as long as a worker: settings, connections, learned flags, counters.
+"""What the requests of a worker share: settings, connections, learned flags, counters.
 
-Rule: made once in ``create_app``, passed to views, never imported as a global.
+Rule: created once by ``create_app`` and passed to views, never imported as a global.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ class Runtime:
     metrics: Metrics
     accounting: Accounting
     usage: ClusterUsage | None
-    """None where nothing is shared with other machines."""
+    """None if usage is not shared with other machines."""
     admission: Admission
     limiter: Limiter | None
-    """None where clients have no limits."""
+    """None if no rate limit is set."""
     tracing: Tracing | None = None
-    """None where traces are off."""
+    """None if traces are off."""
     flush_reports: Callable[[], None] | None = None
-    """Sends the error reports that are left; None where error reports are off."""
+    """Sends the error reports that are still queued; None if error reports are off."""
 
     def close(self) -> None:
-        """Close idle connections, send what is left of usage counts, traces and error reports.
+        """Close idle connections; send the remaining usage counts, traces and error reports.
 
-        For the end of the worker; no background work remains.
+        To be called when the worker ends; no background work remains.
         """
         self.clients.close()
         self.accounting.close()
@@ -77,7 +77,7 @@ class Runtime:
 
     @property
     def provider(self) -> Provider:
-        """Where unregistered models go."""
+        """The provider of unregistered models."""
         return self.registry.default
 
     @property
@@ -87,14 +87,14 @@ class Runtime:
 
     @property
     def auth_keys(self) -> tuple[str, ...]:
-        """Keys that open this proxy; in force only where the server has an upstream key."""
+        """Keys of which clients must send one; in force only if the server has an upstream key."""
         return self.settings.auth_keys if self.has_server_key else ()
 
 
 def build_runtime(settings: Settings, registry: Registry) -> Runtime:
     """Everything that a worker's app needs; opens no connection.
 
-    Raises ``ConfigError`` for what only the parts themselves can judge.
+    Raises ``ConfigError`` for a TIKTOKEN_MODEL that is not known.
     """
     try:
         encoding_for("", settings.tiktoken_model)
@@ -131,7 +131,7 @@ def _sinks(metrics: Metrics, usage: ClusterUsage | None, tracing: Tracing | None
     """What every finished request is reported to, in this order."""
     sinks = [Sink(metrics.report)]
     if usage is not None:
-        # Compares the counters before and after, so it comes before them.
+        # It reads the counters before the request is counted, so it is called before the metrics.
         sinks.insert(0, Sink(usage.expect, usage.close))
     if tracing is not None:
         sinks.append(Sink(end_trace, tracing.close))
@@ -141,7 +141,7 @@ def _sinks(metrics: Metrics, usage: ClusterUsage | None, tracing: Tracing | None
 def _shared_usage(settings: Settings, metrics: Metrics) -> ClusterUsage | None:
     if settings.redis_url is None:
         return None
-    # The import of redis takes time and megabytes.
+    # Importing redis takes time and several megabytes, so it is imported only if it is used.
     from proxy.redis_client import redis_client
     from proxy.telemetry.cluster_usage import ClusterUsage
 

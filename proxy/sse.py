@@ -1,7 +1,7 @@
 """Anthropic stream events -> the bytes of a server-sent event stream.
 
 Rule: each event is an ``event:`` line, one ``data:`` line and a blank line; official SDKs skip
-events without a name and lose a last one without its blank line (docs/protocol.md section 4).
+events without a name, and a last event without its blank line (docs/protocol.md section 4).
 """
 
 from __future__ import annotations

@@ -14,5 +14,5 @@ def rfc3339(moment: float) -> str:
 
 @lru_cache(maxsize=128)
 def _formatted(second: int) -> str:
-    # Many answers name the same second, and formatting it is half the cost of their headers.
+    # Many answers contain the same second, and formatting it is half the cost of their headers.
     return datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")

@@ -1,1 +1,1 @@
-"""Who may call, and how much: authentication, cross-site requests, admission, rate limits."""
+"""Which requests are accepted: authentication, cross-site check, admission, rate limits."""

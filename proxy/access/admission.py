@@ -16,14 +16,14 @@ RETRY_SECONDS = 5
 FILES_OF_ITS_OWN = 100
 """Open files of a worker besides two for each request, to the client and to the upstream."""
 SPARE_FILES = 30
-"""How many of these are for connections of probes and refusals."""
+"""How many of ``FILES_OF_ITS_OWN`` are reserved for connections of probes and refusals."""
 SPARE_CONNECTIONS = 100
-"""Upper bound of the connections kept for probes and refusals, which are a tenth of all."""
+"""Most connections that are reserved for probes and refusals. Up to this bound it is a tenth of all."""
 DEFAULT_BOUND = Settings(workers=1).max_concurrency
 
 
 class Admission:
-    """The slots of one worker; a request holds one until its answer is over."""
+    """The slots of one worker; a request occupies one until its answer has ended."""
 
     __slots__ = ("most", "running")
 
@@ -32,10 +32,10 @@ class Admission:
         self.running = 0
 
     def enter(self) -> None:
-        """Take a slot, for which ``leave`` is called once; raises ``Overloaded``."""
+        """Take a slot, to be given back by one call of ``leave``; raises ``Overloaded``."""
         if self.running >= self.most:
             raise Overloaded(
-                "too many requests are in progress here: try again later",
+                "too many requests are in progress: try again later",
                 headers={"retry-after": str(RETRY_SECONDS)},
             )
         self.running += 1
@@ -46,9 +46,10 @@ class Admission:
 
 
 def admitted(settings: Settings, open_files: int | None) -> int:
-    """Requests that a worker may answer at a time: as configured, as far as the bounds allow.
+    """How many requests a worker may answer at a time: as configured, but not above the bounds.
 
-    ``open_files``: how many files the process may open, None for any number.
+    The bounds are its connections and ``open_files``, the number of files that the process may open
+    (None: any number).
     """
     return min(settings.max_concurrency, *_bounds(settings, open_files).values())
 
@@ -68,14 +69,14 @@ def connections_that_fit(wanted: int, open_files: int | None) -> int:
 
 
 def spare(connections: int) -> int:
-    """How many of a worker's connections are kept for probes and refusals."""
+    """How many of a worker's connections are reserved for probes and refusals."""
     return min(SPARE_CONNECTIONS, max(2, connections // 10))
 
 
 def admission_warning(settings: Settings, open_files: int | None) -> str | None:
-    """The warning where fewer requests are admitted than configured.
+    """The warning if fewer requests are admitted than configured; None if there is no reason for it.
 
-    The default adapts to WORKER_CONNECTIONS without a warning.
+    The default is lowered to fit WORKER_CONNECTIONS without a warning.
     """
     bounds, wanted = _bounds(settings, open_files), settings.max_concurrency
     if wanted == DEFAULT_BOUND:

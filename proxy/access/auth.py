@@ -1,4 +1,4 @@
-"""Authentication of clients, and the credential that goes upstream.
+"""Authentication of clients, and the credential that is sent upstream.
 
 Rule: pure functions over headers. The server's key is sent only to its own provider; an auth key of
 this proxy is never sent upstream (docs/features.md "Modes and authentication").
@@ -15,8 +15,8 @@ from proxy.errors import AuthenticationFailed
 def client_keys(headers: Mapping[str, str]) -> tuple[str, ...]:
     """The keys a client sent: ``x-api-key`` first, then ``Authorization: Bearer``.
 
-    ``x-api-key: Bearer KEY`` is accepted. Raises ``AuthenticationFailed`` for a
-    key that could not be sent on as a header.
+    ``x-api-key: Bearer KEY`` is accepted. Raises ``AuthenticationFailed`` for a key that is not
+    valid as the value of an upstream header.
     """
     keys = []
     for name in ("x-api-key", "authorization"):
@@ -44,7 +44,7 @@ def holds_auth_key(keys: Sequence[str], auth_keys: Sequence[str]) -> bool:
 
 
 def check_client(headers: Mapping[str, str], auth_keys: Sequence[str]) -> None:
-    """Raise ``AuthenticationFailed`` unless the client holds an auth key or none is in force."""
+    """Raise ``AuthenticationFailed`` unless the client sent an auth key or none is in force."""
     if not auth_keys:
         return
     keys = client_keys(headers)
@@ -61,7 +61,7 @@ def upstream_key(
     auth_keys: Sequence[str],
     dynamic: bool = False,
 ) -> str | None:
-    """The one key that goes upstream; None where the upstream gets no credential.
+    """The one key that is sent upstream; None if no credential is sent.
 
     ``provider_key`` is the server's own (fixed-key mode). Without it the client's own key is passed
     through, ``x-api-key`` before ``Authorization``; None if the client sends only this proxy's auth

@@ -1,8 +1,8 @@
 """Refusal of cross-site requests, some of which a browser sends for any page without a preflight.
 
-Rule: pure functions over headers. A page may call where ALLOWED_ORIGINS lists its origin, or where
-it is certainly this server's own. Requests without a browser's headers pass (docs/features.md "Web
-pages").
+Rule: pure functions over headers. A page may call this server if ALLOWED_ORIGINS lists its origin, or
+if that origin is certainly this server. Requests without a browser's headers are accepted
+(docs/features.md "Web pages").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from config.hosts import is_ip_or_localhost
 from proxy.errors import PermissionDenied
 
 WEB_SCHEMES = ("http", "https")
-"""Of web pages. Editors, desktop programs and browser extensions have schemes of their own."""
+"""Schemes of web pages. Editors, desktop programs and browser extensions have other schemes."""
 OWN_SITES = ("same-origin", "none")
 """``none``: the user's own action, such as a typed address."""
 _ONE_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://[^\s,]*", re.IGNORECASE)
@@ -26,9 +26,9 @@ REFUSED = "web pages may call this proxy only where CLAUDE_PROXY_ALLOWED_ORIGINS
 def check_page(headers: Mapping[str, str], allowed: Collection[str], *, spends: bool) -> None:
     """Raise ``PermissionDenied`` for a request of a web page that is not allowed.
 
-    ``headers`` under lower-case names; ``allowed`` are the origins that may call, ``*`` any.
-    ``spends``: a GET that costs money, refused also to a browser that sends neither ``origin`` nor
-    ``sec-fetch-site``.
+    ``headers`` have lower-case names. ``allowed`` are the origins that may call; ``*`` stands for
+    all. ``spends``: the request is a GET that costs money, so it is also refused if a browser sends
+    it without ``origin`` and ``sec-fetch-site``.
     """
     if "*" not in allowed and not _may_call(headers, allowed, spends):
         raise PermissionDenied(REFUSED)

@@ -20,7 +20,7 @@ from gunicorn.sock import ssl_context
 from config.gunicorn import bind_address
 from config.settings import Settings
 from proxy.telemetry.logs import logging_config
-from proxy.telemetry.uncaught import log_lost_errors
+from proxy.telemetry.uncaught import log_uncaught_errors
 
 # macOS refuses the "unlimited" that it reports as the hard limit, but accepts this value.
 _FALLBACK_FILES = 10240
@@ -108,7 +108,7 @@ def prepare_in_foreign_server(settings: Settings, *, patched_by_server: bool) ->
     raise_file_limit()
     if not logging.getLogger().handlers:
         logging.config.dictConfig(logging_config(settings))
-    log_lost_errors()
+    log_uncaught_errors()
     if not patched_by_server:
         log.warning(
             "the server does not use the gevent worker: streams will block each other; %s", START

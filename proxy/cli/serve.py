@@ -30,8 +30,8 @@ from proxy.cli.interrupt import end_when_interrupted
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import CannotStart, ensure_certificate, ensure_free, raise_file_limit
 from proxy.server.arbiter import amend
-from proxy.telemetry.logs import logging_config, spare_unused_facts
-from proxy.telemetry.uncaught import Logged, log_lost_errors
+from proxy.telemetry.logs import logging_config, omit_unused_log_fields
+from proxy.telemetry.uncaught import Logged, log_uncaught_errors
 from proxy.tokens.tables import load_tables
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
     open_files = raise_file_limit()
 
     def on_starting(arbiter: Arbiter) -> None:
-        log_lost_errors()
+        log_uncaught_errors()
         _exit_unless_able(arbiter)
         _share_tables()
         amend(arbiter)
@@ -124,7 +124,7 @@ def _close_application(_: Arbiter, worker: Any) -> None:
 
 
 def _logging(settings: Settings) -> dict[str, Any]:
-    spare_unused_facts()
+    omit_unused_log_fields()
     chosen = logging_config(settings)
     if settings.log_level == "INFO":
         # gunicorn's lines about each start and stop of a process repeat ours.

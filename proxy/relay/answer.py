@@ -14,7 +14,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    """Under lower-case names; without a ``content-type`` the body is JSON."""
+    """With lower-case names; without a ``content-type`` the body is JSON."""
     body: bytes = b""
     stream: Iterator[bytes] | None = None
-    """The body where it is sent piece by piece; with ``close``, as WSGI wants it."""
+    """The body if it is sent piece by piece; with ``close``, as WSGI requires."""

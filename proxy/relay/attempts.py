@@ -29,8 +29,8 @@ RouteAttempt = Attempt[Route]
 def with_failover(call: Call, answer: Callable[[], T]) -> T:
     """What ``answer`` returns for the first attempt that succeeds.
 
-    ``answer`` sends ``call`` by its present route and key, which differ between attempts. If all
-    fail, the first failure is raised: it is about the model that was asked for.
+    ``answer`` sends ``call`` with its present route and key, which differ between attempts. If all
+    fail, the first ``UpstreamError`` is raised, else the first ``InvalidRequest``.
     """
     plan = Plan(
         call.candidates,
@@ -79,10 +79,10 @@ def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
 
 
 def _verdict(call: Call, attempt: RouteAttempt, error: UpstreamError | InvalidRequest) -> Verdict:
-    """What may follow; reports to the breaker what the failure says of the provider."""
+    """What may follow ``error``; reports to the circuit breaker whether the provider failed."""
     candidate = attempt.candidate
     if isinstance(error, InvalidRequest):
-        # If the model that was asked for cannot take the request, that is the client's error.
+        # If the requested model cannot process the request, the client gets this error.
         return FINAL if candidate is call.candidates[0] else PASSED_OVER
     provider = candidate.target.provider
     verdict = judge(error, own_key=bool(provider.api_keys), now=time.time())
@@ -106,7 +106,7 @@ def _go_on(call: Call, following: RouteAttempt) -> None:
     try:
         call.exchange.raise_if_gone()
     except ClientGone:
-        # It may be the breaker's one probe, and would keep every other request from being it.
+        # ``following`` may be the breaker's only probe: without a report no other request may probe.
         following.outcome.report(None, monotonic())
         raise
     call.exchange.close()

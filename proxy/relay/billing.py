@@ -1,8 +1,8 @@
 """Whether an incomplete answer is billed, and its output tokens.
 
-Rule: once the whole request is sent, an attempt costs its input and what was received of the answer,
-unless the upstream refused it or failed before it answered. Closing the connection then, whether the
-client left or a time limit is over, does not stop the upstream from working and billing.
+Rule: once the whole request is sent, an attempt costs its input and the received part of the answer,
+unless the upstream refused it or failed before it answered. If the connection is closed later, because
+the client left or a time limit expired, the upstream may still complete and bill the answer.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from proxy.upstream.sent_state import is_sent
 from proxy.upstream.session import UpstreamResponse
 
 ENVELOPE_BYTES = 200
-"""Bytes of a whole answer before the first of the model's output."""
+"""Bytes of a whole answer before the model's output."""
 BILLED_FAILURES = frozenset({"timeout", "broken"})
-"""By ``failure_kind``: cancelled while the upstream worked, or broken off inside an answer."""
+"""Kinds of failures that are billed: a time limit expired, or the answer broke off."""
 
 
 def is_billed(error: ProxyError) -> bool:
-    """Whether the attempt that ``error`` ended costs tokens; to be called where it is caught."""
+    """Whether the attempt that ``error`` ended costs tokens; to be called where ``error`` is caught."""
     if not is_sent():
         return False
     if isinstance(error, UpstreamError):

@@ -1,4 +1,4 @@
-"""One Messages request while it is answered: its route, credential, limits and what is known of it.
+"""One Messages request while it is answered: its route, credential, limits and record.
 
 Rule: nothing here depends on the upstream's protocol (``proxy/relay/protocol.py``).
 """
@@ -32,7 +32,7 @@ from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
 @dataclass(slots=True)
 class Call:
-    """A Messages request with its route, credential and limits."""
+    """A Messages request with its present route and credential, which attempts may change."""
 
     request: Mapping[str, Any]
     """Validated, unless its route is native."""
@@ -54,10 +54,10 @@ class Call:
     outcome: Outcome | None = None
     """Reports to the circuit breaker how the present attempt ended."""
     pdfs: RequestPdfs = field(default_factory=RequestPdfs)
-    """Reads the request's PDFs once, however often it is converted."""
+    """Reads the request's PDFs once, even if the request is converted more than once."""
 
     def begin_attempt(self, route: Route, key: str | None, outcome: Outcome) -> None:
-        """Continue with ``route`` and ``key``; nothing of an earlier attempt reaches the client."""
+        """Continue with ``route`` and ``key``; delete headers and drops of earlier attempts."""
         if route is not self.route:
             self.route = route
             self.client = self.client_for(route.provider)
@@ -73,7 +73,7 @@ class Call:
 
     @property
     def first_byte_seconds(self) -> float:
-        """Longest wait for the answer: the provider's, else the profile's, else the operator's."""
+        """Longest wait for the answer: the provider's, else the profile's, else the general setting."""
         route = self.route
         return (
             route.provider.timeout_seconds
@@ -87,11 +87,11 @@ class Call:
         return self.route.provider.timeout_seconds or self.settings.request_timeout
 
     def profile(self) -> Profile:
-        """The route's profile with what healing learned of this upstream and model."""
+        """The route's profile with the flags that healing learned for this upstream and model."""
         return learned_profile(self.route, self.learned)
 
     def max_tokens(self, profile: Profile) -> int:
-        """Tokens to ask for; 0 is a cache pre-warm, which is answered without an upstream call."""
+        """Output limit to send; 0 is a cache pre-warm, which is answered without an upstream call."""
         limits = OutputLimits(
             default=self.settings.default_max_tokens,
             minimum=self.settings.min_tokens_limit,
@@ -106,7 +106,7 @@ class Call:
         )
 
     def estimate(self, converted: ConvertedRequest) -> RequestEstimate | None:
-        """What stands in for usage that the upstream does not report; None when switched off."""
+        """The estimate of usage that the upstream does not report; None if estimation is off."""
         if not self.settings.enable_token_estimation:
             return None
         return RequestEstimate(converted.body, self.route.encoding)
@@ -114,14 +114,14 @@ class Call:
     def estimate_usage(
         self, converted: ConvertedRequest, response: UpstreamResponse | None
     ) -> None:
-        """Record estimates of what an attempt cost whose answer is incomplete."""
+        """Record the estimated usage of an attempt whose answer is incomplete."""
         if self.settings.enable_token_estimation:
             self.record.estimate_usage(
                 partial(cheap_estimate, converted.body), unfinished_tokens(response)
             )
 
     def record_drops(self, drops: Drops) -> None:
-        """Note in the log and for the client what the conversion left out."""
+        """Record what the conversion dropped, for the log and as a header for the client."""
         self.record.dropped = drops.header()
         if self.record.dropped:
             self.answer_headers["x-claude-proxy-dropped"] = self.record.dropped
@@ -134,7 +134,7 @@ class Call:
         *,
         secrets: tuple[str, ...] | None = None,
     ) -> UpstreamCall:
-        """The POST of ``body`` to the route's upstream; ``secrets`` as there, None: all sent."""
+        """The POST of ``body`` to the route's upstream; ``secrets`` None: all credentials sent."""
         return UpstreamCall(
             method="POST",
             url=url,
@@ -152,18 +152,18 @@ class Call:
 
 
 def record_route(record: RequestRecord, route: Route) -> None:
-    """Note for log and statistics where a request goes."""
+    """Record the model, the provider and the price of ``route`` for the log and the statistics."""
     record.upstream_model = route.model
     record.provider = route.provider.name
     record.price = None if route.registered is None else route.registered.price
 
 
 def learned_profile(route: Route, learned: LearnedFlags) -> Profile:
-    """The profile of ``route`` with what healing learned of its upstream and model."""
+    """The profile of ``route`` with the flags that healing learned for its upstream and model."""
     flags = learned.flags_for(route.provider.base_url, route.model)
     return overridden(route.profile, flags) if flags else route.profile
 
 
 def sent_secrets(provider: Provider, key: str | None) -> tuple[str, ...]:
-    """The credentials that go to ``provider`` with ``key``."""
+    """The credentials that are sent to ``provider`` if ``key`` is used."""
     return provider.secrets if key is None else (key, *provider.secrets)

@@ -1,7 +1,7 @@
 """One client request while it is being answered, and how its waits and calls are cancelled.
 
-Rule: whatever ends or interrupts a request (client gone, shutdown, ``Deadlines``) takes effect here,
-when the sweeper (``proxy/relay/sweeper.py``) calls ``check``; no request starts a timer.
+Rule: everything that ends or interrupts a request (client gone, shutdown, ``Deadlines``) takes effect
+here, when the sweeper (``proxy/relay/sweeper.py``) calls ``check``; no request starts a timer.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class _Cancellation(BaseException):
 class Exchange:
     """One request, and the two ways in which it waits for its upstream.
 
-    ``wait`` is for streams: it returns why it ended, and the stream goes on. ``run`` is for calls
-    that are given up as a whole: it raises.
+    ``wait`` is for streams: it returns the reason for its end, and the stream may continue. ``run``
+    is for calls that can only be cancelled as a whole: it raises an error.
     """
 
     __slots__ = (
@@ -55,9 +55,9 @@ class Exchange:
         self._read_watcher: Any = None
         self._waiter: Waiter[WaitResult] | None = None
         self.begun = False
-        """True once the response has begun: between its waits the request writes."""
+        """True once the response has begun: outside of waits the request then writes to the client."""
         self.client: Any = None
-        """The client's socket while the sweeper watches it; None where it is not known."""
+        """The client's socket while the sweeper checks it; None if it is not known."""
         self.deadlines = Deadlines(monotonic(), total_seconds)
         self.drained = False
         """True once the process shuts down: every wait ends at once."""
@@ -65,11 +65,11 @@ class Exchange:
         """True once the client closed its connection."""
 
     def limit(self, seconds: float | None, text: str = "") -> None:
-        """Give the present phase ``seconds`` from now; ``text`` is the error message after that."""
+        """End the present phase in ``seconds`` (None: never); ``text`` is the error message then."""
         self.deadlines.limit(None if seconds is None else monotonic() + seconds, text)
 
     def wait(self, fileno: int, until: float | None = None) -> WaitResult:
-        """Wait until ``fileno`` is readable or the sweeper finds something due.
+        """Wait until ``fileno`` is readable or ``check`` finds an event due.
 
         ``until``: the moment of the monotonic clock at which the wait ends with ``ENOUGH``.
         """
@@ -80,7 +80,7 @@ class Exchange:
             self._read_fileno = fileno
             self._read_watcher = self._hub.loop.io(fileno, 1)
         watcher = self._read_watcher
-        # A fresh waiter each time: a wake-up that comes too late reaches none.
+        # A new waiter each time, so that a late callback cannot end the next wait.
         waiter: Waiter[WaitResult] = Waiter(self._hub)
         self._waiter = waiter
         self.deadlines.enough = until
@@ -95,16 +95,17 @@ class Exchange:
     def run(self, function: Callable[..., T], *args: Any) -> T:
         """Call ``function(*args)`` so that the sweeper can cancel it.
 
-        Raises ``ClientGone``, ``Overloaded`` or ``UpstreamTimeout``. A call that is cancelled must
-        leave its connection closed: it sees a ``BaseException``, also inside the HTTP libraries.
+        Raises ``ClientGone``, ``Overloaded`` or ``UpstreamTimeout``. Cancelling raises a
+        ``BaseException`` in the call, maybe inside the HTTP libraries; the call must then close its
+        connection.
         """
         if self.gone or self.drained:
-            raise self.timed_out(self._ended())
+            raise self.error_after(self._ended())
         self._greenlet = gevent.getcurrent()
         try:
             return function(*args)
         except _Cancellation as cancellation:
-            raise self.timed_out(cancellation.reason) from None
+            raise self.error_after(cancellation.reason) from None
         finally:
             self._greenlet = None
 
@@ -113,7 +114,7 @@ class Exchange:
         self.limit(None)
         self.run(gevent.sleep, seconds)
 
-    def timed_out(self, result: WaitResult) -> ProxyError:
+    def error_after(self, result: WaitResult) -> ProxyError:
         """The error for a wait that ended with GONE, DRAIN, LIMIT or TOTAL."""
         return self.deadlines.error(result)
 
@@ -122,10 +123,10 @@ class Exchange:
         if not self.gone and self.client is not None:
             self.gone = is_closed(self.client)
         if self.gone:
-            raise self.timed_out(WaitResult.GONE)
+            raise self.error_after(WaitResult.GONE)
 
     def check(self, now: float, gone: bool) -> None:
-        """Called by the sweeper: wake or cancel the request when something is due."""
+        """Called by the sweeper: end the request's wait or cancel its call if an event is due."""
         if gone:
             self.gone = True
         result = self._due(now)
@@ -139,14 +140,14 @@ class Exchange:
             self._stop_writing()
 
     def drain(self) -> None:
-        """Called by the sweeper: the process shuts down, and this request ends with it."""
+        """Called by the sweeper: end this request because the process shuts down."""
         self.drained = True
         if self.begun and self.client is not None:
             hold_packets(self.client)
         self.check(monotonic(), self.gone)
 
     def close(self) -> None:
-        """Free the loop's watcher; ``wait`` may be called again."""
+        """Close the event loop's watcher of the upstream socket; ``wait`` may be called again."""
         if self._read_watcher is not None:
             self._read_watcher.close()
             self._read_watcher = None
@@ -159,12 +160,12 @@ class Exchange:
         return self._ended() if self.gone or self.drained else self.deadlines.due(now)
 
     def _stop_writing(self) -> None:
-        # It neither waits nor reads, so it is blocked writing what its client does not take.
+        # The request neither waits nor reads, so it is blocked in a write to its client.
         if self.client is not None:
             shut_down(self.client)
 
     def _cancel(self, reason: WaitResult) -> None:
-        # Runs in the hub, so the greenlet is parked; it may have left ``run`` since the sweep.
+        # Runs in the hub, so the greenlet is suspended; it may have left ``run`` since the sweep.
         greenlet, self._greenlet = self._greenlet, None
         if greenlet is not None:
             greenlet.throw(_Cancellation(reason))

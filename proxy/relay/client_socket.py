@@ -1,6 +1,6 @@
 """The client's connection while its request is answered.
 
-Rule: nothing here waits; each function is one or two system calls on the socket.
+Rule: no function waits; each makes one or two system calls on the socket.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _plain_socket = get_original("socket", "socket")
 
 
 def kernel_poll() -> Any:
-    """A poll object that only asks the kernel; gevent's would yield to the loop."""
+    """The standard library's poll object, because gevent's would yield to the loop."""
     return get_original("select", "poll")()
 
 
@@ -36,7 +36,7 @@ def is_closed(client: Any) -> bool:
 
 def shut_down(client: Any) -> None:
     """Make a blocked write to ``client`` fail at once, as for a client that left."""
-    # gevent's own shutdown would turn the failure into a bad file descriptor.
+    # After gevent's own shutdown the write would fail with another error: bad file descriptor.
     with (
         contextlib.suppress(OSError),
         _plain_socket(fileno=os.dup(client.fileno())) as sock,
@@ -45,9 +45,9 @@ def shut_down(client: Any) -> None:
 
 
 def hold_packets(client: Any) -> None:
-    """Let the end of the answer and that of the connection leave in one packet.
+    """Make the kernel send the end of the answer and the end of the connection in one packet.
 
-    The answer's head promised to keep the connection open: the client must not send another
+    The answer's headers announced that the connection stays open, so a client could send another
     request between the two.
     """
     # Not every system has TCP_CORK.

@@ -1,6 +1,6 @@
-"""What turns the bytes of an upstream's stream into those of the client's.
+"""The interface of codecs, which translate the bytes of an upstream's stream into the client's.
 
-Rule: no I/O; a codec is fed bytes and returns bytes, and ``StreamedResponse`` does everything else.
+Rule: no I/O; a codec takes bytes and returns bytes, and ``StreamedResponse`` does everything else.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from proxy.telemetry.request_record import RequestRecord
 
 
 class Codec(Protocol):
-    """One stream on its way to the client; one implementation for each upstream protocol.
+    """Translates one stream; one implementation for each upstream protocol.
 
-    ``feed`` what each read brings, then call ``finish`` once the upstream closed the stream, or
-    ``fail`` once reading failed. The client gets what every call returns. No call raises for what
-    the upstream sent.
+    Call ``feed`` with the bytes of each read, then ``finish`` when the upstream closed the stream or
+    ``fail`` when reading failed. Each call returns bytes for the client. No call raises an exception
+    because of what the upstream sent.
     """
 
     pings: bool
     """Whether ping events may be sent to the client while the upstream is silent."""
     preview: StreamPreview | None
-    """The beginning of the streamed text; None where it is not logged."""
+    """The beginning of the streamed text; None if it is not logged."""
     finishing: bool
-    """True once the message is complete, so that an end of the stream is a normal end."""
+    """True once the message is complete, so that the stream may end."""
     ended: bool
     """True once the last bytes for the client were returned."""
 
     @property
     def started(self) -> bool:
-        """True once something of the answer came: until then a failure is an HTTP status."""
+        """True once a part of the answer arrived; a failure before that becomes an HTTP status."""
 
     @property
     def content_seen(self) -> bool:
@@ -39,7 +39,7 @@ class Codec(Protocol):
 
     @property
     def finish_seconds(self) -> float:
-        """How long more is awaited after ``finishing``."""
+        """Seconds to wait for the end of the stream after ``finishing``."""
 
     @property
     def complete(self) -> bool:
@@ -53,16 +53,16 @@ class Codec(Protocol):
         """Whether the body that begins with ``data`` is a stream; False: it is a whole answer."""
 
     def start(self) -> bytes:
-        """Begin the client's stream although nothing came yet."""
+        """The first bytes for the client although nothing has arrived from the upstream."""
 
     def feed(self, data: bytes) -> bytes:
-        """What one read of the upstream (not empty) means for the client, maybe nothing."""
+        """The bytes for the client, maybe none, after a read that returned ``data`` (not empty)."""
 
     def finish(self) -> bytes:
-        """The upstream closed the stream, or stayed silent for ``finish_seconds``."""
+        """The last bytes for the client, after the stream was closed or ``finish_seconds`` passed."""
 
     def fail(self, error: ProxyError) -> bytes:
-        """Reading failed, or a time limit is over."""
+        """The last bytes for the client, after reading failed or a time limit expired."""
 
     def report(self, record: RequestRecord) -> None:
-        """Note stop reason and usage; estimates where the stream did not report a usage."""
+        """Record stop reason and usage; an estimate if the stream did not report its usage."""

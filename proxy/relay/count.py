@@ -1,8 +1,8 @@
 """The input tokens of a request as its upstream counts them.
 
-Rule: only the model's own route is asked; on any failure None, and the caller counts locally: clients
-count in order to decide, and an error does not help them (docs/features.md "Conversion, streaming,
-errors, counting").
+Rule: only the model's own route is called, no fallback. After any failure the result is None and the
+caller counts locally, because a local count is more useful to clients than an error (docs/features.md
+"Conversion, streaming, errors, counting").
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from proxy.telemetry.logs import error_words
 log = logging.getLogger(__name__)
 
 UNCOUNTED = frozenset({"stream", "thinking"})
-"""Fields of a request that change no count. A thinking budget does not fit one token of output."""
+"""Fields that do not change the count. A thinking budget is not valid with an output of one token."""
 
 
 def count_upstream(call: Call) -> int | None:
-    """The input tokens of ``call`` by its own route; None where the upstream does not count.
+    """The input tokens of ``call`` at its own route; None if the upstream returns no count.
 
     Raises ``ClientGone``.
     """
@@ -34,7 +34,7 @@ def count_upstream(call: Call) -> int | None:
     if (candidate.breaker.open_until or 0.0) > monotonic():
         return None
     request = {name: call.request[name] for name in call.request if name not in UNCOUNTED}
-    # A slow count says nothing of messages, so it does not affect the provider's own breaker.
+    # A slow count is no sign that messages fail, so it is not reported to the provider's breaker.
     candidate = replace(candidate, breaker=Breaker())
     counted = replace(call, request={**request, "max_tokens": 1}, candidates=(candidate,))
     try:

@@ -1,6 +1,6 @@
 """The moments at which one request times out or its client needs a ping.
 
-Rule: pure; every moment is one of the monotonic clock, in seconds, and is handed in.
+Rule: no clock is read; every moment is an argument, in seconds of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class WaitResult(Enum):
     READABLE = "readable"
     PING = "ping"
     ENOUGH = "enough"
-    """The moment came until which the caller wanted to wait."""
+    """The time for which the caller waits is over."""
     GONE = "client gone"
     LIMIT = "limit"
-    """The time limit of the present phase is over."""
+    """The time limit of the present phase expired."""
     TOTAL = "total"
-    """The time limit of the whole request is over."""
+    """The time limit of the whole request expired."""
     DRAIN = "drain"
     """The process is shutting down."""
 
@@ -61,10 +61,10 @@ class Deadlines:
         self.last_event = now
         """When the client last got an event; moves the next ping."""
         self.pings = False
-        """True while silence is filled with pings."""
+        """True while the client gets a ping if nothing else is sent."""
 
     def limit(self, until: float | None, text: str = "") -> None:
-        """Let the present phase last until ``until``; ``text`` is the error message after that."""
+        """End the present phase at ``until`` (None: never); ``text`` is the error message then."""
         self._limit = until
         if text:
             self._limit_text = text

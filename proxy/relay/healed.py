@@ -1,8 +1,8 @@
-"""A call whose refusal can be healed is repeated at once, with another profile.
+"""Repeats a refused call at once with another profile, if its refusal can be healed.
 
 Rule: flags are remembered for this upstream and model once a repetition was accepted
-(docs/protocol.md 1.5). Flags that did not help are not remembered, and neither are those that are
-only understood from the client's own words, which the refusal quotes: they heal this request alone.
+(docs/protocol.md 1.5). Flags that did not help are not remembered. Flags that follow only from text of
+the client, which the refusal quotes, are used for this request only.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from proxy.relay.protocols import PROTOCOLS, convert
 log = logging.getLogger(__name__)
 
 MAX_HEALINGS = 8
-"""Refusals healed in one request: strict upstreams name one item at a time, and flags are
-remembered only once they accept."""
+"""Most refusals that are healed for one request. Strict upstreams name one unsupported item at a time,
+and flags are remembered only once the request is accepted."""
 
 T = TypeVar("T")
 
@@ -39,14 +39,14 @@ class _Healing:
 
     profile: Profile
     stated_profile: Profile
-    """The same without flags that only quotations explain: a list grows from what it held."""
+    """The profile with the flags in ``stated`` only; flags that are lists are extended from it."""
     flags: dict[str, object] = field(default_factory=dict)
-    """All that were overridden."""
+    """All flags that were overridden."""
     stated: dict[str, object] = field(default_factory=dict)
-    """Those that the upstream's own words explain: to be remembered."""
+    """The flags that follow from the upstream's own words; they are remembered."""
 
     def heal(self, converted: ConvertedRequest, error: UpstreamError) -> Mapping[str, object]:
-        """The flags that ``error`` overrides; none where it cannot be healed."""
+        """The flags to override after ``error``; none if it cannot be healed."""
         heal = PROTOCOLS[converted.api].heal
         body, healed = converted.body, self.flags
         flags = heal(self.profile, body, error, healed=healed)
@@ -63,7 +63,7 @@ class _Healing:
 
 
 def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
-    """``attempt`` the converted request; while its refusals can be healed, repeat it."""
+    """What ``attempt`` returns for the converted request; repeated while refusals can be healed."""
     profile = call.profile()
     healing = _Healing(profile, profile)
     converted = convert(call, profile)

@@ -1,6 +1,6 @@
-"""Estimated input tokens of requests whose upstream reports none, or is not known yet.
+"""Estimated input tokens of requests whose upstream reports no usage or is not chosen yet.
 
-Rule: counted as the equivalent Chat Completions request, whatever the upstream; what cannot be
+Rule: counted as the equivalent Chat Completions request, for every upstream; a request that cannot be
 converted is counted by its bytes.
 """
 
@@ -20,7 +20,7 @@ from proxy.tokens.estimate import BYTES_PER_TOKEN
 
 
 def body_estimate(body: bytes) -> int:
-    """Input tokens of an unchecked Messages request before its upstream is known, cheaply."""
+    """Cheap estimate of the input tokens of a Messages request that was not validated."""
     try:
         return request_estimate(load_count_request(body))
     except InvalidRequest:
@@ -28,16 +28,16 @@ def body_estimate(body: bytes) -> int:
 
 
 def request_estimate(request: Mapping[str, Any]) -> int:
-    """The same of a validated request."""
+    """Cheap estimate of the input tokens of a validated Messages request."""
     try:
         return cheap_estimate(_converted(request))
     except InvalidRequest:
-        # Only a native upstream accepts it.
+        # Only a native upstream accepts such a request.
         return len(encoded(request)) // BYTES_PER_TOKEN
 
 
 class NativeEstimate:
-    """Input tokens of the Messages request in ``body`` at a native upstream that reports none.
+    """Input tokens of the Messages request in ``body`` if a native upstream reports no usage.
 
     ``encoding`` is a name from ``encoding_for``. Long requests are read and counted in a thread.
     """
@@ -47,12 +47,12 @@ class NativeEstimate:
         self._encoding = encoding
 
     def cheap(self) -> int:
-        """Input tokens for an answer that broke off: the estimate of ``message_start``."""
+        """Cheap estimate of the input tokens, for an answer that broke off."""
         chat = self._read()
         return len(self._body) // BYTES_PER_TOKEN if chat is None else cheap_estimate(chat)
 
     def count(self) -> int:
-        """Input tokens for a complete answer that does not report them."""
+        """Count of the input tokens, for a complete answer that does not report them."""
         chat = self._read()
         try:
             if chat is not None:

@@ -1,6 +1,6 @@
 """The upstream's own list of models, cached for five minutes.
 
-Rule: a list belongs to the credential it was fetched with; only a digest of that is kept.
+Rule: a list is cached for the credential with which it was fetched; of that only a digest is kept.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class ModelList:
         entries = fetch_list()
         if len(self._lists) >= CACHED_LISTS:
             self._lists.clear()
-        # Most upstreams list the same for every key, and clients can make up any number of keys.
+        # Equal lists are kept once: most upstreams return the same list for every key, and clients can
+        # send any number of keys.
         entries = next((each for _, each in self._lists.values() if each == entries), entries)
         self._lists[digest] = (monotonic(), entries)
         return entries

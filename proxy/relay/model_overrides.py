@@ -1,7 +1,7 @@
-"""What the registry sets for a model, applied to a request for it.
+"""Applies what the registry sets for a model to requests for it.
 
-Rule: the operator's value wins over the client's, which is recorded as degraded. What healing found
-the upstream to refuse is not sent again.
+Rule: the operator's value replaces the client's, which is recorded as degraded. Fields that healing
+found to be unsupported are not sent.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from proxy.providers.profiles.base import Profile
 from proxy.tokens import cheap_estimate, count_chat_tokens
 
 _SURELY_BELOW = 0.75
-"""Part of a limit up to which the cheap estimate decides: dense text has a third more tokens."""
+"""Part of a limit up to which the cheap estimate suffices: dense text has a third more tokens."""
 
 
 def with_temperature(request: Mapping[str, Any], model: Model | None) -> Mapping[str, Any]:
-    """The Messages request with the registered temperature, to be converted like a client's."""
+    """The Messages request with the registered temperature, which is converted like a client's."""
     if model is None or model.temperature is None:
         return request
     return {**request, "temperature": model.temperature}
@@ -54,7 +54,7 @@ def input_limit(model: Model | None, profile: Profile) -> int | None:
 def check_input(chat_body: Mapping[str, Any], encoding: str, most: int | None) -> None:
     """Raise ``InvalidRequest`` if the prompt is longer than ``most`` tokens; None is no limit.
 
-    On this message clients compact their history (docs/protocol.md 10.6 and 10.7).
+    Clients compact their history when they get this message (docs/protocol.md 10.6 and 10.7).
     """
     if most is None or cheap_estimate(chat_body) <= most * _SURELY_BELOW:
         return
@@ -66,7 +66,7 @@ def check_input(chat_body: Mapping[str, Any], encoding: str, most: int | None) -
 def _effort(
     chat: ConvertedRequest, request: Mapping[str, Any], model: Model, profile: Profile
 ) -> dict[str, Any]:
-    """The registered effort as this upstream takes it; none where the client wants no thinking."""
+    """The registered effort in this upstream's format; empty if it must not be sent."""
     effort = _supported(model.reasoning_effort, profile)
     disabled = (request.get("thinking") or {}).get("type") in ("disabled", "between_tools")
     kept_from_tools = profile.effort_with_tools != "send" and "tools" in chat.body
@@ -81,14 +81,14 @@ def _effort(
 
 
 def _supported(effort: str | None, profile: Profile) -> str | None:
-    """``effort``, or the nearest one that the upstream has, where those are known."""
+    """``effort``, or the nearest one that the upstream supports, if its efforts are known."""
     if effort is None or profile.efforts == Profile().efforts:
         return effort
     return supported_effort(effort, profile.efforts)
 
 
 def _merged(ours: object, theirs: Any) -> Any:
-    """``theirs`` over ``ours``; objects are merged member by member."""
+    """``theirs`` in place of ``ours``; objects are merged member by member."""
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
         return theirs
     return {**ours, **{name: _merged(ours.get(name), value) for name, value in theirs.items()}}

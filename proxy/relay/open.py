@@ -1,8 +1,8 @@
-"""The answer to a call: a whole message, or a stream that is open.
+"""The answer to a call: a whole message or an open stream.
 
-Rule: the upstream's status is known before the client's 200 goes out; whatever fails until then is an
-HTTP status, and another attempt may follow. A whole answer is as complete as a stream: clients
-repeat a broken stream this way (docs/protocol.md 10.9).
+Rule: the client's 200 is sent only after the upstream's status is known; an earlier failure becomes an
+HTTP status, and another attempt may follow. A whole answer is as complete as a stream, because clients
+repeat a broken stream as a request without streaming (docs/protocol.md 10.9).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ Message = dict[str, Any]
 
 
 def open_answer(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) -> Answer:
-    """The answer to ``call``; the upstream has accepted it.
+    """The answer to ``call``, once the upstream has accepted it.
 
-    ``sent`` returns the client's request, which a native upstream gets as it is. ``done`` is called
-    once a stream is over, and not otherwise. Raises ``InvalidRequest`` before anything is sent,
-    ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone`` afterwards: nothing has been sent to
-    the client then.
+    ``sent`` returns the client's request, which is sent unchanged to a native upstream. ``done`` is
+    called when a streamed answer has ended, and not for a whole one. Raises ``InvalidRequest`` before
+    a request is sent upstream, ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone`` after it, in
+    all cases before anything is sent to the client.
     """
     if call.route.native:
         return open_native(message_call(call, sent()), done)
@@ -55,12 +55,12 @@ def open_answer(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) 
 
 
 class WholeMessageStream:
-    """The body of a streamed answer whose message is already whole: one piece."""
+    """The body, in one piece, of a streamed answer whose message is already complete."""
 
     def __init__(self, record: RequestRecord, message: Message, done: Callable[[], None]) -> None:
         self._pieces = iter([sse.encode_events(message_to_events(message))])
         self._done = done
-        record.saw_event()
+        record.record_first_event()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -69,7 +69,7 @@ class WholeMessageStream:
         return next(self._pieces)
 
     def close(self) -> None:
-        """The answer is over."""
+        """Called by the server when the answer has ended."""
         self._done()
 
 
@@ -118,7 +118,7 @@ def _message_answer(call: Call, message: Message, done: Callable[[], None]) -> A
 
 
 def _prewarm_message(call: Call) -> Message | None:
-    """The answer to a cache pre-warm (``max_tokens`` 0), which no upstream takes; else None."""
+    """The answer to a cache pre-warm (``max_tokens`` 0), which upstreams refuse; else None."""
     profile = call.profile()
     if call.max_tokens(profile) != 0:
         return None
@@ -130,7 +130,7 @@ def _prewarm_message(call: Call) -> Message | None:
 
 
 def _message_for_refusal(call: Call, error: UpstreamError) -> Message:
-    """An empty message where a reasoning model refused because its output limit was too small.
+    """An empty message if a reasoning model refused because its output limit was too small.
 
     Raises ``error`` itself for every other refusal (docs/edge-cases.md 35).
     """

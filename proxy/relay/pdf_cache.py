@@ -1,7 +1,7 @@
 """The PDFs of one request, read in a thread and cached.
 
-Rule: each file is read once, however often it is sent or converted, and all of them share one time
-budget; every repetition of the request gets the same text.
+Rule: each file is read once, even if it occurs or is converted more than once, and all files share one
+time budget; every repetition of the request contains the same text.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ class RequestPdfs:
     """Reads the PDFs of one request."""
 
     def __init__(self) -> None:
-        # The thread's own time: a busy machine must not make a text shorter.
+        # The CPU time of the thread, so that a busy machine does not shorten the text.
         self._budget = PdfBudget(clock=thread_time)
         self._texts: dict[bytes, PdfText | None] = {}
 
     def read(self, file: bytes) -> PdfText | None:
-        """The text of a PDF, read in a thread; None where it has none or the budget is spent."""
+        """The text of a PDF, read in a thread; None if it has none or the budget is spent."""
         return run_long_off_loop(self._read, file)
 
     def _read(self, file: bytes) -> PdfText | None:

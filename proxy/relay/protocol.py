@@ -1,7 +1,7 @@
-"""What a protocol of converted requests consists of.
+"""The interface of the upstream protocols to which Messages requests are converted.
 
-Rule: whatever differs from one upstream protocol to another is a method of ``UpstreamProtocol``; no other
-module asks which one a route has. A new one is a package beside ``chat/`` and a row in
+Rule: all differences between these protocols are methods of ``UpstreamProtocol``; no other module
+distinguishes them. A new protocol is a package beside ``chat/`` and a row in
 ``proxy/relay/protocols.py``.
 """
 
@@ -28,11 +28,11 @@ from proxy.relay.upstream_call import UpstreamCall, encoded
 
 
 class UpstreamProtocol(ABC):
-    """One upstream protocol; without state."""
+    """One upstream protocol; implementations have no state."""
 
     @abstractmethod
     def url(self, route: Route) -> str:
-        """Where requests of ``route`` are sent."""
+        """The URL to which requests of ``route`` are sent."""
 
     @abstractmethod
     def convert(
@@ -77,17 +77,17 @@ class UpstreamProtocol(ABC):
 
     @abstractmethod
     def codec(self, call: Call, converted: ConvertedRequest) -> Codec:
-        """What translates a streamed answer."""
+        """The codec that translates a streamed answer."""
 
     @abstractmethod
     def count(self, call: Call, converted: ConvertedRequest) -> int | None:
-        """The input tokens of ``converted`` as the upstream counts them; None without an answer.
+        """The input tokens of ``converted`` as the upstream counts them; None if it returns no count.
 
         Raises ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone``.
         """
 
     def upstream_call(self, call: Call, converted: ConvertedRequest) -> UpstreamCall:
-        """The request that carries ``converted``.
+        """The upstream request whose body is ``converted``.
 
         Raises ``InvalidRequest`` for a prompt above the input limit of the model.
         """
@@ -109,7 +109,7 @@ def upstream_headers(
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if stream else "application/json",
-        # Compression buffers, which delays the events of a stream.
+        # Compression would buffer and so delay the events of a stream.
         "accept-encoding": "identity" if stream else "gzip, deflate",
         "user-agent": f"claude-proxy/{__version__}",
         "x-request-id": correlation_id,
@@ -117,7 +117,7 @@ def upstream_headers(
     if key is not None:
         base = urlsplit(provider.base_url)
         name, value = credential_header(base.netloc, key, path=base.path)
-        # Lower case like all others, so that a header of the operator's own replaces it.
+        # Lower case like all others, so that a header that the operator configures replaces it.
         headers[name.lower()] = value
     headers.update(provider.extra_headers)
     return headers

@@ -1,7 +1,7 @@
 """The protocols of converted requests, and which one a conversion uses.
 
-Rule: asked at each conversion, because healing may change the profile; how the answer is read is
-asked of the protocol that ``ConvertedRequest.api`` names.
+Rule: the protocol is chosen at each conversion, because healing may change the profile. The answer is
+read by the protocol that ``ConvertedRequest.api`` names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def protocol_for(profile: Profile) -> UpstreamProtocol:
 
 
 def convert(call: Call, profile: Profile) -> ConvertedRequest:
-    """The request of ``call`` as ``profile`` wants it; raises ``InvalidRequest``."""
+    """The request of ``call``, converted as ``profile`` requires; raises ``InvalidRequest``."""
     protocol, route = protocol_for(profile), call.route
     converted = protocol.convert(
         with_temperature(call.request, route.registered),

@@ -1,7 +1,7 @@
 """A streamed response: read from the upstream, passed through a codec, written to the client.
 
-Rule: what arrived in one read leaves in one write; every ending is visible to the client
-(docs/protocol.md section 4). The codec decides what bytes mean, this module when to read and write.
+Rule: the bytes of one read become one write; the client can see how each stream ended (docs/protocol.md
+section 4). The codec translates the bytes; this module decides when to read and write.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from proxy.telemetry.logs import error_words, log_body
 from proxy.upstream.session import UpstreamResponse
 
 PEEK_SECONDS = 5.0
-"""How long the first event is awaited before the client gets its 200."""
+"""Longest wait for the first event before the client gets its 200."""
 LINGER_SECONDS = 0.5
-"""How long the end of the transfer is awaited, so that the connection can be used again."""
+"""Longest wait for the end of the transfer, after which the connection can be used again."""
 
 
 class StreamedResponse:
-    """The body of a streamed answer: an iterator of bytes with ``close``, as WSGI wants it.
+    """The body of a streamed answer: an iterator of bytes with ``close``, as WSGI requires.
 
-    ``close`` frees the upstream connection, also when no byte was ever asked for, and calls
+    ``close`` frees the upstream connection, even if the server never requested a byte, and calls
     ``done``.
     """
 
@@ -47,12 +47,12 @@ class StreamedResponse:
         self._done = done
         self._first = b""
         self._asked = False
-        """Whether the server asked for the first bytes."""
+        """Whether the server requested the first bytes."""
         self._finishing = False
         self._waited = False
-        """Whether the end of the transfer was awaited in vain."""
+        """Whether the wait for the end of the transfer timed out."""
         self._bulk = False
-        """Whether the last read brought so much that the next would hold up other requests."""
+        """Whether the last read was so long that the next one would delay other requests."""
         self._content_seen = False
         self._silence_text = f"the upstream sent nothing for {call.silence_seconds:g} s"
         self._pieces = self._pump()
@@ -64,12 +64,12 @@ class StreamedResponse:
         return next(self._pieces)
 
     def open(self) -> bytes | None:
-        """Read until the stream has started, for PEEK seconds at most.
+        """Read until the stream has started, for ``PEEK_SECONDS`` at most.
 
-        Returns the first bytes of a body that is not a stream, to be read on by the caller, else
-        None. Raises ``UpstreamError`` where the upstream reports an error first, or ends: the
-        client has got nothing yet, so that becomes an HTTP status. An answer that is not a stream
-        is still bounded by the limit of the call.
+        Returns None, or the first bytes of a body that is not a stream: the caller reads the rest of
+        it within the time limit of the call. Raises ``UpstreamError`` if the upstream first reports an
+        error or closes the stream: nothing was sent to the client yet, so that this becomes an HTTP
+        status.
         """
         codec, until, unread = self._codec, monotonic() + PEEK_SECONDS, True
         while not (codec.started or codec.ended):
@@ -77,7 +77,7 @@ class StreamedResponse:
             if result is WaitResult.ENOUGH:
                 break
             if result is not WaitResult.READABLE:
-                raise self._exchange.timed_out(result)
+                raise self._exchange.error_after(result)
             data = self._read()
             if unread and data:
                 unread = False
@@ -89,9 +89,9 @@ class StreamedResponse:
         return None
 
     def close(self) -> None:
-        """Give the upstream connection back, or drop it when it was not read to its end."""
-        # The generator refers to this object and so to the whole request: left half-way, both
-        # would live until the garbage collection.
+        """Return the upstream connection to the pool, or close it if data was left unread."""
+        # The generator and this object refer to each other: without ``close`` both, and the whole
+        # request, would stay in memory until the garbage collector runs.
         self._pieces.close()
         self._response.close()
         self._report_outcome()
@@ -99,7 +99,7 @@ class StreamedResponse:
         self._done()
 
     def _start(self) -> None:
-        """Begin the client's stream before the upstream's; raises what ended it already."""
+        """Begin the client's stream before the upstream's; raises the error that ended the latter."""
         if self._codec.error is not None:
             raise self._codec.error
         self._first += self._codec.start()
@@ -137,14 +137,14 @@ class StreamedResponse:
         return self._exchange.wait(self._response.fileno(), until)
 
     def _written_after(self, result: WaitResult) -> bytes:
-        """What the client gets when a wait ended without bytes to read."""
+        """The bytes for the client after a wait that ended without bytes to read."""
         if result is WaitResult.LIMIT and self._codec.finishing:
             self._waited = True
             return self._codec.finish()
-        return self._codec.fail(self._exchange.timed_out(result))
+        return self._codec.fail(self._exchange.error_after(result))
 
     def _written_next(self) -> bytes:
-        """What the client gets for the next read, maybe nothing."""
+        """The bytes for the client after the next read, maybe none."""
         try:
             data = self._read()
         except ProxyError as error:
@@ -157,7 +157,7 @@ class StreamedResponse:
         return data
 
     def _fed(self, data: bytes) -> bytes:
-        """What one read, or the end (no data), means for the client; sets the next limit."""
+        """The bytes for the client after a read (no data: the end); sets the next time limit."""
         if not data:
             return self._codec.finish()
         written = self._codec.feed(data)
@@ -174,7 +174,7 @@ class StreamedResponse:
         """Set the time limit of the next read before content was seen, or after the message."""
         codec = self._codec
         if codec.finishing:
-            # Once: an upstream that goes on with comments alone would delay its end for ever.
+            # Set only once, because an upstream that sends comments would extend it again and again.
             if not self._finishing:
                 self._finishing = True
                 self._exchange.limit(codec.finish_seconds)
@@ -186,11 +186,11 @@ class StreamedResponse:
     def _report_alive(self) -> None:
         outcome = self._call.outcome
         if outcome is not None and outcome.open_ended:
-            # Now, not at the end of the stream: until then no other request may probe.
+            # Reported now, not at the end of the stream, because no other request may probe before.
             outcome.report(False, monotonic())
 
     def _linger(self) -> None:
-        """Read the end of the transfer, so that the connection goes back to the pool."""
+        """Read the end of the transfer, so that the connection can be returned to the pool."""
         self._deadlines.pings = False
         self._exchange.limit(LINGER_SECONDS)
         while self._await_bytes() is WaitResult.READABLE:
@@ -204,11 +204,11 @@ class StreamedResponse:
         self._deadlines.last_event = monotonic()
         # An error event of this proxy is not the first event of an answer that sent none.
         if self._codec.started or self._codec.error is None:
-            self._call.record.saw_event()
+            self._call.record.record_first_event()
         return written
 
     def _report_outcome(self) -> None:
-        """Report whether a provider is alive that had sent nothing when the stream began."""
+        """Report to the circuit breaker how the stream ended, if that was not reported before."""
         if self._call.outcome is None:
             return
         silent = type(self._codec.error) is UpstreamTimeout

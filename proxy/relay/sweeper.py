@@ -1,8 +1,8 @@
-"""Checks all requests of a worker four times a second for clients that left and time limits.
+"""Checks all requests of a worker four times a second for clients that left and for time limits.
 
-Rule: one sweep checks every exchange and asks the kernel once for all closed connections; no request
-starts a timer of its own. The sweeps of a thousand streams cost about one percent of a core, a timer
-for each read cost a quarter of it (docs/decisions.md).
+Rule: one sweep checks every exchange and gets all closed connections from the kernel in one call; no
+request starts a timer of its own. For a thousand streams the sweeps take about one percent of a core,
+where a timer for each read took a quarter (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Sweeper:
         return len(self._exchanges)
 
     def enter(self, exchange: Exchange, client_socket: Any = None) -> None:
-        """Check ``exchange`` until ``leave``; ``client_socket`` is None where it is not known."""
+        """Check ``exchange`` until ``leave``; ``client_socket`` is None if it is not known."""
         fileno = None if client_socket is None else client_socket.fileno()
         if fileno is not None and fileno >= 0:
             self._clients[fileno] = exchange
@@ -58,8 +58,8 @@ class Sweeper:
         exchange.close()
 
     def end(self) -> None:
-        """The process shuts down: end present and later requests, streams by an error event and
-        the others by a 529."""
+        """End present and later requests, as the process shuts down: streams by an error event, the
+        others by a 529."""
         self._ended = True
         for exchange in list(self._exchanges):
             exchange.drain()
@@ -69,7 +69,7 @@ class Sweeper:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Raise ``Overloaded`` in a block that waits for its client once the process shuts down."""
+        """Raise ``Overloaded`` in the block, which reads from the client, if the process shuts down."""
         if self._ended:
             raise shutdown_error()
         greenlet = gevent.getcurrent()
@@ -80,7 +80,7 @@ class Sweeper:
             self._readers.discard(greenlet)
 
     def _stop_reading(self, greenlet: Any) -> None:
-        # Runs in the hub, so the greenlet is parked; it may have read everything by now.
+        # Runs in the hub, so the greenlet is suspended; it may have read everything by now.
         if greenlet in self._readers:
             greenlet.throw(shutdown_error())
 
@@ -98,7 +98,7 @@ class Sweeper:
             self._running = False
 
     def _check_all(self, logged: Logged) -> None:
-        """Check every exchange; one whose check raises does not keep the others from theirs."""
+        """Check every exchange; an exception in one check is logged and the others are still made."""
         gone: set[Exchange] = set()
         with logged:
             gone = self._gone_clients()

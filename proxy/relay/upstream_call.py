@@ -1,6 +1,6 @@
-"""One HTTP request to an upstream: send it, raise its refusal, read its answer, close it.
+"""One HTTP request to an upstream: send it, raise an error for a refusal, read its answer, close it.
 
-Rule: every call of an upstream, whatever its protocol and purpose, goes through this module.
+Rule: every upstream call, of every protocol and for every purpose, is made by this module.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCall:
-    """One request as it is sent, and the limits of its answer."""
+    """One request as it is sent, and the limits for its answer."""
 
     method: str
     url: str
@@ -41,15 +41,15 @@ class UpstreamCall:
     silence_seconds: float
     """Longest silence between two reads of a streamed answer."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """Credentials that must not appear in what the client gets."""
+    """Credentials that are masked in what the client gets."""
     outcome: Outcome | None = None
-    """Reports to the circuit breaker how a stream ended that began before any content came."""
+    """Reports to the circuit breaker how a stream ended that began before any content arrived."""
     preview_chars: int = 0
-    """Characters of streamed text for the log; 0 is none."""
+    """Characters of streamed text for the log; 0: it is not logged."""
 
 
 def send(call: UpstreamCall) -> UpstreamResponse:
-    """The answer to ``call``, whatever its status, once its head has been read.
+    """The answer to ``call``, with any status, once its head has been read.
 
     Raises ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone``.
     """
@@ -92,11 +92,11 @@ def read_whole(
 
 
 def refusal_body(call: UpstreamCall, response: UpstreamResponse) -> bytes:
-    """The body of an answer other than 2xx; empty where it broke off, for the status is known.
+    """The body of an answer other than 2xx; empty if it broke off, since its status suffices.
 
     Raises ``UpstreamTimeout`` or ``ClientGone``. ``response`` is closed afterwards.
     """
-    # What an upstream refused it does not bill, even if the client leaves now.
+    # An upstream does not bill a request that it refused, even if the client leaves now.
     mark_unsent()
     try:
         return read_whole(call, response)
@@ -125,7 +125,7 @@ def _refusal(call: UpstreamCall, response: UpstreamResponse) -> UpstreamError:
 
 
 def encoded(body: object) -> bytes:
-    """``body`` as JSON; raises ``InvalidRequest`` where it nests too deeply to be parsed again."""
+    """``body`` as JSON; raises ``InvalidRequest`` if it is nested too deeply for the encoder."""
     try:
         return orjson.dumps(body)
     except orjson.JSONEncodeError as error:

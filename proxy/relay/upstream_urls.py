@@ -1,4 +1,4 @@
-"""The URLs of upstream endpoints, cached: computing one takes 5 microseconds of each request."""
+"""The URLs of upstream endpoints, cached because computing one takes 5 microseconds per request."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from config.registry.values import Provider
 from proxy.providers.routing import Route
 
 CACHED_URLS = 256
-"""Dynamic routes let clients choose them."""
+"""Bounded, because clients choose the URLs of dynamic routes."""
 
 
 class _Location(NamedTuple):
-    """The part of a provider that decides on its URLs."""
+    """The fields of a provider that determine its URLs."""
 
     base_url: str
     azure_api_version: str
@@ -30,7 +30,7 @@ def chat_url(route: Route) -> str:
 
 
 def messages_url(provider: Provider) -> str:
-    """The Messages endpoint of ``provider``, which is native."""
+    """The Messages endpoint of ``provider``, which must be native."""
     return _messages_url(_location(provider))
 
 

@@ -29,7 +29,7 @@ from proxy.server.connection_pool import ConnectionPool
 from proxy.server.hang_report import call_stack, is_running
 from proxy.server.request_worker import Application, RequestWorker
 from proxy.server.shutdown import PROCESS, Schedule, stop_accepting
-from proxy.telemetry.uncaught import log_lost_errors
+from proxy.telemetry.uncaught import log_uncaught_errors
 
 COLLECTOR_THRESHOLDS = (20_000, 10, 10)
 HEARTBEAT_SECONDS = 1.0
@@ -61,7 +61,7 @@ class ProxyWorker(RequestWorker):
 
     def load_wsgi(self) -> None:
         """Load the application."""
-        log_lost_errors()
+        log_uncaught_errors()
         super().load_wsgi()
         self.wsgi: Any = Application(self, self.wsgi)
         cache_settings(self.cfg)

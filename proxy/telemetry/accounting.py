@@ -1,7 +1,7 @@
-"""The bookkeeping of requests: what is in progress, and the report of what is finished.
+"""Counts the requests in progress and reports finished ones to the metrics, the log and the traces.
 
-Rule: every request is reported once to every sink, however it ended. A sink that fails is logged;
-the others are still called, and the request goes on.
+Rule: every request is reported exactly once to every sink, with or without an error. An exception in a
+sink is logged; the other sinks are still called, and the request is not affected.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """What is done with the record of each finished request."""
+    """A receiver of the records of finished requests."""
 
     report: Callable[[RequestRecord], object]
     """Called once for each request, on the event loop: it must not wait for anything."""
     close: Callable[[], object] = _nothing
-    """Called at the end of the worker; sends what is left."""
+    """Called when the worker ends; sends what is still queued."""
 
 
 class Accounting:
-    """Reports requests to ``sinks``, in their order; ``metrics`` shows what is in progress."""
+    """Reports requests to ``sinks``, in their order; ``metrics`` counts those in progress."""
 
     def __init__(self, sinks: Sequence[Sink], metrics: Metrics) -> None:
         self._reports = tuple([sink.report for sink in sinks])
@@ -41,10 +41,10 @@ class Accounting:
     def begin(self, record: RequestRecord) -> None:
         """Count a request as in progress until it is finished."""
         record.in_progress = True
-        self._metrics.begun()
+        self._metrics.request_began()
 
     def stream(self, record: RequestRecord) -> None:
-        """The answer goes on as a stream, until ``finish``."""
+        """Count the answer as an open stream until the request is finished."""
         record.streaming = True
         self._metrics.stream_opened()
 
@@ -61,7 +61,7 @@ class Accounting:
         self._leave(record)
 
     def end(self, record: RequestRecord) -> None:
-        """The request is over; one that was not finished before was broken off."""
+        """Finish the request if that was not done before: it was broken off then."""
         if not record.accounted:
             record.status = record.status or 500
             record.error = record.error or BROKEN_OFF
@@ -78,12 +78,12 @@ class Accounting:
         if not record.in_progress:
             return
         record.in_progress = False
-        self._metrics.left()
+        self._metrics.request_ended()
         if record.streaming:
             self._metrics.stream_closed()
 
 
 def end_trace(record: RequestRecord) -> None:
-    """The sink of traces: end the spans of the request, where it is traced."""
+    """The sink of traces: end the spans of the request if it is traced."""
     if record.trace is not None:
         record.trace.end(record)

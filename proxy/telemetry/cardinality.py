@@ -1,7 +1,7 @@
 """A bounded number of label values for names that clients send.
 
-Rule: each label value is a set of series for as long as the service runs. Configured names always
-have their own; of all others the first ones have, and the remaining ones share ``other``.
+Rule: each label value adds time series that exist as long as the service runs. Configured names always
+have their own label value; of other names only the first ones have, all later ones share ``other``.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 OTHER = "other"
-"""The label of every name for which there was no room."""
+"""The label of names above the bound."""
 NONE = "none"
 """The label of an empty name."""
 LONGEST = 256
-"""Characters of a name that is not configured; each name stands in many lines."""
+"""Most characters of a name that is not configured; each name is repeated in many lines."""
 
 
 class LabelNames:
@@ -25,23 +25,26 @@ class LabelNames:
         self._names = {"": NONE} | {name: name for name in (NONE, OTHER, *configured)}
         self._room = most
         self.configured = frozenset(self._names.values())
-        """Labels that exist whatever clients send."""
+        """Labels that do not depend on what clients send."""
 
     def label(self, name: str) -> str:
-        """``name`` itself while there is room, otherwise ``other``."""
+        """``name`` itself while the bound is not reached, otherwise ``other``."""
         known = self._names.get(name)
         if known is not None:
             return known
         if self._room <= 0 or len(name) > LONGEST:
             return OTHER
         self._room -= 1
-        # Half of a surrogate pair cannot be written to any file.
+        # A lone surrogate cannot be encoded as UTF-8.
         self._names[name] = label = name.encode("utf-8", "replace").decode()
         return label
 
 
 class LabelPairs:
-    """Which pairs of names get labels of their own: the bounds of both names allow too many."""
+    """Which pairs of names get labels of their own.
+
+    Needed because the bounds of the single names allow too many pairs.
+    """
 
     __slots__ = ("_first", "_known", "_room", "_second")
 
@@ -51,7 +54,7 @@ class LabelPairs:
         self._room = most
 
     def labels(self, first: str, second: str) -> tuple[str, str]:
-        """The labels of both; without room those that are not configured are ``other``."""
+        """The labels of both names; above the bound ``other`` for each that is not configured."""
         pair = (self._first.label(first), self._second.label(second))
         if pair in self._known:
             return pair

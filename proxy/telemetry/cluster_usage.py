@@ -1,8 +1,8 @@
 """Usage counts of all machines, summed in Redis or Valkey.
 
-Rule: a request never waits for Redis. Every two seconds a worker sends what it counted since then.
-What could not be sent is kept and sent later; nothing is added twice, since Redis keeps the number
-of each worker's last batch.
+Rule: a request never waits for Redis. Every two seconds a worker sends what it counted since the last
+batch. A batch that could not be sent is kept and sent later; no batch is added twice, because Redis
+stores the number of each worker's last batch.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 2.0
 HASH = "{claude-proxy:usage}"
-"""One field for each number, and ``since``. The braces keep all keys on one node of a cluster."""
+"""The hash has a field for each number, and ``since``. The braces keep all keys on one cluster node."""
 SINCE = "since"
 REMEMBERED_SECONDS = 86_400
-"""How long Redis keeps the number of a worker's last batch."""
+"""How long Redis stores the number of a worker's last batch."""
 
 ADD = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
@@ -42,9 +42,10 @@ return 1
 
 
 class ClusterUsage:
-    """One worker's share of the sums, and the sums.
+    """Adds one worker's counts to the sums, and reads the sums.
 
-    ``counted`` returns the counts of this worker and its predecessors in the same place.
+    ``counted`` returns the counts of this worker and its predecessors in the same place
+    (``proxy.telemetry.multiprocess``).
     """
 
     def __init__(self, client: Redis, counted: Callable[[], Counts]) -> None:
@@ -55,14 +56,14 @@ class ClusterUsage:
         self._number = 0
         self._worker = ""
         self._one_at_a_time = BoundedSemaphore(1)
-        self._due = self._running = self._away = self._closed = False
+        self._due = self._running = self._failing = self._closed = False
 
     def expect(self, record: RequestRecord) -> None:
-        """``record`` is about to be counted; called before it is."""
+        """Schedule a batch; to be called before ``record`` is counted."""
         self._due = True
         if self._sent is None:
-            # Predecessors sent what they counted. Read without yielding, so that nothing is counted
-            # meanwhile.
+            # Predecessors have sent their counts. Read without yielding to the loop, so that nothing
+            # is counted during the read.
             self._sent = self._counted()
             self._worker = f"{HASH}:{uuid.uuid4().hex}"
         if not self._running:
@@ -82,7 +83,7 @@ class ClusterUsage:
         return True
 
     def close(self) -> None:
-        """Send what is left, once, and stop the sender."""
+        """Try once to send the remaining counts, and stop the background sender."""
         self._closed = True
         self.flush()
 
@@ -124,13 +125,13 @@ class ClusterUsage:
         self._note_answer()
 
     def _note_failure(self, error: RedisError) -> None:
-        if not self._away:
-            # Its message may repeat what was sent, the password included.
+        if not self._failing:
+            # The error's message may repeat what was sent, including the password.
             name = type(error).__name__
             log.warning("Redis does not answer, usage counts are kept and sent later: %s", name)
-        self._away = True
+        self._failing = True
 
     def _note_answer(self) -> None:
-        if self._away:
+        if self._failing:
             log.warning("Redis answers again, usage counts are shared")
-        self._away = False
+        self._failing = False

@@ -1,8 +1,8 @@
 """The access line and the token line of a request, and the format of every log line.
 
-Rule: a log line holds names, numbers and ids: no key at any level, no prompt at INFO, no message of an
-exception (``proxy.telemetry.uncaught``). Bodies are logged only where configured, cut, with image data
-and keys replaced.
+Rule: a log line contains names, numbers and ids: no key at any level, no prompt at INFO, no message of
+an exception (``proxy.telemetry.uncaught``). Bodies are logged only if configured: truncated, and with
+image data and keys replaced.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _TEXT_FORMAT = _TEXT_HEAD + "%(message)s"
 
 
 def log_access(record: RequestRecord) -> None:
-    """Write the access line of a finished request and, where tokens were used, the token line."""
+    """Write the access line of a finished request and, if tokens were used, the token line."""
     level = logging.DEBUG if record.quiet else logging.INFO
     if not ACCESS.isEnabledFor(level):
         return
     facts = access_facts(record)
-    # One log record for both lines: a second one would cost as much as formatting both.
+    # One log record for both lines: a second record would take as long as formatting both.
     calls = (*record.earlier, record) if record.earlier else (record,)
     more = tuple([token_line(call) for call in calls if call.usage is not None])
     ACCESS.log(level, access_line(facts), extra={"access": facts, "more": more})
@@ -51,7 +51,7 @@ def error_words(error: ProxyError) -> str:
     """
     if not (isinstance(error, UpstreamError) and error.quoted):
         return f"{error.type}: {error.message}"
-    log.debug("the upstream said: %s", _one_line(error.text))
+    log.debug("message of the upstream: %s", _one_line(error.text))
     status = error.upstream_status
     answered = "reported an error" if status is None else f"answered {status}"
     code = f", code {error.code}" if error.code and _CODE.fullmatch(error.code) else ""
@@ -137,7 +137,7 @@ def token_line(record: RequestRecord) -> str:
 
 
 def log_body(what: str, request_id: str, body: bytes | str, max_chars: int) -> None:
-    """Log the beginning of a body where configured (``max_chars`` > 0)."""
+    """Log the beginning of a body if that is configured (``max_chars`` > 0)."""
     if max_chars and body:
         BODIES.info("%s request_id=%s: %s", what, request_id, body_preview(body, max_chars))
 
@@ -165,7 +165,7 @@ class StreamPreview:
 
 
 def body_preview(body: bytes | str, max_chars: int) -> str:
-    """A body cut to ``max_chars`` for the log, image data and keys replaced, on one line."""
+    """A body truncated to ``max_chars`` for the log, image data and keys replaced, on one line."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     text = mask_secrets(_BASE64.sub(r"\1...", text[: max_chars * 8 + 65536]))
     cut = text[:max_chars]
@@ -173,7 +173,7 @@ def body_preview(body: bytes | str, max_chars: int) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Control characters escaped, so that no value can forge a line."""
+    """``text`` with characters that are not printable escaped, so that no value can add a log line."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -182,7 +182,7 @@ def _one_line(text: str) -> str:
 class TextFormatter(RedactingFormatter):
     """Plain lines, with everything that looks like a key masked.
 
-    A record's ``more`` are further lines with the same head.
+    A record's attribute ``more`` contains further lines, which get the same head.
     """
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
@@ -192,7 +192,7 @@ class TextFormatter(RedactingFormatter):
         self._time = ""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """As ``Formatter``, with the part up to the second made once a second."""
+        """As in ``Formatter``, but the part up to the second is formatted once a second."""
         if int(record.created) != self._second:
             self._time = strftime(self.default_time_format, localtime(record.created))
             self._second = int(record.created)
@@ -202,7 +202,7 @@ class TextFormatter(RedactingFormatter):
         more = getattr(record, "more", None)
         if more is None:
             return mask_secrets(super().format(record), self._secrets)
-        # As ``Formatter`` for a record without a traceback, once for all its lines.
+        # As in ``Formatter`` for a record without a traceback, but once for all its lines.
         record.asctime = self.formatTime(record)
         head = _TEXT_HEAD % vars(record)
         lines = "\n".join([head + line for line in (record.getMessage(), *more)])
@@ -210,7 +210,7 @@ class TextFormatter(RedactingFormatter):
 
 
 class JsonFormatter(RedactingFormatter, OrjsonFormatter):
-    """One object a line, masked; the access line's facts and token counts are members of it."""
+    """One JSON object per line, masked; the fields of the access line are members of it."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         super().__init__("%(asctime)s %(levelname)s %(process)d %(name)s %(message)s")
@@ -228,16 +228,16 @@ class JsonFormatter(RedactingFormatter, OrjsonFormatter):
         return mask_secrets(super().format(record), self._secrets)
 
 
-def spare_unused_facts() -> None:
-    """Do not collect fields of a log record that no format shows: each costs time at every line."""
-    # As in Python's logging HOWTO, "Optimization"; the first is the caller's place in the source.
+def omit_unused_log_fields() -> None:
+    """Do not collect fields of a log record that no format contains: each takes time at every line."""
+    # As in Python's logging HOWTO, "Optimization"; the first is the source file of the caller.
     logging._srcfile = None
     logging.logThreads = False
     logging.logMultiprocessing = False
 
 
 def logging_config(settings: Settings) -> dict[str, Any]:
-    """A ``logging.config.dictConfig`` for gunicorn's master and workers alike."""
+    """A ``logging.config.dictConfig`` for both gunicorn's master and its workers."""
     providers = (environment_provider(settings), *registry_in_force(settings).providers)
     secrets = (*(key for provider in providers for key in provider.secrets), *settings.auth_keys)
     json_lines = settings.log_format == "json"
@@ -249,7 +249,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         handler = {
             "class": "logging.handlers.WatchedFileHandler",
             "filename": settings.log_file,
-            # Whatever the locale: the token line contains an arrow.
+            # Independent of the locale, because the token line contains an arrow.
             "encoding": "utf-8",
         }
     handler["formatter"] = "line"
@@ -262,7 +262,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "handlers": {"main": handler},
         "root": {"level": settings.log_level, "handlers": ["main"]},
         "loggers": {
-            # urllib3's warnings hold URLs with their query, which may be a credential.
+            # urllib3's warnings contain URLs with their query, which may be a credential.
             name: {"level": "ERROR", "propagate": True, "handlers": []}
             for name in ("urllib3", "sseclient")
         }

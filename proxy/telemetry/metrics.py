@@ -2,7 +2,7 @@
 
 Rule: a request is counted once, when it is finished; nothing is counted for each delta. Labels are
 endpoints, configured names, kinds and a bounded number of names from clients: never a path, a key or
-a word of a prompt. A counter is a row of ``COUNTERS`` and a line in ``Metrics.note``.
+a word of a prompt. A new counter needs a row in ``COUNTERS`` and a line in ``Metrics.note``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from proxy.telemetry.request_record import RequestRecord
 PREFIX = "claude_proxy_"
 MOST_MODELS = 100
 MOST_PROVIDERS = 50
-"""Names that are not configured and still get series of their own, for each worker."""
+"""Most names that are not configured and still get series of their own, in each worker."""
 MOST_PAIRS = 300
-"""The same for pairs of model and provider: each is up to 100 lines of /metrics."""
+"""Most such pairs of model and provider; each adds up to 100 lines to /metrics."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Buckets for whole requests."""
 FIRST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -38,13 +38,13 @@ TOKENS: Mapping[str, str] = {
 """Kinds of tokens, as ``Price`` names them, and their members of a usage."""
 ERROR_TYPES = frozenset(TYPE_FOR_STATUS.values())
 STARTED = time.time()
-"""Start of this service, in seconds since 1970: the master imports this module first."""
+"""Start of this service, in seconds since 1970: the time at which the master imported this module."""
 
 
-WHOM = ("model", "provider")
+MODEL_AND_PROVIDER = ("model", "provider")
 
 
-# Compared by identity, which makes it a fast key.
+# Compared by identity, so that it is a fast dictionary key.
 @dataclass(frozen=True, slots=True, eq=False)
 class CounterRow:
     """A counter, and where /v1/stats shows its sums."""
@@ -54,23 +54,31 @@ class CounterRow:
     text: str
     labels: tuple[str, ...]
     section: str
-    """The member of /v1/stats; ``models`` is made of several sections."""
+    """The member of /v1/stats that shows it; the member ``models`` combines several sections."""
     by: tuple[str, ...]
-    """The labels by which it is summed there."""
+    """The labels by which the section sums it."""
 
 
 REQUESTS = CounterRow(
-    "requests", "Requests answered.", ("route", *WHOM, "status"), "statuses", ("status",)
+    "requests",
+    "Requests answered.",
+    ("route", *MODEL_AND_PROVIDER, "status"),
+    "statuses",
+    ("status",),
 )
 ERRORS = CounterRow("errors", "Requests that failed.", ("type",), "errors", ("type",))
-TOKENS_USED = CounterRow("tokens", "Tokens used.", ("kind", *WHOM), "tokens", ("model", "kind"))
-ANSWERS = CounterRow(
-    "answers", "Answers with tokens.", (*WHOM, "usage"), "answers", ("model", "usage")
+TOKENS_USED = CounterRow(
+    "tokens", "Tokens used.", ("kind", *MODEL_AND_PROVIDER), "tokens", ("model", "kind")
 )
-COST = CounterRow("cost", "Cost, in the currency of the prices.", WHOM, "cost", ("model",))
+ANSWERS = CounterRow(
+    "answers", "Answers with tokens.", (*MODEL_AND_PROVIDER, "usage"), "answers", ("model", "usage")
+)
+COST = CounterRow(
+    "cost", "Cost, in the currency of the prices.", MODEL_AND_PROVIDER, "cost", ("model",)
+)
 UPSTREAM_ERRORS = CounterRow(
     "upstream_errors",
-    "Attempts that an upstream failed.",
+    "Attempts that failed at an upstream.",
     ("provider", "kind"),
     "upstream_errors",
     ("provider", "kind"),
@@ -85,7 +93,7 @@ RETRIES = CounterRow(
 HEALINGS = CounterRow(
     "healings",
     "Refusals that were healed.",
-    (*WHOM, "flag"),
+    (*MODEL_AND_PROVIDER, "flag"),
     "healings",
     ("provider", "model", "flag"),
 )
@@ -114,12 +122,12 @@ BREAKERS = (
 DURATION = (
     f"{PREFIX}request_duration_seconds",
     "Time to the end of the answer.",
-    ("route", *WHOM),
+    ("route", *MODEL_AND_PROVIDER),
 )
 FIRST_EVENT = (
     f"{PREFIX}time_to_first_event_seconds",
     "Time to a stream's first event.",
-    WHOM,
+    MODEL_AND_PROVIDER,
 )
 COUNTER_FOR_EVENT: Mapping[str, CounterRow] = {"error": UPSTREAM_ERRORS, "retry": RETRIES}
 
@@ -173,27 +181,27 @@ class Metrics:
             self.serving()
 
     def serving(self) -> None:
-        """This process accepts requests from now on."""
+        """Count this process as a worker that accepts requests."""
         self._gauges["workers"].set(1)
 
-    def begun(self) -> None:
-        """A request came in."""
+    def request_began(self) -> None:
+        """Count a request as in progress."""
         self._gauges["requests_in_progress"].inc()
 
-    def left(self) -> None:
-        """A request is finished, however it ended."""
+    def request_ended(self) -> None:
+        """Count a request as no longer in progress."""
         self._gauges["requests_in_progress"].dec()
 
     def stream_opened(self) -> None:
-        """A streamed answer began."""
+        """Count a streamed answer as open."""
         self._gauges["streams_open"].inc()
 
     def stream_closed(self) -> None:
-        """A streamed answer ended."""
+        """Count a streamed answer as closed."""
         self._gauges["streams_open"].dec()
 
     def breaker_changed(self, provider: str, open_until: float | None) -> None:
-        """The breaker of ``provider`` is open until that moment (monotonic); None: it is closed."""
+        """The breaker of ``provider`` is open until ``open_until`` (monotonic clock); None: closed."""
         until = 0.0 if open_until is None else time.time() + open_until - time.monotonic()
         self._breakers.labels(self._providers.label(provider)).set(until)
 
@@ -203,7 +211,7 @@ class Metrics:
 
     def note(self, record: RequestRecord, seconds: float) -> None:
         """Count a finished request that took ``seconds``."""
-        model, provider = self._whom(record)
+        model, provider = self._model_and_provider(record)
         key = (record.route, model, provider, record.status)
         series = self._series.get(key)
         if series is None:
@@ -218,7 +226,7 @@ class Metrics:
             kind = record.error.partition(":")[0]
             self._counters[ERRORS].labels(kind if kind in ERROR_TYPES else OTHER).inc()
         for call in record.earlier:
-            self._note_usage(call, *self._whom(call))
+            self._note_usage(call, *self._model_and_provider(call))
         self._note_usage(record, model, provider)
         for event in record.upstream_events:
             self._note_upstream_event(*event)
@@ -230,7 +238,7 @@ class Metrics:
             self._seconds.labels(route, model, provider),
         )
 
-    def _whom(self, record: RequestRecord) -> tuple[str, str]:
+    def _model_and_provider(self, record: RequestRecord) -> tuple[str, str]:
         """The labels ``model`` and ``provider`` of a call."""
         return self._pairs.labels(record.upstream_model, record.provider)
 
@@ -269,7 +277,7 @@ class Metrics:
             counter.labels(self._providers.label(provider), detail).inc()
 
     def _remember_names(self) -> None:
-        """Give names that earlier workers counted the labels that they had."""
+        """Give the names in the files of earlier workers the same labels again."""
         for metric in multiprocess.of_all_processes(self.registry):
             for sample in metric.samples:
                 found = sample.labels
@@ -280,7 +288,7 @@ class Metrics:
 
 
 def cost_of(usage: Mapping[str, Any], price: Price) -> float:
-    """What ``usage`` costs; kinds of tokens without a price cost nothing."""
+    """The cost of ``usage``; kinds of tokens without a price cost nothing."""
     return sum(
         (usage.get(member) or 0) * (getattr(price, kind) or 0.0) / 1_000_000
         for kind, member in TOKENS.items()

@@ -1,8 +1,8 @@
-"""Metric files that all processes of one service share, so that each can report all of them.
+"""Metric files that all processes of one service share, so that each process reports the sums.
 
 Rule: a file belongs to a worker slot (a place), not to a process. A worker continues the counters of
-its predecessor in the place, so they survive a kill and a reload, and there are never more files than
-places. Live gauges end with their worker.
+its predecessor in the place, so counters are kept when a worker is killed or reloaded, and the number
+of files does not grow. Live gauges are deleted when their worker ends.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def use_directory(directory: str) -> None:
     set as well.
     """
     _HERE.directory = directory
-    # The library's own choice, made at its import, names files after processes.
+    # The library's default, which it sets at its import, names files by process id.
     values.ValueClass = values.MultiProcessValue(process_identifier=_place)  # type: ignore[no-untyped-call]
 
 
 def take_place(place: str) -> None:
-    """Count in ``place``, which no other living process has."""
+    """Use the files of ``place``, which no other running process uses."""
     _HERE.place = place
 
 
@@ -60,7 +60,7 @@ def are_shared() -> bool:
 
 
 def of_all_processes(registry: CollectorRegistry) -> Iterable[Metric]:
-    """The metrics of all processes; without files those of this one, from ``registry``."""
+    """The metrics of all processes; if none are kept in files, those in ``registry``."""
     if _HERE.directory is None:
         return registry.collect()
     return merged(_HERE.directory, "*")

@@ -1,7 +1,7 @@
 """The spans of a request, by OpenTelemetry.
 
-Rule: a span ends when the answer ends, not when it begins. It holds names, numbers and ids: no prompt,
-no key, no query string (docs/observability.md "Traces"). Imported only where traces are on.
+Rule: a span ends when the answer ends, not when it begins. It contains names, numbers and ids: no
+prompt, no key, no query string (docs/observability.md "Traces"). Imported only if traces are on.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from proxy.telemetry.request_record import RequestRecord, total_input
 log = logging.getLogger(__name__)
 
 EXPORT_SECONDS = 5.0
-"""Timeout of one batch, which is dropped then."""
+"""Timeout for sending one batch; the batch is dropped after it."""
 FLUSH_SECONDS = 3.0
-"""Timeout of the last export, at the end of the worker."""
+"""Timeout for sending the last batch, when the worker ends."""
 SERVICE = "claude-proxy"
 OPERATIONS: Mapping[str, str] = {
     "/v1/messages": "chat",
@@ -53,7 +53,7 @@ class QuietExporter(SpanExporter):
         self._failing = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send ``spans``; those that cannot be sent are dropped."""
+        """Send ``spans``; they are dropped if that fails."""
         result = self._exporter.export(spans)
         failed = result is not SpanExportResult.SUCCESS
         if failed and not self._failing:
@@ -62,7 +62,7 @@ class QuietExporter(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        """Send nothing more."""
+        """Shut the wrapped exporter down."""
         self._exporter.shutdown()
 
 
@@ -87,7 +87,7 @@ class OtelTracing:
     def begin(
         self, record: RequestRecord, rule: str | None, parent: Mapping[str, str | None]
     ) -> RequestTrace:
-        """The trace of ``record``, whose parent the header ``traceparent`` names."""
+        """The trace of ``record``; its parent span is the one in the header ``traceparent``."""
         sent = {name: value for name, value in parent.items() if value is not None}
         span = self._tracer.start_span(
             f"{record.method} {rule or _template(record.path)}".rstrip(),
@@ -104,8 +104,8 @@ class OtelTracing:
         return RequestTrace(self._tracer, span)
 
     def close(self) -> None:
-        """Send what is left, for ``FLUSH_SECONDS`` at most."""
-        # The provider's own shutdown waits for half a minute.
+        """Send the remaining spans, for ``FLUSH_SECONDS`` at most."""
+        # The provider's own shutdown waits for up to half a minute.
         self._processor._batch_processor.shutdown(int(FLUSH_SECONDS * 1000))
 
 
@@ -154,7 +154,7 @@ class RequestTrace:
             raise
 
     def end(self, record: RequestRecord) -> None:
-        """The answer is over."""
+        """End all spans of the request; to be called when the answer has ended."""
         span, gone = self._span, record.status == ClientGone.status
         if record.first_event is not None:
             moment = self._began + int(record.first_event * 1e9)

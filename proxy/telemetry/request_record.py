@@ -1,7 +1,7 @@
 """The record of one request, for the log, the metrics, the limits and the traces.
 
-Rule: filled while the request runs, read when it is over. Usage that the upstream reported is kept as
-reported; usage that it did not report is estimated, and marked as an estimate.
+Rule: filled while the request runs, read when it has ended. Usage that the upstream reported is kept as
+reported; usage that it did not report is estimated and marked as an estimate.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from config.registry.values import Price
 from proxy.errors import ClientGone, ProxyError
 
 BROKEN_OFF = "broken off"
-"""The error of a request that a bug or a hanging worker ended."""
+"""The error of a request that ended because of a bug or because its worker hung."""
 
 
 class Trace(Protocol):
     """The trace of one request."""
 
     def attempt(self, provider: str, model: str, url: str) -> AbstractContextManager[None]:
-        """Around one upstream request, up to the head of its answer."""
+        """The context of one upstream request, up to the head of its answer."""
         ...
 
     def end(self, record: RequestRecord) -> None:
-        """The answer is over."""
+        """End the trace; to be called when the answer has ended."""
         ...
 
 
@@ -37,7 +37,7 @@ class PendingEstimate:
     """The estimated usage of an attempt whose usage was not reported."""
 
     count_input: Callable[[], int]
-    """Called when the answer is over; long requests are counted in a thread."""
+    """Called when the answer has ended; long requests are counted in a thread."""
     output: int
     provider: str
     model: str
@@ -73,28 +73,28 @@ class RequestRecord:
     quiet: bool = False
     """Logged at DEBUG."""
     trace: Trace | None = None
-    """None where the request is not traced."""
+    """None if the request is not traced."""
     route: str = "unmatched"
     """The rule of the URL map: the metrics' label in place of a path."""
     upstream_events: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """Events at upstreams: ``error``, ``retry`` or ``healing``; provider; model; kind."""
+    """For each event at an upstream: ``error``, ``retry`` or ``healing``; provider; model; kind."""
     in_progress: bool = False
     streaming: bool = False
     accounted: bool = False
     earlier: tuple[RequestRecord, ...] = ()
-    """The calls before the last one, where one request makes several."""
+    """The calls before the last one, if one request makes several."""
 
     pending: PendingEstimate | None = None
-    """The estimate for the present attempt, used where the upstream reports no usage."""
+    """The estimate for the present attempt, used if the upstream reports no usage."""
     superseded: PendingEstimate | None = None
-    """The same for the attempt before: of all failed attempts one is counted."""
+    """The estimate for an earlier attempt: of all failed attempts only one is counted."""
 
     def record_event(self, what: str, kind: str) -> None:
-        """Note an event of the present attempt for the metrics."""
+        """Record an event of the present attempt for the metrics."""
         self.upstream_events.append((what, self.provider, self.upstream_model, kind))
 
-    def saw_event(self) -> None:
-        """Note the time of the first event; later calls change nothing."""
+    def record_first_event(self) -> None:
+        """Record the time of the first event; later calls change nothing."""
         if self.first_event is None:
             self.first_event = monotonic() - self.started
 
@@ -105,10 +105,10 @@ class RequestRecord:
         )
 
     def cut_short(self) -> None:
-        """Note why a stream is closed before its end: the client left, or this proxy failed.
+        """Record why a stream is closed before its end: the client left, or this proxy failed.
 
-        The server closes a stream while the exception that ended it is being handled: none, or one
-        of the connection, where the client left.
+        The server closes a stream while it handles the exception that ended it. If the client left,
+        there is no exception, or one of the connection.
         """
         error = sys.exc_info()[1]
         if isinstance(error, OSError | ProxyError) or not isinstance(error, Exception | SystemExit):
@@ -117,12 +117,12 @@ class RequestRecord:
             self.error = BROKEN_OFF
 
     def begin_next_attempt(self) -> None:
-        """Another attempt begins; this one's estimate counts only where no usage is reported later."""
+        """Begin another attempt; the last estimate is used only if no usage is reported later."""
         if self.pending is not None:
             self.superseded, self.pending = self.pending, None
 
     def begin_next_call(self) -> None:
-        """Keep the usage of the call before and start the next one empty."""
+        """Move the usage of the last call to ``earlier`` and begin another call without usage."""
         self.apply_estimates()
         if self.usage is not None:
             self.earlier += (replace(self, earlier=()),)
@@ -135,16 +135,16 @@ class RequestRecord:
         return self.pending is not None or self.superseded is not None
 
     def apply_estimates(self) -> None:
-        """Complete ``usage`` by the pending estimates, once the answer is over.
+        """Complete ``usage`` with the pending estimates; to be called when the answer has ended.
 
-        May wait for a thread that counts; call it before the tokens are read.
+        May wait for a thread that counts; to be called before ``usage`` is read.
         """
         pending, superseded = self.pending, self.superseded
         self.pending = self.superseded = None
         if pending is not None:
             self._apply_estimate(pending)
         elif superseded is not None and not _counts(self.usage):
-            # Reported under the model and provider of that attempt.
+            # Counted under the model and provider of that attempt.
             attempt = replace(self, earlier=(), usage=None, price=superseded.price)
             attempt.provider, attempt.upstream_model = superseded.provider, superseded.model
             attempt._apply_estimate(superseded)
@@ -166,7 +166,7 @@ def _counts(usage: Mapping[str, Any] | None) -> bool:
 
 
 def total_input(usage: Mapping[str, Any]) -> int:
-    """All input tokens of an Anthropic usage object: its three buckets are disjoint."""
+    """All input tokens of an Anthropic usage object: its three input counts do not overlap."""
     received: int = usage.get("input_tokens") or 0
     received += usage.get("cache_read_input_tokens") or 0
     return received + (usage.get("cache_creation_input_tokens") or 0)

@@ -1,7 +1,7 @@
 """Reports of bugs and of errors in the log, to Sentry.
 
-Rule: a report holds the place in the code, the request id and the route: no body, header, local
-variable, message of an exception or argument of a log line. Sentry is imported only where a DSN is
+Rule: a report contains the place in the code, the request id and the route: no body, header, local
+variable, message of an exception or argument of a log line. Sentry is imported only if a DSN is
 configured.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
 FLUSH_SECONDS = 2.0
-"""Timeout of the last reports, at the end of the worker."""
+"""Timeout for sending the last reports, when the worker ends."""
 KEPT = (
     "environment",
     "event_id",
@@ -32,15 +32,16 @@ KEPT = (
     "server_name",
     "timestamp",
 )
-"""Members of an event that hold no content of a request."""
+"""Members of an event that contain nothing of a request."""
 TAGS = ("request_id", "route")
-"""Fields of a log record that name its request."""
+"""Fields of a log record that identify its request."""
 
 
 def start_reports(settings: Settings) -> Callable[[], None] | None:
-    """Report errors of this process from now on; returns what sends the last of them at its end.
+    """Report errors of this process from now on; returns a function that sends the queued reports.
 
-    None where error reports are off. The first report starts a thread, so call it after the fork.
+    Returns None if error reports are off. The first report starts a thread, so call this after the
+    fork.
     """
     if not settings.sentry_dsn or not is_installed(SENTRY):
         return None
@@ -67,14 +68,14 @@ def start_reports(settings: Settings) -> Callable[[], None] | None:
 
 
 def without_contents(event: Event, hint: Hint) -> Event | None:
-    """``event`` with only those members that hold no content of a request."""
+    """``event`` without the members that may contain parts of a request."""
     whole: dict[str, Any] = dict(event)
     kept = {name: whole[name] for name in KEPT if name in whole}
     entry, extra = whole.get("logentry") or {}, whole.get("extra") or {}
     kept["logentry"] = {"message": entry.get("message", "")}
     kept["tags"] = {name: extra[name] for name in TAGS if name in extra}
     for exception in (kept.get("exception") or {}).get("values", ()):
-        # The message may quote what was being read.
+        # The message may quote a request or an answer.
         exception["value"] = ""
         for frame in (exception.get("stacktrace") or {}).get("frames", ()):
             frame.pop("vars", None)

@@ -1,7 +1,7 @@
-"""The metrics read back: as Prometheus text and as the JSON of /v1/stats.
+"""Reads the metrics: as Prometheus text and as the JSON of /v1/stats.
 
-Rule: nothing is counted here. The numbers are those of ``proxy.telemetry.metrics``, of all processes
-of this service, or their sums over machines (``proxy.telemetry.cluster_usage``).
+Rule: nothing is counted here. The numbers come from ``proxy.telemetry.metrics``, summed over all
+processes of this service, or over machines (``proxy.telemetry.cluster_usage``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROW_FOR_SAMPLE: Mapping[str, CounterRow] = {f"{PREFIX}{row.name}_total": row for
 OF_MODELS = frozenset({"answers", "tokens", "cost"})
 """Sections that are shown together for each model."""
 BREAKER_STATES = ("closed", "half_open", "open")
-"""By the value of the metric; the worst of all workers is shown."""
+"""Their index is the value of the metric; the worst state of all workers is shown."""
 
 
 def exposition(metrics: Metrics) -> bytes:
@@ -54,7 +54,7 @@ def machine_stats(metrics: Metrics) -> dict[str, Any]:
 
 
 def own_counts(metrics: Metrics) -> Counts:
-    """What was counted in this process's place."""
+    """The counts of this process and of its predecessors in the same place."""
     return counts_in(multiprocess.counters_of_this_place(metrics.registry))
 
 
@@ -92,7 +92,7 @@ def totals(counts: Counts, since: float) -> dict[str, Any]:
 
 
 def _section(counts: Counts, section: str) -> dict[str, Any]:
-    """The counts of ``section`` by their labels, one dictionary in the other."""
+    """The counts of ``section`` in dictionaries that are nested by label."""
     found: dict[str, Any] = {}
     for (name, *labels), number in sorted(counts.items()):
         if name == section:
@@ -170,7 +170,7 @@ def _derived(metrics: Metrics, found: Sequence[Metric]) -> list[Metric]:
 
 
 class _Collected(Collector):
-    """Metrics that were collected before."""
+    """A collector that returns metrics collected before."""
 
     def __init__(self, found: Iterable[Metric]) -> None:
         self._found = found

@@ -1,7 +1,7 @@
 """Traces of requests: whether they are on, and the interface that other modules use.
 
-Rule: OpenTelemetry is imported only where a collector is configured; without one a request costs one
-attribute access. Code that sends an upstream request wraps it in ``upstream_call``.
+Rule: OpenTelemetry is imported only if a collector is configured; without one, tracing takes one
+attribute access per request. Code that sends an upstream request does so inside ``upstream_call``.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ _UNTRACED = nullcontext()
 
 
 Parent = Mapping[str, str | None]
-"""The headers ``traceparent`` and ``tracestate`` of a request, None where they are missing."""
+"""The headers ``traceparent`` and ``tracestate`` of a request, None if they are missing."""
 
 
 class Tracing(Protocol):
     """Creates the traces of one worker."""
 
     def begin(self, record: RequestRecord, rule: str | None, parent: Parent) -> Trace:
-        """The trace of a request that begins; ``rule`` is its route."""
+        """The trace of a new request; ``rule`` is its rule in the URL map."""
         ...
 
     def close(self) -> None:
-        """Send what is left, for a few seconds at most."""
+        """Send the remaining spans, for a few seconds at most."""
         ...
 
 
 def tracing_for(settings: Settings) -> Tracing | None:
-    """The tracing of this process; None where traces are off.
+    """The tracing of this process; None if traces are off.
 
-    Starts a thread, which is a greenlet in a gevent worker: call it after the fork.
+    Starts a thread, which is a greenlet in a gevent worker, so call this after the fork.
     """
     if not settings.traces_url or not is_installed(EXPORTER):
         return None
@@ -50,7 +50,7 @@ def tracing_for(settings: Settings) -> Tracing | None:
 def upstream_call(
     record: RequestRecord, provider: str, model: str, url: str
 ) -> AbstractContextManager[None]:
-    """Around the sending of one upstream request, up to the head of its answer."""
+    """The context of one upstream request, up to the head of its answer."""
     if record.trace is None:
         return _UNTRACED
     return record.trace.attempt(provider, model, url)
@@ -71,7 +71,7 @@ def missing_extras(settings: Settings) -> list[str]:
 
 
 def is_installed(module: str) -> bool:
-    """Whether ``module`` can be imported; imports no more than the packages around it."""
+    """Whether ``module`` can be imported; imports only its parent packages."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:

@@ -1,8 +1,8 @@
 """Exceptions in the log, uncaught ones included.
 
-Rule: a log line shows the traceback and the types, never the messages: they may quote a prompt or a
-key that no mask knows. Neither Python nor gevent nor gunicorn writes an exception to stderr itself,
-past the log's format, masks and file.
+Rule: a log line shows the traceback and the types. It shows messages only if they are known to be safe,
+because others may quote a prompt or a key that is not masked. Exceptions that Python, gevent or gunicorn
+would write to stderr are logged instead, in the log's format and file, with keys masked.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from config.errors import ConfigError
 log = logging.getLogger(__name__)
 
 _OTHER_NUMBERS = (socket.gaierror, socket.herror, ssl.SSLError)
-"""Their numbers are not those of the operating system."""
+"""Exceptions whose ``errno`` is not an error number of the operating system."""
 
 
 def trace_words(error: BaseException) -> str:
-    """The tracebacks and types of ``error`` and its causes, without their messages."""
+    """The tracebacks and types of ``error`` and its causes, without messages that may be unsafe."""
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and not any(link is each for each in chain):
@@ -45,7 +45,7 @@ def trace_words(error: BaseException) -> str:
 
 
 def _known_words(error: BaseException) -> str:
-    """The message of ``error`` where it is safe: a ``ConfigError``, or one of the system's."""
+    """The message of ``error`` if it is safe: of a ``ConfigError`` or of the operating system."""
     if isinstance(error, ConfigError):
         return f": {error}"
     if not isinstance(error, OSError) or isinstance(error, _OTHER_NUMBERS):
@@ -60,13 +60,13 @@ class RedactingFormatter(logging.Formatter):
     """Formats exceptions by ``trace_words``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """As ``Formatter``, which reuses what another handler formatted."""
+        """As in ``Formatter``, without reusing the traceback that another handler formatted."""
         if record.exc_info:
             record.exc_text = None
         return super().format(record)
 
     def formatException(self, ei: Any) -> str:
-        """As ``Formatter``, without messages."""
+        """As in ``Formatter``, without messages."""
         return "" if ei[1] is None else trace_words(ei[1])
 
 
@@ -85,10 +85,10 @@ class Logged:
         return True
 
 
-def log_lost_errors() -> None:
+def log_uncaught_errors() -> None:
     """Log the exceptions of greenlets, callbacks, threads and finalizers of this process.
 
-    Also Python's warnings and failures of log handlers. Harmless when called again.
+    Also Python's warnings and failures of log handlers. May be called more than once.
     """
     sys.excepthook = _log
     sys.unraisablehook = _log_unraisable
@@ -97,7 +97,7 @@ def log_lost_errors() -> None:
     Hub.print_exception = _log_of_hub  # type: ignore[method-assign]
     # A SystemError would end the worker, and gunicorn would print its message.
     Hub.SYSTEM_ERROR = (KeyboardInterrupt, SystemExit)
-    logging.Handler.handleError = _tell_unwritten  # type: ignore[method-assign]
+    logging.Handler.handleError = _report_unwritten  # type: ignore[method-assign]
 
 
 def _log(kind: Any, error: Any, trace: Any) -> None:
@@ -126,11 +126,11 @@ def _log_warning(
     log.warning("%s at %s:%d", category.__name__, filename, lineno)
 
 
-def _tell_unwritten(self: logging.Handler, record: logging.LogRecord) -> None:
-    """Report that a log line could not be written. Python would show its message and arguments."""
+def _report_unwritten(self: logging.Handler, record: logging.LogRecord) -> None:
+    """Report a line that could not be written, unlike Python without its message and arguments."""
     error = sys.exc_info()[1]
     if sys.stderr is not None and error is not None:
-        # RuntimeError: a signal or a finalizer came inside of a write to it.
+        # RuntimeError: this runs in a signal handler or finalizer that interrupted a write to it.
         with suppress(OSError, ValueError, RuntimeError):
             sys.stderr.write(f"cannot write a log line of {record.name}\n")
             sys.stderr.write(f"{trace_words(error)}\n")

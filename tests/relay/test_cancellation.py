@@ -69,7 +69,7 @@ def test_wait_ends_at_the_limit_of_the_phase(watch: Sweeper, pair: Pair) -> None
     watch.enter(exchange)
     exchange.limit(0.1, "the upstream was silent")
     assert exchange.wait(pair[0].fileno()) is WaitResult.LIMIT
-    error = exchange.timed_out(WaitResult.LIMIT)
+    error = exchange.error_after(WaitResult.LIMIT)
     assert (error.status, error.type, error.message) == (
         504,
         "timeout_error",
@@ -94,7 +94,7 @@ def test_wait_ends_at_the_limit_of_the_whole_request(watch: Sweeper, pair: Pair)
     watch.enter(exchange)
     exchange.limit(60, "never")
     assert exchange.wait(pair[0].fileno()) is WaitResult.TOTAL
-    assert exchange.timed_out(WaitResult.TOTAL).message == "the request took longer than 0.1 s"
+    assert exchange.error_after(WaitResult.TOTAL).message == "the request took longer than 0.1 s"
     watch.leave(exchange)
 
 
@@ -312,7 +312,7 @@ def test_the_end_of_the_process_ends_a_wait_and_a_call(watch: Sweeper, pair: Pai
         "overloaded_error",
         {"retry-after": "1"},
     )
-    assert str(waiting.timed_out(WaitResult.DRAIN)) == str(error)
+    assert str(waiting.error_after(WaitResult.DRAIN)) == str(error)
     watch.leave(waiting)
     watch.leave(calling)
 

@@ -37,7 +37,7 @@ from tests.security.canaries import (
 from tests.security.wire import exchange, request
 from tests.upstream_stub import Recorded, Script, UpstreamStub
 
-QUOTES = ("the upstream said: ",)
+QUOTES = ("message of the upstream: ",)
 """What a DEBUG line that may quote an upstream has in it."""
 NOBODY = "127.0.0.1:9"
 REPORTS = {

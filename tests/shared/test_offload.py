@@ -12,7 +12,7 @@ import pytest
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from proxy.concurrency import NICER, SLOTS, run_long_off_loop, run_off_loop
+from proxy.concurrency import ADDED_NICENESS, SLOTS, run_long_off_loop, run_off_loop
 from proxy.tokens import count_chat_tokens, count_text, load_tables
 from tests.paths import ROOT
 from tests.tokens.bodies import large_body
@@ -95,7 +95,7 @@ def test_the_threads_are_nicer_than_the_loop() -> None:
     mine = os.getpriority(os.PRIO_PROCESS, 0)
     for _ in range(2):
         nice = run_off_loop(os.getpriority, os.PRIO_PROCESS, 0)
-        assert nice == min(19, mine + NICER)
+        assert nice == min(19, mine + ADDED_NICENESS)
     assert os.getpriority(os.PRIO_PROCESS, 0) == mine
 
 

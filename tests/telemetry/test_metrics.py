@@ -128,12 +128,12 @@ def test_what_happened_upstream() -> None:
 
 def test_gauges_go_up_and_down() -> None:
     metrics = Metrics()
-    metrics.begun()
-    metrics.begun()
+    metrics.request_began()
+    metrics.request_began()
     metrics.stream_opened()
     assert (value(metrics, "requests_in_progress"), value(metrics, "streams_open")) == (2, 1)
     metrics.stream_closed()
-    metrics.left()
+    metrics.request_ended()
     assert (value(metrics, "requests_in_progress"), value(metrics, "streams_open")) == (1, 0)
     assert value(metrics, "workers") == 1
 

@@ -30,7 +30,7 @@ def counted() -> Metrics:
 
 def test_the_statistics() -> None:
     metrics = counted()
-    metrics.begun()
+    metrics.request_began()
     metrics.breaker_changed("host", monotonic() + 100)
     metrics.breaker_changed("spare", monotonic() - 1)
     found = machine_stats(metrics)

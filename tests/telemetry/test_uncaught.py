@@ -19,9 +19,9 @@ from gevent import monkey; monkey.patch_all()
 import gc, gevent, logging, logging.config, threading, sys, warnings
 from config.settings import Settings
 from proxy.telemetry.logs import logging_config
-from proxy.telemetry.uncaught import Logged, log_lost_errors
+from proxy.telemetry.uncaught import Logged, log_uncaught_errors
 logging.config.dictConfig(logging_config(Settings()))
-log_lost_errors()
+log_uncaught_errors()
 def fail(*_, kind=ValueError):
     word = sys.argv[1]
     try:

@@ -1,7 +1,7 @@
 """The limiter that the settings configure.
 
-Rule: the packages ``limits`` and ``redis`` take a tenth of a second to import and several megabytes
-in each worker, so they are imported in functions, and only where limits are set.
+Rule: importing the packages ``limits`` and ``redis`` takes 0.1 seconds and several megabytes in each
+worker, so they are imported in functions, and only if limits are set.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ REFUSED = "requests are refused until it does"
 
 
 def chosen_limits(settings: Settings) -> Limits:
-    """The limits of ``settings``; false where there are none."""
+    """The limits of ``settings``; false if none is set."""
     amounts = {kind: getattr(settings, kind.setting) or 0 for kind in KINDS}
     in_force = {kind: amount for kind, amount in amounts.items() if amount}
     return Limits(in_force, fail_closed=settings.rate_limit_fail == "closed")
 
 
 def build_limiter(settings: Settings) -> Limiter | None:
-    """The limiter of one worker, None where nothing is limited; opens no connection."""
+    """The limiter of one worker, None if no limit is set; opens no connection."""
     limits = chosen_limits(settings)
     if not limits:
         return None
@@ -39,7 +39,7 @@ def build_limiter(settings: Settings) -> Limiter | None:
 
 
 def try_store(settings: Settings) -> None:
-    """Log a warning where the limits of ``settings`` are counted in a store that does not answer."""
+    """Log a warning if the limits of ``settings`` are counted in Redis and it does not answer."""
     limits = chosen_limits(settings)
     if limits and settings.redis_url is not None:
         store = _shared(settings.redis_url, limits)

@@ -1,6 +1,6 @@
-"""The headers that describe a client's limits, and the refusal.
+"""The headers that report a client's rate limits, and the error for a limit that is reached.
 
-Rule: pure. Every time is in seconds from now; the clock is an argument.
+Rule: pure functions. Waiting times are in seconds from now; the time of day is an argument.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from proxy.errors import RateLimited
 from proxy.timestamps import rfc3339
 
 HELD_RETRY_SECONDS = 2
-"""Retry-After where nothing says when a stream will end."""
+"""Retry-After for the limit of streams: the end of a stream cannot be predicted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How much of a limit is left, and in how many seconds there is more of it."""
+    """A limit, how much of it remains, and the seconds until more is available (``reset``)."""
 
     limit: int
     remaining: int
@@ -27,11 +27,11 @@ class Level:
 
 
 Levels = Mapping[Kind, Level]
-"""Those of the kinds that are counted by the minute."""
+"""The levels of the kinds that are counted per minute."""
 
 
 def limit_headers(levels: Levels, now: float) -> dict[str, str]:
-    """The headers of the Messages API; ``now``: seconds since 1970."""
+    """The rate limit headers of the Messages API; ``now``: seconds since 1970."""
     headers = {}
     for kind, level in levels.items():
         prefix = f"anthropic-ratelimit-{kind.name}"
@@ -42,7 +42,7 @@ def limit_headers(levels: Levels, now: float) -> dict[str, str]:
 
 
 def refusal(kind: Kind, limit: int, seconds: float, headers: Mapping[str, str]) -> RateLimited:
-    """The error for a limit that is reached and has more in ``seconds``."""
+    """The error for a limit that is reached; more is available in ``seconds``."""
     wait = max(1, math.ceil(seconds))
     return RateLimited(
         f"This client's rate limit of {limit} {kind.text} is reached: try again in {wait} s",

@@ -21,7 +21,7 @@ def client_identity(
     dynamic: bool = False,
     server_key: bool = False,
 ) -> str:
-    """32 hexadecimal digits that stand for the client; raises ``AuthenticationFailed``.
+    """32 hexadecimal digits that identify the client; raises ``AuthenticationFailed``.
 
     ``auth_keys`` are those in force; ``server_key``: there are none, and the server's key is sent
     upstream. On ``dynamic`` routes the client's ``Authorization`` is always the key sent upstream.
@@ -38,9 +38,9 @@ def client_identity(
 def client_address(peer: str | None, forwarded_for: str | None) -> str:
     """The client's address: the peer's, or the one that a reverse proxy on this machine reports.
 
-    ``forwarded_for``: the header ``x-forwarded-for``, whose last part the reverse proxy wrote.
+    ``forwarded_for``: the header ``x-forwarded-for``, whose last element the reverse proxy added.
     """
-    # A listener for both families shows IPv4 peers as IPv6 ones.
+    # A socket that listens for IPv4 and IPv6 reports IPv4 peers as IPv4-mapped IPv6 addresses.
     local = not peer or peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
     if local and forwarded_for:
         return forwarded_for.rpartition(",")[2].strip()

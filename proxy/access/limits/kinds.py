@@ -1,7 +1,7 @@
 """The kinds of rate limits.
 
-Rule: a kind is a row here and a call of ``Ticket.take`` where it is enforced; stores, refusals and
-settings know kinds by their rows only.
+Rule: a new kind needs a row here and a call of ``Ticket.take`` where it is enforced. Stores, refusals
+and settings read the rows and need no change.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 
-# Compared by identity, which makes it a fast key.
+# Compared by identity, so that it is a fast dictionary key.
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One kind of limit."""
 
     name: str
-    """In headers and in the store."""
+    """Its name in headers and in the store."""
     text: str
-    """In refusals."""
+    """Its name in error messages."""
     window: Literal["moving", "fixed", "held"]
-    """``moving``: exact, a refused request takes nothing. ``fixed``: a minute that begins with the
-    first count, for costs that are known afterwards and may exceed the limit. ``held``: until it is
-    given back."""
+    """``moving``: the last minute at any time; refused requests are not counted. ``fixed``: a minute
+    that begins with the first count, for costs that are known only afterwards, so that they may exceed
+    the limit. ``held``: counted until it is given back."""
     setting: str
-    """The field of ``Settings`` that holds the limit; None or 0 is no limit."""
+    """The field of ``Settings`` with the limit; None or 0: no limit."""
 
 
 REQUESTS = Kind("requests", "requests per minute", "moving", "rate_limit_rpm")
@@ -34,4 +34,4 @@ STREAMS = Kind("streams", "streams at a time", "held", "rate_limit_streams")
 KINDS = (REQUESTS, TOKENS, STREAMS)
 
 Amounts = Mapping[Kind, int]
-"""The limits in force."""
+"""The limits in force, by kind."""

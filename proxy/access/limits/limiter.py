@@ -1,8 +1,8 @@
-"""Whether a client may go on, and what its request takes from its limits.
+"""Decides whether a request is within its client's limits, and counts it.
 
-Rule: a refused request consumes nothing. Requests and tokens are checked before anything of the body
-is read, streams as soon as the body asks for one. Tokens are charged when the answer is over, so the
-request that uses up the tokens of a minute is still answered.
+Rule: a refused request is not counted. Requests and tokens are checked before the body is read, streams
+once the body has been read and requests one. Tokens are counted when the answer has ended, so the
+request that exceeds the limit of tokens is still answered.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Limiter:
         self.store = store
 
     def ticket(self, client: str, *, spends: bool) -> Ticket:
-        """What a request of ``client`` will take; ``spends``: it may use tokens."""
+        """The ticket for a request of ``client``; ``spends``: the request may use tokens."""
         return Ticket(self, client, charged=spends and TOKENS in self.limits.amounts)
 
     def without_store(self) -> None:
-        """Go on, or raise ``LimitsUnknown``, as configured."""
+        """Raise ``LimitsUnknown`` if requests are refused while the store does not answer."""
         if self.limits.fail_closed:
             raise LimitsUnknown(
                 "the rate limits cannot be checked at the moment: try again later",
@@ -53,7 +53,7 @@ class Limiter:
 
 
 class Ticket:
-    """What one request took from its client's limits; ``close`` it when the answer is over."""
+    """What one request counts against its client's limits; to be closed when its answer has ended."""
 
     def __init__(self, limiter: Limiter, client: str, *, charged: bool) -> None:
         self._limiter = limiter
@@ -62,7 +62,7 @@ class Ticket:
         self._charged = charged
         self._leases: dict[Kind, str] = {}
         self.headers: dict[str, str] = {}
-        """Headers of the answer."""
+        """Rate limit headers of the answer."""
 
     def begin(self) -> None:
         """Count the request; raises ``RateLimited`` or, where configured, ``LimitsUnknown``."""
@@ -79,7 +79,7 @@ class Ticket:
             raise refusal(reached, level.limit, level.reset, self.headers)
 
     def _begun(self) -> tuple[Levels, Kind | None]:
-        """What is left now, and which limit is reached; a request is counted where none is."""
+        """The present levels, and the limit that is reached; if none is, the request is counted."""
         store, client = self._store, self._client
         levels: dict[Kind, Level] = {}
         reached = None
@@ -94,7 +94,7 @@ class Ticket:
         return levels, reached
 
     def take(self, kind: Kind, cost: int = 1) -> None:
-        """Count ``cost`` of a further kind, a held one once and until ``close``.
+        """Count ``cost`` of another kind; a ``held`` kind is counted once, until ``close``.
 
         Raises ``RateLimited`` or ``LimitsUnknown``.
         """
@@ -106,7 +106,7 @@ class Ticket:
         try:
             taken = self._store.take(kind, self._client, cost, lease)
         except StoreUnavailable:
-            # The lease is kept: it counts once the store answers.
+            # The lease is kept: its renewal counts it once the store answers.
             self._limiter.without_store()
             return
         if not taken:
@@ -122,14 +122,14 @@ class Ticket:
                     self._store.take(TOKENS, self._client, tokens)
 
     def close(self) -> None:
-        """The answer is over, however it ended."""
+        """Give leases back; to be called when the answer has ended, with or without an error."""
         while self._leases:
             kind, lease = self._leases.popitem()
             with suppress(StoreUnavailable):
                 self._store.give_back(kind, self._client, lease)
 
     def _refuse(self, kind: Kind) -> None:
-        """Give the request back and raise ``RateLimited``."""
+        """Undo the count of the request and raise ``RateLimited``."""
         seconds: float = HELD_RETRY_SECONDS
         with suppress(StoreUnavailable):
             if REQUESTS in self._amounts:

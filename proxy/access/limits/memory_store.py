@@ -1,7 +1,7 @@
 """Counts in the memory of one worker.
 
-Rule: nothing runs in the background. The memory storage of ``limits`` starts a timer every hundredth
-of a second, which under gevent costs a request several times what the counting does.
+Rule: no background timer. The memory storage of the package ``limits`` starts a timer every 10 ms,
+which under gevent takes several times as long as the counting of a request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proxy.access.limits.kinds import Amounts, Kind
 from proxy.access.limits.windows import Windows
 
 SWEEP_SECONDS = 60.0
-"""How often the counts of clients that left are deleted."""
+"""Seconds between two deletions of expired counts."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class _Count:
 
 
 class WorkerStorage(Storage, MovingWindowSupport):
-    """A storage for the strategies of ``limits``, on a clock of its own."""
+    """A storage for the strategies of the package ``limits``, with ``clock`` as its clock."""
 
     STORAGE_SCHEME = None
 
@@ -37,7 +37,7 @@ class WorkerStorage(Storage, MovingWindowSupport):
         self._clock = clock
         self._counts: dict[str, _Count] = {}
         self._entries: dict[str, deque[float]] = {}
-        """When each entry leaves its window, by key, the next one first."""
+        """By key: the moments at which the entries leave their window, the earliest first."""
         self._swept = clock()
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class WorkerStorage(Storage, MovingWindowSupport):
         return (entries[0] - expiry if entries else self._clock()), len(entries)
 
     def give_back(self, key: str) -> None:
-        """Take the youngest entry out of the window again."""
+        """Remove the latest entry from the window."""
         entries = self._left(key)
         if entries:
             entries.pop()
@@ -125,7 +125,7 @@ class WorkerStorage(Storage, MovingWindowSupport):
 
 
 class MemoryStore:
-    """The ``Store`` of a worker that counts for itself."""
+    """A ``Store`` in the memory of one worker."""
 
     def __init__(self, amounts: Amounts, *, clock: Callable[[], float] = monotonic) -> None:
         self._amounts = amounts

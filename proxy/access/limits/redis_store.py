@@ -1,7 +1,7 @@
-"""Counts in Redis or Valkey, shared by all workers and machines that know its address.
+"""Counts in Redis or Valkey, shared by all workers and machines that use the same server.
 
-Rule: deciding and counting is one script in Redis, so that no two workers take the same place. What
-is held is a lease that is renewed while it runs: those of a killed worker expire.
+Rule: a limit is checked and counted in one step inside Redis, so that two workers cannot both take the
+last unit. A unit of a ``held`` kind is a lease that its worker renews: leases of a killed worker expire.
 """
 
 from __future__ import annotations
@@ -48,25 +48,25 @@ end
 
 
 class _Storage(RedisStorage):
-    """The storage of ``limits`` over a client with short timeouts."""
+    """The Redis storage of the package ``limits``, over a client with short timeouts."""
 
     def __init__(self, client: Redis) -> None:
-        # The address is that of the client's pool; the library requires one nevertheless.
+        # The library requires a URL, although it uses the address of the client's pool.
         super().__init__("redis://", connection_pool=client.connection_pool, key_prefix=PREFIX)
         self._client = client
 
     def get_expiry(self, key: str) -> float:
-        """As in the library, but not rounded to seconds: a client would come too early."""
+        """As in the library, but not rounded to seconds, or clients would retry too early."""
         left = self._client.pttl(self.prefixed_key(key))
         return max(left, 0) / 1000 + time()
 
     def give_back(self, key: str) -> None:
-        """Take the youngest entry out of the moving window again."""
+        """Remove the latest entry from the moving window."""
         self._client.lpop(self.prefixed_key(key))
 
 
 class RedisStore:
-    """The ``Store`` of a worker that counts together with others; opens no connection."""
+    """A ``Store`` that workers share in Redis; its constructor opens no connection."""
 
     def __init__(
         self,
@@ -91,11 +91,11 @@ class RedisStore:
         )
         self._lease_seconds = lease_seconds
         self._leases: dict[str, str] = {}
-        """For each lease that this worker holds the key of its set in Redis."""
+        """The key of the set in Redis, for each lease that this worker holds."""
         self._renewing = False
 
     def reach(self) -> bool:
-        """Send a ping; False, and a line in the log, where it does not answer."""
+        """Send a ping; if Redis does not answer, log a warning and return False."""
         try:
             self._health.call(self._client.ping)
         except StoreUnavailable:
@@ -123,7 +123,7 @@ class RedisStore:
         self._client.connection_pool.disconnect()
 
     def _hold(self, kind: Kind, client: str, lease: str) -> bool:
-        """Take a lease; one that began while the store did not answer counts once it does."""
+        """Take a lease; if Redis does not answer, the lease is counted at a later renewal."""
         leases = f"{PREFIX}:{kind.name}:leases:{client}"
         arguments: list[str | float] = [lease, self._lease_seconds, self._amounts[kind]]
         try:
@@ -142,7 +142,7 @@ class RedisStore:
             gevent.spawn(self._renew)
 
     def _renew(self) -> None:
-        """Renew all leases until there are none; a greenlet of its own."""
+        """Renew all leases until there are none; runs in its own greenlet."""
         while self._leases:
             gevent.sleep(self._lease_seconds / 3)
             held = dict(self._leases)
@@ -163,6 +163,6 @@ class RedisStore:
 
 
 def _place(url: str) -> str:
-    """Host and port: everything else may be a password."""
+    """Host and port of ``url``; the other parts may contain a password."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or 6379}"

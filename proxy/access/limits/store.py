@@ -1,6 +1,6 @@
-"""Where requests, tokens and streams are counted.
+"""The interface of the stores, which count requests, tokens and streams.
 
-Rule: the limiter knows only this, whether memory or Redis counts.
+Rule: the limiter uses this interface only, with counts in memory and in Redis alike.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from proxy.access.limits.kinds import Kind
 
 
 class StoreUnavailable(Exception):
-    """The store does not answer, or did not a moment ago."""
+    """The store does not answer, or failed to answer a few seconds ago and is not called."""
 
 
 class Store(Protocol):
-    """Counts by kind and client; every call raises ``StoreUnavailable`` where the store does not answer.
+    """Counts by kind and client; every call raises ``StoreUnavailable`` if the store does not answer.
 
-    ``lease`` names one holder of a ``held`` kind; other kinds have none.
+    ``lease`` identifies one unit of a ``held`` kind; other kinds have no leases.
     """
 
     def take(self, kind: Kind, client: str, cost: int = 1, lease: str = "") -> bool:
-        """Count ``cost``; false where the limit is reached.
+        """Count ``cost``; false if the limit is reached.
 
         At the limit nothing is counted, except in a ``fixed`` window.
         """
         ...
 
     def give_back(self, kind: Kind, client: str, lease: str = "") -> None:
-        """Undo the last ``take`` of 1, of a ``held`` kind the one of ``lease``."""
+        """Undo the last ``take`` with cost 1; for a ``held`` kind, the ``take`` of ``lease``."""
         ...
 
     def level(self, kind: Kind, client: str) -> Level:
-        """What is left of a kind that is counted by the minute."""
+        """The present level of a kind that is counted per minute."""
         ...

@@ -32,10 +32,10 @@ class NoAnswer(Exception):
 class StoreHealth:
     """The present state of one store.
 
-    ``name`` is its name in the log, ``meanwhile`` what happens to requests while it does not answer,
-    ``faults`` are the exceptions of its client that mean so; at most ``at_once`` calls run at a time.
-    ``probe`` must succeed before the store counts as available: one that is full or read-only still
-    answers some calls.
+    ``name`` is its name in the log, ``meanwhile`` the words for what happens to requests while it does
+    not answer, ``faults`` are the exceptions of its client that count as no answer; at most ``at_once``
+    calls run at a time. ``probe`` must succeed before the store counts as available, because a store
+    that is full or read-only still answers some calls.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class StoreHealth:
         self._probe = probe
         self._free = BoundedSemaphore(at_once)
         self._again: float | None = None
-        """When it may be called again; None while it answers."""
+        """The moment from which it may be called again; None while it answers."""
 
     def call(self, call: Callable[[], T]) -> T:
         """The store's answer; raises ``StoreUnavailable``."""

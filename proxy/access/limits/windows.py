@@ -1,6 +1,6 @@
-"""The counts of a minute.
+"""Limits per minute, counted by the strategies of the package ``limits``.
 
-Rule: counted by the strategies of ``limits``, in whatever storage holds the counts.
+Rule: the same for every storage of that package.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from proxy.access.limits.kinds import Amounts, Kind
 
 
 class PerMinute(RateLimitItemPerMinute):
-    """A limit whose keys are made cheaply: the library's own way takes longer than the count."""
+    """A limit with a short key: building the library's own key takes longer than counting."""
 
     def key_for(self, *identifiers: bytes | str | float) -> str:
         return f"{self.namespace}:{identifiers[0]!s}/{self.amount}"
 
 
 class Windows:
-    """The counts by the minute of ``amounts``, in any storage of ``limits``.
+    """The counts per minute for the kinds in ``amounts``, kept in ``storage``.
 
-    ``clock`` is the one of ``storage``.
+    ``clock`` is the clock of ``storage``.
     """
 
     def __init__(self, storage: Storage, clock: Callable[[], float], amounts: Amounts) -> None:
@@ -35,7 +35,7 @@ class Windows:
             "fixed": FixedWindowRateLimiter(storage),
         }
         self._counted = {
-            # Another strategy's values under the same key are refused, so the key names it.
+            # The key names the strategy: values of another strategy under the same key are refused.
             kind: (
                 strategies[kind.window],
                 PerMinute(amount, namespace=f"{kind.name}/{kind.window}"),
@@ -54,5 +54,5 @@ class Windows:
         return Level(item.amount, stats.remaining, stats.reset_time - self._clock())
 
     def key(self, kind: Kind, client: str) -> str:
-        """The name under which the storage counts."""
+        """The key of ``kind`` and ``client`` in the storage."""
         return self._counted[kind][1].key_for(client)

@@ -17,7 +17,7 @@ from proxy.tokens.estimate import BYTES_PER_TOKEN
 from proxy.upstream.event_decoder import ChunkDecoder, sniff
 
 FINISH_SECONDS = 5.0
-"""How long after a finish reason more is awaited (usage, ``[DONE]``)."""
+"""Longest wait for more events (usage, ``[DONE]``) after a finish reason."""
 COUNTS = (*INPUT_COUNTS, "output_tokens")
 
 
@@ -39,7 +39,7 @@ class ChatCodec:
         self._bytes = StreamBytes(self._decoder, self._translator)
         shown = call.settings.log_stream_text_preview_chars
         self.preview = StreamPreview(shown) if shown else None
-        # Attributes, not properties: both are read after each read of the upstream.
+        # Attributes, not properties, for speed: both are used after each read of the upstream.
         self.finishing = self.ended = False
 
     @property

@@ -19,7 +19,7 @@ from proxy.upstream.event_decoder import BOM, ChunkDecoder, sniff
 def message_in(
     call: Call, converted: ConvertedRequest, body: bytes, content_type: str
 ) -> dict[str, Any]:
-    """The message in a 2xx body, JSON or an event stream that was not asked for.
+    """The message in a 2xx body, which is JSON or an event stream that was not requested.
 
     Raises ``UpstreamError`` for a body that is neither, or reports an error.
     """
@@ -38,7 +38,7 @@ def message_in(
 def _completion(body: bytes, content_type: str, secrets: tuple[str, ...]) -> object:
     completion = decoded(body.removeprefix(BOM))
     if isinstance(completion, str):
-        # Bytes that are not UTF-8 were replaced: the text around them survives, as in a stream.
+        # Bytes that are not UTF-8 were replaced, so that the rest can be used, as in a stream.
         with suppress(ValueError):
             completion = load_json(completion)
     if not isinstance(completion, str):

@@ -1,7 +1,7 @@
 """The input tokens of a Chat Completions request as its upstream counts them.
 
-Rule: the upstream's own count endpoint where its profile names one, else the usage that a completion
-of one token reports.
+Rule: the upstream's own count endpoint is used if its profile names one, else the usage that a
+completion of one token reports.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 
 @dataclass(frozen=True, slots=True)
 class CountEndpoint:
-    """An upstream's endpoint that counts the tokens of messages, and of nothing but messages."""
+    """An upstream's endpoint that counts the tokens of messages only."""
 
     path: str
-    """Put in place of ``/chat/completions``, and of what ``replaces`` stands before it."""
+    """Replaces ``/chat/completions`` and the part ``replaces`` before it."""
     count: Callable[[Mapping[str, Any]], object]
     replaces: str = ""
 
@@ -47,13 +47,14 @@ COUNT_ENDPOINTS: Mapping[str, CountEndpoint] = {
 
 
 def count_input(call: Call, converted: ConvertedRequest, url: str) -> int | None:
-    """The upstream's count for ``converted``, whose answers come from ``url``; None without one.
+    """The upstream's count for ``converted``; None if it returns none.
 
-    Raises ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone``.
+    ``url`` is the upstream's Chat Completions endpoint. Raises ``UpstreamError``, ``UpstreamTimeout``
+    or ``ClientGone``.
     """
     endpoint = COUNT_ENDPOINTS.get(call.route.profile.count_endpoint or "")
     if endpoint is not None and "tools" not in converted.body:
-        # Not every version of these counts the tools.
+        # Not every version of these endpoints counts tools.
         tokens = _endpoint_count(call, converted, endpoint, url)
         if tokens is not None:
             return tokens
@@ -63,7 +64,7 @@ def count_input(call: Call, converted: ConvertedRequest, url: str) -> int | None
 def _endpoint_count(
     call: Call, converted: ConvertedRequest, endpoint: CountEndpoint, url: str
 ) -> int | None:
-    """The count of the upstream's own endpoint; None where it has none or refuses."""
+    """The count of the upstream's own endpoint; None if that is missing or refuses."""
     body = {name: converted.body[name] for name in ("model", "messages")}
     try:
         answer, _ = _post(call, endpoint_url(url, endpoint), body)
@@ -96,14 +97,14 @@ def _post(call: Call, url: str, body: Mapping[str, Any]) -> tuple[bytes, str]:
 
 
 def endpoint_url(chat_url: str, endpoint: CountEndpoint) -> str:
-    """Where ``endpoint`` is at the upstream whose Chat Completions endpoint is ``chat_url``."""
+    """The URL of ``endpoint`` at the upstream whose Chat Completions endpoint is ``chat_url``."""
     parts = urlsplit(chat_url)
     base = parts.path.removesuffix(CHAT).removesuffix(endpoint.replaces)
     return urlunsplit(parts._replace(path=base + endpoint.path))
 
 
 def prompt_tokens(payloads: Iterable[object], model: str) -> int | None:
-    """The input tokens that an answer or its chunks report last, cached ones too.
+    """The input tokens that an answer or the last of its chunks reports, including cached ones.
 
     Raises ``UpstreamError`` for an answer that is an error.
     """

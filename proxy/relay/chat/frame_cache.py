@@ -1,14 +1,14 @@
-"""Events that differ from the one before in one string only are copied, not parsed.
+"""Copies events that differ from the one before in one string only, without parsing them.
 
-Rule: exact, not a guess. The bytes before and after the string of a parsed event are its frame; a
-later event with the same frame and a valid JSON string in between means the same but for that
-string, which is passed on still escaped. All other events are parsed (sseclient-py, orjson,
-``StreamTranslator``); tests/relay/chat/test_stream_bytes.py compares both results.
+Rule: the result is the same as after parsing. The bytes before and after the string of a parsed event
+are its frame; a later event with the same frame and a valid JSON string in between has the same meaning
+except for that string, which is copied in its escaped form. All other events are parsed (sseclient-py,
+orjson, ``StreamTranslator``); tests/relay/chat/test_stream_bytes.py compares both results.
 
-Why: nearly all events of a stream are like that. Parsing costs 6 microseconds for each delta, copying
-0.6 in reads of 64 kB and 1.1 in reads of 4 kB, because a read full of deltas is one ``split``, one
-``orjson.loads`` and one ``join``. In a stream of 1,000 deltas it is 0.7 on average, including the
-first read, which is parsed until its frame is known.
+Why: nearly all events of a stream have this form. Parsing takes 6 microseconds for each delta, copying
+0.6 in reads of 64 kB and 1.1 in reads of 4 kB, because a read full of deltas takes one ``split``, one
+``orjson.loads`` and one ``join``. In a stream of 1,000 deltas the average is 0.7, including the first
+read, which is parsed until its frame is known.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from proxy.upstream.event_decoder import ChunkDecoder
 _MARK = "claude-proxy-mark"
 _BETWEEN = b"\x7f"
 """Separates strings that are decoded together. It can neither end nor continue an escape or a
-character that began before it: so the whole is valid if and only if each of them is."""
+character that began before it, so the joined text is valid if and only if each string is."""
 
 
 class Copied(NamedTuple):
@@ -35,7 +35,7 @@ class Copied(NamedTuple):
     data: bytes
     """The client's events."""
     end: int
-    """Where the bytes end that were used."""
+    """The position after the last byte of the copied events."""
 
 
 class Frame(NamedTuple):
@@ -49,14 +49,14 @@ class Frame(NamedTuple):
     sent_between: bytes
 
     def copy(self, data: bytes, at: int) -> Copied | None:
-        """The events of this frame that ``data`` holds from ``at`` on; None where there are none.
+        """The events of this frame that ``data`` contains from ``at`` on; None if there are none.
 
         ``data`` has LF line ends only.
         """
         before = self.before
         if not data.startswith(before, at):
             return None
-        # Split at the shorter text: for a long one the search is set up anew at each of its places.
+        # Split at the shorter text, because ``split`` has a setup cost per match of a long text.
         parts = data[at:].split(self.after)
         del parts[-1]
         skipped = len(before)
@@ -77,12 +77,12 @@ class Frame(NamedTuple):
 
 
 def frame_of(event: bytes, run: Run) -> Frame | None:
-    """The frame of ``event``, one whole event that continued ``run``; None where it has none."""
+    """The frame of ``event``, one whole event that continued ``run``; None if it has none."""
     place = _string_place(event, run.member)
     if place is None:
         return None
     before, after = event[: place[0]], event[place[1] :]
-    # The place is right if the event with another string in it is that string's event.
+    # The place is right if the event with another string there is decoded to that string.
     marked = ChunkDecoder().feed(before + _MARK.encode() + after)
     if len(marked) != 1 or run.string_in(marked[0]) != _MARK:
         return None
@@ -113,7 +113,7 @@ def _is_escaped(event: bytes, at: int) -> bool:
 
 
 def _decoded(strings: list[bytes]) -> list[str] | None:
-    """The texts of JSON strings without their quotes; None where one is not valid, or empty."""
+    """The texts of JSON strings without their quotes; None if one is not valid, or empty."""
     try:
         texts: list[str] = orjson.loads(b'"%b"' % _BETWEEN.join(strings)).split("\x7f")
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""The row of Chat Completions in ``proxy/relay/protocols.py``."""
+"""Chat Completions as an implementation of ``UpstreamProtocol``."""
 
 from __future__ import annotations
 

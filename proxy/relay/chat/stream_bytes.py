@@ -14,9 +14,9 @@ from proxy.sse import encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
 
 SAMPLES = 8
-"""Events that are parsed one by one to find a frame, while none is copied."""
+"""Most events that are parsed one by one to find a frame, while none is copied."""
 READS_PER_SAMPLE = 16
-"""After those, one event in so many reads is a sample: a stream may become plain late."""
+"""After those, one event in this many reads is tried, as later events may have a common frame."""
 
 
 class StreamBytes:
@@ -30,7 +30,7 @@ class StreamBytes:
         self._reads = 0
 
     def feed(self, data: bytes) -> bytes:
-        """What one read of the upstream (not empty) means for the client, maybe nothing."""
+        """The bytes for the client, maybe none, after a read that returned ``data`` (not empty)."""
         self._reads += 1
         if not self._reads % READS_PER_SAMPLE:
             self._samples_left = max(self._samples_left, 1)
@@ -56,7 +56,7 @@ class StreamBytes:
         return b"".join(pieces)
 
     def events_of(self, data: bytes) -> list[Event]:
-        """The same as events, all of them parsed."""
+        """The events for the client after a read that returned ``data``, without copying."""
         translator = self._translator
         events: list[Event] = []
         for chunk in self._decoder.feed(data):

@@ -1,4 +1,5 @@
 """Calls of native upstreams, which speak the Messages API.
 
-Rule: requests and answers pass unchanged, byte for byte, but for what docs/protocol.md section 8 names.
+Rule: requests and answers are passed on unchanged, byte for byte, except for what docs/protocol.md
+section 8 names.
 """

@@ -1,7 +1,7 @@
-"""The codec of native streams: Messages events are passed on as they come.
+"""The codec of native streams: Messages events are passed on as they arrive.
 
-Rule: bytes go on in the read in which they came; a premature end is reported by an ``error`` event
-(docs/protocol.md section 8).
+Rule: the bytes of a read are passed on at once, except before the model's name is replaced. A premature
+end is reported by an ``error`` event (docs/protocol.md section 8).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from proxy.telemetry.request_record import RequestRecord, total_input
 from proxy.tokens.estimate import BYTES_PER_TOKEN
 
 DELTA_BYTES = 115
-"""Bytes of an event with a delta, besides what the model wrote."""
+"""Bytes of an event with a delta, besides the model's output."""
 START_BYTES = 500
-"""Bytes of a stream before the first of them."""
+"""Bytes of a stream before the first of these events."""
 
 
 class ReportedError(UpstreamError):
-    """An ``error`` event of the upstream's own, which the client gets as it is."""
+    """An ``error`` event from the upstream, which is passed on unchanged."""
 
     def __init__(self, kind: str) -> None:
         super().__init__("reported by the upstream in its stream")
@@ -50,7 +50,7 @@ class NativeCodec:
         )
         self._failure: ProxyError | None = None
         self._deltas = self._bytes = 0
-        """Passed on so far."""
+        """How many were passed on so far."""
         self.started = self.finishing = self.ended = False
 
     @property
@@ -72,7 +72,7 @@ class NativeCodec:
         return self._failure
 
     def accepts(self, data: bytes, content_type: str) -> bool:
-        # Its content type was read before.
+        # The caller has checked the content type.
         return True
 
     def start(self) -> bytes:
@@ -98,9 +98,9 @@ class NativeCodec:
         if usage:
             record.usage = usage
         elif scan.error is not None and not scan.content_seen:
-            # Refused.
+            # The upstream refused the request, which costs no tokens.
             return
-        # The usage of ``message_start`` counts one output token, whatever follows.
+        # The usage of ``message_start`` reports one output token, independent of the answer.
         deltas = START_BYTES + DELTA_BYTES * self._deltas
         written = max(0, self._bytes - deltas) // BYTES_PER_TOKEN
         reported = usage.get("output_tokens", 0)
@@ -110,9 +110,9 @@ class NativeCodec:
             self._call.estimate_usage(written, complete=self.complete)
 
     def _end(self, error: ProxyError) -> bytes:
-        """What was held back and, unless the message is complete, the event for ``error``.
+        """The bytes held back and, unless the message is complete, the event for ``error``.
 
-        The event is separated from one that was cut.
+        A blank line separates it from an incomplete event.
         """
         self.ended = True
         rest = self._scan.finish()

@@ -1,7 +1,7 @@
 """The body of a native answer that is neither JSON nor events, such as a file.
 
-Rule: raises in the middle of a body that broke off, so that the server breaks off too: a cut file
-must not look whole.
+Rule: if the upstream's body breaks off, the iterator raises, so that the server breaks off its answer
+too: a truncated file must not look complete.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from proxy.upstream.session import UpstreamResponse
 
 
 class FileBody:
-    """A body of any length, passed on as it comes: an iterator of bytes with ``close``."""
+    """A body of any length, passed on as it arrives: an iterator of bytes with ``close``."""
 
     def __init__(
         self, call: NativeCall, response: UpstreamResponse, done: Callable[[], None]
@@ -48,7 +48,7 @@ class FileBody:
         return data
 
     def close(self) -> None:
-        """Give the upstream connection back, or drop it when it was not read to its end."""
+        """Return the upstream connection to the pool, or close it if data was left unread."""
         self._response.close()
         if not self._over and self._asked:
             self._upstream.record.cut_short()

@@ -1,7 +1,7 @@
 """Headers of requests to native upstreams and of their answers.
 
-Rule: only headers that docs/protocol.md section 8 names are passed; cookies, addresses, hop-by-hop
-headers and those that intermediaries add are not. At most one credential is sent.
+Rule: only headers that docs/protocol.md section 8 names are passed on; cookies, addresses, hop-by-hop
+headers and headers that intermediaries add are not. At most one credential is sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from proxy.access.auth import client_keys
 
 DEFAULT_VERSION = "2023-06-01"
-"""``anthropic-version`` of a request that names none."""
+"""``anthropic-version`` of a request without one."""
 
 _PASSED_UP = frozenset({"user-agent", "accept", "content-type", "idempotency-key", "x-app"})
 _PASSED_UP_STARTS = ("anthropic-", "x-stainless-", "x-claude-code-")
@@ -24,9 +24,9 @@ _PRINTABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 def request_headers(
     sent: Iterable[tuple[str, str]], *, deny_betas: Collection[str] = ()
 ) -> dict[str, str]:
-    """The client's headers that go upstream, under lower-case names; no credential among them.
+    """The client's headers that are sent upstream, with lower-case names and without credentials.
 
-    ``deny_betas``: values of ``anthropic-beta`` that this upstream must not see.
+    ``deny_betas``: values of ``anthropic-beta`` that are not sent to this upstream.
     """
     pairs = [(name.lower(), value) for name, value in sent]
     hops = {
@@ -49,10 +49,10 @@ def request_headers(
 
 
 def credential(key: str | None, sent: Mapping[str, str], *, own: bool) -> dict[str, str]:
-    """The header that shows ``key`` to the upstream; empty without one.
+    """The header with ``key`` for the upstream; empty if ``key`` is None.
 
-    ``own``: the key is the server's and goes as ``x-api-key``. The client's goes under the scheme
-    by which it came; ``sent`` holds its credential headers under lower-case names.
+    ``own``: the key is the server's and is sent as ``x-api-key``. A client's key is sent in the
+    header in which it came; ``sent`` are the client's headers with lower-case names.
     """
     if key is None:
         return {}
@@ -62,7 +62,7 @@ def credential(key: str | None, sent: Mapping[str, str], *, own: bool) -> dict[s
 
 
 def response_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The upstream's headers that the client gets, under lower-case names."""
+    """The upstream's headers that the client gets, with lower-case names."""
     passed = {}
     for name, value in headers.items():
         name = name.lower()

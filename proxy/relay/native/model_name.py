@@ -1,7 +1,7 @@
-"""The model's name inside JSON bytes -> the same bytes with another name.
+"""Replaces the model's name in JSON bytes.
 
-Rule: no other byte changes. Nothing is written anew, so a client's numbers, escapes, spaces and the
-prefix that an upstream caches stay as they were sent (docs/protocol.md section 8).
+Rule: no other byte changes. The JSON is not serialized again, so a client's numbers, escapes, spaces and
+the prefix that an upstream caches stay as they were sent (docs/protocol.md section 8).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def with_model(body: bytes, model: str) -> bytes:
     """``body`` with ``model`` as the value of its top-level ``model``.
 
     ``body`` must be a valid JSON object whose ``model`` is a string. A member given twice is
-    replaced twice: parsers differ in which one they take.
+    replaced twice: parsers differ in which one they use.
     """
     only = _only_span(body)
     return replaced(body, string_spans(body, "model") if only is None else [only], model)
@@ -41,19 +41,19 @@ def replaced(text: bytes, spans: Sequence[Span], value: str) -> bytes:
 
 
 def string_spans(text: bytes, *path: str) -> list[Span]:
-    """Where the string values at ``path`` are, quotes included, in a valid JSON object.
+    """The spans of the string values at ``path``, quotes included, in a valid JSON object.
 
-    The path leads through objects only. Takes time in proportion to the length of ``text``.
+    The path leads through objects only. The time is proportional to the length of ``text``.
     """
-    # Of the same length, with no quote left but those that begin or end a string.
+    # Has the same length; the only quotes left are those that begin or end a string.
     plain = text.replace(rb"\\", b"  ").replace(rb"\"", b"  ") if b"\\" in text else text
     return list(_spans(plain, 0, len(plain), path))
 
 
 def _only_span(body: bytes) -> Span | None:
-    """The value's place where the bytes ``"model"`` occur once, so that they are the member.
+    """The span of the value if the bytes ``"model"`` occur only once, so that they are the member.
 
-    It takes a tenth of the time of the search that knows the levels.
+    Takes a tenth of the time of the search that tracks the levels.
     """
     if body.count(_KEY) != 1 or rb"\u00" in body:
         return None
@@ -74,7 +74,7 @@ def _spans(plain: bytes, start: int, end: int, path: Sequence[str]) -> Iterator[
 
 
 def _values(plain: bytes, start: int, end: int, name: str) -> Iterator[int]:
-    """Where the values of the members ``name`` begin, in the object within ``start`` and ``end``."""
+    """Where the values of the members ``name`` begin, in the object between ``start`` and ``end``."""
     at, depth = start, 0
     for found in _key(name, plain).finditer(plain, start, end):
         depth += _opened(plain[at : found.start()])
@@ -93,7 +93,7 @@ def _key(name: str, plain: bytes) -> re.Pattern[bytes]:
 
 
 def _opened(piece: bytes) -> int:
-    """Levels that open in ``piece`` less those that close; it begins outside of a string."""
+    """Levels that open in ``piece`` minus those that close; ``piece`` begins outside of a string."""
     glyphs = b"".join(piece.split(b'"')[::2])
     return glyphs.count(b"{") + glyphs.count(b"[") - glyphs.count(b"}") - glyphs.count(b"]")
 

@@ -1,7 +1,7 @@
 """The answer of a native upstream, passed on.
 
-Rule: status, body and events are the upstream's; nothing is added but an ``error`` event where its
-stream broke off, because a cut stream must not look finished (docs/protocol.md section 8).
+Rule: status, body and events are the upstream's; nothing is added except an ``error`` event if its
+stream broke off, because a truncated stream must not look complete (docs/protocol.md section 8).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from proxy.upstream.session import UpstreamResponse
 
 EVENTS = "text/event-stream"
 UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-"""Headers of a streamed answer: no intermediary may hold events back."""
+"""Headers of a streamed answer, so that no intermediary buffers events."""
 
 
 def open_native(call: NativeCall, done: Callable[[], None]) -> Answer:
     """The answer to ``call``, whole or as an open stream.
 
-    ``done`` is called once a stream is over, and not otherwise. Raises ``NativeRefusal`` for the
-    upstream's own error object, ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone``: nothing
-    has been sent to the client then.
+    ``done`` is called when a streamed answer has ended, and not for a whole one. Raises
+    ``NativeRefusal`` for the upstream's own error object, ``UpstreamError``, ``UpstreamTimeout`` or
+    ``ClientGone``, in all cases before anything is sent to the client.
     """
     response = None
     try:
@@ -68,7 +68,7 @@ def _answer(call: NativeCall, response: UpstreamResponse, done: Callable[[], Non
 
 
 def is_json(content_type: str) -> bool:
-    """Whether a body of that type is JSON; one without a type is taken for it."""
+    """Whether a body of that type is JSON; a body without a type is treated as JSON."""
     kind = content_type.partition(";")[0].strip()
     return not kind or kind == "application/json" or kind.endswith("+json")
 
@@ -76,7 +76,7 @@ def is_json(content_type: str) -> bool:
 def _whole(call: NativeCall, response: UpstreamResponse) -> bytes:
     """A whole 2xx body with the client's name for the model.
 
-    Raises ``UpstreamError`` for a 200 that is cut, or labelled as JSON without being it.
+    Raises ``UpstreamError`` for a 200 whose body is truncated or is not JSON.
     """
     body = read_whole(call.upstream, response)
     message = decoded(body)
@@ -106,7 +106,7 @@ def _record(call: NativeCall, message: dict[str, Any], size: int) -> None:
 def _refusal(
     call: NativeCall, response: UpstreamResponse, headers: dict[str, str]
 ) -> UpstreamError:
-    """The upstream's own error object, or ours around any other body."""
+    """The upstream's own error object, or an error of this proxy that describes any other body."""
     body, secrets = refusal_body(call.upstream, response), call.upstream.secrets
     value = decoded(body)
     error = failure_from_answer(
@@ -140,7 +140,7 @@ def _native_refusal(
 
 def _without_secrets(body: bytes, secrets: tuple[str, ...]) -> bytes:
     for secret in sorted(secrets, key=len, reverse=True):
-        # A shorter one protects nothing, and may be a word of the JSON around it.
+        # A shorter one is a placeholder, and may be a word of the JSON around it.
         if len(secret) >= SHORTEST_SECRET:
             body = body.replace(secret.encode(), b"***")
     return body

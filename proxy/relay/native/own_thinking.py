@@ -1,7 +1,7 @@
-"""Thinking that this proxy signed, taken out of a history before a native upstream sees it.
+"""Removes thinking that this proxy signed from requests to native upstreams.
 
-Rule: a native upstream verifies signatures and refuses the whole request for one that is not its
-own; ours begin with ``cp1.`` (docs/protocol.md sections 8 and 10.3).
+Rule: a native upstream verifies signatures and refuses a request with one that is not its own; this
+proxy's signatures begin with ``cp1.`` (docs/protocol.md sections 8 and 10.3).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _MARK = SIGNATURE_PREFIX.encode()
 
 
 def may_hold_own_thinking(body: bytes) -> bool:
-    """False for almost every request: nothing in its bytes looks like a signature of ours."""
+    """Whether ``body`` may contain a signature of this proxy; false for almost every request."""
     return _MARK in body
 
 
 def without_own_thinking(request: Mapping[str, Any], drops: Drops) -> dict[str, Any] | None:
-    """``request`` without the blocks that this proxy signed and the messages they leave empty.
+    """``request`` without the blocks that this proxy signed and messages without other content.
 
-    None when there is no such block. Other members are the same objects as before.
+    None if there is no such block. Other members are the same objects as before.
     """
     turns = request.get("messages")
     if type(turns) is not list:
@@ -37,7 +37,7 @@ def without_own_thinking(request: Mapping[str, Any], drops: Drops) -> dict[str, 
 
 
 def _without(turn: object, drops: Drops) -> object | None:
-    """The turn itself, a copy without our blocks, or None where nothing is left of it."""
+    """The turn itself, a copy without this proxy's blocks, or None if no block is left."""
     if type(turn) is not dict or type(turn.get("content")) is not list:
         return turn
     blocks = turn["content"]

@@ -1,7 +1,7 @@
 """A client's request as it is sent to a native upstream.
 
-Rule: unchanged but for the places that docs/protocol.md section 8 names: the model's name, thinking
-that this proxy signed, the credential, headers that concern one connection only.
+Rule: unchanged except for what docs/protocol.md section 8 names: the model's name, thinking that this
+proxy signed, the credential, and headers that are not passed on.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ class Sent:
 
     method: str
     headers: Sequence[tuple[str, str]]
-    """All of them as they came, repeated ones too."""
+    """All of them as they arrived, including repeated ones."""
     query: str
-    """Undecoded; empty without one."""
+    """Not decoded; empty if there is none."""
     body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NativeCall:
-    """One request to a native upstream, and what its answer is read with."""
+    """One request to a native upstream, and what is needed to read its answer."""
 
     upstream: UpstreamCall
     client_model: str | None = None
-    """The model name that the client reads in the answer, where the upstream has another."""
+    """The model name for the client's answer; None if the upstream uses the same name."""
     estimate: NativeEstimate | None = None
-    """Estimates usage that the answer does not report; None where the request costs no tokens, or
-    where the operator wants no estimates."""
+    """Estimates usage that the answer does not report; None if the request uses no tokens or
+    estimation is off."""
 
     def estimate_usage(self, output: int, *, complete: bool = False) -> None:
-        """Record an estimate of the input tokens, and ``output`` tokens, where none are reported.
+        """Record an estimate of the input tokens, and ``output`` tokens, for usage not reported.
 
-        ``complete``: the answer came to its end.
+        ``complete``: the answer is complete, so that its input is counted instead of estimated.
         """
         if self.estimate is not None:
             count = self.estimate.count if complete else self.estimate.cheap
@@ -60,8 +60,8 @@ class NativeCall:
 def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> NativeCall:
     """The request for a message, or for a count of its tokens, whose route is native.
 
-    ``endpoint`` is the path behind the upstream's ``/v1``. Records in ``call`` which blocks were
-    taken out.
+    ``endpoint`` is the path after the upstream's ``/v1``. Records in ``call`` which blocks were
+    removed.
     """
     asked, model = call.request.get("model"), call.route.model
     provider, stream = call.route.provider, call.request.get("stream") is True
@@ -69,7 +69,7 @@ def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> NativeCall
         endpoint_url(provider, endpoint, sent.query),
         native_headers(provider, call.key, sent, call.record.correlation_id, stream=stream),
         _body(call, sent),
-        # The client's own key may come back to it.
+        # The client's own key need not be masked in its answer.
         secrets=provider.secrets,
     )
     return NativeCall(
@@ -96,11 +96,11 @@ def _estimate(call: Call, sent: Sent) -> NativeEstimate | None:
 def native_headers(
     provider: Provider, key: str | None, sent: Sent, correlation_id: str, *, stream: bool
 ) -> dict[str, str]:
-    """Headers of a call to a native upstream, under lower-case names."""
+    """Headers of a call to a native upstream, with lower-case names."""
     headers = request_headers(sent.headers, deny_betas=provider.deny_betas)
     if sent.body is not None:
         headers.setdefault("content-type", JSON)
-    # Compression buffers, which delays the events of a stream.
+    # Compression would buffer and so delay the events of a stream.
     headers["accept-encoding"] = "identity" if stream else "gzip, deflate"
     headers["x-request-id"] = correlation_id
     shown = {name.lower(): value for name, value in reversed(sent.headers)}
@@ -112,7 +112,7 @@ def native_headers(
 def endpoint_url(provider: Provider, endpoint: str, query: str) -> str:
     """The URL of an endpoint of a native upstream, such as ``/models``.
 
-    ``query`` is added to the one in the provider's base URL, if any.
+    ``query`` is added to the query of the provider's base URL, if any.
     """
     parts = urlsplit(messages_url(provider))
     base = parts.path.removesuffix(MESSAGES)
