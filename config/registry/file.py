@@ -11,9 +11,9 @@ from dataclasses import replace
 from config.registry.entries import RegistryFile, free_name
 from config.registry.values import (
     DEFAULT_BASE_URL,
-    RegistrySettings,
     Provider,
     Registry,
+    RegistrySettings,
     environment_provider,
     router_rules,
 )

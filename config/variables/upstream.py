@@ -1,4 +1,4 @@
-"""The variables about upstreams: where requests go and what they contain.
+"""The variables about upstreams and models: addresses, names, timeouts, conversion, token counts.
 
 Rule: variables about this server itself are in ``server``.
 """
@@ -52,7 +52,7 @@ class Upstream:
         AZURE_API_VERSION,
         Text(),
         also_bare("AZURE_API_VERSION"),
-        "`api-version` for Azure deployment URLs that name none",
+        "`api-version` for Azure deployment URLs that do not contain one",
     )
     allowed_hosts: tuple[str, ...] = setting(
         (),
@@ -231,8 +231,8 @@ class Tokens:
         None,
         Choice({"local": "local", "upstream": "upstream"}),
         own("TOKEN_COUNTING"),
-        "Where count_tokens is answered: `local`, or `upstream` (one call with one output token "
-        "for each count)",
+        "Where tokens are counted for count_tokens: `local`, or `upstream` (one call with one output "
+        "token for each count)",
         shown="local",
     )
     local_token_counting: bool = setting(
