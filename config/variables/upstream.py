@@ -186,7 +186,7 @@ class Conversion:
         False,
         Boolean(),
         own("STRICT"),
-        "`true`: refuse what the newest Messages API refuses",
+        "`true`: validate requests as strictly as the newest Messages API",
     )
     image_block_data_max_size: int = setting(
         0,
@@ -212,7 +212,7 @@ class Conversion:
         None,
         IntegerOrOff(0, MAX_INT),
         also_bare("DEFAULT_MAX_TOKENS"),
-        "Output tokens requested if the client gives no `max_tokens`; 0: none are requested",
+        "`max_tokens` sent for requests without a positive one; 0: no default",
         example="8192",
     )
 

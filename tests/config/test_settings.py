@@ -406,7 +406,9 @@ def test_bad_values(name: str, text: str, phrase: str) -> None:
         pytest.param(
             "CLAUDE_PROXY_UPSTREAM_PROXY", "ftp://u:sk-se@p", "must begin", id="named once for two"
         ),
-        pytest.param("CUSTOM_HEADER_X_A", "sk-se\nb: c", "not allowed in a header", id="header injection"),
+        pytest.param(
+            "CUSTOM_HEADER_X_A", "sk-se\nb: c", "not allowed in a header", id="header injection"
+        ),
         pytest.param("CUSTOM_HEADER_X_A", "sk-se€", "not allowed in a header", id="header charset"),
         pytest.param("CUSTOM_HEADER_X A", "sk-se", "not the name of a header", id="header name"),
     ],

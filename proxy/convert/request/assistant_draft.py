@@ -26,13 +26,13 @@ class PrivateState:
         """State that came before its call."""
 
     def add_call(self, client_id: str, call: dict[str, Any]) -> None:
-        """Attach the state of ``call``, now if it came before the call, else when ``add`` gets it."""
+        """Register ``call``, and attach its state if ``add`` received that already."""
         if client_id in self._state_for_id:
             call["extra_content"] = self._state_for_id[client_id]
         self._call_for_id[client_id] = call
 
     def add(self, data: str) -> bool:
-        """Add the state packed in ``data``, which the client sent back; False if it holds none."""
+        """Add the state packed in ``data``, which the client sent back; False if there is none."""
         of_call = unpack_tool_state(data)
         if of_call is not None:
             self._add_of_call(*of_call)

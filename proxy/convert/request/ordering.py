@@ -103,7 +103,7 @@ class Conversation:
             self._add_piece(piece_role, piece)
 
     def add_system(self, content: Any) -> None:
-        """Add a system turn that comes after another turn."""
+        """Add a system turn that is not one of the leading ones."""
         part = system_turn_part(content, self._context)
         profile = self._context.profile
         if part is not None:

@@ -1,6 +1,6 @@
 """The maximum of output tokens that is requested from an upstream.
 
-Rule: the client's number is sent unless a limit of the operator or the model changes it
+Rule: the client's number is sent unless it is missing or a limit of the operator or the model changes it
 (docs/features.md "max_tokens").
 """
 

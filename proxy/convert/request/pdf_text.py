@@ -1,9 +1,9 @@
 """The text of a PDF file.
 
-Rule: bytes in, text or None out; whatever is wrong with a file, or whether the optional library is
-installed, never reaches the caller as an exception (docs/protocol.md 10.8). Work and memory are
-limited by a budget, independent of the file's size (a small file may draw one form 5,000 times or
-unpack to gigabytes); the text is cut where the budget is used up, and its last line says so.
+Rule: bytes in, text or None out; neither a broken file nor a missing optional library raises an
+exception (docs/protocol.md 10.8). Work and memory are limited by a budget, independent of the file's
+size: a small file may draw one form 5,000 times or unpack to gigabytes. If the budget is used up, the
+text is cut, and its last line states this.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_PAGES = 100
 MAX_CHARS = 500_000
 """About 125,000 tokens; more text would exceed the context window of many models."""
 MAX_DRAWING_BYTES = 4 * 1024 * 1024
-"""Drawing instructions of all pages. Each megabyte takes seconds, even where little of it is text."""
+"""Drawing instructions of all pages. Each megabyte takes seconds, also if little of it is text."""
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 """All unpacked data, including fonts, forms and tables, which the library keeps in memory."""
 MAX_CALLS = 10_000_000
@@ -182,9 +182,10 @@ def _is_pypdfs(frame: FrameType) -> bool:
 def _metered(budget: PdfBudget, unpack: CodeType, loops: Mapping[int, str]) -> Iterator[None]:
     """Reduce ``budget`` by the work of this thread in the block; raises ``_BudgetSpent``.
 
-    Work is measured by a trace function, since pypdf has no hook that sees all its work: fonts are read before the
-    first drawing operation. ``unpack`` is the code that returns unpacked bytes. ``loops`` maps the
-    ``id`` of each code object that reads an argument byte by byte, without calls, to that argument.
+    Work is measured by a trace function, since no hook of pypdf covers all its work: fonts are read
+    before the first drawing operation. ``unpack`` is the code that returns unpacked bytes. ``loops``
+    maps the ``id`` of each code object that reads an argument byte by byte, without calls, to the name
+    of that argument.
     """
     clock = budget.clock
     began = clock() if clock else 0.0

@@ -34,7 +34,7 @@ def server_call_to_text(block: Block) -> str:
 
 
 def server_result_to_text(block: Block, name: str | None = None) -> str:
-    """``[NAME result]`` and the readable content; the default of ``name`` is taken from the type."""
+    """``[NAME result]`` and the readable content; by default NAME is derived from the block's type."""
     shown = name or block["type"].removesuffix(RESULT_SUFFIX)
     text = "\n".join(_content_to_lines(block.get("content"))) or NO_OUTPUT
     marker = "[tool error] " if block.get("is_error") else ""
