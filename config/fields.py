@@ -180,7 +180,7 @@ class Origins(Field[tuple[str, ...]]):
 
 
 class Hosts(Field[tuple[str, ...]]):
-    """Hosts that dynamic routes may reach, comma-separated (docs/features.md)."""
+    """Hosts that dynamic routes may connect to, comma-separated (docs/features.md)."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
         hosts = []

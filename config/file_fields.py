@@ -1,6 +1,6 @@
 """Parsers for variables that name files; each checks that the file can be used.
 
-Rule: as in ``fields``. A check changes nothing: it neither creates nor modifies a file.
+Rule: as in ``config.fields``. A check neither creates nor modifies the named file.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Settings(
     custom_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Name and value of each header that is added to upstream requests."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
-    """What was ignored while loading, for the log."""
+    """Messages for the log about values that were ignored."""
 
     @property
     def counts_upstream(self) -> bool:

@@ -40,7 +40,7 @@ def chat_url(provider: Located, base_path: str | None = None) -> str:
 
 
 def models_url(provider: Located, base_path: str | None = None) -> str:
-    """The model list beside ``chat_url``; Azure lists models above its deployments."""
+    """The model list, at the base path of ``chat_url``; on Azure, at the path above ``/deployments``."""
     path = urlsplit(provider.base_url).path.rstrip("/")
     full = path.endswith(CHAT)
     path = path.removesuffix(CHAT) if full else _api_path(path, base_path)

@@ -1,7 +1,8 @@
 """Parsers for the values of a registry file.
 
 Rule: a field takes a decoded YAML or JSON value and returns the registry's value, or raises
-marshmallow's ``ValidationError`` with a phrase that continues "KEY: ...". No phrase contains a credential.
+marshmallow's ``ValidationError`` with a phrase that continues "KEY: ...". No phrase contains a
+credential.
 """
 
 from __future__ import annotations

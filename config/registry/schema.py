@@ -53,7 +53,7 @@ KEY_SOURCES = ("api_key", "api_keys", *VARIABLE_SOURCES)
 
 
 class Strict(Schema):
-    """A schema whose messages continue "FILE:LINE: KEY: "."""
+    """A schema that refuses unknown keys; its messages continue "FILE:LINE: KEY: "."""
 
     class Meta:
         unknown = RAISE

@@ -20,7 +20,8 @@ Place = tuple[str | int, ...]
 """Keys and positions from the top of the file to a value."""
 PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 MAX_NODES = 100_000
-"""Limit for the values of a file after YAML's aliases are expanded, which may be billions."""
+"""Limit for the values of a file, counted after YAML's aliases are expanded: a short text may contain
+billions."""
 
 
 @dataclass(frozen=True, slots=True)

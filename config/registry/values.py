@@ -97,7 +97,7 @@ class Model:
     max_input_tokens: int | None = None
     """Maximum input; a longer one is refused before it is sent."""
     encoding: str | None = None
-    """Name of a tiktoken encoding, or of a model that has it."""
+    """Name of a tiktoken encoding, or of a model that uses it."""
     temperature: float | None = None
     reasoning_effort: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -159,8 +159,10 @@ class Registry:
             self._by_qualified_name.setdefault(f"{model.provider.name}{separator}{name}", model)
 
     def find(self, name: str) -> Model | None:
-        """The model whose id or alias is ``name``, or that ``provider/model`` or ``provider,model``
-        names, each with or without ``anthropic/``; None if it is not registered."""
+        """The registered model with this id or alias, or None.
+
+        ``name`` may also be ``provider/model`` or ``provider,model``, and may begin with ``anthropic/``.
+        """
         bare = name.removeprefix(ALIAS_PREFIX)
         return (
             self._by_name.get(name)
