@@ -63,7 +63,7 @@ def _block(section: type) -> str:
 def _assignments(section: type) -> Iterator[str]:
     by_name: dict[str, Variable] = {}
     for variable in rows_of(section):
-        # Several fields may share their first name.
+        # Several fields may have the same first name.
         by_name.setdefault(variable.names[0], variable)
     for name, variable in by_name.items():
         yield f"# {variable.help}\n#{name}={_example(variable)}\n"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class ConfigError(Exception):
-    """The configuration is invalid; ``problems`` holds one line for each bad value."""
+    """The configuration is invalid; ``problems`` has one line for each bad value."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

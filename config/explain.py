@@ -1,6 +1,6 @@
 """The effective value and the source of every setting, for ``--print-config``.
 
-Rule: of a secret it is shown only that it is set.
+Rule: the value of a secret is not shown, only that it is set.
 """
 
 from __future__ import annotations

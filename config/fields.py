@@ -49,7 +49,7 @@ class Keys(Field[tuple[str, ...]]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
         keys = tuple(checked_key(key) for key in _listed(value))
         if not keys:
-            raise ValidationError("holds no key")
+            raise ValidationError("contains no key")
         return keys
 
 
@@ -68,7 +68,7 @@ class Choice(Field[str]):
 
 
 class Boolean(Field[bool]):
-    """``true`` or ``false``, and their usual other spellings."""
+    """``true``, ``1``, ``yes`` or ``on``; ``false``, ``0``, ``no`` or ``off``."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         parsed = _BOOLEANS.get(str(value).lower())
@@ -142,7 +142,7 @@ class BaseUrl(Field[str]):
 
 
 class ProxyUrl(Field[str]):
-    """A forward proxy; as in other programs the scheme is optional, and credentials may be part."""
+    """URL of a forward proxy; the scheme is optional, as in other programs; may have credentials."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str):
@@ -168,7 +168,7 @@ class Origins(Field[tuple[str, ...]]):
     """Origins of web pages, comma-separated, or ``*``."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
-        # In the notation of browsers.
+        # Browsers send origins in lower case and without a slash at the end.
         origins = tuple(origin.rstrip("/").lower() for origin in _listed(value))
         for origin in origins:
             if origin == "*":
@@ -180,7 +180,7 @@ class Origins(Field[tuple[str, ...]]):
 
 
 class Hosts(Field[tuple[str, ...]]):
-    """Hosts that dynamic routes may reach, comma-separated (docs/features.md)."""
+    """Hosts that dynamic routes may connect to, comma-separated (docs/features.md)."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
         hosts = []
@@ -208,7 +208,7 @@ class TokenCount(Field[int | None]):
 
 
 def token_number(value: object) -> int | None:
-    """``value`` as a number of tokens; None if it is none."""
+    """``value`` as a number of tokens; None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     match = _TOKENS.fullmatch(str(value).strip())
@@ -220,9 +220,9 @@ def token_number(value: object) -> int | None:
 
 
 def checked_key(key: str) -> str:
-    """``key``; raises ``ValidationError``, without the key, if it is not visible ASCII."""
+    """``key``; if it is not visible ASCII, raises ``ValidationError``, whose text omits the key."""
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ValidationError("holds a blank, a control character or a non-ASCII character")
+        raise ValidationError("contains a space, a control character or a non-ASCII character")
     return key
 
 
@@ -234,7 +234,7 @@ def checked_url(
     ``schemes`` None allows any scheme, ``userinfo`` allows credentials.
     """
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise ValidationError("holds a blank, a backslash, a control or a non-ASCII character")
+        raise ValidationError("contains a space, a backslash, a control or a non-ASCII character")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -248,14 +248,14 @@ def checked_url(
     if parts.fragment:
         raise ValidationError("has a fragment (#...)")
     if "@" in parts.netloc and not userinfo:
-        raise ValidationError("holds credentials: give the key in OPENAI_API_KEY")
+        raise ValidationError("contains credentials: give the key in OPENAI_API_KEY")
     return parts
 
 
 def printable(text: str) -> str:
-    """``text``; raises ``ValidationError`` if it holds a control character."""
+    """``text``; raises ``ValidationError`` if it contains a control character."""
     if not text.isprintable():
-        raise ValidationError("holds a control character")
+        raise ValidationError("contains a control character")
     return text
 
 

@@ -1,6 +1,6 @@
 """Parsers for variables that name files; each checks that the file can be used.
 
-Rule: as in ``fields``. A check changes nothing: it neither creates nor modifies a file.
+Rule: as in ``config.fields``. A check neither creates nor modifies the named file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CaBundle(Field[str]):
                 return _with_hashed_names(path)
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except ssl.SSLError as error:
-            raise ValidationError("holds no certificates in PEM form") from error
+            raise ValidationError("contains no certificates in PEM form") from error
         except OSError as error:
             raise ValidationError(f"cannot be read: {error.strerror}") from error
         return path
@@ -44,7 +44,7 @@ class ReadableFile(Field[str]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         path = os.path.abspath(printable(str(value)))
         if not os.path.isfile(path):
-            raise ValidationError("is no file" if os.path.exists(path) else "does not exist")
+            raise ValidationError("is not a file" if os.path.exists(path) else "does not exist")
         if not os.access(path, os.R_OK):
             raise ValidationError("cannot be read")
         return path

@@ -32,12 +32,12 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         # Seconds without a heartbeat of the worker, not a limit on requests.
         "timeout": 60,
         "limit_request_line": MAX_REQUEST_LINE,
-        # The default trusts SCRIPT_NAME and PATH_INFO from a server on the same machine: a client
-        # could bypass that server's path rules.
+        # By default gunicorn accepts headers SCRIPT_NAME and PATH_INFO from peers on the same
+        # machine: through a reverse proxy there, a client could bypass that proxy's path rules.
         "forwarder_headers": "",
-        # By default a socket below HOME, which a service often cannot write to.
+        # By default gunicorn creates this socket below HOME, where a service often cannot write.
         "control_socket_disable": True,
-        # The heartbeat writes to a file; a slow disk would block the worker.
+        # The heartbeat writes to a file in this directory; a slow disk would block the worker.
         "worker_tmp_dir": SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None,
         # The application writes the access log.
         "accesslog": None,

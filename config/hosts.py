@@ -36,7 +36,7 @@ def is_ip_address(host: str) -> bool:
 
 
 def is_ip_or_localhost(host: str) -> bool:
-    """Whether any text is an IP address without brackets, or ``localhost``: no name is resolved."""
+    """Whether ``host`` is an IP address without brackets, or ``localhost``; names are not resolved."""
     if host == "localhost":
         return True
     try:

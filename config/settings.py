@@ -1,6 +1,7 @@
 """The operator's configuration as one frozen value, and how it is loaded.
 
-Rule: read once at the edge (``wsgi.py``, ``proxy.cli``, ``deploy/``) and passed to everything else.
+Rule: only ``proxy.cli`` loads it (also for ``wsgi.py`` and ``deploy/``), at start and at a reload; all
+other modules get it, or parts of it, as an argument.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Settings(
     custom_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Name and value of each header that is added to upstream requests."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
-    """What was ignored while loading, for the log."""
+    """Messages for the log about values that were ignored."""
 
     @property
     def counts_upstream(self) -> bool:
@@ -78,8 +79,9 @@ def load_settings(
     """The settings from all sources.
 
     ``dotenv`` is the content of a ``.env`` file; ``arguments`` are values from the command line by
-    field, None if absent; ``checks`` are further checks by field. Reads only the files that CONFIG,
-    CA_BUNDLE and LOG_FILE name. Raises ``ConfigError``, which names every bad variable.
+    field, None if absent; ``checks`` are further checks by field. The only files that are opened are
+    the registry file, CA bundles and the log file. Raises ``ConfigError``, which names every invalid
+    variable.
     """
     found, file = read_sources(environ, dotenv or {}, arguments or {}, checks or {})
     if found.problems:
@@ -117,7 +119,7 @@ def read_sources(
     """
     path = chosen_file(environ, dotenv, arguments)
     if path is None:
-        # Either none is named, or it is among the problems that it cannot be read.
+        # No file is named, or ``resolve`` reports that it cannot be read.
         return resolve(environ, dotenv, arguments, checks), None
     try:
         file = load_registry_file(Path(path), {**dotenv, **environ})

@@ -1,7 +1,8 @@
 """Precedence of the sources of a setting.
 
-Rule: command line, prefixed variable, bare variable, ``.env`` file, registry file, default. An
-empty text counts as unset (docs/features.md "Configuration"). Pure: sources are passed as mappings.
+Rule: the order is command line, prefixed variable, bare variable, ``.env`` file, registry file,
+default. An empty text counts as unset (docs/features.md "Configuration"). Pure: sources are passed as
+mappings.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SCHEMA: Schema = Schema.from_dict({v.field: v.form for v in VARIABLES})()
 
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 Checks = Mapping[str, Callable[[Any], object]]
-"""Further checks of a parsed value, by field; each raises ValueError with the phrase."""
+"""Further checks of a parsed value, by field; each raises ValueError with a phrase for the message."""
 
 REGISTRY_FIELD = "config"
 """The setting that names the registry file."""
@@ -34,7 +35,7 @@ class Given:
 
     text: str
     name: str
-    """Of the variable or the option."""
+    """Name of the variable or the option."""
     origin: str
     """``command line``, ``environment``, ``.env`` or ``registry file``."""
     place: str = ""
@@ -46,11 +47,11 @@ class Resolution:
     """The values from all sources."""
 
     given: dict[str, Given] = field(default_factory=dict)
-    """The text with the highest precedence, by field; without the fields that are not set."""
+    """The text with the highest precedence, by field; fields that are not set are absent."""
     values: dict[str, Any] = field(default_factory=dict)
     """Parsed values by field, derived ones included."""
     derived: dict[str, str] = field(default_factory=dict)
-    """Fields that have the value of another field, and that field."""
+    """Fields that get the value of another field -> that field."""
     headers: dict[str, Given] = field(default_factory=dict)
     """Additional upstream headers by name."""
     problems: list[str] = field(default_factory=list)
@@ -87,7 +88,7 @@ def _choose(found: Resolution, variable: Variable, candidates: Iterable[Given]) 
             return
         found.warnings.append(
             f"{given.name}={given.text!r} in the environment is ignored: "
-            f"not a {variable.field.replace('_', ' ')} of this program (use {variable.names[0]})"
+            f"it seems to be for another program (use {variable.names[0]})"
         )
 
 
@@ -114,15 +115,15 @@ def _candidates(
         yield Given(str(argument).strip(), f"--{variable.field.replace('_', '-')}", "command line")
     for source, origin in ((environ, "environment"), (dotenv, ".env")):
         for name in variable.names:
-            text = _bare_text(source.get(name, ""), variable)
+            text = _stripped(source.get(name, ""), variable)
             if text:
                 yield Given(text, name, origin)
 
 
-def _bare_text(text: str, variable: Variable) -> str:
-    """``text`` without surrounding blanks, comment and one pair of quotes.
+def _stripped(text: str, variable: Variable) -> str:
+    """``text`` without surrounding white space, comment and one pair of quotes.
 
-    ``docker run --env-file`` strips neither comments nor quotes.
+    Needed because ``docker run --env-file`` passes comments and quotes on.
     """
     if not variable.secret:
         text = _COMMENT.sub("", text)
@@ -177,7 +178,7 @@ def _check(found: Resolution, checks: Checks) -> None:
 def _problem(given: Given, phrase: str, *, secret: bool) -> str:
     where = {".env": " (.env)", "registry file": f" ({given.place})"}.get(given.origin, "")
     text = given.text if len(given.text) <= 200 else f"{given.text[:200]}..."
-    # A URL may hold a password or a key, which must not get into the message.
+    # A URL may contain a password or a key, which must not be part of the message.
     hidden = secret or ("://" in text and ("@" in text or "?" in text))
     return f"{given.name}{'' if hidden else f'={text!r}'}{where} {phrase}"
 
@@ -201,10 +202,10 @@ def _add_headers(found: Resolution, environ: Mapping[str, str], dotenv: Mapping[
 def _add_header(found: Resolution, given: Given) -> None:
     name = given.name.removeprefix(CUSTOM_HEADER_PREFIX).replace("_", "-")
     if name.lower() in CLIENT_SET_HEADERS:
-        found.warnings.append(f"{given.name} is ignored: the connection sets {name} itself")
+        found.warnings.append(f"{given.name} is ignored: the HTTP client sets {name} itself")
     elif not is_header_name(name):
         found.problems.append(f"{given.name} is not the name of a header")
     elif not is_header_value(given.text):
-        found.problems.append(f"{given.name} holds characters that a header cannot carry")
+        found.problems.append(f"{given.name} contains characters that are not allowed in a header")
     else:
         found.headers[name] = given

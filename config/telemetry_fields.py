@@ -21,7 +21,7 @@ class OtlpEndpoint(Field[str]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         parts = checked_url(str(value), userinfo=True)
         if "@" in parts.netloc:
-            raise ValidationError("holds credentials: give them in OTEL_EXPORTER_OTLP_HEADERS")
+            raise ValidationError("contains credentials: give them in OTEL_EXPORTER_OTLP_HEADERS")
         return str(value)
 
 

@@ -36,17 +36,17 @@ def chat_url(provider: Located, base_path: str | None = None) -> str:
     path = urlsplit(provider.base_url).path.rstrip("/")
     if not path.endswith(CHAT):
         path = _api_path(path, base_path) + CHAT
-    return _address(provider, path)
+    return _url(provider, path)
 
 
 def models_url(provider: Located, base_path: str | None = None) -> str:
-    """The model list beside ``chat_url``; Azure lists models above its deployments."""
+    """The model list, at the base path of ``chat_url``; on Azure, at the path above ``/deployments``."""
     path = urlsplit(provider.base_url).path.rstrip("/")
     full = path.endswith(CHAT)
     path = path.removesuffix(CHAT) if full else _api_path(path, base_path)
     if _DEPLOYMENT in f"{path}/":
         path = path.partition(_DEPLOYMENT)[0]
-    return _address(provider, f"{path}/models")
+    return _url(provider, f"{path}/models")
 
 
 def messages_url(provider: Located) -> str:
@@ -54,11 +54,11 @@ def messages_url(provider: Located) -> str:
     path = urlsplit(provider.base_url).path.rstrip("/")
     if not path.endswith(MESSAGES):
         path = (path if path.endswith(DEFAULT_PATH) else path + DEFAULT_PATH) + MESSAGES
-    return _address(provider, path)
+    return _url(provider, path)
 
 
 def registered_base_url(base_url: str) -> str:
-    """``base_url`` of a registry file, with the ``/v1`` that may be left out there.
+    """``base_url`` of a registry file, with ``/v1`` appended if the file leaves it out.
 
     Unchanged if the path names the API: a version, ``/openai``, ``/compat``, ``/inference``, an
     Azure deployment, or the endpoint itself.
@@ -71,12 +71,12 @@ def registered_base_url(base_url: str) -> str:
 
 
 def is_azure_deployment(base_url: str) -> bool:
-    """True for ``.../openai/deployments/NAME``, which needs ``api-version`` and ``api-key``."""
+    """Whether it is ``.../openai/deployments/NAME``, which needs ``api-version`` and ``api-key``."""
     return _DEPLOYMENT in urlsplit(base_url).path
 
 
 def without_query(url: str) -> str:
-    """``url`` for output: its query may hold a key."""
+    """``url`` for output, with its query replaced by dots, since it may contain a key."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(query="...")) if parts.query else url
 
@@ -91,7 +91,7 @@ def _api_path(path: str, base_path: str | None) -> str:
     return path or DEFAULT_PATH
 
 
-def _address(provider: Located, path: str) -> str:
+def _url(provider: Located, path: str) -> str:
     parts = urlsplit(provider.base_url)
     query = parts.query
     if is_azure_deployment(provider.base_url) and "api-version" not in dict(parse_qsl(query)):

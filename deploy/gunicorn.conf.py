@@ -1,17 +1,17 @@
-"""gunicorn -c deploy/gunicorn.conf.py wsgi:app
+"""gunicorn's configuration file, for ``gunicorn -c deploy/gunicorn.conf.py wsgi:app``.
 
-The same options as those of the command ``claude-proxy``, from the environment and from ``.env`` in
-the working directory; SIGHUP reads both again.
+The options are those of the command ``claude-proxy``, from the environment and from ``.env`` in the
+working directory; SIGHUP reads both again.
 """
 
 from proxy.cli.interrupt import end_when_interrupted
 
-# Until gunicorn handles SIGINT, after a second of imports.
+# Needed until gunicorn handles SIGINT, which it does after a second of imports.
 end_when_interrupted()
 
 from gevent import monkey
 
-# Before any import of ssl: otherwise calls to https upstreams fail in forked workers.
+# Patched before ssl is imported: otherwise calls to https upstreams fail in forked workers.
 monkey.patch_all()
 
 from proxy.cli.serve import shipped_options

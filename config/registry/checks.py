@@ -1,7 +1,7 @@
 """Checks of a registry file across its entries: repeated names, keys, variables that are not set.
 
-Rule: these checks read the parsed file, not the schemas' result, so that one bad value hides no
-other problem. They ignore values of the wrong type, which the schemas report.
+Rule: these checks read the parsed file, not the schemas' result, so that they also run if a schema
+refuses a value. They ignore values of the wrong type, which the schemas report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 def cross_problems(text: RegistryText, environ: Mapping[str, str]) -> list[str]:
-    """A line for each repeated name and each missing key; ``environ`` holds the keys' variables."""
+    """A line for each repeated name and each missing key; ``environ`` has the keys' variables."""
     content = text.content
     keyed = [*_entries(content, "providers"), *_flat_entries(content)]
     found = [
@@ -118,5 +118,5 @@ def _key_problems(place: Place, entry: Mapping[str, Any], environ: Mapping[str, 
 
 
 def _shown(variable: str) -> str:
-    """``variable``, unless it may be a key written in the place of a variable's name."""
+    """``variable``, or a phrase in its place if it may be a key instead of a variable's name."""
     return variable if _VARIABLE.fullmatch(variable) else "that it names"

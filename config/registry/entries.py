@@ -1,7 +1,7 @@
 """Providers, models and settings of a registry file, from any of its three shapes.
 
-Rule: all problems of a file are reported at once, each with file, line and key. After this module
-the shapes do not differ any more (docs/features.md "Registry file").
+Rule: all problems of a file are reported at once, each with file, line and key. The result has the
+same form for every shape (docs/features.md "Registry file").
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SETTINGS_BELOW: Mapping[tuple[str, ...], Mapping[str, str]] = {
 Entry = Mapping[str, Any]
 _Upstream = tuple[str, bool, tuple[str, ...]]
 """Identity of the provider of models in a flat shape: base URL, native or not, keys. A server that
-speaks both APIs counts as two."""
+offers both APIs is two providers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class RegistryFile:
     models: tuple[Model, ...] = ()
     models_from_upstream: bool = False
     key_variables: frozenset[str] = frozenset()
-    """Variables that hold a provider's key."""
+    """Names of the variables that contain a provider's key."""
     problems: tuple[str, ...] = ()
     """One line each; if there are any, providers and models are empty."""
 
 
 def load_registry_file(path: Path, environ: Mapping[str, str]) -> RegistryFile:
-    """Read ``path``; ``environ`` holds the variables with the keys.
+    """Read ``path``; ``environ`` has the variables with the keys.
 
     Raises ``ConfigError`` for a file that is not YAML; other problems are listed in the result.
     """
@@ -64,7 +64,7 @@ class _Loading:
         self._text = text
         self._environ = environ
         self._names: set[str] = set()
-        self._taken: list[str] = []
+        self._name_problems: list[str] = []
         self._key_variables: set[str] = set()
         self._models: list[Model] = []
         self._flat_names: dict[_Upstream, str] = {}
@@ -84,8 +84,8 @@ class _Loading:
         self._name_flat_providers(flat, {provider.name for provider in providers})
         for _, model_id, entry in flat:
             self._add_flat_model(model_id, entry)
-        if self._taken:
-            return RegistryFile(path, settings, problems=tuple(self._taken))
+        if self._name_problems:
+            return RegistryFile(path, settings, problems=tuple(self._name_problems))
         providers += self._flat_providers.values()
         return RegistryFile(
             path=path,
@@ -119,7 +119,7 @@ class _Loading:
             return {}, refused + problems
 
     def _in_file(self, place: Place) -> Place:
-        """The place in the file of a place in the schema's messages."""
+        """Translate a place in the schema's messages into the place in the file."""
         if isinstance(self._text.content, list) and place[:1] == ("models",):
             return place[1:]
         if place[:1] == ("models",) and place[2:3] in (("value",), ("key",)):
@@ -152,7 +152,10 @@ class _Loading:
     def _name_flat_providers(
         self, flat: Iterable[tuple[Place, str, Entry]], named: set[str]
     ) -> None:
-        """Take the name of each upstream from any of its models; ``named`` are taken already."""
+        """Store the name of each upstream that one of its models gives.
+
+        ``named`` are the names of other providers.
+        """
         for place, _, entry in flat:
             name = entry.get("name")
             if not name:
@@ -166,7 +169,9 @@ class _Loading:
                 phrase = f"{name!r} is the name of another provider"
                 if known is not None:
                     phrase = f"the provider with this api_base and key is already named {known!r}"
-                self._taken.append(self._text.problem(self._in_file((*place, "name")), phrase))
+                self._name_problems.append(
+                    self._text.problem(self._in_file((*place, "name")), phrase)
+                )
 
     def _add_flat_model(self, model_id: str, entry: Entry) -> None:
         """Models with the same base URL and key belong to the same provider."""

@@ -1,7 +1,8 @@
 """Parsers for the values of a registry file.
 
 Rule: a field takes a decoded YAML or JSON value and returns the registry's value, or raises
-marshmallow's ``ValidationError`` with a phrase that continues "KEY: ...". No phrase holds a key.
+marshmallow's ``ValidationError`` with a phrase that continues "KEY: ...". No phrase contains a
+credential.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Strings(Field[tuple[str, ...]]):
 
 
 class Setting(Field[str]):
-    """The text of a setting, which that setting's own field parses later."""
+    """The text of a setting, which the field of ``config.variables`` parses later."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         text = None if isinstance(value, list) else scalar_text(value)
@@ -95,7 +96,7 @@ class Url(Field[str]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         text = checked_text(value)
         if "@" in text.partition("?")[0]:
-            raise ValidationError("holds credentials: give the key in api_key_env")
+            raise ValidationError("contains credentials: give the key in api_key_env")
         checked_url(text)
         return text
 
@@ -119,10 +120,12 @@ class Headers(Field[dict[str, str]]):
             if not is_header_name(name):
                 raise ValidationError(f"{name!r} is not the name of a header")
             if name.lower() in CLIENT_SET_HEADERS:
-                raise ValidationError(f"{name} is set by the connection itself")
+                raise ValidationError(f"{name} is set by the HTTP client itself")
             text = str(text) if isinstance(text, int | float) else text
             if not isinstance(text, str) or not is_header_value(text):
-                raise ValidationError(f"{name} holds characters that a header cannot carry")
+                raise ValidationError(
+                    f"{name} contains characters that are not allowed in a header"
+                )
             headers[name.lower()] = text
         return headers
 
@@ -143,7 +146,7 @@ class Members(Field[dict[str, Any]]):
 
 
 def scalar_text(value: object) -> str | None:
-    """``value`` in the notation of environment variables; None if it has none there."""
+    """``value`` in the notation of environment variables; None if that has no notation for it."""
     if isinstance(value, list):
         texts = [scalar_text(item) for item in value]
         return None if None in texts else ",".join(map(str, texts))
@@ -151,12 +154,15 @@ def scalar_text(value: object) -> str | None:
 
 
 def checked_text(value: object) -> str:
-    """``value`` without surrounding blanks; raises ``ValidationError`` unless it is printable text."""
+    """``value`` without surrounding white space.
+
+    Raises ``ValidationError`` unless it is printable text.
+    """
     if not isinstance(value, str):
         raise ValidationError("must be text (put it in quotes)")
     text = value.strip()
     if not text or not text.isprintable():
-        raise ValidationError("is empty" if not text else "holds a control character")
+        raise ValidationError("is empty" if not text else "contains a control character")
     return text
 
 
@@ -176,13 +182,13 @@ def _check_plain(value: object) -> None:
         for item in value:
             _check_plain(item)
     elif not (value is None or isinstance(value, str | int | float)):
-        raise ValidationError(f"holds a {type(value).__name__}: put it in quotes")
+        raise ValidationError(f"contains a {type(value).__name__}: put it in quotes")
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValidationError("holds a number that JSON cannot carry")
+        raise ValidationError("contains a number that JSON does not allow")
     elif isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise ValidationError("holds a whole number of more than 64 bits: put it in quotes")
+        raise ValidationError("contains a whole number of more than 64 bits: put it in quotes")
     elif isinstance(value, str) and not _is_unicode(value):
-        raise ValidationError("holds half of a surrogate pair")
+        raise ValidationError("contains a lone surrogate")
 
 
 def _is_unicode(text: str) -> bool:

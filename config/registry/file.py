@@ -1,7 +1,7 @@
 """The registry of a file and the environment together.
 
-Rule: models that are not registered go to the environment's upstream, or, if the environment
-describes none, to the file's first provider.
+Rule: requests for models that are not registered are sent to the environment's upstream, or, if the
+environment describes none, to the file's first provider.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def file_registry(file: RegistryFile, settings: RegistrySettings) -> Registry:
 def _environment_upstream(file: RegistryFile, settings: RegistrySettings) -> Provider | None:
     """The provider that the environment describes in addition to the file, if any.
 
-    A key that the file refers to by its variable belongs to the file: it describes no upstream.
+    OPENAI_API_KEY describes no upstream if the file names this variable for one of its providers.
     """
     has_key = settings.openai_api_key is not None and ENVIRONMENT_KEY not in file.key_variables
     if not has_key and settings.openai_base_url == DEFAULT_BASE_URL:

@@ -53,7 +53,7 @@ KEY_SOURCES = ("api_key", "api_keys", *VARIABLE_SOURCES)
 
 
 class Strict(Schema):
-    """A schema whose messages continue "FILE:LINE: KEY: "."""
+    """A schema that refuses unknown keys; its messages continue "FILE:LINE: KEY: "."""
 
     class Meta:
         unknown = RAISE
@@ -159,13 +159,13 @@ FLAT_MODEL = Strict.from_dict(
 LISTED_MODEL = Strict.from_dict(
     {**FLAT_MODEL._declared_fields, "model_id": _required(String())}, name="ListedModel"
 )
-"""The same in a list, with its id."""
+"""A flat model as an entry of a list: the same with ``model_id``."""
 
 ROUTER = Strict.from_dict({name: _optional(Setting()) for name in ROUTER_SETTINGS})
 
 TOP: Mapping[str, Field[Any]] = {
     **{name: _optional(Setting()) for name in TOP_SETTINGS},
-    # YAML reads a number such as 0123 as 83.
+    # Only text is accepted, since YAML reads an unquoted 0123 as 83.
     "ak": _optional(Keys()),
     "router": _optional(Nested(ROUTER)),
     "models_from_upstream": _optional(Flag()),

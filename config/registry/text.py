@@ -20,7 +20,8 @@ Place = tuple[str | int, ...]
 """Keys and positions from the top of the file to a value."""
 PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 MAX_NODES = 100_000
-"""Values of one file after YAML's aliases are expanded: a short text may expand to billions."""
+"""Limit for the values of a file, counted after YAML's aliases are expanded: a short text may contain
+billions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,13 @@ def parse_registry_text(path: Path, text: str) -> RegistryText:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         return _Reader(path).read(text)
-    # YAML does not accept tabs as blanks; JSON strings cannot contain them.
+    # YAML refuses the tabs of indented JSON; inside strings JSON allows only ``\t``.
     lines = _Reader(path).read(text.replace("\t", " ")).lines
     return RegistryText(path, parsed, lines)
 
 
 class _Reader:
-    """Walks YAML's nodes once and collects values and lines."""
+    """Visits each YAML node once and collects values and lines."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -127,7 +128,7 @@ class _Reader:
         try:
             return loader.construct_object(node)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            # The constructors trust an explicit tag: "!!bool x" raises KeyError.
+            # The constructors do not check a value with an explicit tag: "!!bool x" raises KeyError.
             line = node.start_mark.line + 1
             raise ConfigError([f"{self._path}:{line}: not valid YAML: no {node.tag}"]) from error
 

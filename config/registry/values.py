@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 ALIAS_PREFIX = "anthropic/"
-"""Claude Code gets models listed as ``anthropic/ID``: it shows only ids that begin with ``claude`` or
-``anthropic``. In requests the prefix makes no difference."""
+"""Prefix of ids in the list for Claude Code, which shows only ids that begin with ``claude`` or
+``anthropic``. In requests it is optional."""
 REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Every effort level of an upstream API, in ascending order."""
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -50,8 +50,8 @@ class Provider:
     timeout_seconds: float | None = None
     """Until the first byte and between bytes; None: the timeouts of the settings."""
     dynamic: bool = False
-    """Named by a client in its path: only addresses that ALLOWED_HOSTS allows are connected to, and
-    the credential is always the client's."""
+    """A client named it in the path: only hosts in ALLOWED_HOSTS are connected to, and the credential
+    is always the client's."""
     deny_betas: tuple[str, ...] = ()
     """Values of ``anthropic-beta`` that are never sent to this native upstream."""
 
@@ -62,7 +62,7 @@ class Provider:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Its keys and the credentials among its headers, which only the provider may see."""
+        """Its keys and the credentials in its headers, which are masked in the log and in errors."""
         held = [
             value.rpartition(" ")[2]
             for name, value in self.extra_headers.items()
@@ -97,7 +97,7 @@ class Model:
     max_input_tokens: int | None = None
     """Maximum input; a longer one is refused before it is sent."""
     encoding: str | None = None
-    """Name of a tiktoken encoding, or of a model that has it."""
+    """Name of a tiktoken encoding, or of a model that uses it."""
     temperature: float | None = None
     reasoning_effort: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -159,8 +159,10 @@ class Registry:
             self._by_qualified_name.setdefault(f"{model.provider.name}{separator}{name}", model)
 
     def find(self, name: str) -> Model | None:
-        """The model whose id or alias is ``name``, or that ``provider/model`` or ``provider,model``
-        names, each with or without ``anthropic/``; None if it is not registered."""
+        """The registered model with this id or alias, or None.
+
+        ``name`` may also be ``provider/model`` or ``provider,model``, and may begin with ``anthropic/``.
+        """
         bare = name.removeprefix(ALIAS_PREFIX)
         return (
             self._by_name.get(name)
@@ -170,7 +172,7 @@ class Registry:
         )
 
     def is_qualified(self, name: str) -> bool:
-        """For a name that ``find`` knows: whether it is ``provider/model`` or ``provider,model``."""
+        """Whether a registered ``name`` has the form ``provider/model`` or ``provider,model``."""
         bare = name.removeprefix(ALIAS_PREFIX)
         return name not in self._by_name and bare not in self._by_name
 

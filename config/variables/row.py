@@ -1,7 +1,7 @@
 """One row of the table of variables.
 
 Rule: a row is one field of a section class. ``Settings``, ``--print-config``, docs/configuration.md
-and deploy/.env.example all take what they need from it.
+and deploy/.env.example are derived from the rows.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Variable:
     help: str
     """Meaning and unit, in one line of Markdown."""
     default: str
-    """As documents show it."""
+    """The default as documents show it."""
     example: str
     """A text that the parser accepts; empty: the default is used."""
     follows: str = ""
-    """The field whose given value is also the value of this one, if this one is not given."""
+    """Another field, whose value is used if it is set and this one is not."""
     secret: bool = False
-    """Never shown, neither in an error nor by ``--print-config``."""
+    """Whether the value must be hidden in errors and by ``--print-config``."""
     bare_may_be_foreign: bool = False
-    """Shells and other programs export a variable of the unprefixed name."""
+    """Whether shells and other programs export a variable of the unprefixed name."""
 
 
 def setting(

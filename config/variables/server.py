@@ -62,7 +62,7 @@ class Server:
     )
     worker_connections: int = setting(
         1000,
-        # One request, and the two that a worker keeps for probes (proxy/access/admission.py).
+        # At least one for a request, and two that are reserved for probes (proxy/access/admission.py).
         Integer(3, 100_000),
         own("WORKER_CONNECTIONS"),
         "Client connections for each worker",
@@ -116,7 +116,7 @@ class Access:
         (),
         Origins(),
         also_bare("ALLOWED_ORIGINS"),
-        "Web origins that may call (CORS), comma-separated, or `*`",
+        "Web origins whose pages may send requests (CORS), comma-separated, or `*`",
         example="https://app.example.com",
     )
     public_metrics: bool = setting(

@@ -1,4 +1,4 @@
-"""The variables about upstreams: where requests go and what they contain.
+"""The variables about upstreams and models: addresses, names, timeouts, conversion, token counts.
 
 Rule: variables about this server itself are in ``server``.
 """
@@ -52,7 +52,7 @@ class Upstream:
         AZURE_API_VERSION,
         Text(),
         also_bare("AZURE_API_VERSION"),
-        "`api-version` for Azure deployment URLs that name none",
+        "`api-version` for Azure deployment URLs that do not contain one",
     )
     allowed_hosts: tuple[str, ...] = setting(
         (),
@@ -186,7 +186,7 @@ class Conversion:
         False,
         Boolean(),
         own("STRICT"),
-        "`true`: refuse what the newest Messages API refuses",
+        "`true`: validate requests as strictly as the newest Messages API",
     )
     image_block_data_max_size: int = setting(
         0,
@@ -212,7 +212,7 @@ class Conversion:
         None,
         IntegerOrOff(0, MAX_INT),
         also_bare("DEFAULT_MAX_TOKENS"),
-        "Output tokens requested if the client gives no `max_tokens`; 0: none are requested",
+        "`max_tokens` sent for requests without a positive one; 0: no default",
         example="8192",
     )
 
@@ -231,8 +231,8 @@ class Tokens:
         None,
         Choice({"local": "local", "upstream": "upstream"}),
         own("TOKEN_COUNTING"),
-        "Where count_tokens is answered: `local`, or `upstream` (one call with one output token "
-        "for each count)",
+        "Where tokens are counted for count_tokens: `local`, or `upstream` (one call with one output "
+        "token for each count)",
         shown="local",
     )
     local_token_counting: bool = setting(

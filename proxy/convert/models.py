@@ -1,8 +1,8 @@
 """An upstream's list of models -> Anthropic's list, page by page.
 
-Rule: servers agree on an ``id`` and on little else, so every other field is taken where one of the
-known spellings holds a usable value and is null otherwise; nothing is invented. Every entry also
-reads as OpenAI's ``Model`` (docs/protocol.md section 7).
+Rule: servers name the fields differently, so each field is taken from the first of its known names
+that has a usable value; without one it is null or a fixed default. Every entry also has the fields of
+OpenAI's ``Model`` (docs/protocol.md section 7).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEPRECATED_FIELDS: tuple[Path, ...] = (("deprecated_at",),)
 RETIRES_FIELDS: tuple[Path, ...] = (("shutdown_date",), ("retires_at",), ("expiration_date",))
 MAX_INPUT_FIELDS: tuple[Path, ...] = (
     ("max_input_tokens",),
-    ("top_provider", "context_length"),  # OpenRouter: what the provider in use really takes
+    ("top_provider", "context_length"),  # OpenRouter: limit of the provider in use
     ("context_length",),
     ("max_model_len",),  # vLLM
     ("context_window",),  # Groq
@@ -53,11 +53,11 @@ MAX_OUTPUT_FIELDS: tuple[Path, ...] = (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 10**11
-"""A number of seconds as large as this would lie in the year 5138."""
+"""Timestamps from here on are in milliseconds: as seconds they would be in the year 5138 or later."""
 
 
 class ModelsQuery(Protocol):
-    """What a client asked of the list, ranges already checked; None is a parameter not given."""
+    """The query parameters of ``GET /v1/models``, validated; None: not given."""
 
     @property
     def limit(self) -> int | None: ...
@@ -72,22 +72,22 @@ class ModelsQuery(Protocol):
 def models_to_entries(listing: object) -> list[Entry]:
     """Entries of docs/protocol.md section 7 for the JSON of an upstream's ``/models``.
 
-    Takes ``{"data": [...]}``, ``{"models": [...]}`` or the bare list, of objects or names; null in
-    the place of the list is an empty one. Items without an id and repeated ids are left out. Raises UpstreamError when
-    there is no list at all.
+    Accepts ``{"data": [...]}``, ``{"models": [...]}`` or a bare list, of objects or names; null
+    instead of the list is an empty list. Items without an id and repeated ids are left out. Raises
+    UpstreamError if there is no list.
     """
     items = listing
     if isinstance(listing, Mapping):
         items = listing.get("data") or listing.get("models")
         if items is None and not listing.keys().isdisjoint(("data", "models")):
-            items = ()  # Ollama says null when it has no model
+            items = ()  # Ollama sends null if it has no model
     if not isinstance(items, Sequence) or isinstance(items, str | bytes):
         raise UpstreamError("the upstream's list of models could not be read")
     return unique(entry for item in items if (entry := model_to_entry(item)))
 
 
 def model_to_entry(model: object) -> Entry | None:
-    """One model, as an object or as its bare name; None when it has no id."""
+    """The entry of one model, given as an object or as its name; None if it has no id."""
     if isinstance(model, str):
         model = {"id": model}
     if not isinstance(model, Mapping):
@@ -116,7 +116,7 @@ def model_to_entry(model: object) -> Entry | None:
 
 
 def registered_entries(models: Iterable[Model]) -> list[Entry]:
-    """An entry for each registered model and, behind it, for each of its aliases."""
+    """An entry for each registered model, followed by one for each of its aliases."""
     return [
         entry
         for model in models
@@ -149,9 +149,9 @@ def entries_to_page(
 ) -> dict[str, Any]:
     """The answer of ``GET /v1/models``: one page of ``entries``, in their order, each id once.
 
-    ``versioned``: the request has ``anthropic-version``; without it, a limit and a cursor the
-    whole list is meant, as OpenAI's clients expect. ``claude_code``: ids get a prefix that
-    Claude Code shows. Raises InvalidRequest for an unknown cursor or for both cursors.
+    ``versioned``: the request has ``anthropic-version``; without it, a limit and a cursor the page
+    is the whole list, as OpenAI's clients expect. ``claude_code``: ids that Claude Code would hide
+    get the prefix ``anthropic/``. Raises InvalidRequest for an unknown cursor or for both cursors.
     """
     wanted = query.lifecycle or DEFAULT_LIFECYCLES
     listed = [entry for entry in entries if entry["lifecycle"] in wanted]
@@ -168,9 +168,8 @@ def entries_to_page(
 
 
 def entry_for(entries: Sequence[Entry], model_id: str) -> Entry:
-    """The entry that ``GET /v1/models/{id}`` asks for, by its id or its ``anthropic/`` alias.
-
-    An id that is still percent-encoded is decoded. Raises NotFound.
+    """The entry with the id ``model_id``, which may have the prefix ``anthropic/`` and may be
+    percent-encoded. Raises NotFound.
     """
     for name in (model_id, unquote(model_id)):
         position = _position(entries, name)
@@ -230,12 +229,12 @@ def _lifecycle(model: Mapping[str, Any], retires: datetime | None) -> str:
     stated = model.get("lifecycle")
     if stated in LIFECYCLES:
         return str(stated)
-    # Anthropic's own list has an active model never retire: an announced end means deprecated.
+    # In Anthropic's list only models that are not active have a date of retirement.
     return "deprecated" if retires or model.get("deprecated") is True else "active"
 
 
 def _values(model: Mapping[str, Any], fields: Iterable[Path]) -> Iterable[object]:
-    """What ``model`` holds at each path, as far as the path exists."""
+    """The values of ``model`` at those paths that exist and are not null."""
     for path in fields:
         value: object = model
         for key in path:
@@ -257,7 +256,7 @@ def _first_date(model: Mapping[str, Any], fields: Iterable[Path]) -> datetime | 
 
 
 def _count(value: object) -> int | None:
-    """A positive whole number, also when written as text or as 4096.0."""
+    """A positive whole number, also if it is written as text or as 4096.0."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -266,7 +265,7 @@ def _count(value: object) -> int | None:
 
 
 def _date(value: object) -> datetime | None:
-    """Seconds or milliseconds since 1970, or ISO 8601 text (UTC where it names no zone)."""
+    """Seconds or milliseconds since 1970, or ISO 8601 text (UTC if it has no zone)."""
     seconds = _count(value)
     try:
         if seconds:
@@ -277,7 +276,7 @@ def _date(value: object) -> datetime | None:
         date = datetime.fromisoformat(value.strip())
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        return None  # beyond the years 1 to 9999, or no date at all
+        return None  # outside the years 1 to 9999, or not a date
 
 
 def _rfc3339(date: datetime | None) -> str | None:

@@ -82,7 +82,7 @@ def test_a_log_file_in_a_directory_that_cannot_be_written(
     ("name", "phrase"),
     [
         pytest.param("gone.pem", "cannot be read: No such file or directory", id="missing"),
-        pytest.param("key.pem", "holds no certificates in PEM form", id="no certificate"),
+        pytest.param("key.pem", "contains no certificates in PEM form", id="no certificate"),
         pytest.param(
             "directory",
             "is a directory without certificates under hashed names: run `openssl rehash` on it",
@@ -108,7 +108,7 @@ def test_a_dotenv_that_is_no_text(command: list[str], tmp_path: Path) -> None:
     ("name", "phrase"),
     [
         pytest.param("gone.yaml", "does not exist", id="missing"),
-        pytest.param("directory", "is no file", id="directory"),
+        pytest.param("directory", "is not a file", id="directory"),
     ],
 )
 def test_a_registry_that_is_not_there(

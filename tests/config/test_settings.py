@@ -322,11 +322,11 @@ def test_every_bad_variable_is_named_at_once() -> None:
         load_settings(environ, checks={"tiktoken_model": refuse})
     assert str(caught.value).splitlines() == [
         "bad configuration:",
-        "  OPENAI_API_KEY holds a blank, a control character or a non-ASCII character",
+        "  OPENAI_API_KEY contains a space, a control character or a non-ASCII character",
         "  CLAUDE_PROXY_PORT='99999' must be a whole number from 0 to 65535",
         "  CLAUDE_PROXY_WORKERS='0' must be a whole number from 1 to 256",
         "  TIKTOKEN_MODEL='nobody' is unknown",
-        "  CUSTOM_HEADER_X_A holds characters that a header cannot carry",
+        "  CUSTOM_HEADER_X_A contains characters that are not allowed in a header",
     ]
 
 
@@ -351,7 +351,7 @@ def test_every_bad_variable_is_named_at_once() -> None:
             "LONG_CONTEXT_THRESHOLD", "many", "must be a whole number of tokens", id="tokens"
         ),
         pytest.param("CONFIG_PATH", "/nowhere.yaml", "does not exist", id="no registry file"),
-        pytest.param("CONFIG_PATH", "/", "is no file", id="a folder for a registry file"),
+        pytest.param("CONFIG_PATH", "/", "is not a file", id="a folder for a registry file"),
         pytest.param("CLAUDE_PROXY_STRICT", "2", "must be true or false", id="neither true nor so"),
         pytest.param("CLAUDE_PROXY_HOST", "a b", "address or a host name", id="host with a blank"),
         pytest.param("CLAUDE_PROXY_HOST", "http://h", "address or a host name", id="a URL as host"),
@@ -364,7 +364,7 @@ def test_every_bad_variable_is_named_at_once() -> None:
         pytest.param("OPENAI_BASE_URL", "https://h:0x50/", "valid host and port", id="bad port"),
         pytest.param("OPENAI_BASE_URL", "https://[::1/", "valid host and port", id="bad IPv6"),
         pytest.param("OPENAI_BASE_URL", "https://h/#a", "has a fragment", id="a fragment"),
-        pytest.param("OPENAI_BASE_URL", "https://h/a b", "holds a blank", id="a blank"),
+        pytest.param("OPENAI_BASE_URL", "https://h/a b", "contains a space", id="a blank"),
         pytest.param("OPENAI_BASE_URL", "https://h\\e/", "a backslash", id="a backslash"),
         pytest.param("CLAUDE_PROXY_LOG_FILE", "a\0b/c", "control character", id="NUL in a path"),
         pytest.param("CLAUDE_PROXY_CA_BUNDLE", "a\0b", "control character", id="NUL in CA path"),
@@ -391,19 +391,25 @@ def test_bad_values(name: str, text: str, phrase: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "phrase"),
     [
-        pytest.param("OPENAI_API_KEY", "sk-se\r\nx: y", "holds a blank", id="key with CR LF"),
-        pytest.param("OPENAI_API_KEY", "sk-se cret", "holds a blank", id="key with a blank"),
+        pytest.param("OPENAI_API_KEY", "sk-se\r\nx: y", "contains a space", id="key with CR LF"),
+        pytest.param("OPENAI_API_KEY", "sk-se cret", "contains a space", id="key with a blank"),
         pytest.param("OPENAI_API_KEY", "sk-se€", "non-ASCII", id="key outside latin-1"),
-        pytest.param("CLAUDE_PROXY_AUTH_KEY", "ok,sk-se\tx", "holds a blank", id="one of the keys"),
-        pytest.param("CLAUDE_PROXY_AUTH_KEY", " , ", "holds no key", id="a comma is no key"),
-        pytest.param("OPENAI_BASE_URL", "https://u:sk-se@h/", "holds credentials", id="userinfo"),
+        pytest.param(
+            "CLAUDE_PROXY_AUTH_KEY", "ok,sk-se\tx", "contains a space", id="one of the keys"
+        ),
+        pytest.param("CLAUDE_PROXY_AUTH_KEY", " , ", "contains no key", id="a comma is no key"),
+        pytest.param(
+            "OPENAI_BASE_URL", "https://u:sk-se@h/", "contains credentials", id="userinfo"
+        ),
         pytest.param("OPENAI_BASE_URL", "ftp://h/?key=sk-se", "must begin", id="key in the query"),
         pytest.param("HTTPS_PROXY", "socks5://u:sk-se@p", "must begin with http", id="socks proxy"),
         pytest.param(
             "CLAUDE_PROXY_UPSTREAM_PROXY", "ftp://u:sk-se@p", "must begin", id="named once for two"
         ),
-        pytest.param("CUSTOM_HEADER_X_A", "sk-se\nb: c", "a header cannot", id="header injection"),
-        pytest.param("CUSTOM_HEADER_X_A", "sk-se€", "a header cannot carry", id="header charset"),
+        pytest.param(
+            "CUSTOM_HEADER_X_A", "sk-se\nb: c", "not allowed in a header", id="header injection"
+        ),
+        pytest.param("CUSTOM_HEADER_X_A", "sk-se€", "not allowed in a header", id="header charset"),
         pytest.param("CUSTOM_HEADER_X A", "sk-se", "not the name of a header", id="header name"),
     ],
 )
@@ -428,7 +434,7 @@ def test_a_header_of_the_connection_is_ignored_with_a_warning() -> None:
     settings = load_settings({"CUSTOM_HEADER_CONNECTION": "keep-alive", "CUSTOM_HEADER_X": ""})
     assert settings.custom_headers == ()
     assert settings.warnings == (
-        "CUSTOM_HEADER_CONNECTION is ignored: the connection sets CONNECTION itself",
+        "CUSTOM_HEADER_CONNECTION is ignored: the HTTP client sets CONNECTION itself",
     )
 
 

@@ -53,7 +53,7 @@ def test_what_is_read() -> None:
         (
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
             "http://u:p@c",
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT holds credentials: "
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT contains credentials: "
             "give them in OTEL_EXPORTER_OTLP_HEADERS",
         ),
         (

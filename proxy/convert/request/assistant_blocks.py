@@ -1,7 +1,7 @@
 """Blocks of assistant turns -> the draft of one assistant message.
 
-Rule: each converter adds one block to the draft and notes what of it is lost; which converter a
-block type has is a column of ``block_types`` (docs/protocol.md 1.2, 10.3).
+Rule: each converter adds one block to the draft and notes the members that are lost. ``block_types``
+assigns the converters to block types (docs/protocol.md 1.2, 10.3).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from proxy.convert.request.parts import Block, Part, TurnContext, compact_json
 from proxy.convert.request.server_blocks import server_call_to_text, server_result_to_text
 
 TEXT_MEMBERS = 2
-"""A text block of that many members has only those that it must have."""
+"""Required members of a text block; a block with more members has optional ones."""
 CALL_MEMBERS = 4
+"""The same for a ``tool_use`` block."""
 
 
 def text_to_draft(block: Block, draft: AssistantDraft) -> None:
@@ -88,7 +89,7 @@ def server_result_to_draft(block: Block, draft: AssistantDraft) -> None:
 
 
 def mcp_result_to_draft(block: Block, draft: AssistantDraft) -> None:
-    """The type does not name the tool, as it does for server tools; the call does."""
+    """Take the tool's name from the call, since the type of the result does not contain it."""
     name = draft.server_calls.get(block.get("tool_use_id", ""))
     _server_text_to_draft(server_result_to_text(block, name), block, draft)
 
@@ -101,9 +102,9 @@ def _server_text_to_draft(text: str, block: Block, draft: AssistantDraft) -> Non
 def parts_to_draft(
     block_to_parts: Callable[[Block, TurnContext], list[Part]],
 ) -> Callable[[Block, AssistantDraft], None]:
-    """The converter that adds as text what ``block_to_parts`` makes of a block.
+    """A converter that adds the text of the parts from ``block_to_parts`` to a draft.
 
-    An assistant message takes neither images nor files.
+    Images and files become text, since an assistant message cannot contain them.
     """
 
     def block_to_draft(block: Block, draft: AssistantDraft) -> None:

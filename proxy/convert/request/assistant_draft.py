@@ -1,7 +1,7 @@
 """One assistant message under construction.
 
-Rule: texts are joined without a separator, calls keep their order, private state goes to the call
-it belongs to, whichever of the two came first (docs/protocol.md 2.5, 2.6, 10.3).
+Rule: the model's texts are joined without a separator, calls keep their order, and private state is
+attached to its call, whether it comes before or after it (docs/protocol.md 2.5, 2.6, 10.3).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class PrivateState:
         """State that came before its call."""
 
     def add_call(self, client_id: str, call: dict[str, Any]) -> None:
-        """Give ``call`` its state, now or when it comes."""
+        """Register ``call``, and attach its state if ``add`` received that already."""
         if client_id in self._state_for_id:
             call["extra_content"] = self._state_for_id[client_id]
         self._call_for_id[client_id] = call
 
     def add(self, data: str) -> bool:
-        """Add the state packed in ``data``, which the client sent back; False if it holds none."""
+        """Add the state packed in ``data``, which the client sent back; False if there is none."""
         of_call = unpack_tool_state(data)
         if of_call is not None:
             self._add_of_call(*of_call)
@@ -72,7 +72,7 @@ class AssistantDraft:
         self.server_calls: dict[str, str] = {}
         """Names of the server tools called so far, by id of the call."""
         self.private_state = PrivateState() if context.profile.extra_content else None
-        """None where the upstream has no such state."""
+        """None if the upstream has no such state."""
         self._reasoning: ReasoningHistory | None = None
 
     @property
@@ -88,7 +88,7 @@ class AssistantDraft:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing to send: thinking alone is no message (docs/protocol.md 2.9)."""
+        """Whether there is nothing to send; thinking alone is not a message (docs/protocol.md 2.9)."""
         return not self._texts and not self.calls
 
     def add_text(self, text: str) -> None:
@@ -99,7 +99,7 @@ class AssistantDraft:
         self._texts.append(text)
 
     def add_aside(self, text: str, block: Block) -> None:
-        """Add ``text``, on lines of its own, in place of a block that the upstream has no form for."""
+        """Add ``text``, on lines of its own, in place of a block that has no equivalent upstream."""
         carry_marker(self.marker, block, self.context)
         if self._texts and not self._texts[-1].endswith("\n"):
             self._texts.append("\n")
@@ -113,8 +113,8 @@ class AssistantDraft:
         if self._reasoning is not None:
             message |= self._reasoning.fields()
         if self.calls and self.context.profile.reasoning_history == "reasoning_content":
-            # These upstreams refuse a tool call without the field, also where a client that
-            # compacted its history has no thinking left to send.
+            # These upstreams refuse a tool call without this field, and a client that compacted its
+            # history has no thinking to send.
             message.setdefault("reasoning_content", "")
         if self.private_state is not None and self.private_state.of_message:
             message["extra_content"] = self.private_state.of_message

@@ -1,8 +1,8 @@
-"""What each type of content block becomes, by the place where it stands.
+"""The converters of each type of content block: in user turns, assistant turns and tool results.
 
-Rule: one row for each block type of docs/protocol.md 1.2; a place without a converter refuses the
-block. ``tool_result`` and ``mid_conv_system`` have none: they become messages of their own
-(``ordering``). The shapes of the same types stand in ``proxy.schemas.content``.
+Rule: one row for each block type of docs/protocol.md 1.2; a block in a place without a converter is
+refused. ``tool_result`` and ``mid_conv_system`` have no row, because ``ordering`` converts them to
+separate messages. The shapes of the block types are in ``proxy.schemas.content``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ToDraft = Callable[[Block, AssistantDraft], None]
 
 
 class BlockType(NamedTuple):
-    """The converters of one block type; None where such a block cannot stand."""
+    """The converters of one block type; None: the block is refused in this place."""
 
     in_user_turn: ToParts | None = None
     in_assistant_turn: ToDraft | None = None
@@ -66,13 +66,13 @@ ROUTINE_FOR_DROPPED: Mapping[str, bool] = {
     "tool_removal": False,
     "connector_text": False,
 }
-"""Block types that Chat Completions has no place for -> whether leaving them out is routine."""
+"""Block types without an equivalent in Chat Completions -> whether dropping them is routine."""
 
 
 def user_block_to_parts(block: Block, context: TurnContext) -> list[Part]:
     """The parts of one block of a user turn; none for a block that is empty or dropped.
 
-    Raises RefusedBlock for a block that this upstream cannot carry.
+    Raises RefusedBlock for a block that cannot be converted for this upstream.
     """
     to_parts = _USER_CONVERTER_FOR_BLOCK.get(block["type"])
     if to_parts is None:

@@ -1,7 +1,7 @@
 """Anthropic's tools without a schema of their own, which the client executes -> functions.
 
-Rule: a model that was not trained on these tools gets what it needs to call them: the commands, the
-argument names that clients expect, and the limits that the client stated (docs/protocol.md 1.3).
+Rule: the descriptions are sufficient for a model that was not trained on these tools: they contain
+the commands, the argument names that clients expect, and the client's limits (docs/protocol.md 1.3).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _text_editor(tool: Tool) -> Definition:
 
 
 _EDITORS_WITH_UNDO = frozenset({"text_editor_20241022", "text_editor_20250124"})
-"""The first two versions: they can undo, and insert takes its text from new_str."""
+"""The first two versions: they have ``undo_edit``, and the text to insert is in ``new_str``."""
 
 
 def _memory(tool: Tool) -> Definition:

@@ -1,8 +1,8 @@
-"""Cache markers: which parts keep one, and in which form a message's content is written.
+"""Cache markers: which parts keep one, and whether a message's content is a string or an array.
 
-Rule: without a cache flag no marker goes upstream and text is a plain string, which strict
-upstreams want. With one, the form of a message must not depend on where the client's markers
-stand now: it moves them on with every turn, and the same history in another form misses the cache
+Rule: without the profile flag ``cache`` no marker is sent, and text is a plain string, which strict
+upstreams require. With the flag, several texts are an array whether or not one has a marker: a client
+moves its markers at every turn, and a changed earlier message would miss the upstream's cache
 (docs/protocol.md 1.1, section 11).
 """
 
@@ -16,13 +16,16 @@ from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext
 from proxy.providers.profiles.base import Profile
 
 MAX_BREAKPOINTS = 4
-"""OpenAI refuses more; the last ones cover the most."""
+"""OpenAI refuses more. The last ones are kept, since each covers everything before it."""
 
 BREAKPOINT = "prompt_cache_breakpoint"
 
 
 def carry_marker(part: Part, block: Block, context: TurnContext) -> None:
-    """Give ``part`` the cache marker of ``block``, where there is one and the upstream has them."""
+    """Copy the cache marker of ``block``, if it has one, to ``part`` in the upstream's form.
+
+    It is noted as dropped if the upstream has no cache markers.
+    """
     control = block.get("cache_control")
     if not control:
         return
@@ -36,14 +39,17 @@ def carry_marker(part: Part, block: Block, context: TurnContext) -> None:
 
 
 def user_content(parts: list[Part], profile: Profile) -> str | list[Part]:
-    """``parts`` as a string where they are nothing but text, joined by blank lines; else as they are."""
+    """The content of a user message: a string if all parts are plain text, else ``parts``.
+
+    Texts are joined by blank lines; with cache markers only a single text becomes a string.
+    """
     if all(map(is_plain_text, parts)) and (profile.cache is None or len(parts) == 1):
         return "\n\n".join([part["text"] for part in parts])
     return parts
 
 
 def single_text_content(part: Part) -> str | list[Part]:
-    """The text of ``part``; the part itself where it carries a marker."""
+    """The text of ``part``, or a list of ``part`` if it has a marker."""
     text: str = part["text"]
     return text if is_plain_text(part) else [part]
 
@@ -53,7 +59,7 @@ def is_plain_text(part: Part) -> bool:
 
 
 def limit_breakpoints(messages: Iterable[ChatMessage], drops: Drops) -> None:
-    """Take all but the last four explicit breakpoints out of ``messages``."""
+    """Remove all explicit breakpoints from ``messages`` except the last four."""
     marked = [part for part in _parts(messages) if BREAKPOINT in part]
     for part in marked[:-MAX_BREAKPOINTS]:
         del part[BREAKPOINT]

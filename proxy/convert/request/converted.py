@@ -1,4 +1,4 @@
-"""What converting a Messages request for an upstream protocol returns."""
+"""The result of converting a Messages request for an upstream protocol."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from proxy.convert.request.drops import Drops
 
 @dataclass(frozen=True, slots=True)
 class ConvertedRequest:
-    """The body to send, what its answer is read with, and what could not be converted."""
+    """The body to send, the context for converting its answer, and what was dropped."""
 
     api: Literal["chat"]
     """The upstream protocol: ``chat`` is Chat Completions."""

@@ -1,7 +1,7 @@
 """Images, documents and search results of a turn -> parts.
 
-Rule: what an upstream cannot see becomes text that says so; the proxy never fetches a URL
-(docs/protocol.md 1.2, sections 10.8 and 11).
+Rule: content that the upstream does not accept is replaced by its text or by a placeholder; the
+proxy never fetches a URL (docs/protocol.md 1.2, sections 10.8 and 11).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
 def image_to_parts(block: Block, context: TurnContext) -> list[Part]:
-    """An ``image_url`` part, or text in its place where the model takes no images.
+    """An ``image_url`` part, or a text part as a placeholder if the model accepts no images.
 
     Raises RefusedBlock for a ``file`` source.
     """
@@ -47,7 +47,7 @@ def _image_label(source: Block) -> str:
 
 
 def document_to_parts(block: Block, context: TurnContext) -> list[Part]:
-    """A document as text, as a file, or as a placeholder; images of its content follow it.
+    """A document as text, as a file, or as a placeholder, followed by the images of its content.
 
     Raises RefusedBlock for a ``file`` source.
     """
@@ -129,14 +129,14 @@ def search_result_to_parts(block: Block, context: TurnContext) -> list[Part]:
 
 
 def _note_citations(block: Block, context: TurnContext) -> None:
-    """No Chat Completions upstream cites what it was given."""
+    """Note requested citations as dropped, since Chat Completions has none for documents."""
     citations = block.get("citations")
     if citations and citations.get("enabled"):
         context.drops.drop(f"{block['type']}.citations")
 
 
 def joined_text(blocks: Iterable[Block]) -> str:
-    """The texts among ``blocks``, joined by blank lines; empty ones left out."""
+    """The non-empty texts among ``blocks``, joined by blank lines."""
     return "\n\n".join([item["text"] for item in blocks if item["type"] == "text" and item["text"]])
 
 

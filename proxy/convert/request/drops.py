@@ -1,7 +1,6 @@
-"""The record of what a conversion could not carry over.
+"""The record of what a conversion dropped or degraded.
 
-Rule: whatever a converter leaves out or changes in kind is noted here, so that nothing the client
-sent is lost without a trace.
+Rule: a converter notes here everything that it leaves out or replaces by another kind of content.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 from collections import Counter
 
 HEADER_BYTES = 1000
-"""Longest value of ``x-claude-proxy-dropped`` (docs/features.md "Conversion")."""
+"""Maximum length of ``x-claude-proxy-dropped`` (docs/features.md "Conversion")."""
 
 
 class Drops:
-    """Names of what was dropped or degraded in one request, with how often.
+    """The names of what was dropped or degraded in one request, with their counts.
 
     Names are field names (``top_k``) or block types (``document``, ``tools.web_search_20250305``),
     never indexes or values.
@@ -30,7 +29,7 @@ class Drops:
         self._noted[name] += count
 
     def degrade(self, name: str, became: str) -> None:
-        """Note that ``name`` was carried as something less: ``document`` became ``text``."""
+        """Note that ``name`` was replaced by ``became``, such as a ``document`` by ``text``."""
         self._noted[f"{name}={became}"] += 1
 
     def routine(self, name: str) -> None:
@@ -38,10 +37,10 @@ class Drops:
         self._routine[name] += 1
 
     def header(self) -> str:
-        """Value of ``x-claude-proxy-dropped``: sorted, each name once; empty when nothing was lost.
+        """Value of ``x-claude-proxy-dropped``: sorted, each name once, without routine drops.
 
-        A repeated name says how often (``document;n=3=text``); cut at 1000 bytes with ``+N`` for
-        the N names left out.
+        A repeated name has its count (``document;n=3=text``). The value is cut at 1000 bytes, with
+        ``+N`` for the N names that are left out.
         """
         entries = [_entry(name, count) for name, count in sorted(self._noted.items())]
         if sum(map(len, entries)) + 2 * len(entries) <= HEADER_BYTES + 2:
@@ -65,7 +64,7 @@ class Drops:
 
 
 def _size_with(entry: str, others: int) -> int:
-    """Characters of ``entry``, a comma and the number of the ``others`` behind it."""
+    """Length of ``entry`` with the suffix that counts the ``others`` after it."""
     return len(f"{entry}, +{others}")
 
 

@@ -1,8 +1,8 @@
-"""Plain fields of a request, those without a module of their own.
+"""Request fields that have no converter module of their own.
 
-Rule: the body holds what the client asked for and the upstream knows, nothing else; every field
-that is left out is noted. What no upstream can do was refused before
-(``proxy.schemas.check_chat_support``; docs/protocol.md 1.1).
+Rule: a field is sent only if the upstream accepts it, and every field that is left out is noted.
+Fields that no Chat upstream supports were refused before (``proxy.schemas.check_chat_support``;
+docs/protocol.md 1.1).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONVERTED = frozenset(
         "service_tier",
     }
 )
-"""Fields that some module converts or notes itself."""
+"""Fields that this or another module converts or notes."""
 ROUTINE = frozenset(
     {
         "billing_policy",
@@ -53,11 +53,11 @@ _FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def note_other_fields(request: Request, drops: Drops) -> None:
-    """Note the fields that nothing converts, unless they are empty."""
+    """Note the non-empty fields that no module converts."""
     for name, value in request.items():
         if name in CONVERTED or value in (None, [], {}, ""):
             continue
-        # Names of unknown fields come from the client and go into a header.
+        # The name is the client's and is written into a response header.
         note = drops.routine if name in ROUTINE else drops.drop
         note(name if _FIELD_NAME.fullmatch(name) else "unknown")
     if (request.get("output_config") or {}).get("task_budget"):
@@ -78,7 +78,7 @@ def plain_fields(request: Request, profile: Profile, drops: Drops) -> dict[str, 
 def token_field(
     request: Request, max_tokens: int | None, profile: Profile, drops: Drops
 ) -> dict[str, int]:
-    """The output limit under the upstream's name for it; nothing for None."""
+    """The output limit under the upstream's name for it; no field for None."""
     if max_tokens is None:
         return {}
     if profile.max_output:
@@ -130,7 +130,7 @@ def _user_field(request: Request, profile: Profile, drops: Drops) -> dict[str, s
     if not user or profile.user_field is None:
         drops.routine("metadata")
         return {}
-    # Upstreams take 64 characters, and must not learn who the client's user is.
+    # Hashed, because upstreams accept 64 characters and must not get the id of the client's user.
     return {profile.user_field: sha256(user.encode("utf-8", "surrogatepass")).hexdigest()}
 
 

@@ -1,7 +1,7 @@
-"""JSON Schemas in the dialect that an upstream takes.
+"""JSON Schemas in the subset that an upstream accepts.
 
-Rule: a schema that needs no change is the client's own object, one that does is copied along the
-path of the change only; names of properties and values are never taken for keywords.
+Rule: the client's schema is not modified. It is returned itself if it needs no change; otherwise only
+the objects on the path to a change are copied. Names of properties and values are not keywords.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CONTAINERS = (dict, list)
 def rewritten(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     """``schema`` with ``change`` applied to every schema in it, the innermost first.
 
-    ``change`` returns its argument where there is nothing to do.
+    ``change`` returns its argument if that needs no change.
     """
     differing = {}
     for key, value in schema.items():
@@ -52,7 +52,7 @@ def _differ(new: Iterable[Any], old: Iterable[Any]) -> bool:
 
 
 def without_keywords(schema: Schema, keywords: Collection[str]) -> tuple[Schema, set[str]]:
-    """``schema`` without ``keywords`` at any depth, and those of them that it had."""
+    """``schema`` without ``keywords`` at any depth, and the keywords that were removed."""
     unwanted = frozenset(keywords)
     found: set[str] = set()
 
@@ -66,14 +66,14 @@ def without_keywords(schema: Schema, keywords: Collection[str]) -> tuple[Schema,
 
 
 class OpenSchema(Exception):
-    """A schema allows members that it does not name, which strict mode cannot express."""
+    """A schema allows members that it does not name, which strict mode does not support."""
 
 
 def strict_schema(schema: Schema) -> Schema:
-    """``schema`` as strict structured output wants it: objects closed, every property required.
+    """``schema`` as strict mode requires it: objects closed, every property required.
 
-    Whatever fits the result fits ``schema``. Raises OpenSchema where an object may hold members
-    that have no name in the schema.
+    A value that is valid for the result is valid for ``schema``. Raises OpenSchema if an object
+    allows members that the schema does not name.
     """
     return rewritten(schema, _closed)
 

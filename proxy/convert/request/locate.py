@@ -1,6 +1,7 @@
-"""Where a refused block stands in the client's request.
+"""The path of a refused block in the client's request.
 
-Rule: converters carry no paths; only a refusal pays for finding one (docs/protocol.md section 9).
+Rule: converters do not track paths; the path is searched for after a refusal (docs/protocol.md
+section 9).
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from proxy.convert.request.parts import Block, RefusedBlock
 from proxy.errors import InvalidRequest
 
 _HOLDERS = ("content", "source")
-"""Members of a turn or block that hold further blocks."""
+"""Members of a turn or block that contain further blocks."""
 
 
 def refusal(turns: Sequence[Mapping[str, Any]], refused: RefusedBlock) -> InvalidRequest:
-    """The error that names the refused block: ``messages.0.content.1.image.source: REASON``."""
+    """The error with the path of the block: ``messages.0.content.1.image.source: REASON``."""
     path = _path(turns, refused.block, "messages") or "messages"
     return InvalidRequest(f"{path}{refused.reason}")
 
@@ -35,6 +36,6 @@ def _path(value: object, wanted: Block, path: str) -> str | None:
 
 
 def _step(place: int | str, member: object) -> str:
-    # A member of a union is named as well.
+    # As in the API's own paths, the type of a block is part of its path.
     tag = member.get("type") if isinstance(member, Mapping) else None
     return f"{place}.{tag}" if isinstance(tag, str) else str(place)

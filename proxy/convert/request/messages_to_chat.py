@@ -1,6 +1,6 @@
 """An Anthropic Messages request -> a Chat Completions request.
 
-Rule: this module is the order of steps and nothing else; each step is a module of its own
+Rule: this module only calls the steps in their order; each step has its own module
 (docs/protocol.md sections 1, 2, 10 and 11).
 """
 
@@ -34,7 +34,7 @@ _REMOVED_WITH: Mapping[str, tuple[str, ...]] = {
     "tools": ("tool_choice", "parallel_tool_calls"),
     "stream": ("stream_options",),
 }
-"""Fields that an upstream refuses without the one they belong to."""
+"""Fields to remove together with another field, without which an upstream refuses them."""
 
 
 def message_request_to_chat(
@@ -48,13 +48,13 @@ def message_request_to_chat(
 ) -> ConvertedRequest:
     """Convert a validated Messages request for the upstream that ``profile`` describes.
 
-    ``model`` is the upstream's name for it, ``max_tokens`` what ``resolve_max_tokens`` found (None
-    sends no limit, as for counting). ``request`` is not changed; the body shares schemas and long
-    texts with it and must not be changed either. ``read_pdf`` is only called for PDFs that the
-    upstream does not take; it is slow. Without one, PDFs are read here. ``secrets`` are masked in
-    failures that the answer reports.
+    ``model`` is the name of the model at the upstream, ``max_tokens`` the result of
+    ``resolve_max_tokens`` (None sends no limit, as for counting). ``request`` is not changed; the body
+    shares schemas and long texts with it and must not be changed either. ``read_pdf`` is called for
+    PDFs that the upstream does not accept, and is slow; None: they are read in the calling thread.
+    ``secrets`` are masked in failures that the answer reports.
 
-    Raises InvalidRequest where the request cannot be carried, naming the place.
+    Raises InvalidRequest, with the path, for a request that cannot be converted.
     """
     tools = request.get("tools") or ()
     names = ToolNames(function_names(tools))

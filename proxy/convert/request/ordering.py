@@ -1,11 +1,11 @@
-"""The order of messages.
+"""Turns -> messages, in the order that Chat Completions requires.
 
-Rule: tool messages stand directly behind the calls they answer, no two user or assistant messages
-stand in a row, and none is empty, whatever order the client's turns and blocks have
+Rule: tool messages follow their calls directly, two user or two assistant messages never follow
+each other, and no message is empty, in whatever order the client's turns and blocks are
 (docs/protocol.md section 2).
 
-Turns of the user and the system between two assistant turns form one run: its results come first,
-then what could not travel in a result, then everything else in order.
+The user and system turns between two assistant turns form one run: first its tool results, then the
+images and files of these results, then everything else in order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _APART_TYPES_FOR_ROLE: Mapping[str, frozenset[str]] = {
     "user": frozenset({"mid_conv_system"}),
     "assistant": frozenset({"mid_conv_system", "compaction"}),
 }
-"""Blocks that stand for a turn of another role, by the role of the turn that holds them."""
+"""Types of blocks that become turns of another role, by the role of the turn that contains them."""
 
 
 def request_to_messages(
@@ -37,8 +37,8 @@ def request_to_messages(
 ) -> list[ChatMessage]:
     """Every message of the converted request.
 
-    ``system_line`` closes the system message. Raises RefusedBlock for a block that cannot be
-    carried. A final assistant message is left as it is; ``prefill`` sees to it.
+    ``system_line`` is the last line of the system message. A final assistant message is not changed
+    here, but by ``prefill``. Raises RefusedBlock for a block that cannot be converted.
     """
     turns: Sequence[Mapping[str, Any]] = request["messages"]
     last_user = next((i for i in reversed(range(len(turns))) if turns[i]["role"] == "user"), -1)
@@ -65,9 +65,9 @@ def request_to_messages(
 
 
 class Conversation:
-    """Messages that are finished; the assistant message after them; the run behind that.
+    """The finished messages, then an unfinished assistant message, then the run after it.
 
-    A turn that comes to nothing leaves no trace: what stood before and after it is one message.
+    A turn without content is ignored: the content before and after it becomes one message.
     """
 
     __slots__ = (
@@ -85,7 +85,7 @@ class Conversation:
         self._messages: list[ChatMessage] = []
         self._draft = AssistantDraft(context)
         self._next: AssistantDraft | None = None
-        """The assistant message behind the run, as long as it holds thoughts only."""
+        """The assistant message after the run, as long as it contains only thinking."""
         self._start_run()
 
     def _start_run(self) -> None:
@@ -94,7 +94,7 @@ class Conversation:
         self._segments: list[tuple[str, list[Part]]] = []
 
     def add_turn(self, role: str, content: Any) -> None:
-        """Add a turn of the user or the assistant; it may show as several messages or as none."""
+        """Add a turn of the user or the assistant, which may become several messages or none."""
         apart = _APART_TYPES_FOR_ROLE[role]
         if not content or isinstance(content, str) or apart.isdisjoint(map(_TYPE_OF, content)):
             self._add_piece(role, content or [])
@@ -103,7 +103,7 @@ class Conversation:
             self._add_piece(piece_role, piece)
 
     def add_system(self, content: Any) -> None:
-        """Add a system turn that does not lead."""
+        """Add a system turn that is not one of the leading ones."""
         part = system_turn_part(content, self._context)
         profile = self._context.profile
         if part is not None:
@@ -111,7 +111,7 @@ class Conversation:
             self._add_parts("user" if wrapped else profile.system_role, [part])
 
     def finish(self) -> list[ChatMessage]:
-        """All messages, closing what is open."""
+        """Finish the open messages and return all."""
         self._close()
         return self._messages
 
@@ -128,7 +128,7 @@ class Conversation:
     def _add_assistant(self, content: str | list[Block]) -> None:
         waits_for_results = self._draft.has_calls and not self._results
         if waits_for_results or not (self._results or self._segments):
-            # Only system turns can stand here between a call and more of the same message.
+            # Content of the same message; only system turns can be between the two.
             assistant_content_to_draft(content, self._draft)
             return
         following = self._next or AssistantDraft(self._context)
@@ -165,7 +165,7 @@ class Conversation:
             self._put_attachments_first()
         self._messages += self._results
         for role, parts in self._segments:
-            # A system turn is one part; its content is written like a single text.
+            # A system turn is one text part.
             content = (
                 user_content(parts, self._context.profile)
                 if role == "user"
@@ -182,9 +182,9 @@ class Conversation:
 
 
 def _pieces(role: str, content: list[Block]) -> Iterator[Turn]:
-    """``content`` cut at the blocks that stand for turns of their own.
+    """``content``, split at the blocks that become turns of another role.
 
-    In a turn that calls tools they come last: calls and results are never separated.
+    In a turn with tool calls these come last, so that the results follow the calls directly.
     """
     apart = _APART_TYPES_FOR_ROLE[role]
     rest: list[Block] = []

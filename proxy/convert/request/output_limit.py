@@ -1,7 +1,7 @@
-"""How many tokens an answer may have.
+"""The maximum of output tokens that is requested from an upstream.
 
-Rule: the client's number is kept unless a configured limit forbids it; nothing is cut
-without a limit (docs/features.md "max_tokens").
+Rule: the client's number is sent unless it is missing or a limit of the operator or the model changes it
+(docs/features.md "max_tokens").
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class OutputLimits:
 
 
 def resolve_max_tokens(requested: int | None, limits: OutputLimits, *caps: int | None) -> int:
-    """Tokens to ask the upstream for; 0 is a cache pre-warm, to be answered without a call.
+    """Tokens to request; 0: a cache pre-warm, which is answered without an upstream call.
 
-    ``caps`` are what the model can give: the registered and the profile's limit, None where
-    unknown. Raises InvalidRequest where the client states no usable number and no default is set.
+    ``caps`` are the model's limits, that of the registry and that of the profile; None: unknown.
+    Raises InvalidRequest if the client's number is missing or negative and no default is set.
     """
     default = limits.default or 0
     if requested is None or requested < 0:

@@ -1,7 +1,7 @@
-"""The vocabulary of the request converters: blocks, parts, messages and what all of them share.
+"""Types that the request converters share: blocks, parts, messages and the context of a request.
 
-Rule: a block is what the client sent and is never changed; a part or message is what goes upstream
-and belongs to this request alone, so a converter may still add to it.
+Rule: a block is part of the client's request and is never changed; a part or message is created for
+the upstream body of one request, so a converter may change it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Block = Mapping[str, Any]
 Part = dict[str, Any]
 ChatMessage = dict[str, Any]
 PdfReader = Callable[[bytes], PdfText | None]
-"""Text of a PDF file; None where it has none that can be read."""
+"""Returns the text of a PDF file, or None if no text can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """What the conversion of one request's turns shares."""
+    """The state that all converters of one request share."""
 
     profile: Profile
     drops: Drops
@@ -37,9 +37,10 @@ class TurnContext:
 
 
 class RefusedBlock(Exception):
-    """A block that cannot be carried; where it stands is found out by ``locate``.
+    """A block that cannot be converted for this upstream; ``locate`` finds its path.
 
-    ``reason`` begins with the member that is wrong, if one is (``.source: ...``), else with ``: ``.
+    ``reason`` begins with the member that is not supported (``.source: ...``), or with ``: `` if it is
+    the whole block.
     """
 
     def __init__(self, block: Block, reason: str) -> None:
@@ -53,5 +54,5 @@ def text_part(text: str) -> Part:
 
 
 def compact_json(value: object) -> str:
-    """``value`` as JSON without spaces, order and letters kept."""
+    """``value`` as JSON without spaces; keys keep their order, and letters are not escaped."""
     return orjson.dumps(value).decode()

@@ -1,9 +1,9 @@
 """The text of a PDF file.
 
-Rule: bytes in, text or None out; whatever is wrong with a file, or whether the optional library is
-installed, never reaches the caller as an exception (docs/protocol.md 10.8). Work and memory are
-limited by a budget, independent of the file's size (a small file may draw one form 5,000 times or
-unpack to gigabytes); the text is cut where the budget is used up, and its last line says so.
+Rule: bytes in, text or None out; neither a broken file nor a missing optional library raises an
+exception (docs/protocol.md 10.8). Work and memory are limited by a budget, independent of the file's
+size: a small file may draw one form 5,000 times or unpack to gigabytes. If the budget is used up, the
+text is cut, and its last line states this.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_PAGES = 100
-"""What the Messages API itself reads of a document."""
+"""As many as the Messages API reads of a document."""
 MAX_CHARS = 500_000
-"""About 125,000 tokens: more would not fit beside the question."""
+"""About 125,000 tokens; more text would exceed the context window of many models."""
 MAX_DRAWING_BYTES = 4 * 1024 * 1024
-"""Drawing instructions of pages. Text is a small part of a page that is mostly drawn, and each
-megabyte takes seconds."""
+"""Drawing instructions of all pages. Each megabyte takes seconds, also if little of it is text."""
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
-"""Everything that is unpacked: fonts, forms and tables too. The library keeps it in memory."""
+"""All unpacked data, including fonts, forms and tables, which the library keeps in memory."""
 MAX_CALLS = 10_000_000
 """Calls within the library: 10,000 for a full page of text, a microsecond each. A byte that is read in
 a loop without calls counts as one."""
@@ -70,16 +69,16 @@ _BROKEN = (
 
 
 class PdfText(NamedTuple):
-    """What was read of a file."""
+    """The text that was read from a file."""
 
     text: str
     is_cut: bool
-    """Whether more was there; the text's last line says so too."""
+    """Whether text is missing; the last line of ``text`` then states this."""
 
 
 @dataclass(slots=True)
 class PdfBudget:
-    """What is left for the PDFs of one request."""
+    """The remaining budget for the PDFs of one request."""
 
     chars: int = MAX_CHARS
     drawing_bytes: int = MAX_DRAWING_BYTES
@@ -95,15 +94,15 @@ class PdfBudget:
         return min(left) <= 0
 
 
-class _Enough(BaseException):
+class _BudgetSpent(BaseException):
     """The budget is spent. Not an ``Exception``, because pypdf ignores those in a form."""
 
 
 def pdf_to_text(file: bytes, budget: PdfBudget | None = None) -> PdfText | None:
     """The text of a PDF, page after page; None without text, without pypdf or above 32 MB.
 
-    At most 100 pages, and what ``budget`` has left, which is used up; a last line says what was left
-    out. This takes up to some seconds, so a server calls it in a thread.
+    At most 100 pages, and as far as ``budget`` suffices, which is reduced by the work. If text is
+    missing, a last line states this. Reading takes up to several seconds; a server uses a thread.
     """
     try:
         # The library is an extra of this distribution.
@@ -121,7 +120,7 @@ def pdf_to_text(file: bytes, budget: PdfBudget | None = None) -> PdfText | None:
     try:
         with apply_configuration(**_LIMITS), _metered(budget, decode_stream_data.__code__, loops):
             reading.read(PdfReader(BytesIO(file)))
-    except _Enough:
+    except _BudgetSpent:
         pass
     except (PyPdfError, DependencyError, *_BROKEN):
         return None
@@ -138,7 +137,7 @@ class _Reading:
         self._overlong = False
 
     def read(self, reader: PdfReader) -> None:
-        """Read page after page; ``_Enough`` leaves what was read."""
+        """Read page after page; the pages read before ``_BudgetSpent`` are kept."""
         from pypdf.errors import LimitReachedError
 
         self._total = len(reader.pages)
@@ -146,13 +145,13 @@ class _Reading:
             try:
                 self._read_page(reader.pages[index])
             except LimitReachedError as error:
-                raise _Enough from error
+                raise _BudgetSpent from error
 
     def _read_page(self, page: PageObject) -> None:
         budget = self._budget
         budget.drawing_bytes -= _drawing_bytes(page)
         if budget.drawing_bytes < 0 or budget.chars <= 0:
-            raise _Enough
+            raise _BudgetSpent
         text = page.extract_text().strip()
         self._texts.append(text[: budget.chars])
         budget.chars -= len(text)
@@ -181,11 +180,12 @@ def _is_pypdfs(frame: FrameType) -> bool:
 
 @contextmanager
 def _metered(budget: PdfBudget, unpack: CodeType, loops: Mapping[int, str]) -> Iterator[None]:
-    """Take from ``budget`` what this thread does in here; ``_Enough`` where nothing is left.
+    """Reduce ``budget`` by the work of this thread in the block; raises ``_BudgetSpent``.
 
-    By a trace function, since pypdf has no hook that sees all its work: fonts are read before the
-    first drawing operation. ``unpack`` is the code that returns unpacked bytes. ``loops`` maps the
-    ``id`` of each code object that reads an argument byte by byte, without calls, to that argument.
+    Work is measured by a trace function, since no hook of pypdf covers all its work: fonts are read
+    before the first drawing operation. ``unpack`` is the code that returns unpacked bytes. ``loops``
+    maps the ``id`` of each code object that reads an argument byte by byte, without calls, to the name
+    of that argument.
     """
     clock = budget.clock
     began = clock() if clock else 0.0
@@ -195,7 +195,7 @@ def _metered(budget: PdfBudget, unpack: CodeType, loops: Mapping[int, str]) -> I
         if event == "return" and isinstance(result, bytes | bytearray | str):
             budget.unpacked_bytes -= len(result)
             if budget.unpacked_bytes < 0:
-                raise _Enough
+                raise _BudgetSpent
         return note_unpacked
 
     def note_call(frame: FrameType, event: str, argument: Any) -> Any:
@@ -204,7 +204,7 @@ def _metered(budget: PdfBudget, unpack: CodeType, loops: Mapping[int, str]) -> I
         if clock and not budget.calls % _CALLS_PER_CHECK and clock() > ends:
             budget.calls = 0
         if budget.calls <= 0 and (looped or _is_pypdfs(frame)):
-            raise _Enough
+            raise _BudgetSpent
         return note_unpacked if frame.f_code is unpack else None
 
     before = sys.gettrace()

@@ -1,7 +1,7 @@
-"""Prefill: a conversation that ends with the assistant, whose text the model is to continue.
+"""Prefill: a conversation that ends with an assistant message, which the model is to continue.
 
-Rule: the body asks for the continuation in the upstream's own way, or the request is refused; the
-text itself only loses white space at its end (docs/protocol.md 2.8).
+Rule: the continuation is requested with the upstream's own fields, or the request is refused. The
+text is sent without white space at its end (docs/protocol.md 2.8).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _VLLM: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prom
 
 
 def prefill_fields(messages: list[ChatMessage], profile: Profile) -> dict[str, Any]:
-    """Trim a final assistant message of ``messages``, or take it out if that leaves nothing.
+    """Trim the end of a final assistant message, or remove the message if it is then empty.
 
-    Returns what the body needs beside it. Raises InvalidRequest where the upstream takes no
-    prefill.
+    Returns the body fields that request the continuation. Raises InvalidRequest if the upstream
+    does not support prefill.
     """
     if not messages or messages[-1]["role"] != "assistant":
         return {}
@@ -37,7 +37,7 @@ def prefill_fields(messages: list[ChatMessage], profile: Profile) -> dict[str, A
     if profile.prefill == "error":
         raise InvalidRequest(REFUSAL)
     if calls_open:
-        # Nothing that a model could go on writing.
+        # A model cannot continue a tool call.
         return {}
     if profile.prefill == "prefix":
         last["prefix"] = True

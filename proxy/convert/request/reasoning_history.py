@@ -1,6 +1,6 @@
-"""Thinking of earlier answers, in the form in which the upstream takes it back.
+"""Thinking of earlier answers, in the form that the upstream accepts in its history.
 
-Rule: the profile's ``reasoning_history`` names the form; without one thinking is dropped
+Rule: the profile's ``reasoning_history`` is the form; with ``drop`` thinking is left out
 (docs/protocol.md 10.3).
 """
 
@@ -23,12 +23,12 @@ class ReasoningHistory:
         self._details: list[dict[str, Any]] = []
 
     def add_thinking(self, thinking: str, signature: str) -> bool:
-        """Add a thinking block; False where the upstream takes none back."""
+        """Add a thinking block; False if the upstream accepts none."""
         packed = unpack_detail(signature) if signature.startswith(SIGNATURE_PREFIX) else None
         if self._form == "details":
             self._add_text_detail(packed or _signed_detail(signature), thinking)
         elif self._form == "reasoning_content":
-            # A client that was not shown the text has it in the signature alone.
+            # With ``display: omitted`` the client has the text in the signature only.
             text = thinking or (packed or {}).get("text")
             if text:
                 self._texts.append(text)
@@ -37,14 +37,14 @@ class ReasoningHistory:
         return True
 
     def add_detail(self, detail: dict[str, Any]) -> bool:
-        """Add an item of ``reasoning_details``; False where the upstream has no such items."""
+        """Add an item of ``reasoning_details``; False if the upstream accepts none."""
         if self._form != "details":
             return False
         self._details.append(detail)
         return True
 
     def fields(self) -> dict[str, Any]:
-        """The members of the assistant message that hold the reasoning."""
+        """The members of the assistant message that contain the reasoning."""
         fields: dict[str, Any] = {}
         if self._texts:
             fields["reasoning_content"] = "\n\n".join(self._texts)
@@ -60,7 +60,7 @@ class ReasoningHistory:
 
 
 def _signed_detail(signature: str) -> dict[str, Any]:
-    """An item without text; a signature made by this proxy means nothing to the upstream."""
+    """An item without text; a signature of this proxy is left out, as it is not the upstream's."""
     detail = {"type": "reasoning.text"}
     if signature and not signature.startswith(SIGNATURE_PREFIX):
         detail["signature"] = signature

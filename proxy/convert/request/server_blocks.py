@@ -1,7 +1,7 @@
 """Calls and results of tools that a server ran in an earlier answer -> text.
 
-Rule: what such a tool was asked and answered stays readable in the history; encrypted content does
-not (docs/protocol.md 1.2).
+Rule: the input and the readable result of such a tool become text; encrypted content is left out
+(docs/protocol.md 1.2).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def server_call_to_text(block: Block) -> str:
 
 
 def server_result_to_text(block: Block, name: str | None = None) -> str:
-    """``[NAME result]`` and its readable content; without ``name`` the type's own name."""
+    """``[NAME result]`` and the readable content; by default NAME is derived from the block's type."""
     shown = name or block["type"].removesuffix(RESULT_SUFFIX)
     text = "\n".join(_content_to_lines(block.get("content"))) or NO_OUTPUT
     marker = "[tool error] " if block.get("is_error") else ""

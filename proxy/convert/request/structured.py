@@ -1,7 +1,7 @@
-"""Structured output: a JSON Schema for the answer -> the upstream's way of asking for it.
+"""Structured output: a JSON Schema for the answer -> ``response_format`` or a line of system text.
 
-Rule: the answer's shape is never given up in silence: what the upstream cannot enforce is asked for
-in a system line that holds the schema (docs/protocol.md 1.1, section 11).
+Rule: a schema that the upstream cannot enforce is written into a line of the system message, and the
+change is noted (docs/protocol.md 1.1, section 11).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SCHEMA_NAME = "output"
 
 @dataclass(frozen=True, slots=True)
 class StructuredOutput:
-    """What goes into the body, and the line that closes the system message."""
+    """The field of the body, and the last line of the system message."""
 
     response_format: Mapping[str, Any] | None = None
     system_line: str | None = None
@@ -29,7 +29,7 @@ class StructuredOutput:
 def structured_output(
     request: Mapping[str, Any], profile: Profile, drops: Drops
 ) -> StructuredOutput:
-    """The wanted answer format, of ``output_config.format`` or the older ``output_format``."""
+    """Convert ``output_config.format``, or the older ``output_format``."""
     wanted = (request.get("output_config") or {}).get("format")
     name = "output_config.format" if wanted else "output_format"
     wanted = wanted or request.get("output_format")
@@ -52,7 +52,7 @@ def _json_schema_format(
     try:
         schema = strict_schema(schema)
     except OpenSchema:
-        # Closing it would forbid answers that the client's schema allows.
+        # A closed schema would forbid answers that the client's schema allows.
         strict = False
         drops.degrade(name, "not_strict")
     if profile.schema_drop:

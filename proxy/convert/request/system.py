@@ -1,7 +1,7 @@
 """System prompts and system turns -> system text.
 
-Rule: the upstream gets one system message, first; a later system turn keeps its place in the form
-that the upstream's chat template takes (docs/protocol.md 1.1, 2.1, 2.4, section 11).
+Rule: the upstream gets one system message, as the first message; a later system turn keeps its place,
+in the form that the upstream's chat template accepts (docs/protocol.md 1.1, 2.1, 2.4, section 11).
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from proxy.convert.request.caching import carry_marker, is_plain_text
 from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext, text_part
 
 BILLING_HEADER = "x-anthropic-billing-header:"
-"""A line that Claude Code puts first; it differs on every request and defeats prefix caches."""
+"""Begins a line that Claude Code puts first. It differs in every request, so that no prefix cache of
+an upstream would be used."""
 _AFTER_BREAKS = re.compile(r"[^\r\n]")
 
 
 def system_message(
     contents: Iterable[str | Sequence[Block] | None], closing: str | None, context: TurnContext
 ) -> ChatMessage | None:
-    """The first message, of the top-level prompt and the turns that lead; None without any text.
+    """The first message, from the top-level prompt and the system turns before all other turns.
 
-    ``closing`` is a line of our own that stands last.
+    ``closing`` is a last line that the proxy adds. None if there is no text.
     """
     parts = [part for content in contents for part in system_parts(content, context)]
     if closing:
@@ -63,7 +64,7 @@ def system_parts(content: str | Sequence[Block] | None, context: TurnContext) ->
 
 def _without_billing_header(text: str) -> str:
     at = 0
-    # One copy at the end: a text of nothing but such lines were else copied for each of them.
+    # One copy at the end: a copy for each line would take quadratic time for many such lines.
     while text.startswith(BILLING_HEADER, at):
         end = text.find("\n", at)
         if end < 0:
@@ -74,9 +75,9 @@ def _without_billing_header(text: str) -> str:
 
 
 def system_turn_part(content: str | Sequence[Block] | None, context: TurnContext) -> Part | None:
-    """A late system turn as one text part, wrapped for templates that want system text first.
+    """A later system turn as one text part; None if it has no text.
 
-    None where nothing is left of it.
+    It is in ``<system>`` tags for chat templates that accept a system message only at the beginning.
     """
     parts = system_parts(content, context)
     if not parts:

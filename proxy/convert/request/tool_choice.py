@@ -1,7 +1,7 @@
-"""``tool_choice`` -> ``tool_choice`` and ``parallel_tool_calls``, beside the tools themselves.
+"""``tool_choice`` -> ``tool_choice`` and ``parallel_tool_calls``, together with ``tools``.
 
-Rule: a choice that cannot be kept is noted, and one that names a tool the model will not have is
-refused: the client waits for that very call (docs/protocol.md 1.3).
+Rule: a choice that the upstream does not support is noted. A choice of a tool that is not sent is
+refused, because the client requires a call of that tool (docs/protocol.md 1.3).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def tool_fields(
 ) -> dict[str, Any]:
     """The body's ``tools``, ``tool_choice``, ``parallel_tool_calls`` and web search fields.
 
-    Raises InvalidRequest where ``choice`` names a tool that is not among ``tools``.
+    Raises InvalidRequest if ``choice`` names a tool that is not among ``tools``.
     """
     kind = choice["type"] if choice else None
     name = choice["name"] if choice and kind == "tool" else None
@@ -45,7 +45,7 @@ def tool_fields(
 
 
 def is_forced(fields: Mapping[str, Any]) -> bool:
-    """Whether the converted fields oblige the model to call a tool."""
+    """Whether the converted fields require a tool call."""
     choice = fields.get("tool_choice")
     return choice == "required" or isinstance(choice, dict)
 
@@ -55,7 +55,7 @@ def _choice_value(
 ) -> str | dict[str, Any] | None:
     rule = context.profile.tool_choice
     if name is not None and name not in tools.names:
-        # The web search that it names is on without being asked for.
+        # It names a web search, which the body's own field enables.
         return None
     if rule == "auto_only":
         if kind != "auto":

@@ -1,6 +1,6 @@
-"""Tool call ids as an upstream takes them.
+"""Tool call ids in the form that an upstream accepts.
 
-Rule: a call and its result get the same id, the same on every request, and no two calls share one.
+Rule: a call and its result get the same id, which is the same in every request, and ids are unique.
 Profile flag ``tool_id``: ``keep`` sends the client's id, ``nine`` nine alphanumeric characters
 (docs/protocol.md 10.11).
 """
@@ -27,15 +27,15 @@ class ToolIds:
         self._taken: set[str] = set()
 
     def sent(self, tool_id: str) -> str:
-        """The id that stands for the client's ``tool_id`` upstream."""
+        """The id that is sent upstream for the client's ``tool_id``."""
         known = self._sent.get(tool_id)
         if known is not None:
             return known
-        sent = self._in_nine(tool_id) if self._nine else tool_id
+        sent = self._nine_for(tool_id) if self._nine else tool_id
         self._sent[tool_id] = sent
         return sent
 
-    def _in_nine(self, tool_id: str) -> str:
+    def _nine_for(self, tool_id: str) -> str:
         sent = tool_id
         attempt = 0
         while sent in self._taken or not _NINE.fullmatch(sent):
@@ -45,7 +45,7 @@ class ToolIds:
         return sent
 
     def known(self) -> frozenset[str]:
-        """Every id in the history, as the client wrote it and as it was sent."""
+        """Every id in the history: the client's ids and those that are sent."""
         return frozenset(self._sent) | self._taken
 
 

@@ -1,7 +1,7 @@
-"""Tool names as an upstream takes them.
+"""Tool names in the form that an upstream accepts.
 
-Rule: a name is sent as it is unless upstreams refuse its form; then an alias stands for it
-everywhere in that request, and no two names share one (docs/protocol.md 1.3).
+Rule: a name is sent unchanged unless upstreams refuse its form; then an alias replaces it everywhere
+in that request. Each name has its own alias (docs/protocol.md 1.3).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ToolNames:
         sent = name
         attempt = 0
         while sent in self._taken or not FITTING.fullmatch(sent):
-            # A later attempt only happens where a client uses a name that is another one's alias.
+            # A second attempt is needed only if a client uses a name that is another name's alias.
             sent = _alias(name, "" if attempt == 0 else f"\0{attempt}")
             attempt += 1
         self._sent[name] = sent
@@ -42,7 +42,7 @@ class ToolNames:
         return sent
 
     def client_names(self) -> dict[str, str]:
-        """Names as sent -> the client's, where they differ."""
+        """The names that were sent as an alias -> the client's names."""
         return {sent: name for name, sent in self._sent.items() if sent != name}
 
 

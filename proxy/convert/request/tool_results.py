@@ -1,7 +1,7 @@
-"""A client's tool result -> a ``tool`` message, and parts that such a message cannot hold.
+"""A client's tool result -> a ``tool`` message, and parts that such a message cannot contain.
 
-Rule: a ``tool`` message holds text only and is never empty; images and files of a result go into
-the user message behind it, each with a caption (docs/protocol.md 2.3).
+Rule: a ``tool`` message contains only text and is never empty; images and files of a result are moved
+to the user message after it, each with a caption (docs/protocol.md 2.3).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext, t
 from proxy.convert.request.server_blocks import NO_OUTPUT
 
 ERROR_MARK = "[tool error] "
-"""Chat Completions has no error flag; without this the model takes a failure for a success."""
+"""Shows the model that the call failed, since Chat Completions has no field for errors."""
 
 _NAME_FOR_PART: Mapping[str, str] = {"image_url": "image", "file": "document"}
 
@@ -22,7 +22,7 @@ _NAME_FOR_PART: Mapping[str, str] = {"image_url": "image", "file": "document"}
 def tool_result_to_message(block: Block, context: TurnContext) -> tuple[ChatMessage, list[Part]]:
     """The ``tool`` message of a ``tool_result``, and captioned parts for the user message after it.
 
-    Raises RefusedBlock for content that this upstream cannot carry.
+    Raises RefusedBlock for content that cannot be converted for this upstream.
     """
     sent_id = context.ids.sent(block["tool_use_id"])
     content = block.get("content")
@@ -46,9 +46,9 @@ def tool_result_to_message(block: Block, context: TurnContext) -> tuple[ChatMess
 
 
 def _only_text(content: Sequence[Block] | None) -> str | None:
-    """The text of a result that is one text without a marker, as nearly all are; else None.
+    """The text of a result that is a single text without a marker; else None.
 
-    The general way gives the same at three times the cost: 1 us more for each result.
+    Nearly all results are of this form, and the general path takes 1 µs more for each.
     """
     if content and len(content) == 1:
         (item,) = content

@@ -1,7 +1,7 @@
-"""Tool definitions -> functions, and what stands in for the tools that a server would run.
+"""Tool definitions -> functions, or body fields that replace tools which Anthropic's servers run.
 
-Rule: each kind of tool is one row of a table; a tool that this upstream cannot have is left out
-with a note or refused, never sent in a form that it does not know (docs/protocol.md 1.3).
+Rule: a tool that the upstream does not support is noted as dropped, or the request is refused; it is
+never sent in an unknown form (docs/protocol.md 1.3).
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ SERVER_PREFIXES = (
     "mcp_toolset",
 )
 _OPTIONS = frozenset({"defer_loading", "eager_input_streaming", "cache_control", "allowed_callers"})
-"""Members of a tool that no function has."""
+"""Members of a tool that have no equivalent in a function."""
 _METADATA_KEYWORDS = frozenset({"$schema", "$id", "$comment", "title"})
-"""Keywords whose loss changes nothing in what a schema allows."""
+"""Keywords that do not restrict what a schema allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTools:
-    """The converted ``tools``: functions, other body fields, and the client's names of both."""
+    """The converted ``tools``: functions, other body fields, and the client's tool names for both."""
 
     functions: list[dict[str, Any]] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
-    """Body fields that stand in for a server tool."""
+    """Body fields that replace server tools."""
     names: set[str] = field(default_factory=set)
     """Names of the tools that became functions, as the client wrote them."""
     replaced: set[str] = field(default_factory=set)
@@ -55,7 +55,7 @@ def function_names(tools: Sequence[Tool]) -> list[str]:
 
 
 def tools_to_chat(tools: Sequence[Tool], context: TurnContext) -> ChatTools:
-    """Convert ``tools``. Raises InvalidRequest for a kind that this upstream cannot have."""
+    """Convert ``tools``. Raises InvalidRequest for a type that this upstream does not support."""
     chat = ChatTools()
     for index, tool in enumerate(tools):
         if _is_custom(tool) or _is_builtin(tool):

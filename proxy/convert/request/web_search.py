@@ -1,7 +1,7 @@
-"""Anthropic's web search -> the upstream's own, where it has one.
+"""Anthropic's web search tool -> the fields of the upstream's own web search.
 
-Rule: the search runs at the upstream or not at all; limits that it cannot express are noted
-(docs/protocol.md 1.3, 10.10).
+Rule: only the upstream searches; limits of the tool without a field at the upstream are noted as
+dropped (docs/protocol.md 1.3, 10.10).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLUGIN_KEYS: Mapping[str, str] = {
 def web_search_fields(
     tool: Tool, form: Literal["options", "plugin"], drops: Drops
 ) -> dict[str, Any]:
-    """Body fields that switch the upstream's web search on."""
+    """Body fields that enable the upstream's web search."""
     return _FIELDS_FOR_FORM[form](tool, drops)
 
 

@@ -339,7 +339,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "providers:\n- base_url: https://h\n  api_key_name: SPLIT",
-            ["3: providers.0.api_key_name: the variable SPLIT holds a blank, a control character or a non-ASCII character"],
+            ["3: providers.0.api_key_name: the variable SPLIT contains a space, a control character or a non-ASCII character"],
             id="a key that would split a header",
         ),
         pytest.param(
@@ -349,12 +349,12 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "providers:\n- base_url: https://u:sk-secret@h",
-            ["2: providers.0.base_url: holds credentials: give the key in api_key_env"],
+            ["2: providers.0.base_url: contains credentials: give the key in api_key_env"],
             id="a key in the URL",
         ),
         pytest.param(
             "providers:\n- base_url: https://h\n  api_key: sk secret",
-            ["3: providers.0.api_key: holds a blank, a control character or a non-ASCII character"],
+            ["3: providers.0.api_key: contains a space, a control character or a non-ASCII character"],
             id="a bad key is not shown",
         ),
         pytest.param(
@@ -364,7 +364,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "providers:\n- base_url: https://h\n  extra_headers: {Host: x, content-length: 3}",
-            ["3: providers.0.extra_headers: content-length is set by the connection itself"],
+            ["3: providers.0.extra_headers: content-length is set by the HTTP client itself"],
             id="a header of the connection",
         ),
         pytest.param(
@@ -402,7 +402,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "providers:\n- base_url: https://h\n  models:\n  - id: a\n    extra_body: {since: 2024-01-01}",
-            ["5: providers.0.models.0.extra_body: holds a date: put it in quotes"],
+            ["5: providers.0.models.0.extra_body: contains a date: put it in quotes"],
             id="what JSON has no word for",
         ),
         pytest.param(
@@ -411,10 +411,10 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
             '{"id": "b", "extra_body": {"t": ["\\ud800"]}},\n'
             '{"id": "c", "extra_body": {"\\udfff": 1}}]}]}',
             [
-                "2: providers.0.models.0.extra_body: holds a whole number of more than 64 bits:"
+                "2: providers.0.models.0.extra_body: contains a whole number of more than 64 bits:"
                 " put it in quotes",
-                "3: providers.0.models.1.extra_body: holds half of a surrogate pair",
-                "4: providers.0.models.2.extra_body: holds half of a surrogate pair",
+                "3: providers.0.models.1.extra_body: contains a lone surrogate",
+                "4: providers.0.models.2.extra_body: contains a lone surrogate",
             ],
             id="what no request could carry",
         ),
