@@ -343,7 +343,7 @@ def test_a_directory_stays_locked_when_another_master_takes_over(tmp_path: Path)
         process.wait(60)
         try:
             with (
-                pytest.raises(NotStarted, match=r"is in use by another service"),
+                pytest.raises(NotStarted, match=r"is in use by another running service"),
                 live_proxy(environ),
             ):
                 pass

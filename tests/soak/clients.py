@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import select
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -57,7 +59,9 @@ class Crowd:
     resting: threading.Event = field(default_factory=threading.Event)
     """While set nobody asks."""
     staying: threading.Event = field(default_factory=threading.Event)
-    """While set nobody leaves: whether a killed worker had noted that could not be known."""
+    """While set no client leaves: a worker that is killed then may not have logged it."""
+    leaving: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a client decides to leave, and while ``staying`` is set."""
 
     def __post_init__(self) -> None:
         self._over = threading.Event()
@@ -100,32 +104,33 @@ class Crowd:
             if kind == "abort its body":
                 client.send(raw[:-20])
                 time.sleep(0.1)
-                if self._leaves(request_id):
+                if self._leaves(client, request_id):
                     return ABORT
                 client.send(raw[-20:])
                 return _outcome(client)
             client.send(raw)
             if kind.endswith("abort whole"):
                 time.sleep(LEAVE_SECONDS)
-                return ABORT if self._leaves(request_id) else _outcome(client)
+                return ABORT if self._leaves(client, request_id) else _outcome(client)
             if kind.endswith("abort"):
                 return self._leave(client, request_id)
             return _read_slowly(client) if kind == "slow" else _outcome(client)
         finally:
             client.close()
 
-    def _leaves(self, request_id: str) -> bool:
-        """Whether the client leaves now; recorded at once, as a worker may be killed before it has left."""
-        if self.staying.is_set():
-            return False
-        self.outcomes[request_id] = ABORT
-        return True
+    def _leaves(self, client: WatchedClient, request_id: str) -> bool:
+        """Whether the client leaves now; recorded at once. It stays if its worker was killed."""
+        with self.leaving:
+            if self.staying.is_set() or _is_closed(client):
+                return False
+            self.outcomes[request_id] = ABORT
+            return True
 
     def _leave(self, client: WatchedClient, request_id: str) -> str:
         """After the first bytes; while nobody leaves, after the last ones."""
         with contextlib.suppress(OSError):
             first = client.sock.recv(4096)
-            if not first.startswith(b"HTTP/1.1 200") or not self._leaves(request_id):
+            if not first.startswith(b"HTTP/1.1 200") or not self._leaves(client, request_id):
                 return _read_slowly(client, first)
             return ABORT
         return CUT
@@ -151,6 +156,16 @@ def raw_for(kind: str, request_id: str) -> bytes:
         del body["stream"], body["max_tokens"]
         return request("POST", "/v1/messages/count_tokens", json.dumps(body).encode(), **head)
     return request("POST", "/v1/messages", json.dumps(body).encode(), **head)
+
+
+def _is_closed(client: WatchedClient) -> bool:
+    """Whether the server ended the connection."""
+    if not select.select([client.sock], [], [], 0)[0]:
+        return False
+    try:
+        return client.sock.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
+        return True
 
 
 def _outcome(client: WatchedClient) -> str:

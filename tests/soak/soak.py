@@ -151,15 +151,18 @@ class _Chaos:
         return CUT in self.crowd.outcomes.copy().values()
 
     def _kill(self) -> None:
-        """Kill all but one once it is noted who left: nobody could say later who that was."""
-        self.crowd.staying.set()
-        ended = {name for name, outcome in self.crowd.outcomes.copy().items() if outcome != CUT}
+        """Kill all workers but one, once all requests that ended have their line in the log."""
+        with self.crowd.leaving:
+            self.crowd.staying.set()
+            outcomes = self.crowd.outcomes.copy()
+        ended = {name for name, outcome in outcomes.items() if outcome != CUT}
         until(lambda: ended <= set(_lines(self.log)), "requests that ended have no line")
-        for pid in self.proxy.worker_pids():
-            if pid != self.spared:
-                os.kill(pid, signal.SIGKILL)
-                self.kills += 1
-        time.sleep(0.2)
+        killed = set(self.proxy.worker_pids()) - {self.spared}
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+            self.kills += 1
+        # Until the master has reaped them, their connections may still look open.
+        until(lambda: not killed & set(self.proxy.worker_pids()), "a killed worker does not end")
         self.crowd.staying.clear()
 
 
