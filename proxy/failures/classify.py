@@ -14,6 +14,7 @@ from dataclasses import replace
 from proxy.errors import NO_RETRY, UpstreamError
 from proxy.failures.context_overflow import overflow_message, rate_overflow_message
 from proxy.failures.error_body import ErrorFacts, one_line, read_error
+from proxy.failures.refused_media import refused_media
 from proxy.failures.response_headers import LONGEST_WAIT, client_headers, requested_wait
 from proxy.failures.stated_wait import stated_wait
 from proxy.failures.status import client_status, status_without_answer
@@ -123,6 +124,8 @@ def _classified(
     elif status in (400, 404) and (facts.code in _MODEL_CODES or _NO_MODEL.search(facts.message)):
         status, code = 404, MODEL_NOT_FOUND
         message = f"model: {model}" if model else message
+    elif status == 400:
+        message = refused_media(facts) or message
     return UpstreamError(
         message,
         status=status,
