@@ -6,15 +6,19 @@ docs/protocol.md section 5 depends on the upstream's text.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from proxy.errors import NO_RETRY, UpstreamError
-from proxy.failures.context_overflow import overflow_message
+from proxy.failures.context_overflow import overflow_message, rate_overflow_message
 from proxy.failures.error_body import ErrorFacts, one_line, read_error
-from proxy.failures.response_headers import client_headers
+from proxy.failures.refused_media import refused_media
+from proxy.failures.response_headers import LONGEST_WAIT, client_headers, requested_wait
+from proxy.failures.stated_wait import stated_wait
 from proxy.failures.status import client_status, status_without_answer
+from proxy.failures.unpaid import is_unpaid
 from proxy.redaction import mask_secrets
 
 CONTEXT_OVERFLOW = "context_length_exceeded"
@@ -26,17 +30,9 @@ OUTPUT_LIMIT_REACHED = "output_limit_reached"
 
 FINAL = frozenset({401, 402, 403})
 """Client statuses that a repetition cannot change."""
+HOPELESS_WAIT = 3600.0
+"""Seconds from which on clients are asked not to repeat: SDKs ignore waits above a minute."""
 
-_QUOTA_CODES = frozenset(
-    {
-        "1113",  # GLM
-        "billing_hard_limit_reached",
-        "billing_not_active",
-        "exceeded_current_quota_error",  # Moonshot
-        "insufficient_balance",
-        "insufficient_quota",
-    }
-)
 _MODEL_CODES = frozenset(
     {"1211", "DeploymentNotFound", "invalid_model", "model_not_exist", "model_not_found"}
 )
@@ -72,6 +68,7 @@ def failure_from_answer(
     facts = _masked(read_error(payload), secrets)
     error = _classified(facts, client_status(status), status, model)
     error.headers |= client_headers(headers or {}, now=now)
+    _note_wait(error, facts, now)
     return error
 
 
@@ -80,7 +77,27 @@ def failure_from_chunk(
 ) -> UpstreamError:
     """The error for ``{"error": ...}`` without an HTTP status: in a stream or in a 200 body."""
     facts = _masked(read_error(chunk), secrets)
-    return _classified(facts, status_without_answer(facts), None, model)
+    error = _classified(facts, status_without_answer(facts), None, model)
+    _note_wait(error, facts, 0.0)
+    return error
+
+
+def _note_wait(error: UpstreamError, facts: ErrorFacts, now: float) -> None:
+    """Put the wait that the error states on it, where its headers name none."""
+    if error.code == CONTEXT_OVERFLOW:
+        # A rate that the request exceeds for good is no matter of time.
+        for name in ("retry-after", "retry-after-ms"):
+            error.headers.pop(name, None)
+    if error.status != 429 and error.status < 500:
+        return
+    wait = requested_wait(error.headers, now)
+    if wait is None:
+        wait = stated_wait(facts, now)
+        if wait is None:
+            return
+        error.headers["retry-after"] = f"{math.ceil(min(wait, LONGEST_WAIT)):d}"
+    if wait >= HOPELESS_WAIT:
+        error.headers.setdefault("x-should-retry", "false")
 
 
 def _masked(facts: ErrorFacts, secrets: Iterable[str]) -> ErrorFacts:
@@ -97,17 +114,18 @@ def _classified(
 ) -> UpstreamError:
     """Special cases first, then the plain row of the table."""
     message, code = _message(facts, upstream_status), facts.code
-    # The text of a rate limit may name too many tokens too.
-    overflow = overflow_message(facts) if upstream_status in (None, 400, 413, 422) else None
-    if overflow is not None and status not in (402, 429):
+    overflow = _overflow(facts, status, upstream_status)
+    if overflow is not None:
         message, status, code = overflow, 400, CONTEXT_OVERFLOW
     elif status == 400 and _OUTPUT_ENDED.search(facts.message):
         code = OUTPUT_LIMIT_REACHED
-    elif status == 402 or (status == 429 and not _QUOTA_CODES.isdisjoint((facts.code, facts.kind))):
+    elif status == 402 or is_unpaid(facts):
         status, code = 402, INSUFFICIENT_QUOTA
     elif status in (400, 404) and (facts.code in _MODEL_CODES or _NO_MODEL.search(facts.message)):
         status, code = 404, MODEL_NOT_FOUND
         message = f"model: {model}" if model else message
+    elif status == 400:
+        message = refused_media(facts) or message
     return UpstreamError(
         message,
         status=status,
@@ -117,6 +135,16 @@ def _classified(
         text=facts.message or message,
         headers=NO_RETRY if status in FINAL else None,
     )
+
+
+def _overflow(facts: ErrorFacts, status: int, upstream_status: int | None) -> str | None:
+    message = None
+    # The text of a rate limit may name too many tokens too.
+    if upstream_status in (None, 400, 413, 422) and status not in (402, 429):
+        message = overflow_message(facts)
+    if message is None and upstream_status in (None, 400, 413, 422, 429):
+        message = rate_overflow_message(facts)
+    return message
 
 
 def _message(facts: ErrorFacts, upstream_status: int | None) -> str:

@@ -18,6 +18,7 @@ CODES = frozenset(
         "exceed_context_size_error",  # llama.cpp
         "model_context_window_exceeded",
         "model_max_prompt_tokens_exceeded",
+        "tokens_limit_reached",  # GitHub Models
     }
 )
 
@@ -28,6 +29,10 @@ def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns).replace("<N>", number), re.IGNORECASE)
 
 
+_TOO_LARGE = (
+    r"\b(?:request|payload|body|prompt|messages?|conversation|input|content)(?: body| entity)?"
+    r"(?: is| are)? too (?:large|big|long)\b"
+)
 _OVERFLOW = _any(
     r"maximum (?:context|prompt|model) length",
     r"context[ _]length[ _]exceeded",
@@ -55,6 +60,10 @@ _OVERFLOW = _any(
     r"exceed max message tokens",
     r"too many tokens",
     r"token limit exceeded",
+    _TOO_LARGE + r".{0,200}?\d ?tokens\b",
+    # What is left of the window, computed by the server: no client asks for less than nothing.
+    r"max_?(?:completion_?|output_?|new_?)?tokens\b.{0,120}?\b(?:got|given|received|found|provided"
+    r"|(?:input|value)(?=[:=]))\W{0,3}(?:-\d|0\b)",
     r"(?:上下文|输入|prompt).{0,12}(?:超长|超过|超出)",
 )
 _THROTTLE = re.compile(r"per[ -](?:minute|day|hour)|rate.?limit|throttl|\bTPM\b|wait before", re.I)
@@ -74,6 +83,7 @@ _WINDOW = _any(
     r"must be <= <N>",
     r"> <N> maximum",
     r"context limit: <N> \+ <N> > <N>",
+    r"max(?:imum)? (?:size|allowed|length)(?: is|:) <N> tokens",
 )
 _PROMPT = _any(
     r"<N> (?:tokens )?in the messages",
@@ -94,6 +104,7 @@ _PROMPT = _any(
     r"current length is <N>",
     r"keep the first <N> tokens",
     r"too long: <N>",
+    r"too (?:large|long|big): <N> tokens",
 )
 _MORE_PROMPT = _any(r"<N> in the functions", r"<N> of tool input")
 _OUTPUT = _any(
@@ -107,6 +118,10 @@ _TOTAL = _any(
     r"total of (?:at least )?<N> tokens",
     r"(?:messages|prompt) resulted in <N>",
 )
+_RATE_OF_TOKENS = re.compile(r"tokens?[ -]per[ -](?:min|hour|day)|\bTP[MHD]\b", re.IGNORECASE)
+_RATE_LIMIT = _any(r"\blimit(?: is| of|:)? <N>")
+_REQUESTED = _any(r"\brequest(?:ed|s)?(?: about|:)? <N>", r"<N> tokens (?:were )?requested")
+_LARGE_REQUEST = re.compile(_TOO_LARGE, re.IGNORECASE)
 
 
 def overflow_message(facts: ErrorFacts) -> str | None:
@@ -129,6 +144,22 @@ def overflow_message(facts: ErrorFacts) -> str | None:
     if prompt and window and prompt >= window:
         return f"prompt is too long: {prompt} tokens > {window} maximum"
     return f"prompt is too long: {text}"
+
+
+def rate_overflow_message(facts: ErrorFacts) -> str | None:
+    """The sentence for one request larger than a rate of tokens: no repetition can pass.
+
+    None for a rate that is used up at the moment.
+    """
+    text = facts.message
+    if not _RATE_OF_TOKENS.search(text):
+        return None
+    limit, requested = _first(_RATE_LIMIT, text), _first(_REQUESTED, text)
+    if limit and requested:
+        if requested <= limit:
+            return None
+        return f"prompt is too long: {requested} tokens > {limit} maximum"
+    return f"prompt is too long: {text}" if _LARGE_REQUEST.search(text) else None
 
 
 def _numbers(facts: ErrorFacts) -> tuple[int | None, int | None, int | None]:

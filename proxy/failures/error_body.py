@@ -2,7 +2,7 @@
 
 Rule: reads any value without raising, and decides nothing about status or wording. Shapes: OpenAI's
 ``error`` object, ``error`` as text, FastAPI's ``detail``, a bare ``message``, Gemini's list of one,
-OpenRouter's error inside an error, JSON inside a text, web pages, nothing.
+OpenRouter's error inside an error, JSON inside a text, frames of an event stream, web pages, nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +15,26 @@ from typing import Any
 
 import orjson
 
+from proxy.failures.quoted_error import quoted_error
+
 BODY_CHARACTERS = 500
 """Quoted length of a body without a message (docs/protocol.md section 5)."""
 MESSAGE_CHARACTERS = 4000
+FRAME_CHARACTERS = 64 * 1024
+"""Read of a body that is an event stream."""
 NESTING = 6
 """Errors inside errors that are followed."""
 
 _STATUS_FIELDS = ("code", "status", "status_code")
-_CODE_FIELDS = ("code", "error_code", "status")
+_CODE_FIELDS = ("code", "error_code", "status", "errorCode", "errcode", "status_code")
 _KIND_FIELDS = ("type", "error_type")
-_MESSAGE_FIELDS = ("message", "detail", "error", "errors", "msg", "error_message")
+_MESSAGE_FIELDS = (
+    *("message", "detail", "error", "errors", "msg", "error_message"),
+    *("error_msg", "errorMsg", "errmsg", "status_msg"),
+)
+_MINIMAX = "base_resp"
+_FRAME_FIELDS = ("data", "error")
+_FRAME_STARTS = ("data:", "event:", "id:", "retry:", ":", "error: {", "error:{")
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.{1,300}?)</\1>", re.IGNORECASE | re.DOTALL)
 _HIDDEN = re.compile(r"<(script|style)\b.*?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>?")
@@ -42,10 +52,14 @@ class ErrorFacts:
     param: str | None = None
     status: int | None = None
     """An HTTP status (400 to 599) stated inside the body."""
+    quoted_status: int | None = None
+    """The status of another answer that the message quotes in words."""
     page: bool = False
     """The body is a web page; the message is its title."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """The innermost error object itself."""
+    objects: tuple[Mapping[str, Any], ...] = ()
+    """All the error objects, from the outermost to the innermost."""
 
 
 def read_error(payload: object) -> ErrorFacts:
@@ -84,10 +98,37 @@ def _text_facts(text: str, depth: int) -> ErrorFacts:
             facts = ErrorFacts()
         if facts.message:
             return facts
+    elif text.startswith(_FRAME_STARTS):
+        facts = _frame_facts(text[:FRAME_CHARACTERS], depth)
+        if facts.message:
+            return facts
     start = text[:MESSAGE_CHARACTERS]
     if start.startswith("<") and "</" in start:
         return ErrorFacts(message=_page_title(start), page=True)
-    return ErrorFacts(message=text[:MESSAGE_CHARACTERS])
+    return _quoted_facts(text, depth)
+
+
+def _quoted_facts(text: str, depth: int) -> ErrorFacts:
+    """A plain text, or the error that it quotes of another answer."""
+    plain = ErrorFacts(message=text[:MESSAGE_CHARACTERS])
+    quoted = quoted_error(text)
+    if quoted is None:
+        return plain
+    facts = _facts(quoted.body, depth - 1) if depth and isinstance(quoted.body, Mapping) else plain
+    facts = facts if facts.message else plain
+    return replace(facts, quoted_status=quoted.status)
+
+
+def _frame_facts(text: str, depth: int) -> ErrorFacts:
+    """The first error in the frames of an event stream that came as a body."""
+    for frame in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n")):
+        lines = [line.partition(":") for line in frame.split("\n")]
+        data = "\n".join(value.strip() for name, _, value in lines if name in _FRAME_FIELDS)
+        if data and data != "[DONE]" and depth:
+            facts = _facts(data, depth - 1)
+            if facts.message:
+                return facts
+    return ErrorFacts()
 
 
 def _list_facts(items: list[Any], depth: int) -> ErrorFacts:
@@ -118,8 +159,10 @@ def _object_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:
         kind=inner.kind or _word(error, _KIND_FIELDS),
         param=inner.param or (param if isinstance(param, str) and param else None),
         status=_status(error) or inner.status,
+        quoted_status=inner.quoted_status,
         page=inner.page,
         details=inner.details or error,
+        objects=(error, *inner.objects),
     )
 
 
@@ -130,6 +173,8 @@ def _inner_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:
     if isinstance(error.get("error"), Mapping):
         fields = ("error", *_MESSAGE_FIELDS)
     candidates += [error.get(name) for name in fields]
+    if isinstance(error.get(_MINIMAX), Mapping):
+        candidates.append({"type": _MINIMAX, **error[_MINIMAX]})
     named = ErrorFacts()
     for candidate in candidates:
         facts = _facts(candidate, depth)

@@ -83,14 +83,14 @@ def _rate_limits(headers: Mapping[str, str], now: float) -> dict[str, str]:
             amount = headers.get(f"x-ratelimit-{kind}-{what}", "")
             if _COUNT.fullmatch(amount):
                 found[f"anthropic-ratelimit-{what}-{kind}"] = amount
-        seconds = _seconds_left(headers.get(f"x-ratelimit-reset-{what}", ""), now)
+        seconds = seconds_left(headers.get(f"x-ratelimit-reset-{what}", ""), now)
         if seconds is not None:
             reset = datetime.fromtimestamp(math.ceil(now + seconds), UTC)
             found[f"anthropic-ratelimit-{what}-reset"] = f"{reset:%Y-%m-%dT%H:%M:%SZ}"
     return found
 
 
-def _seconds_left(text: str, now: float) -> float | None:
+def seconds_left(text: str, now: float) -> float | None:
     """Seconds from ``now`` for ``6m0s``, ``12ms``, ``7.5``, a Unix time or an RFC 3339 time."""
     try:
         seconds = _parsed_reset(text, now) if text else None

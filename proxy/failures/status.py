@@ -28,24 +28,29 @@ STATUS_FOR_UPSTREAM: Mapping[int, int] = {
 """Status for the client; other 4xx are 400, other 5xx 500, anything else 502."""
 
 KIND_PATTERN_FOR_STATUS: Mapping[int, str] = {
-    402: r"insufficient.?(?:user.?)?(?:quota|balance)|billing|payment",
-    429: r"rate.?limit|too.?many.?requests|resource.?exhausted|throttl|\b1302\b",
+    402: r"insufficient.?(?:user.?)?(?:quota|balance)|billing|payment|base_resp 1008",
+    429: r"rate.?limit|too.?many.?requests|resource.?exhausted|throttl|\b1302\b"
+    r"|base_resp (?:1002|1039|1041|2056)",
     529: r"overload|capacity|unavailable|busy|insufficient.system.resource|\b1305\b",
-    401: r"authenti|unauthori[sz]ed|invalid.?api.?key",
+    401: r"authenti|unauthori[sz]ed|invalid.?api.?key|base_resp (?:1004|2049)",
     403: r"permission|forbidden",
     404: r"not.?found",
-    504: r"time.?out|deadline.?exceeded",
+    504: r"time.?out|deadline.?exceeded|base_resp 1001",
     413: r"too.?large",
     409: r"conflict",
-    400: r"invalid|bad.?request|validation|failed.?precondition|tool_use_failed",
+    400: r"invalid|bad.?request|validation|failed.?precondition|tool_use_failed|inspection"
+    r"|content.?filter|content.?policy|policy.?violation|moderation|base_resp (?:1026|1027|1042|2013)",
 }
-"""Patterns for an error's type and code; the numbers are GLM's. The first match wins."""
+"""Patterns for an error's type and code; the first match wins. Numbers are GLM's, those behind
+``base_resp`` MiniMax'."""
 MESSAGE_PATTERN_FOR_STATUS: Mapping[int, str] = {
     402: r"insufficient (?:quota|balance|credits?)|exceeded your current quota",
-    429: r"rate.?limit|too many requests",
+    429: r"rate.?limit|too many requests|requests? limit reached",
     529: r"overloaded|capacity|(?:temporarily|service) unavailable",
-    401: r"(?:invalid|incorrect) api key|unauthorized",
+    401: r"(?:invalid|incorrect|expired) (?:api key|access token)|unauthorized"
+    r"|access token (?:is )?(?:invalid|expired|no longer valid)",
     504: r"timed out|timeout",
+    400: r"inappropriate content|content (?:management )?policy|content filter|flagged as",
 }
 
 
@@ -63,12 +68,16 @@ def status_without_answer(facts: ErrorFacts) -> int:
     """The client's status for an error in a stream or a 200 body; 500 where nothing indicates one."""
     if facts.status is not None:
         return client_status(facts.status)
-    kinds = f"{facts.kind or ''} {facts.code or ''}"
-    for text, patterns in (
-        (kinds, KIND_PATTERN_FOR_STATUS),
-        (facts.message, MESSAGE_PATTERN_FOR_STATUS),
-    ):
-        for status, pattern in patterns.items():
-            if re.search(pattern, text, re.IGNORECASE):
-                return status
-    return 500
+    by_kind = _matching(f"{facts.kind or ''} {facts.code or ''}", KIND_PATTERN_FOR_STATUS)
+    if by_kind is not None:
+        return by_kind
+    if facts.quoted_status is not None:
+        return client_status(facts.quoted_status)
+    return _matching(facts.message, MESSAGE_PATTERN_FOR_STATUS) or 500
+
+
+def _matching(text: str, patterns: Mapping[int, str]) -> int | None:
+    for status, pattern in patterns.items():
+        if re.search(pattern, text, re.IGNORECASE):
+            return status
+    return None

@@ -86,6 +86,9 @@ class StreamedResponse:
             self._first += self._fed(data)
         if not codec.started:
             self._start()
+        elif codec.error is not None and not codec.content_seen:
+            # Reported behind the head, in one read: still an HTTP status.
+            raise codec.error
         return None
 
     def close(self) -> None:

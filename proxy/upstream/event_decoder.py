@@ -22,7 +22,8 @@ HELD_BYTES = 65536
 EVENT_LINES = 64
 """Events with more lines are not parsed by sseclient-py, whose time is quadratic in the lines."""
 BOM = b"\xef\xbb\xbf"
-FIELDS = (b"data", b"event", b"id", b"retry", b":")
+FIELDS = (b"data", b"event", b"id", b"retry", b":", b"error:")
+"""How event streams begin; ``error:`` is llama.cpp's field for a failure."""
 
 
 class ChunkDecoder:
@@ -118,6 +119,8 @@ class ChunkDecoder:
     def _chunks(self, complete: bytes) -> Iterator[Chunk]:
         if not complete.isascii():
             complete = complete.decode("utf-8", "replace").encode()
+        if b"error:" in complete:
+            complete = _with_named_errors(complete)
         dense = complete.count(b"\n") > EVENT_LINES + 3 * complete.count(b"\n\n")
         if dense or len(complete) > self._limit:
             events = self._large_events(complete)
@@ -157,6 +160,11 @@ def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "othe
         return "json"
     # The first read may contain only a part of the first field's name.
     return "sse" if start and any(field.startswith(start) for field in FIELDS) else "other"
+
+
+def _with_named_errors(events: bytes) -> bytes:
+    """``events`` with lines ``error: {...}`` as the data of events that are named ``error``."""
+    return (b"\n" + events).replace(b"\nerror:", b"\nevent: error\ndata:")[1:]
 
 
 def _events(block: bytes) -> Iterator[tuple[str, str]]:

@@ -229,6 +229,44 @@ def test_an_error_chunk_first_is_a_real_status(client: FlaskClient, upstream: Up
     assert response.status_code == 529
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param(
+            b'data: {"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n'
+            b'data: {"error":{"message":"no","code":403}}\n\n',
+            403,
+            id="behind a role chunk",
+        ),
+        pytest.param(
+            b': ok\n\ndata: {"choices":[{"delta":{"role":"assistant"}}]}\n\n'
+            b'error: {"code":400,"message":"exceeds the available context size"}\n\n'
+            b"data: [DONE]\n\n",
+            400,
+            id="llama.cpp's field",
+        ),
+        pytest.param(
+            b'data: {"choices":[{"delta":{},"finish_reason":"MALFORMED_FUNCTION_CALL"}]}\n\n',
+            502,
+            id="a finish reason",
+        ),
+        pytest.param(
+            b'data: {"base_resp":{"status_code":1002,"status_msg":"rate limit"}}\n\n',
+            429,
+            id="MiniMax",
+        ),
+        pytest.param(
+            b'error: {"message":"Engine is overloaded"}\n\n', 529, id="an error line alone"
+        ),
+    ],
+)
+def test_a_failure_before_content_is_a_real_status(
+    client: FlaskClient, upstream: UpstreamStub, body: bytes, status: int
+) -> None:
+    upstream.answer(sse(body, done=False))
+    assert client.post(PATH, json=message_request(stream=True)).status_code == status
+
+
 def test_a_stream_that_ends_before_it_began_is_a_real_status(
     client: FlaskClient, upstream: UpstreamStub
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.claude_code.chat_rules import Rules
 from tests.claude_code.client import ClaudeCode
-from tests.claude_code.samples import DONE, MANY_SIGNS, assert_succeeded, messages_of
+from tests.claude_code.samples import DONE, MANY_SIGNS, assert_succeeded, messages_of, png
 from tests.claude_code.strict_upstream import (
     Answer,
     Refusal,
@@ -137,3 +137,30 @@ def test_an_upstream_that_refuses_the_key_is_reported_at_once(
     assert outcome.result["api_error_status"] == 401
     assert "sk-upstream-key" not in json.dumps(outcome.messages)
     assert len(upstream.seen) == 1
+
+
+def test_a_refused_picture_does_not_block_the_session(
+    claude: ClaudeCode, upstream: StrictUpstream
+) -> None:
+    picture = claude.directory / "picture.png"
+    picture.write_bytes(png())
+    refusal = Refusal(
+        400,
+        {
+            "message": "You uploaded an unsupported image. Please make sure your image is valid.",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "image_parse_error",
+        },
+    )
+    read = Answer(calls=(ToolCall("Read", {"file_path": str(picture)}),))
+
+    def script(body: Mapping[str, Any], attempt: int) -> Reply:
+        if "data:image/" in json.dumps(body["messages"]):
+            return refusal
+        return DONE if messages_of(body, "tool") else read
+
+    upstream.play(script)
+    assert_succeeded(claude.run("look at the picture"))
+    shown = ["data:image/" in json.dumps(body["messages"]) for body in upstream.accepted]
+    assert shown == [False, True, False]

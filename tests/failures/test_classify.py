@@ -533,9 +533,6 @@ def test_5_overflow_in_a_stream() -> None:
     [
         pytest.param(429, "Too many tokens, please wait before trying again.", id="throttled"),
         pytest.param(400, "Rate limit: too many tokens per minute", id="rate in a 400"),
-        pytest.param(
-            413, "Request too large on tokens per minute (TPM): Limit 6000", id="Groq TPM"
-        ),
         pytest.param(413, "Request Entity Too Large", id="a body too large"),
         pytest.param(500, f"{WINDOW} 10 tokens, you requested 20 tokens", id="a 500 stays a 500"),
         pytest.param(

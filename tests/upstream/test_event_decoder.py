@@ -78,6 +78,24 @@ STREAMS = [
         b"event: error\ndata: overloaded\n\n", [{"error": "overloaded"}], id="4 error text"
     ),
     pytest.param(b"event: error\ndata: [DONE]\n\n", [DONE], id="4 end mark named error"),
+    pytest.param(
+        b'error: {"code":400,"message":"x"}\n\ndata: [DONE]\n\n',
+        [{"error": {"code": 400, "message": "x"}}, DONE],
+        id="4 error as a field",
+    ),
+    pytest.param(
+        b'data: 1\r\n\r\nerror:{"error":{"code":1}}\r\n\r\n',
+        [1, {"error": {"code": 1}}],
+        id="4 error as a field, CRLF",
+    ),
+    pytest.param(b"error: out of memory\n\n", [{"error": "out of memory"}], id="4 a text in it"),
+    pytest.param(b'data: 1\n\nerror: {"a":2}', [1, {"error": {"a": 2}}], id="4 unterminated"),
+    pytest.param(
+        b'data: "error: 1"\n\ndata: "\\nerror: 2"\n\n',
+        ["error: 1", "\nerror: 2"],
+        id="4 the same word in a text",
+    ),
+    pytest.param(b"my error: 1\n\ndata: 1\n\n", [1], id="4 another field"),
     pytest.param(b"event: error\n\ndata: {}\n\n", [{}], id="4 a name lasts for one event"),
     pytest.param(b"<html><body>hi</body></html>\n\n", [], id="4 not an event stream"),
     pytest.param(b"", [], id="4 nothing"),
@@ -206,6 +224,8 @@ def test_4_a_huge_event_takes_linear_time(stream: bytes) -> None:
         pytest.param(b"event: x\n", None, "sse", id="edge 38 no label"),
         pytest.param(b"\xef\xbb\xbfdata: 1", None, "sse", id="edge 38 byte order mark"),
         pytest.param(b"da", None, "sse", id="edge 38 a first read of two bytes"),
+        pytest.param(b'error: {"code":1}\n\n', None, "sse", id="edge 38 llama.cpp's error field"),
+        pytest.param(b"errors were found", None, "other", id="edge 38 a text about errors"),
         pytest.param(b"x: y\n", "text/event-stream; charset=utf-8", "sse", id="edge 38 labelled"),
         pytest.param(b"<html>", "text/event-stream", "other", id="edge 38 HTML as a stream"),
         pytest.param(b"<html>", "text/html", "other", id="edge 38 HTML"),

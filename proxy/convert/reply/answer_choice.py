@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.convert.reply.context import ReplyContext
-from proxy.convert.reply.stop_reasons import STATUS_FOR_FAILED_FINISH
+from proxy.convert.reply.stop_reasons import failed_status
 from proxy.errors import UpstreamError
+from proxy.failures.bare_error import reports_failure
 from proxy.failures.classify import failure_from_chunk
+from proxy.failures.error_body import one_line
 
 
 def answer_object(payload: object) -> dict[str, Any] | None:
@@ -23,12 +25,17 @@ def answer_object(payload: object) -> dict[str, Any] | None:
 
 
 def failure_in(payload: Mapping[str, Any], reply: ReplyContext) -> UpstreamError | None:
-    """The failure that ``payload`` reports by an ``error`` member or by being an error object."""
+    """The failure that ``payload`` reports by an ``error`` member or by being an error object.
+
+    Vendors' own forms count where there are no choices: ``base_resp``, ``error_code``, ``code``.
+    """
     error = payload.get("error")
     if error or (isinstance(error, dict | list) and "choices" not in payload):
         return _failure(payload, reply)
     if payload.get("object") == "error":
         return _failure({"error": payload}, reply)
+    if not payload.get("choices") and reports_failure(payload):
+        return _failure(payload, reply)
     return None
 
 
@@ -36,15 +43,22 @@ def failure_in_finish(
     word: str, choice: Mapping[str, Any], reply: ReplyContext
 ) -> UpstreamError | None:
     """The failure that a ``finish_word`` stands for, with the choice's own error where it has one."""
-    if word not in STATUS_FOR_FAILED_FINISH:
+    status = failed_status(word)
+    if status is None:
         return None
     error = choice.get("error")
     if error and isinstance(error, dict):
         return _failure({"error": error}, reply)
     return UpstreamError(
-        f"the upstream ended its answer with finish_reason {word!r}",
-        status=STATUS_FOR_FAILED_FINISH[word],
+        f"the upstream ended its answer with finish_reason {word!r}{_reason_in(choice)}",
+        status=status,
     )
+
+
+def _reason_in(choice: Mapping[str, Any]) -> str:
+    """The upstream's own words about the finish (Gemini: ``finish_message``)."""
+    reason = choice.get("finish_message")
+    return f": {one_line(reason)[:1000]}" if reason and isinstance(reason, str) else ""
 
 
 def _failure(chunk: Mapping[str, Any], reply: ReplyContext) -> UpstreamError:

@@ -28,7 +28,7 @@ from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.plain_runs import PlainRuns
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import Stop, finish_word, is_known
+from proxy.convert.reply.stop_reasons import Stop, finish_of, is_known
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
@@ -162,7 +162,7 @@ class StreamTranslator:
         if failure is not None:
             raise failure
         choice = _first_choice(payload)
-        word = finish_word(choice.get("finish_reason")) if choice else ""
+        word = finish_of(choice) if choice else ""
         if choice and word:
             failure = failure_in_finish(word, choice, self._reply)
             if failure is not None:

@@ -25,7 +25,7 @@ from proxy.convert.reply.events import Event
 from proxy.convert.reply.events_to_message import EventCollector
 from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import STOP_REASON_FOR_FINISH, Stop, finish_word, is_known
+from proxy.convert.reply.stop_reasons import Stop, finish_of, is_known, stop_reason_for
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage, whole_usage
 from proxy.errors import UpstreamError
 from proxy.ids import new_message_id
@@ -136,7 +136,7 @@ def _choice_in(payload: Mapping[str, Any], reply: ReplyContext) -> tuple[dict[st
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
         raise UpstreamError("the upstream's answer has no choices")
-    word = finish_word(choice.get("finish_reason"))
+    word = finish_of(choice)
     failure = failure_in_finish(word, choice, reply)
     if failure is not None:
         raise failure
@@ -148,6 +148,6 @@ def _message_in(choice: Mapping[str, Any], word: str) -> dict[str, Any]:
     message = choice.get("message")
     if isinstance(message, dict):
         return message
-    if message is None and STOP_REASON_FOR_FINISH.get(word) == "refusal":
+    if message is None and stop_reason_for(word) == "refusal":
         return {}
     raise UpstreamError("the upstream's answer has no message")

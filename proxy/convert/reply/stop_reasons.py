@@ -1,13 +1,16 @@
 """``finish_reason`` -> ``stop_reason``.
 
 Rule: the table of docs/protocol.md section 3 is this table. Values compare without case. A reason
-that says the upstream failed is no stop reason: callers ask ``STATUS_FOR_FAILED_FINISH`` first.
+that says the upstream failed is no stop reason: callers ask ``failed_status`` first. Words that the
+table does not hold are a refusal or a failure by their meaning, else unknown.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 STOPPED = "stop"
@@ -30,6 +33,20 @@ STATUS_FOR_FAILED_FINISH: Mapping[str, int] = {
 }
 """Finish reasons that are failures, with the status of the error they become."""
 
+_REFUSED = re.compile(
+    r"safety|prohibited|spii|recitation|block(?:ed|list)|filter(?:ed)?(?![a-z])|sensitive|guardrail"
+    r"|moderat|policy|model_armor"
+)
+"""Gemini's ``PROHIBITED_CONTENT`` and ``RECITATION``, Bedrock's ``guardrail_intervened``."""
+_FAILED = re.compile(
+    r"(?:^|_)error|malformed|fail(?:ed|ure)|unexpected_|too_many_tool|overload|time_?d?_?out"
+    r"|missing_thought_signature|(?:^|_)abort"
+)
+"""Gemini's ``MALFORMED_FUNCTION_CALL`` and ``UNEXPECTED_TOOL_CALL``, vLLM's ``abort``."""
+_STATUS_FOR_FAILED_WORD = (("overload", 529), ("time", 504))
+_PREFIX = re.compile(r".*[:.]\s*|^finish_reason_")
+"""What gateways put before the word: ``function_call_filter: ``, ``FinishReason.``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -46,12 +63,53 @@ def finish_word(value: object) -> str:
     Anything else that is not a string counts as an unknown reason.
     """
     if isinstance(value, str):
-        return value.strip().lower()
+        word = value.strip().lower()
+        return word if word in STOP_REASON_FOR_FINISH else _without_prefix(word[:200])
     return "" if not value else "?"
 
 
+def finish_of(choice: Mapping[str, Any]) -> str:
+    """The finish word of a choice; the model's own where only that says failure or refusal.
+
+    OpenRouter reports a failed answer as ``stop`` with the cause in ``native_finish_reason``.
+    """
+    word = finish_word(choice.get("finish_reason"))
+    native = choice.get("native_finish_reason")
+    if native and native != word:
+        own = finish_word(native)
+        if failed_status(own) or stop_reason_for(own) == "refusal":
+            return own
+    return word
+
+
 def is_known(word: str) -> bool:
-    return word in STOP_REASON_FOR_FINISH
+    return stop_reason_for(word) is not None
+
+
+def stop_reason_for(word: str) -> str | None:
+    """The stop reason of a ``finish_word``; None for an unknown one and for a failure."""
+    return STOP_REASON_FOR_FINISH.get(word) or ("refusal" if _is_refusal(word) else None)
+
+
+@lru_cache(maxsize=256)
+def failed_status(word: str) -> int | None:
+    """The status of the error that a ``finish_word`` stands for; None where it is no failure."""
+    known = STATUS_FOR_FAILED_FINISH.get(word)
+    if known or word in STOP_REASON_FOR_FINISH or _is_refusal(word) or not _FAILED.search(word):
+        return known
+    return next((status for part, status in _STATUS_FOR_FAILED_WORD if part in word), 502)
+
+
+@lru_cache(maxsize=256)
+def _is_refusal(word: str) -> bool:
+    return word not in STATUS_FOR_FAILED_FINISH and _REFUSED.search(word) is not None
+
+
+@lru_cache(maxsize=256)
+def _without_prefix(word: str) -> str:
+    """``word`` without a gateway's prefix where what remains means something."""
+    bare = _PREFIX.sub("", word, count=1)
+    return bare if bare != word and (is_known(bare) or failed_status(bare)) else word
 
 
 def stop_for(
@@ -67,7 +125,7 @@ def stop_for(
     ``refusal`` is the text of the upstream's refusal, ``matched`` what it says stopped the answer
     (a string, or a token id, which is ignored).
     """
-    reason = STOP_REASON_FOR_FINISH.get(word, "end_turn")
+    reason = stop_reason_for(word) or "end_turn"
     if refusal or reason == "refusal":
         details = {"type": "refusal", "category": None, "explanation": refusal or None}
         return Stop("refusal", details=details)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from proxy.convert.reply.stop_reasons import (
-    STATUS_FOR_FAILED_FINISH,
     Stop,
+    failed_status,
+    finish_of,
     finish_word,
     is_known,
     stop_for,
@@ -37,6 +38,18 @@ REFUSED = {"type": "refusal", "category": None, "explanation": None}
         pytest.param("SAFETY", False, "refusal", id="3 row 4 SAFETY"),
         pytest.param("refusal", False, "refusal", id="3 row 4 refusal"),
         pytest.param("content_filter", True, "refusal", id="3 row 4 with a tool_use block"),
+        pytest.param("RECITATION", False, "refusal", id="3 row 4 RECITATION"),
+        pytest.param("PROHIBITED_CONTENT", False, "refusal", id="3 row 4 PROHIBITED_CONTENT"),
+        pytest.param("SPII", False, "refusal", id="3 row 4 SPII"),
+        pytest.param("BLOCKLIST", False, "refusal", id="3 row 4 BLOCKLIST"),
+        pytest.param("IMAGE_SAFETY", False, "refusal", id="3 row 4 IMAGE_SAFETY"),
+        pytest.param("guardrail_intervened", False, "refusal", id="3 row 4 Bedrock"),
+        pytest.param("content_filtered", False, "refusal", id="3 row 4 content_filtered"),
+        pytest.param("content_filter: BLOCKLIST", False, "refusal", id="3 row 4 with a prefix"),
+        pytest.param("FinishReason.STOP", False, "end_turn", id="3 row 1 with a prefix"),
+        pytest.param("FINISH_REASON_MAX_TOKENS", False, "max_tokens", id="3 row 2 with a prefix"),
+        pytest.param("a.b", False, "end_turn", id="3 row 5 unknown with a prefix"),
+        pytest.param("OTHER", False, "end_turn", id="3 row 5 OTHER"),
         pytest.param(None, False, "end_turn", id="3 row 5 null"),
         pytest.param("", False, "end_turn", id="edge 57 empty string is null"),
         pytest.param("whatever", False, "end_turn", id="3 row 5 unknown"),
@@ -92,11 +105,55 @@ def test_stop_details(facts: dict[str, Any], expected: Stop) -> None:
         pytest.param("error", 502, id="3 row 7 error"),
         pytest.param("network_error", 502, id="3 row 7 network_error"),
         pytest.param("insufficient_system_resource", 529, id="3 row 7 no resources"),
+        pytest.param("MALFORMED_FUNCTION_CALL", 502, id="3 row 7 MALFORMED_FUNCTION_CALL"),
+        pytest.param("malformed_function_call", 502, id="3 row 7 in lower case"),
+        pytest.param("UNEXPECTED_TOOL_CALL", 502, id="3 row 7 UNEXPECTED_TOOL_CALL"),
+        pytest.param("TOO_MANY_TOOL_CALLS", 502, id="3 row 7 TOO_MANY_TOOL_CALLS"),
+        pytest.param("MISSING_THOUGHT_SIGNATURE", 502, id="3 row 7 MISSING_THOUGHT_SIGNATURE"),
+        pytest.param("MALFORMED_RESPONSE", 502, id="3 row 7 MALFORMED_RESPONSE"),
+        pytest.param(
+            "function_call_filter: MALFORMED_FUNCTION_CALL", 502, id="3 row 7 with a prefix"
+        ),
+        pytest.param("FinishReason.UNEXPECTED_TOOL_CALL", 502, id="3 row 7 as Python prints it"),
+        pytest.param("abort", 502, id="3 row 7 vLLM's abort"),
+        pytest.param("server_error", 502, id="3 row 7 server_error"),
+        pytest.param("tool_use_failed", 502, id="3 row 7 tool_use_failed"),
+        pytest.param("engine_overloaded", 529, id="3 row 7 overloaded"),
+        pytest.param("timeout", 504, id="3 row 7 timeout"),
     ],
 )
 def test_failures_are_no_stop_reasons(finish: str, status: int) -> None:
-    assert STATUS_FOR_FAILED_FINISH[finish_word(finish)] == status
-    assert not is_known(finish)
+    word = finish_word(finish)
+    assert failed_status(word) == status
+    assert not is_known(word)
+
+
+@pytest.mark.parametrize(
+    "finish", ["stop", "length", "tool_calls", "content_filter", "RECITATION", "OTHER", "", "eos"]
+)
+def test_no_failures(finish: str) -> None:
+    assert failed_status(finish_word(finish)) is None
+
+
+@pytest.mark.parametrize(
+    ("finish", "native", "word"),
+    [
+        pytest.param("stop", "network_error", "network_error", id="a failure"),
+        pytest.param("stop", "MALFORMED_FUNCTION_CALL", "malformed_function_call", id="Gemini's"),
+        pytest.param("stop", "PROHIBITED_CONTENT", "prohibited_content", id="a refusal"),
+        pytest.param(None, "error", "error", id="nothing else"),
+        pytest.param("tool_calls", "UNEXPECTED_TOOL_CALL", "unexpected_tool_call", id="a call"),
+        pytest.param("stop", "STOP", "stop", id="the same"),
+        pytest.param("tool_calls", "STOP", "tool_calls", id="a weaker word"),
+        pytest.param("length", "max_output_tokens", "length", id="another word"),
+        pytest.param("stop", None, "stop", id="none"),
+        pytest.param("stop", {"a": 1}, "stop", id="no word"),
+        pytest.param(None, "completed", "", id="not yet the end"),
+    ],
+)
+def test_the_models_own_finish_reason(finish: object, native: object, word: str) -> None:
+    choice = {"finish_reason": finish, "native_finish_reason": native}
+    assert finish_of(choice) == word
 
 
 @pytest.mark.parametrize("value", [3, True, ["stop"], {"a": 1}], ids=str)

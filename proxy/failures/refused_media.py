@@ -1,0 +1,77 @@
+"""Recognise that an upstream refused a picture or a PDF, and word it as Claude Code expects.
+
+Rule: Claude Code removes media from its history, and goes on, only for errors in words that it knows;
+any other refusal of a picture fails every later prompt of the session (docs/protocol.md section 5).
+The upstream's own words follow.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy.failures.complaints import LONGEST_TEXT, QUOTED_REQUEST
+from proxy.failures.error_body import ErrorFacts
+
+IMAGE_REFUSED = "Could not process image: "
+PDF_REFUSED = "Could not process PDF: "
+
+_KNOWN_TO_CLIENTS = re.compile(
+    r"could not process (?:image|pdf)|image exceeds|image dimensions exceed"
+    r"|image does not match the provided media type|image cannot be empty|pdf pages"
+    r"|the pdf specified was not valid|too much media",
+    re.IGNORECASE,
+)
+_GAP = r"(?:(?![.!?;] |[{}]).){0,60}?"
+_BROKEN = (
+    r"(?:invalid|not (?:a )?valid|unsupported|not supported|corrupt(?:ed)?|malformed|broken|unreadable"
+    r"|(?:could|can) ?not|can't|couldn't|unable|fail(?:ed|ure|s)?|error|empty|too (?:large|big|small|many)"
+    r"|exceed(?:s|ed)?|larger than|does not (?:represent|meet|match)|do not meet|at most \d+"
+    r"|unknown (?:format|type)|illegal|incorrect|decod(?:e|ing)|pars(?:e|ing))"
+)
+_IMAGE = r"\bimages?\b(?!_)(?! (?:input|generation|url is only|model))"
+_PDF = r"(?:\bpdfs?\b(?!_)|\bapplication/pdf\b)"
+_ABOUT_TOOLS = re.compile(r"\bschema\b|\bfunctions?\b|\btools?[\[.]", re.IGNORECASE)
+_IMAGE_CODE = re.compile(
+    r"(?=.*image)(?=.*(?:invalid|unsupported|pars|large|small|empty|download|mode|format|media|size"
+    r"|dimension|not_found|policy|decode)).*",
+    re.IGNORECASE,
+)
+_PDF_CODE = re.compile(
+    r"(?=.*(?:pdf|document|file_data)).*(?:invalid|unsupported|pars|pages).*|.*pdf.*", re.I
+)
+_IMAGE_WORDS = re.compile(
+    rf"{_IMAGE}{_GAP}\b{_BROKEN}|\b{_BROKEN}{_GAP}{_IMAGE}|unable to process input image"
+    r"|inline_data\.data\b.{0,60}base64 decoding failed|unsupported mime type:? image/"
+    r"|media format is not supported or incorrect|invalid image input|图片.{0,12}(?:错误|失败|不支持|过大)",
+    re.IGNORECASE,
+)
+_PDF_WORDS = re.compile(
+    rf"{_PDF}{_GAP}\b{_BROKEN}|\b{_BROKEN}{_GAP}{_PDF}|\.pdf\b.{{0,40}}\b{_BROKEN}"
+    r"|the document has no pages|pdf (?:is )?(?:password|encrypted)|(?:encrypted|password.protected) pdf"
+    r"|does not support (?:file|document) (?:content|input)|number of pages",
+    re.IGNORECASE,
+)
+
+
+def refused_media(facts: ErrorFacts) -> str | None:
+    """The message for a refused picture or PDF, None for every other error.
+
+    Words that clients know already stay as they are.
+    """
+    text = facts.message[:LONGEST_TEXT]
+    if not text or (facts.param or "").startswith(("tools", "response_format")):
+        return None
+    quote = QUOTED_REQUEST.search(text)
+    own = text[: quote.start()] if quote else text
+    if _KNOWN_TO_CLIENTS.search(own):
+        return facts.message
+    if _ABOUT_TOOLS.search(own):
+        return None
+    for prefix, code, words in (
+        (PDF_REFUSED, _PDF_CODE, _PDF_WORDS),
+        (IMAGE_REFUSED, _IMAGE_CODE, _IMAGE_WORDS),
+    ):
+        named = any(word and code.fullmatch(word) for word in (facts.code, facts.kind))
+        if named or words.search(own):
+            return prefix + facts.message
+    return None
