@@ -54,10 +54,16 @@ def is_known(word: str) -> bool:
     return word in STOP_REASON_FOR_FINISH
 
 
+def is_cut(word: str) -> bool:
+    """True when ``word`` says that the output or the context limit ended the answer."""
+    return STOP_REASON_FOR_FINISH.get(word) in ("max_tokens", "model_context_window_exceeded")
+
+
 def stop_for(
     word: str,
     *,
     tool_used: bool,
+    call_cut: bool = False,
     refusal: str = "",
     matched: object = None,
     stop_sequences: Collection[str] = (),
@@ -65,9 +71,12 @@ def stop_for(
     """The stop for a ``finish_word``, which may be unknown or ``""``.
 
     ``refusal`` is the text of the upstream's refusal, ``matched`` what it says stopped the answer
-    (a string, or a token id, which is ignored).
+    (a string, or a token id, which is ignored). ``call_cut``: the output limit ended a tool call
+    amid its arguments.
     """
     reason = STOP_REASON_FOR_FINISH.get(word, "end_turn")
+    if call_cut:
+        return Stop(reason if is_cut(word) else "max_tokens")
     if refusal or reason == "refusal":
         details = {"type": "refusal", "category": None, "explanation": refusal or None}
         return Stop("refusal", details=details)
