@@ -5,8 +5,12 @@ Rule: nothing is read of the declarations before the first call of an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_BETWEEN_PARTS = re.compile(r"[^A-Za-z0-9_-]+")
+"""What no name that was sent upstream contains."""
 
 JSON_TYPES: Mapping[str, type] = {"array": list, "object": dict}
 """Schema types whose values models also write as a string of JSON."""
@@ -20,6 +24,23 @@ class DeclaredTools:
     def __init__(self, functions: Sequence[Mapping[str, Any]]) -> None:
         self._functions = functions
         self._parameters_for_name: dict[str, Any] | None = None
+
+    def name(self, said: str) -> str:
+        """The declared name that ``said`` is, but for noise around it; ``said`` where none is.
+
+        Noise: another case, special tokens (``Read<|channel|>commentary``), namespaces and numbers
+        (``functions.Read:0``, ``default_api:Read``). Two names that would do are none.
+        """
+        declared = self._parameters()
+        if said in declared or not declared:
+            return said
+        head = said.partition("<|")[0].strip() or said.rpartition("|>")[2]
+        parts = _BETWEEN_PARTS.split(head)
+        exact = declared.keys() & parts
+        if not exact:
+            folded = {part.casefold() for part in parts}
+            exact = {name for name in declared if name.casefold() in folded}
+        return exact.pop() if len(exact) == 1 else said
 
     def types(self, name: str) -> Mapping[str, type]:
         """The top-level members of ``name`` whose type is exactly array (list) or object (dict)."""

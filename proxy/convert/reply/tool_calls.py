@@ -104,6 +104,8 @@ class ToolCalls:
 
     def feed(self, fragment: ToolFragment) -> None:
         """Take a fragment of a call; raises ``UpstreamError`` for runaway arguments."""
+        if fragment.name:
+            fragment = self._with_declared_name(fragment)
         call = self._matcher.fragment_to_call(fragment)
         if fragment.state:
             self._states.keep(call, fragment.state)
@@ -158,6 +160,13 @@ class ToolCalls:
         self._first.state = state
         self._states.write(self._first)
         return True
+
+    def _with_declared_name(self, fragment: ToolFragment) -> ToolFragment:
+        name = self._declared.name(fragment.name)
+        if name == fragment.name:
+            return fragment
+        self._warnings["repaired_tool_name"] += 1
+        return fragment._replace(name=name)
 
     def _name(self, call: ToolCall, name: str) -> None:
         call.name = name
