@@ -146,9 +146,10 @@ class CallArguments:
             return False
         text = "".join(fragments)
         odd = len(text) - self._object.plain_length(text)
-        if odd and not self._passes_last(fragments, odd):
+        if not odd:
+            self._blanks = 0
+        elif not self._passes_last(fragments, odd):
             return False
-        self._blanks = 0
         self._note(text)
         return True
 
@@ -162,7 +163,22 @@ class CallArguments:
         if odd[-1][-1] == ",":
             # Usually held back, so there is no point in reading all to find it out.
             return False
-        return not any(map(str.isspace, odd)) and self._object.passes(odd)
+        blanks = sum(len(fragment) for fragment in odd if fragment.isspace())
+        if self._blanks + blanks > MAX_BLANKS or not self._object.passes(odd):
+            return False
+        self._blanks = self._blanks_behind(odd)
+        return True
+
+    def _blanks_behind(self, fragments: Sequence[str]) -> int:
+        """The blanks in a row, outside of strings, after ``fragments``."""
+        if self._in_string:
+            return 0
+        count = 0
+        for fragment in reversed(fragments):
+            if not fragment.isspace():
+                return count
+            count += len(fragment)
+        return self._blanks + count
 
     def rest(self, *, cut: bool = False) -> str:
         """The text to send when no more comes; ``""`` where nothing is left or arguments are empty.

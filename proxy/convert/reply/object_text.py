@@ -81,7 +81,8 @@ class ObjectText(ObjectTokens):
         if self._held or self._captured is not None or self._state in ("start", "empty", "done"):
             return False
         saved = self._save()
-        if all(self.feed(piece) == piece for piece in pieces):
+        length, feed = self.plain_length, self.feed
+        if all(length(piece) == len(piece) or feed(piece) == piece for piece in pieces):
             return True
         self._restore(saved)
         return False
