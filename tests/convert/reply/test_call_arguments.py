@@ -158,9 +158,9 @@ def test_edge_88_blanks_that_pass_as_they_are_are_counted_too() -> None:
     call.add("1")
     while call.pass_on([" "] * 300):
         pass
+    call.add(" " * 100)
     with pytest.raises(UpstreamError, match="1001 blank characters"):
-        for _ in range(300):
-            call.add(" ")
+        call.add(" ")
 
 
 def test_edge_88_blanks_within_a_string_pass_as_they_are() -> None:
