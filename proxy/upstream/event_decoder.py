@@ -14,6 +14,7 @@ from sseclient import SSEClient
 
 from proxy.sse import Chunk, Signal
 from proxy.upstream.decode import load_json
+from proxy.upstream.halves import HalfCharacters
 
 EVENT_BYTES = 16_000_000
 """Largest event; a larger one is skipped and reported as undecodable."""
@@ -38,6 +39,12 @@ class ChunkDecoder:
         self._started = False
         self._after_cr = False
         self._skipping = False
+        self._halves = HalfCharacters()
+
+    @property
+    def holds_half(self) -> bool:
+        """True while half a character waits for the next chunk, which must then be fed."""
+        return self._halves.waiting
 
     def feed(self, data: bytes) -> list[Chunk]:
         """The chunks of all events that ``data`` completes, in order."""
@@ -129,7 +136,7 @@ class ChunkDecoder:
         for name, data in events:
             text = data.strip()
             if text:
-                yield _chunk(name, text)
+                yield _chunk(name, text, self._halves)
 
     def _large_events(self, complete: bytes) -> Iterator[tuple[str, str]]:
         for block in complete.split(b"\n\n"):
@@ -186,11 +193,11 @@ def _long_event(block: bytes) -> tuple[str, str]:
     return name, "\n".join(values)
 
 
-def _chunk(name: str, text: str) -> Chunk:
+def _chunk(name: str, text: str, halves: HalfCharacters) -> Chunk:
     if text == "[DONE]":
         return Signal.DONE
     try:
-        value = load_json(text)
+        value = load_json(text, halves)
     except ValueError:
         return {"error": text} if name == "error" else Signal.UNDECODABLE
     if name == "error" and not (isinstance(value, dict) and "error" in value):

@@ -60,3 +60,23 @@ def _assert_delta(kind: str, delta: dict[str, str]) -> None:
     assert name in DELTAS_OF[kind]
     assert isinstance(value, str)
     assert value, "an empty delta"
+
+
+CUT = ("max_tokens", "model_context_window_exceeded")
+"""Stop reasons of an answer whose last calls may be cut amid their arguments."""
+
+
+def assert_strict_arguments(events: Iterable[Event]) -> None:
+    """Fail when a finished answer has a tool_use block that is no JSON object for a strict parser."""
+    written: dict[int, str] = {}
+    stop_reason = ""
+    for event in events:
+        if event["type"] == "content_block_start" and event["content_block"]["type"] == "tool_use":
+            written[event["index"]] = ""
+        elif event["type"] == "content_block_delta" and event["index"] in written:
+            written[event["index"]] += event["delta"]["partial_json"]
+        elif event["type"] == "message_delta":
+            stop_reason = event["delta"]["stop_reason"]
+    if stop_reason and stop_reason not in CUT:
+        for text in written.values():
+            assert isinstance(orjson.loads(text or "{}"), dict)

@@ -58,7 +58,9 @@ STREAMS = [
     pytest.param(b"data: " + b"9" * 400 + b"\n\n", [BAD], id="edge 66 a number without end"),
     pytest.param(b"data: " + b"[" * 900 + b"\n\n", [BAD], id="edge 66 nesting"),
     pytest.param(
-        b'data: {"t":"\\ud83d"}\n\n', [{"t": "\ufffd"}], id="edge 66 half an escaped emoji is kept"
+        b'data: {"t":"\\ud83d"}\n\ndata: {"t":"x"}\n\n',
+        [{"t": ""}, {"t": "\ufffdx"}],
+        id="edge 66 half an escaped emoji is kept",
     ),
     pytest.param(b"data: 1\n\ndata: 2", [1, 2], id="4 unterminated last event"),
     pytest.param(b"data: 1\n\ndata: [DONE]", [1, DONE], id="4 unterminated end mark"),

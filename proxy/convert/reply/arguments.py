@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import orjson
 
+from proxy.convert.reply.object_text import ObjectText
 from proxy.errors import UpstreamError
 
+_OBJECT_START = re.compile(r"\s*(?:```[A-Za-z]*\s*)?\{")
+_START_TO_COME = re.compile(r"\s*(?:`{0,2}|```[A-Za-z]*\s*)\Z")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_REST = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
@@ -25,37 +29,100 @@ SAFE_BRACKETS = 200
 """Fewer opening brackets cannot be nested deeper than the JSON writer goes (254 levels)."""
 
 
+class ReadArguments(NamedTuple):
+    """Arguments as JSON text, ``""`` for an empty object."""
+
+    text: str
+    repaired: bool
+
+
 def arguments_to_input(arguments: str) -> dict[str, Any]:
     """The ``input`` for the text of a call's arguments.
 
-    Blank and ``null`` -> ``{}``; not JSON -> ``{"_raw": text}``; JSON but no object ->
+    Blank and ``null`` -> ``{}``; beyond repair -> ``{"_raw": text}``; JSON but no object ->
     ``{"value": ...}``.
     """
-    if not arguments or arguments.isspace():
-        return {}
-    try:
-        value = orjson.loads(arguments)
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return {"_raw": arguments}
-    if arguments.count("{") + arguments.count("[") > SAFE_BRACKETS and not is_writable(value):
-        return {"_raw": arguments}
-    if value is None:
-        return {}
-    return value if isinstance(value, dict) else {"value": value}
+    text = arguments_to_json(arguments)
+    value: dict[str, Any] = orjson.loads(text) if text else {}
+    return value
 
 
 def arguments_to_json(arguments: str) -> str:
-    """``arguments_to_input`` as JSON text; ``""`` for an empty object.
+    """``arguments_to_input`` as JSON text; ``""`` for an empty object."""
+    return read_arguments(arguments).text
+
+
+def read_arguments(arguments: str, types: Mapping[str, type] | None = None) -> ReadArguments:
+    """The object in ``arguments``; ``types`` are those of members that may come as a string.
 
     An object passes as it was written, so numbers and key order are the model's own.
     """
-    value = arguments_to_input(arguments)
-    if not value:
-        return ""
-    text = arguments.strip()
-    if text.startswith("{") and "_raw" not in value:
-        return text
-    return json_text(value)
+    if not arguments or arguments.isspace():
+        return ReadArguments("", repaired=False)
+    try:
+        value = orjson.loads(arguments)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return _mended(arguments, types) or _raw(arguments)
+    if arguments.count("{") + arguments.count("[") > SAFE_BRACKETS and not is_writable(value):
+        return _raw(arguments)
+    if value is None or value == {}:
+        return ReadArguments("", repaired=False)
+    if isinstance(value, dict):
+        return _object(arguments.strip(), value, types)
+    inner = _inner_object(value, types) if isinstance(value, str) else None
+    return inner or ReadArguments(json_text({"value": value}), repaired=False)
+
+
+def object_start(text: str) -> int | None:
+    """Where the object begins, maybe in a code fence; -1 where more must come to say it."""
+    match = _OBJECT_START.match(text)
+    if match is not None:
+        return match.end() - 1
+    return -1 if _START_TO_COME.match(text) else None
+
+
+def _raw(arguments: str) -> ReadArguments:
+    return ReadArguments(json_text({"_raw": arguments}), repaired=True)
+
+
+def _object(text: str, value: dict[str, Any], types: Mapping[str, type] | None) -> ReadArguments:
+    """``text``, a JSON object, with the members decoded that came as a string of JSON."""
+    if not types or not any(isinstance(value.get(name), str) for name in types):
+        return ReadArguments(text, repaired=False)
+    return ReadArguments(ObjectText(types).feed(text), repaired=False)
+
+
+def _inner_object(text: str, types: Mapping[str, type] | None) -> ReadArguments | None:
+    """The object in arguments that were encoded twice."""
+    if object_start(text) != len(text) - len(text.lstrip()):
+        return None
+    try:
+        inner = orjson.loads(text)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return _mended(text, types)
+    if not is_writable(inner):
+        return None
+    read = _object(text.strip(), inner, types) if inner else ReadArguments("", repaired=True)
+    return read._replace(repaired=True)
+
+
+def _mended(arguments: str, types: Mapping[str, type] | None) -> ReadArguments | None:
+    """The object in text that is not JSON; None where there is none, or not all of it."""
+    start = object_start(arguments)
+    if start is None or start < 0:
+        return None
+    reader = ObjectText(types)
+    text = reader.feed(arguments[start:])
+    if not reader.complete:
+        return None
+    text += reader.end()
+    try:
+        value = orjson.loads(text)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return None
+    if not is_writable(value):
+        return None
+    return ReadArguments(text if value else "", repaired=True)
 
 
 def json_text(value: object) -> str:
@@ -106,18 +173,6 @@ class ArgumentScan:
         """True when the value has been closed; numbers and words never are."""
         self._scan_waiting()
         return self._complete
-
-    def completed_by(self, text: str) -> bool:
-        """True when the value is closed, or were with ``text``; ``text`` is not added."""
-        self._scan_waiting()
-        ahead = ArgumentScan()
-        ahead._depth, ahead._in_string, ahead._escaped = (
-            self._depth,
-            self._in_string,
-            self._escaped,
-        )
-        ahead.add(text)
-        return self._complete or ahead.complete
 
     @property
     def in_string(self) -> bool:

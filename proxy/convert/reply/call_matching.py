@@ -21,6 +21,7 @@ class ToolCall:
         "arguments",
         "block_id",
         "closed",
+        "early",
         "index",
         "name",
         "state",
@@ -36,6 +37,8 @@ class ToolCall:
         self.name = ""
         self.block_id = ""
         self.closed = False
+        self.early: list[ToolFragment] = []
+        """Fragments with arguments that came before the name."""
         self.unsent: list[str] = []
         """Arguments that wait for the call's block."""
         self.state: Mapping[str, Any] | None = None
@@ -85,7 +88,9 @@ class CallMatcher:
         return self._with_id.get(fragment.id, late)
 
     def _new_call(self, fragment: ToolFragment) -> ToolCall:
-        arguments = CallArguments(hold=self._hold, custom=fragment.custom, warnings=self._warnings)
+        arguments = CallArguments(
+            hold=self._hold or fragment.whole, custom=fragment.custom, warnings=self._warnings
+        )
         place = None if fragment.whole else fragment.place
         call = ToolCall(place, arguments)
         if place is not None:
@@ -98,18 +103,18 @@ def _begins_another(call: ToolCall, fragment: ToolFragment) -> bool:
     """True when ``fragment`` begins a new call at the place of ``call``.
 
     A new id together with a name says so (some servers send index 0 for all). Without a new id
-    a name says so when the arguments of ``call`` are whole and other ones come with it.
+    a name says so when the arguments of ``call`` are whole, not ``{}``, and other ones come with it.
     """
     if not fragment.name:
         return False
     if fragment.id and call.upstream_id and fragment.id != call.upstream_id:
         return True
-    if not call.name or (fragment.place is not None and fragment.id):
+    if not call.name:
         return False
     if fragment.place is None and fragment.name != call.name:
         return True
     return (
         not (fragment.arguments == "" or fragment.arguments.isspace())
-        and call.arguments.complete
+        and call.arguments.settled
         and not call.arguments.is_copy(fragment.arguments)
     )

@@ -216,7 +216,7 @@ class StreamTranslator:
     def _end(self) -> None:
         writer = self._writer
         writer.write(self._reader.flush())
-        writer.end()
+        writer.end(self._finish)
         self._stop = writer.stop(self._finish, self._matched)
         self._usage = self._tally.result()
         delta = events.message_delta(self._stop, delta_usage(self._usage))

@@ -54,7 +54,7 @@ def chat_to_message(
     writer = PieceWriter(reply, usage, warnings)
     writer.write(reader.read(_message_in(choice, word), whole=True))
     writer.write(reader.flush())
-    writer.end()
+    writer.end(word)
     if not is_known(word):
         warnings["unknown_finish_reason" if word else "no_finish_reason"] += 1
     stop = writer.stop(word, matched_stop(choice))

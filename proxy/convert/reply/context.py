@@ -6,9 +6,9 @@ holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from proxy.ids import new_message_id, new_tool_id
 
@@ -26,6 +26,10 @@ class ReplyContext:
     model: str = ""
     """The model name as the client wrote it."""
     tool_names: Mapping[str, str] = field(default_factory=dict)
+    functions: Sequence[Mapping[str, Any]] = ()
+    """The declared tools as sent upstream."""
+    max_tokens: int | None = None
+    """The output limit as sent upstream."""
     known_tool_ids: frozenset[str] = frozenset()
     stop_sequences: tuple[str, ...] = ()
     thinking: Literal["show", "omit", "discard"] = "show"

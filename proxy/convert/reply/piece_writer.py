@@ -1,14 +1,14 @@
 """Pieces of one answer -> its content blocks.
 
-Rule: pieces become blocks in their order, with two exceptions: blank text between the arguments of a
-call is dropped, and encrypted reasoning is written after the open calls. Other text ends the calls.
+Rule: pieces become blocks in their order, with one exception: what comes between the arguments of a
+call waits until they are complete or the answer ends.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.pieces import (
@@ -19,8 +19,8 @@ from proxy.convert.reply.pieces import (
     ToolFragment,
 )
 from proxy.convert.reply.private_state import pack_detail, pack_message_state
-from proxy.convert.reply.stop_reasons import Stop, stop_for
-from proxy.convert.reply.stream_blocks import TEXT, THINKING, BlockWriter
+from proxy.convert.reply.stop_reasons import Stop, is_cut, stop_for
+from proxy.convert.reply.stream_blocks import TEXT, THINKING, TOOL, BlockWriter
 from proxy.convert.reply.tool_calls import ToolCalls
 from proxy.convert.reply.usage import ReplyUsage
 
@@ -40,6 +40,9 @@ class PieceWriter:
         self._discards_thinking = reply.thinking == "discard"
         self._refusal = ""
         self._encrypted: list[str] = []
+        self._early: ReasoningPiece | None = None
+        """A signature whose thinking text has not come."""
+        self._waiting: list[ContentPiece | ReasoningPiece] = []
         self._state: dict[str, Any] = {}
         self._writer_for_piece: Mapping[type, Callable[[Any], None]] = {
             ContentPiece: self._write_content,
@@ -51,11 +54,24 @@ class PieceWriter:
     def write(self, pieces: Iterable[Piece]) -> None:
         """Write ``pieces``. Raises ``UpstreamError`` for tool arguments without end."""
         for piece in pieces:
+            if self._must_wait(piece):
+                self._waiting.append(piece)
+                continue
             self._writer_for_piece[piece.__class__](piece)
+            if self._waiting and not self.tools.unfinished:
+                self._write_waiting()
 
-    def end(self) -> None:
-        """No piece follows: write what waits and close everything."""
-        self.tools.end()
+    def end(self, finish: str) -> None:
+        """No piece follows: write what waits and close everything.
+
+        ``finish``: the upstream's finish word. Usage must have been noted before.
+        """
+        limit = self._reply.max_tokens
+        at_limit = limit is not None and 0 < limit <= self._usage.reported()["output_tokens"]
+        self.tools.end(limit_reached=at_limit or is_cut(finish))
+        self._write_waiting()
+        if self._early is not None:
+            self._warnings["late_signature"] += 1
         self._write_encrypted()
         self.blocks.close()
         if not self.blocks.index:
@@ -64,11 +80,35 @@ class PieceWriter:
         if self._state and not self.tools.adopt(self._state):
             self.blocks.redacted(pack_message_state(self._state))
 
+    @property
+    def waiting(self) -> bool:
+        """True while text or reasoning waits for the end of a call."""
+        return bool(self._waiting)
+
+    def _must_wait(self, piece: Piece) -> TypeGuard[ContentPiece | ReasoningPiece]:
+        """True for what is not part of a call while one is in the middle of its arguments.
+
+        Blanks mean nothing there, and encrypted reasoning waits for its own place.
+        """
+        if self.blocks.kind is not TOOL or not isinstance(piece, ContentPiece | ReasoningPiece):
+            return False
+        if isinstance(piece, ReasoningPiece) and piece.data:
+            return False
+        if not self._waiting and piece.text.isspace():
+            return False
+        return self.tools.unfinished
+
+    def _write_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for piece in waiting:
+            self._writer_for_piece[piece.__class__](piece)
+
     def stop(self, finish: str, matched: object) -> Stop:
         """Why the answer ended, for the upstream's finish word and matched stop sequence."""
         return stop_for(
             finish,
             tool_used=self.tools.used,
+            call_cut=self.tools.cut,
             refusal=self._refusal,
             matched=matched,
             stop_sequences=self._reply.stop_sequences,
@@ -98,7 +138,7 @@ class PieceWriter:
         elif text:
             self._write_thinking(text, signature, part, detail)
         elif signature or detail:
-            self._write_signature(signature, part, detail)
+            self._write_signature(piece)
 
     def _write_thinking(
         self,
@@ -114,21 +154,24 @@ class PieceWriter:
             if self._is_blank_in_call(text):
                 return
             self._make_room()
+            if self._early is not None and not signature:
+                early, self._early = self._early, None
+                self.blocks.thinking("", early.signature, early.part, early.detail)
         self.blocks.thinking(text, signature, part, detail)
 
-    def _write_signature(
-        self, signature: str, part: int | None, detail: Mapping[str, Any] | None
-    ) -> None:
-        """A piece without text belongs to the open thinking block.
+    def _write_signature(self, piece: ReasoningPiece) -> None:
+        """A piece without text belongs to the open thinking block, or to the text that follows.
 
-        A signature that comes before any block has a block of its own.
+        A signature that comes before any block begins one.
         """
         if self._discards_thinking:
             return
         kind, index = self.blocks.kind, self.blocks.index
-        if kind is THINKING or (kind is None and index == 0 and signature):
-            self.blocks.thinking("", signature, part, detail)
-        elif signature:
+        if kind is THINKING or (kind is None and index == 0 and piece.signature):
+            self.blocks.thinking("", piece.signature, piece.part, piece.detail)
+        elif piece.signature and not self.blocks.left_unsigned and self._early is None:
+            self._early = piece
+        elif piece.signature:
             self._warnings["late_signature"] += 1
 
     def _keep_encrypted(self, data: str) -> None:

@@ -46,6 +46,8 @@ class ToolFragment(NamedTuple):
     """Private state of the upstream that must come back with the call (Gemini)."""
     whole: bool = False
     """True when this is a complete call, to which no other fragment belongs."""
+    encoded: bool = True
+    """False when ``arguments`` came as JSON itself, not as a string."""
 
 
 class StatePiece(NamedTuple):

@@ -19,12 +19,13 @@ from proxy.convert.reply.usage import ReplyUsage
 class PlainRuns:
     """The runs of one answer, one for each stretch of plain deltas."""
 
-    __slots__ = ("_blocks", "_reader", "_tools", "_usage")
+    __slots__ = ("_blocks", "_reader", "_tools", "_usage", "_writer")
 
     def __init__(self, reader: DeltaReader, writer: PieceWriter, usage: ReplyUsage) -> None:
         self._reader = reader
         self._blocks = writer.blocks
         self._tools = writer.tools
+        self._writer = writer
         self._usage = usage
 
     def run(self) -> Run | None:
@@ -34,7 +35,7 @@ class PlainRuns:
         if kind is TEXT:
             return None if self._reader.may_be_tagged else Run(blocks.index)
         if kind is TOOL:
-            call = self._tools.sole
+            call = None if self._writer.waiting else self._tools.sole
             return None if call is None else Run(blocks.index, call=call)
         form = self._reader.sole_form
         if kind is None or form is None or not (blocks.unsigned and blocks.show_thinking):

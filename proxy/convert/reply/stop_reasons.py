@@ -112,10 +112,16 @@ def _without_prefix(word: str) -> str:
     return bare if bare != word and (is_known(bare) or failed_status(bare)) else word
 
 
+def is_cut(word: str) -> bool:
+    """True when ``word`` says that the output or the context limit ended the answer."""
+    return STOP_REASON_FOR_FINISH.get(word) in ("max_tokens", "model_context_window_exceeded")
+
+
 def stop_for(
     word: str,
     *,
     tool_used: bool,
+    call_cut: bool = False,
     refusal: str = "",
     matched: object = None,
     stop_sequences: Collection[str] = (),
@@ -123,9 +129,12 @@ def stop_for(
     """The stop for a ``finish_word``, which may be unknown or ``""``.
 
     ``refusal`` is the text of the upstream's refusal, ``matched`` what it says stopped the answer
-    (a string, or a token id, which is ignored).
+    (a string, or a token id, which is ignored). ``call_cut``: the output limit ended a tool call
+    amid its arguments.
     """
     reason = stop_reason_for(word) or "end_turn"
+    if call_cut:
+        return Stop(reason if is_cut(word) else "max_tokens")
     if refusal or reason == "refusal":
         details = {"type": "refusal", "category": None, "explanation": refusal or None}
         return Stop("refusal", details=details)

@@ -36,8 +36,10 @@ class BlockWriter:
         "_hidden",
         "_part",
         "_signature",
+        "_signed_first",
         "index",
         "kind",
+        "left_unsigned",
         "out",
         "show_thinking",
     )
@@ -49,7 +51,10 @@ class BlockWriter:
         self.kind: Kind | None = None
         """Kind of the open block."""
         self.show_thinking = show_thinking
+        self.left_unsigned = False
+        """True when the upstream had not signed the last thinking block when it was closed."""
         self._digest = ThinkingDigest()
+        self._signed_first = False
         self._signature = ""
         self._part: int | None = None
         self._detail: Mapping[str, Any] | None = None
@@ -82,7 +87,8 @@ class BlockWriter:
     ) -> None:
         """Thinking, in the open thinking block or a new one.
 
-        A signature completes a block; so does the next ``part`` (item) of the upstream's reasoning.
+        A signature completes a block, or begins it where its text comes later; the next ``part``
+        (item) of the upstream's reasoning completes it too.
         ``detail`` is what must go back to the upstream with this item.
         """
         if self.kind is not THINKING or self._is_past(signature, part, detail):
@@ -90,6 +96,7 @@ class BlockWriter:
             self.out.append(events.block_start(self.index, events.thinking_block()))
             self.kind = THINKING
             self._digest = ThinkingDigest()
+            self._signed_first = bool(signature) and not text
         if part is not None:
             self._part = part
         if signature:
@@ -137,6 +144,7 @@ class BlockWriter:
             return
         if self.kind is THINKING:
             self.out.append(events.signature_delta(self.index, self._block_signature()))
+            self.left_unsigned = self.unsigned
             self._signature = ""
             self._part = self._detail = None
             self._hidden.clear()
@@ -155,7 +163,11 @@ class BlockWriter:
 
     def _is_past(self, signature: str, part: int | None, detail: Mapping[str, Any] | None) -> bool:
         """True when the open thinking block is complete and this belongs to the next one."""
-        if self._signature and signature != self._signature:
+        if (
+            self._signature
+            and signature != self._signature
+            and (signature or not self._signed_first)
+        ):
             return True
         held = self._detail
         if (

@@ -13,6 +13,7 @@ from typing import Any
 
 from proxy.convert.reply.call_matching import CallMatcher, ToolCall
 from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.declared_tools import DeclaredTools
 from proxy.convert.reply.pieces import ToolFragment
 from proxy.convert.reply.private_state import pack_tool_state
 from proxy.convert.reply.reply_ids import AnswerToolIds
@@ -69,11 +70,14 @@ class ToolCalls:
         self._usage = usage
         self._warnings = warnings
         self._ids = AnswerToolIds(reply)
+        self._declared = DeclaredTools(reply.functions)
         self._matcher = CallMatcher(hold_arguments=reply.tool_args == "buffer", warnings=warnings)
         self._states = CallStates(blocks)
         self._queue: deque[ToolCall] = deque()
         self._open: ToolCall | None = None
         self._first: ToolCall | None = None
+        self.cut = False
+        """True once a call was closed amid its arguments because the output limit ended them."""
 
     @property
     def used(self) -> bool:
@@ -83,7 +87,9 @@ class ToolCalls:
     @property
     def unfinished(self) -> bool:
         """True while a call is in the middle of its arguments."""
-        return self._open is not None and self._open.arguments.unfinished
+        if self._queue and any(call.arguments.unfinished for call in self._queue):
+            return True
+        return self._open is not None and not self._open.arguments.complete
 
     @property
     def sole(self) -> tuple[int, str] | None:
@@ -98,14 +104,20 @@ class ToolCalls:
 
     def feed(self, fragment: ToolFragment) -> None:
         """Take a fragment of a call; raises ``UpstreamError`` for runaway arguments."""
+        if fragment.name:
+            fragment = self._with_declared_name(fragment)
         call = self._matcher.fragment_to_call(fragment)
         if fragment.state:
             self._states.keep(call, fragment.state)
+        if fragment.arguments:
+            self._usage.add(fragment.arguments)
         named_now = bool(fragment.name) and not call.name
         if named_now:
-            call.name = fragment.name
-        if fragment.arguments:
-            self._add_arguments(call, fragment.arguments)
+            self._name(call, fragment.name)
+        if fragment.arguments and not call.name:
+            call.early.append(fragment)
+        elif fragment.arguments:
+            self._add_arguments(call, fragment)
         if named_now:
             self._usage.add(fragment.name)
             self._queue.append(call)
@@ -119,16 +131,19 @@ class ToolCalls:
         self._usage.add("".join(fragments))
         return True
 
-    def close_all(self) -> None:
+    def close_all(self, *, limit_reached: bool = False) -> None:
         """Close the open call, then open and close every queued one: something else follows."""
-        self._close()
+        self._close(limit_reached=limit_reached)
         while self._queue:
             self._start(self._queue.popleft())
-            self._close()
+            self._close(limit_reached=limit_reached)
 
-    def end(self) -> None:
-        """Close all calls; one that never got a name is dropped with a warning."""
-        self.close_all()
+    def end(self, *, limit_reached: bool = False) -> None:
+        """Close all calls; one that never got a name is dropped with a warning.
+
+        ``limit_reached``: the output limit ended the answer, and with it an unfinished call.
+        """
+        self.close_all(limit_reached=limit_reached)
         self._states.end()
         nameless = self._matcher.nameless()
         if nameless:
@@ -146,22 +161,39 @@ class ToolCalls:
         self._states.write(self._first)
         return True
 
-    def _add_arguments(self, call: ToolCall, arguments: str) -> None:
+    def _with_declared_name(self, fragment: ToolFragment) -> ToolFragment:
+        name = self._declared.name(fragment.name)
+        if name == fragment.name:
+            return fragment
+        self._warnings["repaired_tool_name"] += 1
+        return fragment._replace(name=name)
+
+    def _name(self, call: ToolCall, name: str) -> None:
+        call.name = name
+        call.arguments.expect(self._declared.types(name))
+        for fragment in call.early:
+            self._add_arguments(call, fragment)
+        call.early.clear()
+
+    def _add_arguments(self, call: ToolCall, fragment: ToolFragment) -> None:
         if call.closed:
             self._warnings["arguments_for_closed_call"] += 1
             return
-        self._usage.add(arguments)
-        text = call.arguments.add(arguments)
-        if not text:
-            return
-        if call is self._open:
-            self._blocks.arguments(text)
-        else:
+        add = call.arguments.add if fragment.encoded else call.arguments.add_object
+        text = add(fragment.arguments)
+        if text:
             call.unsent.append(text)
+            self._send(call)
+
+    def _send(self, call: ToolCall) -> None:
+        """Send what waits for the block of ``call``; ``{`` alone waits while it may be ``{}``."""
+        if call is self._open and call.unsent and not call.arguments.empty:
+            self._blocks.arguments("".join(call.unsent))
+            call.unsent.clear()
 
     def _advance(self) -> None:
         """Open queued calls for as long as the one before them is complete."""
-        while self._queue and (self._open is None or self._open.arguments.complete):
+        while self._queue and (self._open is None or self._open.arguments.settled):
             self._close()
             self._start(self._queue.popleft())
 
@@ -172,15 +204,15 @@ class ToolCalls:
         self._blocks.start_tool(call.block_id, name)
         self._open = call
         self._first = self._first or call
-        if call.unsent:
-            self._blocks.arguments("".join(call.unsent))
-            call.unsent.clear()
+        self._send(call)
 
-    def _close(self) -> None:
+    def _close(self, *, limit_reached: bool = False) -> None:
         call, self._open = self._open, None
         if call is None:
             return
-        rest = call.arguments.rest()
+        cut = limit_reached and call.arguments.unfinished
+        self.cut = self.cut or cut
+        rest = "".join((*call.unsent, call.arguments.rest(cut=cut)))
         if rest:
             self._blocks.arguments(rest)
         self._blocks.close()

@@ -26,13 +26,15 @@ def tool_fragment(entry: object) -> ToolFragment | None:
     if isinstance(index, bool) or not isinstance(index, int) or index < 0:
         index = None
     state = entry.get("extra_content")
+    arguments = call.get("input" if is_custom else "arguments")
     return ToolFragment(
         place=index,
         id=string_in(entry, "id"),
         name=string_in(call, "name").strip(),
-        arguments=_arguments(call.get("input" if is_custom else "arguments")),
+        arguments=_arguments(arguments),
         custom=is_custom,
         state=state if isinstance(state, dict) and state and is_writable(state) else None,
+        encoded=not isinstance(arguments, dict),
     )
 
 

@@ -79,7 +79,9 @@ def message_request_to_chat(
     if structured.response_format:
         body["response_format"] = structured.response_format
     _remove_unsupported(body, profile, drops)
-    return ConvertedRequest("chat", body, _reply_context(request, model, context, secrets), drops)
+    return ConvertedRequest(
+        "chat", body, _reply_context(request, model, body, context, secrets), drops
+    )
 
 
 def _messages(
@@ -108,11 +110,17 @@ def _remove_unsupported(body: dict[str, Any], profile: Profile, drops: Drops) ->
 
 
 def _reply_context(
-    request: Mapping[str, Any], model: str, context: TurnContext, secrets: tuple[str, ...]
+    request: Mapping[str, Any],
+    model: str,
+    body: Mapping[str, Any],
+    context: TurnContext,
+    secrets: tuple[str, ...],
 ) -> ReplyContext:
     return ReplyContext(
         model=request.get("model") or model,
         tool_names=context.names.client_names(),
+        functions=_functions_in(body),
+        max_tokens=body.get(context.profile.token_field),
         known_tool_ids=context.ids.known(),
         stop_sequences=tuple(request.get("stop_sequences") or ()),
         thinking=thinking_delivery(request),
@@ -120,3 +128,8 @@ def _reply_context(
         tool_args=context.profile.tool_args,
         secrets=secrets,
     )
+
+
+def _functions_in(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The functions among the body's tools; others are the upstream's own."""
+    return [tool for tool in body.get("tools") or () if "function" in tool]

@@ -70,7 +70,7 @@ class StreamBytes:
 
     def _copied(self, held: bytes, at: int, run: Run | None) -> Copied | None:
         frame = self._frame
-        if frame is None or frame.run != run:
+        if frame is None or frame.run != run or self._decoder.holds_half:
             return None
         copied = frame.copy(held, at)
         if copied is None or not self._translator.pass_on(frame.run, copied.texts):

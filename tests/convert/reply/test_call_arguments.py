@@ -150,3 +150,23 @@ def test_edge_87_repeated_arguments_are_conserved(value: dict[str, str]) -> None
     call = arguments()
     out = "".join(call.add(text[:end]) for end in range(1, len(text) + 1))
     assert orjson.loads(out + call.rest()) == value
+
+
+def test_edge_88_blanks_that_pass_as_they_are_are_counted_too() -> None:
+    call = arguments()
+    call.add('{"a":')
+    call.add("1")
+    while call.pass_on([" "] * 300):
+        pass
+    call.add(" " * 100)
+    with pytest.raises(UpstreamError, match="1001 blank characters"):
+        call.add(" ")
+
+
+def test_edge_88_blanks_within_a_string_pass_as_they_are() -> None:
+    call = arguments()
+    call.add('{"a":"')
+    call.add("x")
+    assert all(call.pass_on([" "] * 300) for _ in range(9))
+    assert call.pass_on(['"', " ", "}"])
+    assert call.complete

@@ -75,15 +75,16 @@ def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]
             TX, reasoning("a"), ["0 stop", "1 thinking", "thinking_delta a"], id="4 TX reasoning"
         ),
         pytest.param(
-            TO, reasoning("a"), ["0 stop", "1 thinking", "thinking_delta a"], id="4 TO reasoning"
+            TO_WHOLE, reasoning("a"), ["0 stop", "1 thinking", "thinking_delta a"], id="4 TO reasoning"
         ),
+        pytest.param(TO, reasoning("a"), [], id="4 TO reasoning, half a call"),
         pytest.param(TH, reasoning("a"), ["thinking_delta a"], id="4 TH reasoning"),
         pytest.param(S1, text("a"), ["0 text", "text_delta a"], id="4 S1 content"),
         pytest.param(
             TH, text("a"), [SIGNED, "0 stop", "1 text", "text_delta a"], id="4 TH content"
         ),
         pytest.param(TO_WHOLE, text("a"), ["0 stop", "1 text", "text_delta a"], id="4 TO content"),
-        pytest.param(TO, text("a"), ["0 stop", "1 text", "text_delta a"], id="4 TO content, half a call"),
+        pytest.param(TO, text("a"), [], id="4 TO content, half a call"),
         pytest.param(TX, text("a"), ["text_delta a"], id="4 TX content"),
         pytest.param(TX, chunk({"refusal": "no"}), ["text_delta no"], id="4 TX refusal"),
         pytest.param(
@@ -118,9 +119,10 @@ def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]
             id="4 TO complete, the queue moves up",
         ),
         pytest.param(
-            QUEUED,
-            text("a"),
+            (*QUEUED, text("a")),
+            tool(0, arguments=":1}"),
             [
+                "input_json_delta :1}",
                 "0 stop",
                 "1 tool_use b g",
                 'input_json_delta {"y":2}',
@@ -131,9 +133,10 @@ def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]
             id="4 any text while calls are queued",
         ),
         pytest.param(
-            QUEUED,
-            reasoning("a"),
+            (*QUEUED, reasoning("a")),
+            tool(0, arguments=":1}"),
             [
+                "input_json_delta :1}",
                 "0 stop",
                 "1 tool_use b g",
                 'input_json_delta {"y":2}',
@@ -153,6 +156,7 @@ def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]
             (*QUEUED, end("tool_calls")),
             DONE,
             [
+                'input_json_delta :null,"_raw":""}',
                 "0 stop",
                 "1 tool_use b g",
                 'input_json_delta {"y":2}',

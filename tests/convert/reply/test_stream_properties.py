@@ -14,7 +14,7 @@ from proxy.convert.reply.events_to_message import EventCollector, chunks_to_mess
 from proxy.errors import UpstreamError, UpstreamTimeout
 from proxy.sse import Signal
 from tests.convert.chunk_builders import chunk, end, entry, reply, tools, translator
-from tests.convert.stream_grammar import assert_legal
+from tests.convert.stream_grammar import assert_legal, assert_strict_arguments
 
 WORDS = st.sampled_from(
     ["", " ", "a", "stop", "length", "tool_calls", "error", "{", '{"x":1}', "}", "null", "<think>",
@@ -34,7 +34,11 @@ def objects(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, An
     return st.fixed_dictionaries({}, optional=optional)
 
 
-FUNCTION = objects(name=WORDS, arguments=WORDS)
+ARGUMENT_PIECES = st.sampled_from(
+    ["", " ", "{", "}", "{}", '{"x":1}', '{"x":"', 'a"}', '"', "\n", "\\", ",", "}]", "'", "null", "```",
+     '"{\\"x\\":1}"', '{"x":', "tru", "-", ',"y":[1,', "]"]
+)  # fmt: skip
+FUNCTION = objects(name=WORDS, arguments=WORDS | ARGUMENT_PIECES | st.just({"x": 1}))
 CALL = objects(
     index=st.integers(-1, 2),
     id=WORDS,
@@ -104,6 +108,7 @@ def test_any_chunks_in_any_order_give_a_legal_stream(
     assert (stream.stop_reason is None) is (stream.error is not None)
     assert [*stream.feed(chunk({"content": "x"})), *stream.finish()] == []
     if stream.error is None:
+        assert_strict_arguments(events)
         collector = EventCollector()
         collector.feed(events)
         assert collector.message["stop_reason"] == stream.stop_reason

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from proxy.convert.reply.chat_to_message import chat_to_message
 from proxy.convert.reply.private_state import pack_tool_state
 from tests.convert.chunk_builders import (
     body,
@@ -13,6 +14,7 @@ from tests.convert.chunk_builders import (
     end,
     entry,
     reply,
+    signed,
     text,
     tool,
     tools,
@@ -405,3 +407,163 @@ def test_4_arguments_that_go_on_plainly_name_the_last_call_too() -> None:
         end("tool_calls"),
     ]
     assert calls(translated(chunks)) == [("a", "f", '{"x":1}')]
+
+
+FULL = {"usage": {"prompt_tokens": 9, "completion_tokens": 50}}
+ROOM = {"usage": {"prompt_tokens": 9, "completion_tokens": 49}}
+HALF = [tool(0, "a", "f", '{"x"')]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "finish", "usage", "stop_reason", "cut"),
+    [
+        pytest.param(HALF, "tool_calls", FULL, "max_tokens", True, id="edge 32 finish tool_calls"),
+        pytest.param(HALF, "stop", FULL, "max_tokens", True, id="edge 32 finish stop"),
+        pytest.param(HALF, "mystery", FULL, "max_tokens", True, id="edge 32 unknown finish"),
+        pytest.param(HALF, "function_call", FULL, "max_tokens", True, id="edge 32 function_call"),
+        pytest.param(HALF, "length", ROOM, "max_tokens", True, id="edge 32 length without usage"),
+        pytest.param(
+            [*HALF, tool(1, "b", "g", '{"y":')], "tool_calls", FULL, "max_tokens", True,
+            id="edge 32 with a queued call",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", "{}"), tool(1, "b", "g", '{"y":')], "tool_calls", FULL, "max_tokens",
+            True, id="edge 32 the second call",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '"{')], "tool_calls", FULL, "max_tokens", False, id="edge 32 held text"
+        ),
+        pytest.param(HALF, "model_length", ROOM, "model_context_window_exceeded", True, id="edge 34 amid a call"),
+        pytest.param(HALF, "tool_calls", ROOM, "tool_use", False, id="edge 32 not at the limit"),
+        pytest.param(HALF, "content_filter", FULL, "max_tokens", True, id="edge 32 filtered"),
+        pytest.param(
+            [tool(0, "a", "f", '{"x":1}')], "tool_calls", FULL, "tool_use", False,
+            id="edge 32 whole arguments at the limit",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", "{}")], "tool_calls", FULL, "tool_use", False,
+            id="edge 32 no arguments at the limit",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("late", [False, True], ids=["usage with the finish", "usage behind it"])
+def test_a_call_that_the_limit_cut(
+    chunks: list[object],
+    finish: str,
+    usage: dict[str, Any],
+    stop_reason: str,
+    cut: bool,
+    late: bool,
+) -> None:
+    ends = [end(finish), {"choices": [], **usage}] if late else [end(finish, **usage)]
+    events = translated([*chunks, *ends], reply(max_tokens=50))
+    assert events[-2]["delta"]["stop_reason"] == stop_reason
+    last = calls(events)[-1][2]
+    assert cut is (last in ('{"x"', '{"y":'))
+
+
+def test_edge_32_a_whole_answer_that_the_limit_cut() -> None:
+    message = {"tool_calls": [entry(None, "a", "f", '{"x": "y')]}
+    answer = {"choices": [{"message": message, "finish_reason": "tool_calls"}], **FULL}
+    cut = chat_to_message(answer, reply(max_tokens=50))
+    assert cut["stop_reason"] == "max_tokens"
+    assert cut["content"][0]["input"] == {"_raw": '{"x": "y'}
+
+
+WHOLE_F = ["0 tool_use a f", 'input_json_delta {"x"', "input_json_delta :1}", "0 stop"]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        pytest.param(
+            [*HALF, chunk({"content": "\nOkay", "tool_calls": [entry(0, arguments=":1}")]})],
+            [*WHOLE_F, "1 text", "text_delta \nOkay", "1 stop"],
+            id="4 text beside the last piece",
+        ),
+        pytest.param(
+            [*HALF, text("Okay"), text("!"), tool(0, arguments=":1}"), text(".")],
+            [*WHOLE_F, "1 text", "text_delta Okay", "text_delta !", "text_delta .", "1 stop"],
+            id="4 text between the pieces",
+        ),
+        pytest.param(
+            [*HALF, chunk({"reasoning_content": "hm", "tool_calls": [entry(0, arguments=":1}")]})],
+            [*WHOLE_F, "1 thinking", "thinking_delta hm", signed("hm"), "1 stop"],
+            id="4 reasoning beside the last piece",
+        ),
+        pytest.param(
+            [*HALF, chunk({"reasoning": "hm"}), text("a"), tool(0, arguments=":1}")],
+            [*WHOLE_F, "1 thinking", "thinking_delta hm", signed("hm"), "1 stop", "2 text",
+             "text_delta a", "2 stop"],
+            id="4 reasoning and text between the pieces",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", ""), text("a"), tool(0, arguments='{"x"'), tool(0, arguments=":1}")],
+            [*WHOLE_F, "1 text", "text_delta a", "1 stop"],
+            id="4 text before the first piece",
+        ),
+        pytest.param(
+            [*HALF, tool(1, "b", "g", '{"y"'), text("a"), tool(0, arguments=":1}"),
+             tool(1, arguments=":2}")],
+            [*WHOLE_F, "1 tool_use b g", 'input_json_delta {"y"', "input_json_delta :2}", "1 stop",
+             "2 text", "text_delta a", "2 stop"],
+            id="4 text amid two calls",
+        ),
+        pytest.param(
+            [*HALF, chunk({"refusal": "no"}), tool(0, arguments=":1}")],
+            [*WHOLE_F, "1 text", "text_delta no", "1 stop"],
+            id="4 a refusal amid a call",
+        ),
+        pytest.param(
+            [*HALF, text("a")],
+            ["0 tool_use a f", 'input_json_delta {"x"', 'input_json_delta :null,"_raw":""}', "0 stop",
+             "1 text", "text_delta a", "1 stop"],
+            id="4 text waits until the answer ends",
+        ),
+    ],
+)  # fmt: skip
+def test_what_comes_amid_a_call_does_not_cut_it(chunks: list[object], expected: list[str]) -> None:
+    assert body(translated([*chunks, end("tool_calls")]))[:-1] == expected
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        pytest.param(
+            [tool(0, "a", "f", '{"x":1}'), tool(0, "a", "f", '{"x":2}')],
+            [A1, ("toolu_1", "f", '{"x":2}')],
+            id="4 the same index and id",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x"'), tool(0, arguments=":1}"), tool(0, "a", "g", '{"y"'),
+             tool(0, arguments=":2}")],
+            [A1, ("toolu_1", "g", '{"y":2}')],
+            id="4 the same index and id, in pieces",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", "{}"), tool(0, "a", "f", '{"x":1}')], [A1], id="4 real arguments with the name"
+        ),
+        pytest.param(
+            [tool(0, "a", "f", {}), tool(0, "a", "f", {"x": 1})], [A1], id="4 real arguments as an object"
+        ),
+        pytest.param(
+            [tool(0, "a", "f", '{"x":1}'), tool(0, "a", "f", {"x": 1})], [A1], id="4 a copy as an object"
+        ),
+        pytest.param(
+            [tools(entry(0, "a", "f", "{}"), entry(1, "b", "g", "{}")), tool(0, arguments='{"x":1}'),
+             tool(1, arguments='{"y":2}')],
+            [A1, B1],
+            id="3 heads of two calls, then their arguments",
+        ),
+        pytest.param(
+            [tool(0, "a", "f", "{}"), tool(0, arguments='{"x"'), tool(0, arguments=":1}"),
+             tool(1, "b", "g", "{}"), tool(1, arguments='{"y":2}')],
+            [A1, B1],
+            id="3 heads with an empty object",
+        ),
+    ],
+)  # fmt: skip
+def test_calls_behind_whole_arguments(
+    chunks: list[object], expected: list[tuple[str, str, str]]
+) -> None:
+    assert calls(translated([*chunks, end("tool_calls")])) == expected

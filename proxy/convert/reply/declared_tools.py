@@ -1,0 +1,65 @@
+"""The tools that a request declared, as the reading of its answer needs them.
+
+Rule: nothing is read of the declarations before the first call of an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_BETWEEN_PARTS = re.compile(r"[^A-Za-z0-9_-]+")
+"""What no name that was sent upstream contains."""
+
+JSON_TYPES: Mapping[str, type] = {"array": list, "object": dict}
+"""Schema types whose values models also write as a string of JSON."""
+
+
+class DeclaredTools:
+    """The functions of a request, by their names as sent upstream."""
+
+    __slots__ = ("_functions", "_parameters_for_name")
+
+    def __init__(self, functions: Sequence[Mapping[str, Any]]) -> None:
+        self._functions = functions
+        self._parameters_for_name: dict[str, Any] | None = None
+
+    def name(self, said: str) -> str:
+        """The declared name that ``said`` is, but for noise around it; ``said`` where none is.
+
+        Noise: another case, special tokens (``Read<|channel|>commentary``), namespaces and numbers
+        (``functions.Read:0``, ``default_api:Read``). Two names that would do are none.
+        """
+        declared = self._parameters()
+        if said in declared or not declared:
+            return said
+        head = said.partition("<|")[0].strip() or said.rpartition("|>")[2]
+        parts = _BETWEEN_PARTS.split(head)
+        exact = declared.keys() & parts
+        if not exact:
+            folded = {part.casefold() for part in parts}
+            exact = {name for name in declared if name.casefold() in folded}
+        return exact.pop() if len(exact) == 1 else said
+
+    def types(self, name: str) -> Mapping[str, type]:
+        """The top-level members of ``name`` whose type is exactly array (list) or object (dict)."""
+        parameters = self._parameters().get(name)
+        properties = parameters.get("properties") if isinstance(parameters, dict) else None
+        if not isinstance(properties, dict):
+            return {}
+        types = {member: _type_in(schema) for member, schema in properties.items()}
+        return {member: wanted for member, wanted in types.items() if wanted is not None}
+
+    def _parameters(self) -> dict[str, Any]:
+        if self._parameters_for_name is None:
+            functions = [tool["function"] for tool in self._functions]
+            self._parameters_for_name = {
+                function["name"]: function.get("parameters") for function in functions
+            }
+        return self._parameters_for_name
+
+
+def _type_in(schema: object) -> type | None:
+    wanted = schema.get("type") if isinstance(schema, dict) else None
+    return JSON_TYPES.get(wanted) if isinstance(wanted, str) else None
