@@ -74,7 +74,7 @@ def _ids_in(
             return None
         kind = block.get("type")
         if kind == with_id:
-            if not is_right(block):
+            if not is_right(block) or block[member] in ids:
                 return None
             ids.add(block[member])
         elif kind == "text":
@@ -99,10 +99,13 @@ def _is_thought(block: dict[str, Any], kind: Any) -> bool:
 
 def _is_call(block: dict[str, Any]) -> bool:
     get = block.get
+    tool_id, name = get("id"), get("name")
     return (
         type(get("input")) is dict
-        and type(get("id")) is str
-        and type(get("name")) is str
+        and type(tool_id) is str
+        and type(name) is str
+        and tool_id != ""
+        and name != ""
         and (len(block) == 4 or _may_be_marked(block))
     )
 

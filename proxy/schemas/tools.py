@@ -6,6 +6,7 @@ new date of a known tool is accepted; what a tool's own JSON schema says is the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError
@@ -28,14 +29,37 @@ CUSTOM = "custom"
 NAME_CHARS = 128
 
 NAME_LENGTH = (
-    Length(min=1, error="String should have at least 1 character"),
+    Length(min=1, error=wording.TOO_SHORT),
     Length(max=NAME_CHARS, error=f"String should have at most {NAME_CHARS} characters"),
 )
 
 
+class InputSchema(Object):
+    """A JSON Schema that admits objects; without a type it is one of an object."""
+
+    json_type = None
+
+    def kind(self, value: Any) -> bool:
+        return type(value) is dict
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        schema = super()._deserialize(value, attr, data, **kwargs)
+        if not _admits_objects(schema):
+            raise ValidationError({"type": ["Input should be 'object'"]})
+        return schema
+
+    def check(self) -> Check:
+        return lambda value: type(value) is dict and _admits_objects(value)
+
+
+def _admits_objects(schema: Mapping[str, Any]) -> bool:
+    kind = schema.get("type")
+    return kind == "object" or kind is None or (type(kind) is list and "object" in kind)
+
+
 class CustomTool(WireSchema):
     name = Text(required=True, validate=NAME_LENGTH)
-    input_schema = Object(required=True)
+    input_schema = InputSchema(required=True)
     description = Text()
     strict = Flag()
     input_examples = Items(Object())
@@ -174,7 +198,7 @@ class Choice(WireSchema):
 
 
 class NamedChoice(Choice):
-    name = Text(required=True)
+    name = Text(required=True, validate=NAME_LENGTH[0])
 
 
 TOOL_CHOICES = {"auto": Choice(), "any": Choice(), "tool": NamedChoice(), "none": WireSchema()}
