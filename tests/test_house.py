@@ -285,7 +285,7 @@ def _setup() -> configparser.ConfigParser:
 def test_every_imported_package_is_a_declared_dependency() -> None:
     setup = _setup()
     lines = setup["options"]["install_requires"]
-    for extra in ("pdf", "otel", "sentry"):
+    for extra in ("otel", "sentry"):
         lines += "\n" + setup["options.extras_require"][extra]
     declared = {Requirement(line).name.lower() for line in lines.split("\n") if line.strip()}
     providers = packages_distributions()

@@ -100,13 +100,13 @@ class _Enough(BaseException):
 
 
 def pdf_to_text(file: bytes, budget: PdfBudget | None = None) -> PdfText | None:
-    """The text of a PDF, page after page; None without text, without pypdf or above 32 MB.
+    """The text of a PDF, page after page; None without text, without pypdf, or above 32 MB.
 
     At most 100 pages, and what ``budget`` has left, which is used up; a last line says what was left
     out. This takes up to some seconds, so a server calls it in a thread.
     """
     try:
-        # The library is an extra of this distribution.
+        # Loaded for the first PDF only. A version without one of these names reads no PDF.
         from pypdf import PdfReader, apply_configuration
         from pypdf._crypt_providers._fallback import CryptRC4
         from pypdf.errors import DependencyError, PyPdfError
