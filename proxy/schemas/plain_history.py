@@ -36,7 +36,7 @@ def is_plain(turns: Any) -> bool:
             return False
         if role == "assistant":
             found = _ids_in(content, "tool_use", "id", _is_call, True)
-            if found is None:
+            if found is None or "" in found:
                 return False
             calls = found
         elif role == "user":
@@ -62,27 +62,29 @@ def _ids_in(
 ) -> set[str] | None:
     """The ids at ``member`` of the blocks of type ``with_id``, beside texts and maybe thoughts.
 
-    None for a turn that is not plain.
+    None for a turn that is not plain, such as one with an id that is used twice.
     """
     ids: set[str] = set()
     if type(content) is str:
         return ids
     if type(content) is not list:
         return None
+    count = 0
     for block in content:
         if type(block) is not dict:
             return None
         kind = block.get("type")
         if kind == with_id:
-            if not is_right(block) or block[member] in ids:
+            if not is_right(block):
                 return None
             ids.add(block[member])
+            count += 1
         elif kind == "text":
             if not _is_text(block):
                 return None
         elif not (thinks and _is_thought(block, kind)):
             return None
-    return ids
+    return ids if len(ids) == count else None
 
 
 def _is_text(block: dict[str, Any]) -> bool:
@@ -99,12 +101,11 @@ def _is_thought(block: dict[str, Any], kind: Any) -> bool:
 
 def _is_call(block: dict[str, Any]) -> bool:
     get = block.get
-    tool_id, name = get("id"), get("name")
+    name = get("name")
     return (
         type(get("input")) is dict
-        and type(tool_id) is str
+        and type(get("id")) is str
         and type(name) is str
-        and tool_id != ""
         and name != ""
         and (len(block) == 4 or _may_be_marked(block))
     )

@@ -6,7 +6,6 @@ new date of a known tool is accepted; what a tool's own JSON schema says is the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError
@@ -49,10 +48,12 @@ class InputSchema(Object):
         return schema
 
     def check(self) -> Check:
-        return lambda value: type(value) is dict and _admits_objects(value)
+        return _admits_objects
 
 
-def _admits_objects(schema: Mapping[str, Any]) -> bool:
+def _admits_objects(schema: Any) -> bool:
+    if type(schema) is not dict:
+        return False
     kind = schema.get("type")
     return kind == "object" or kind is None or (type(kind) is list and "object" in kind)
 
