@@ -125,7 +125,7 @@ lock: $(VENV)/.installed-dev ## choose the newest versions of all dependencies
 	@$(LOCK) --extra dev --constraint deploy/requirements.lock --output-file deploy/requirements-dev.lock
 
 LOCK = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --universal --python-version 3.11 \
-  --generate-hashes --no-header --annotation-style line --extra pdf --extra otel --extra sentry --extra build
+  --generate-hashes --no-header --annotation-style line --extra otel --extra sentry --extra build
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed, and no python3 is there' >&2; exit 1; }

@@ -12,6 +12,7 @@ from proxy.api.context import EXTENSION
 from proxy.api.dynamic import register_dynamic
 from proxy.api.errors import register_error_handlers
 from proxy.api.lifecycle import register_lifecycle
+from proxy.api.mistyped import register_mistyped
 from proxy.runtime import build_runtime
 
 
@@ -33,4 +34,5 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Flask:
     if app.extensions[EXTENSION].provider.native:
         app.register_blueprint(native.bp)
     register_dynamic(app)
+    register_mistyped(app)
     return app

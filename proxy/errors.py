@@ -39,23 +39,32 @@ NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
 class ProxyError(Exception):
     """A failure with the HTTP status and Anthropic error type that the client gets.
 
-    ``headers`` are sent with the error, such as ``retry-after`` and ``x-should-retry``.
+    ``headers`` are sent with the error, such as ``retry-after`` and ``x-should-retry``. ``details``
+    are members that SDKs act on, such as ``error_code`` of the Messages API.
     """
 
     status = 500
 
-    def __init__(self, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.headers: dict[str, str] = dict(headers or {})
+        self.details = details
 
     @property
     def type(self) -> str:
         return TYPE_FOR_STATUS.get(self.status, "api_error")
 
-    def to_error(self) -> dict[str, str]:
-        """The ``error`` member of an Anthropic error body: ``{"type", "message"}``."""
-        return {"type": self.type, "message": self.message}
+    def to_error(self) -> dict[str, Any]:
+        """The ``error`` member of an Anthropic error body: ``{"type", "message"}``, ``details``."""
+        error: dict[str, Any] = {"type": self.type, "message": self.message}
+        return error if self.details is None else error | {"details": self.details}
 
     def to_body(self, request_id: str) -> dict[str, Any]:
         """The whole body: ``{"type": "error", "error": {...}, "request_id"}``."""

@@ -151,7 +151,7 @@ class Attempts:
         follows="request_timeout",
     )
     request_timeout: float = setting(
-        90.0,
+        300.0,
         Seconds(),
         also_bare("REQUEST_TIMEOUT"),
         "Seconds between two reads of a stream after its first byte",

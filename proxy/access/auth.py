@@ -1,7 +1,8 @@
 """Authentication of clients, and the credential that is sent upstream.
 
 Rule: pure functions over headers. The server's key is sent only to its own provider; an auth key of
-this proxy is never sent upstream (docs/features.md "Modes and authentication").
+this proxy is never sent upstream, and a credential of Anthropic's only to native upstreams
+(docs/features.md "Modes and authentication").
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import hmac
 from collections.abc import Mapping, Sequence
 
 from proxy.errors import AuthenticationFailed
+
+ANTHROPIC_START = "sk-ant-"
+"""Of Anthropic's API keys and of the tokens of its subscriptions."""
 
 
 def client_keys(headers: Mapping[str, str]) -> tuple[str, ...]:
@@ -60,13 +64,14 @@ def upstream_key(
     provider_key: str | None,
     auth_keys: Sequence[str],
     dynamic: bool = False,
+    native: bool = False,
 ) -> str | None:
     """The one key that is sent upstream; None if no credential is sent.
 
     ``provider_key`` is the server's own (fixed-key mode). Without it the client's own key is passed
     through, ``x-api-key`` before ``Authorization``; None if the client sends only this proxy's auth
-    key. On ``dynamic`` routes ``Authorization`` comes first. Raises ``AuthenticationFailed`` when a
-    passthrough client sent no key.
+    key. On ``dynamic`` routes ``Authorization`` comes first. Only ``native`` upstreams get a
+    credential of Anthropic's. Raises ``AuthenticationFailed`` when a passthrough client sent no key.
     """
     if provider_key is not None:
         return provider_key
@@ -74,8 +79,19 @@ def upstream_key(
     if dynamic:
         keys = keys[::-1]
     own = [key for key in keys if not holds_auth_key((key,), auth_keys)]
-    if own:
-        return own[0]
+    sent = own if native else [key for key in own if not _is_anthropic(key)]
+    if sent:
+        return sent[0]
     if keys:
         return None
     raise AuthenticationFailed("x-api-key header is required: it is sent on to the upstream")
+
+
+def anthropic_key(headers: Mapping[str, str], auth_keys: Sequence[str]) -> str | None:
+    """The client's credential at Anthropic, ``x-api-key`` first; None where it sent none."""
+    keys = (key for key in client_keys(headers) if _is_anthropic(key))
+    return next((key for key in keys if not holds_auth_key((key,), auth_keys)), None)
+
+
+def _is_anthropic(key: str) -> bool:
+    return key.lower().startswith(ANTHROPIC_START)

@@ -1,23 +1,30 @@
 """The routes that may answer a request, and the credential that is sent to each.
 
 Rule: the chosen route first, then the fallbacks of its model, each provider with its own keys; a
-client's key goes to the provider that the client asked for and to no other.
+client's key goes to the provider that the client asked for and to no other. A credential of
+Anthropic's goes to native providers only, a fallback among them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from config.registry.values import Provider
-from proxy.access.auth import upstream_key
+from proxy.access.auth import ANTHROPIC_START, anthropic_key, upstream_key
 from proxy.api.context import credential_headers, runtime
-from proxy.errors import NotFound
+from proxy.errors import NotFound, UpstreamError
 from proxy.failures.policy import Candidate
 from proxy.providers.key_ring import KeyRing
 from proxy.providers.routing import Route
 
 FALLBACK = "fallback"
 """``Route.reason`` of a fallback."""
+WITHHELD = (
+    f"A client's credential that begins with {ANTHROPIC_START} is sent to native upstreams only:"
+    " send the key of this upstream, or set it here (OPENAI_API_KEY, or api_key in the registry)"
+)
 
 
 def candidates_for(route: Route) -> tuple[Candidate[Route], ...]:
@@ -44,7 +51,27 @@ def credential(provider: Provider) -> str | None:
         provider_key=provider.api_key,
         auth_keys=runtime().settings.auth_keys,
         dynamic=provider.dynamic,
+        native=provider.direct,
     )
+
+
+@contextmanager
+def withheld_key_named(provider: Provider) -> Iterator[None]:
+    """A refusal of credentials by ``provider`` states that the client's own was not sent to it."""
+    try:
+        yield
+    except UpstreamError as error:
+        if error.status == 401 and _is_withheld(provider):
+            error.message = f"{error.message}. {WITHHELD}"
+        raise
+
+
+def _is_withheld(provider: Provider) -> bool:
+    return not (provider.direct or provider.api_keys) and _anthropic_key() is not None
+
+
+def _anthropic_key() -> str | None:
+    return anthropic_key(credential_headers(), runtime().settings.auth_keys)
 
 
 def _candidate(route: Route, keys: KeyRing) -> Candidate[Route]:
@@ -59,6 +86,7 @@ def _keys(provider: Provider) -> KeyRing:
 
 def _fallback_keys(provider: Provider, asked: Provider) -> KeyRing:
     if not provider.api_keys and (asked.api_keys or provider.base_url != asked.base_url):
-        # A local server, such as Ollama, needs none; a client's key was meant for another provider.
-        return KeyRing((None,))
+        # A local server, such as Ollama, needs none; a client's key was meant for another provider,
+        # unless it is one of Anthropic's.
+        return KeyRing((_anthropic_key() if provider.direct else None,))
     return _keys(provider)

@@ -10,6 +10,7 @@ import orjson
 from flask import Blueprint, Response, request
 
 from proxy.access.declaration import Access
+from proxy.api.candidates import withheld_key_named
 from proxy.api.context import credential_headers, record, runtime
 from proxy.api.openapi.operation import LIMITS, Answer, Operation
 from proxy.api.openapi.service_answers import Probes
@@ -85,7 +86,7 @@ def _probe(model: str) -> dict[str, Any]:
     }
     try:
         call = begin_call(probe, runtime().router.resolve(model))
-        with watched(call.exchange):
+        with watched(call.exchange), withheld_key_named(call.route.provider):
             usage = _ask(call, probe)
     except ProxyError as error:
         record().error = error_words(error)

@@ -20,10 +20,21 @@ _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 class DeclaredRule(Rule):
     """A rule of the URL map that knows what its view requires and what OpenAPI says of it."""
 
-    def __init__(self, string: str, *, access: Access, operation: Operation, **options: Any):
+    def __init__(
+        self,
+        string: str,
+        *,
+        access: Access,
+        operation: Operation,
+        alias_of: str | None = None,
+        **options: Any,
+    ):
         super().__init__(string, **options)
         self.access = access
         self.operation = operation
+        self.is_alias = alias_of is not None
+        self.name = alias_of or string
+        """The rule as log, metrics and traces name it: the same for its aliases."""
 
 
 class Described(NamedTuple):
@@ -44,8 +55,10 @@ def declared_rules(url_map: Map) -> Iterable[DeclaredRule]:
 
 
 def described(url_map: Map) -> Iterator[Described]:
-    """Every method of every rule but those that Flask adds, HEAD and OPTIONS."""
+    """Every method of every rule but those that Flask adds, HEAD and OPTIONS; no alias."""
     for rule in declared_rules(url_map):
+        if rule.is_alias:
+            continue
         path = _VARIABLE.sub(r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield Described(method, path, rule.access, rule.operation, rule.endpoint)

@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from proxy.api.context import record
+from proxy.api.not_offered import not_offered
 from proxy.api.responses import json_response
 from proxy.errors import MethodNotAllowed, NativeRefusal, NotFound, ProxyError
 from proxy.telemetry.logs import error_words
@@ -53,7 +54,8 @@ def routing_failure(error: HTTPException) -> Response:
         )
         return error_response(refused)
     if error.code == 404:
-        return error_response(NotFound(f"Not found: {access.method} {access.path}"))
+        words = f"Not found: {access.method} {access.path}{not_offered(access.path)}"
+        return error_response(NotFound(words))
     failure = ProxyError(error.description or error.name)
     failure.status = error.code or 500
     return error_response(failure)

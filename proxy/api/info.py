@@ -86,9 +86,9 @@ def favicon() -> Response:
     return no_content()
 
 
-@bp.post("/api/event_logging/batch", access=OPEN, operation=TELEMETRY)
-def event_logging() -> Response:
-    """Accept and discard clients' telemetry."""
+@bp.post("/api/event_logging/<path:kind>", access=OPEN, operation=TELEMETRY)
+def event_logging(kind: str) -> Response:
+    """Accept and discard clients' telemetry of any ``kind``, such as ``v2/batch``."""
     return json_response({})
 
 

@@ -53,7 +53,7 @@ def begin() -> Response | None:
     on_request_end(shared.accounting.end, begun)
     if shared.tracing is not None and not access.quiet:
         parent = {name: sent.headers.get(name) for name in ("traceparent", "tracestate")}
-        begun.trace = shared.tracing.begin(begun, rule.rule if rule else None, parent)
+        begun.trace = shared.tracing.begin(begun, rule.name if rule else None, parent)
     if sent.method == "OPTIONS":
         return _preflight()
     if access.keyed:
@@ -75,7 +75,7 @@ def _record(sent: Request, rule: DeclaredRule | None, *, quiet: bool) -> Request
         quiet=quiet,
     )
     if rule is not None:
-        begun.route = rule.rule
+        begun.route = rule.name
     return begun
 
 

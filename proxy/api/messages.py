@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from proxy.access.declaration import SPENDS
 from proxy.api.body import json_body
+from proxy.api.candidates import withheld_key_named
 from proxy.api.context import record, runtime
 from proxy.api.native_responses import may_be_native, native_route, sent_request
 from proxy.api.openapi.answers import Message
@@ -94,7 +95,9 @@ def _answered(call: Call, body: bytes) -> Response:
         if native not in requests:
             requests[native] = parse_json_object(body) if native else _convertible(body)
         call.request = requests[native]
-        return response_for(open_answer(call, lambda: sent_request(body), end_of(call)))
+        with withheld_key_named(call.route.provider):
+            answer = open_answer(call, lambda: sent_request(body), end_of(call))
+        return response_for(answer)
 
     return answered(call, attempt)
 

@@ -8,10 +8,12 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 
 from proxy.access.declaration import COUNTED
+from proxy.api.context import runtime
 from proxy.api.native_responses import lists_itself, native_get
 from proxy.api.openapi.answers import Model, ModelPage
 from proxy.api.openapi.operation import LIMITS, UPSTREAM, Operation, json_answer
 from proxy.api.responses import json_response
+from proxy.api.routed_entry import routed_entry
 from proxy.api.upstream_models import listed_entries
 from proxy.convert.models import entries_to_page, entry_for, is_claude_code
 from proxy.schemas import load_models_query
@@ -66,5 +68,6 @@ def models_page(entries: list[dict[str, Any]], *, aliases: bool = True) -> Respo
 @bp.get("/v1/models/<path:model_id>", access=COUNTED, operation=RETRIEVE)
 def retrieve_model(model_id: str) -> Response:
     if lists_itself():
-        return native_get(f"/models/{quote(model_id, safe='')}")
-    return json_response(entry_for(listed_entries(), model_id))
+        asked = runtime().router.resolve(model_id).model
+        return native_get(f"/models/{quote(asked, safe='')}")
+    return json_response(routed_entry(model_id) or entry_for(listed_entries(), model_id))

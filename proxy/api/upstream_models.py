@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.registry.values import Provider
-from proxy.api.candidates import credential
+from proxy.api.candidates import credential, withheld_key_named
 from proxy.api.context import credential_headers, record, runtime
 from proxy.api.responses import watched
 from proxy.convert.models import registered_entries, unique
@@ -64,7 +64,7 @@ def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict
         secrets=sent_secrets(provider, key),
     )
     try:
-        with watched(call.exchange):
+        with watched(call.exchange), withheld_key_named(provider):
             return fetch_entries(call)
     except UpstreamError as error:
         access.record_event("error", failure_kind(error))

@@ -121,18 +121,21 @@ def registered_entries(models: Iterable[Model]) -> list[Entry]:
         entry
         for model in models
         for name in (model.id, *model.aliases)
-        if (
-            entry := model_to_entry(
-                {
-                    "id": name,
-                    "display_name": model.display_name,
-                    "max_input_tokens": model.max_input_tokens,
-                    "max_tokens": model.max_tokens,
-                    "owned_by": model.provider.name,
-                }
-            )
-        )
+        if (entry := registered_entry(model, name))
     ]
+
+
+def registered_entry(model: Model, name: str) -> Entry | None:
+    """The entry of a registered model under ``name``; None for a blank one."""
+    return model_to_entry(
+        {
+            "id": name,
+            "display_name": model.display_name,
+            "max_input_tokens": model.max_input_tokens,
+            "max_tokens": model.max_tokens,
+            "owned_by": model.provider.name,
+        }
+    )
 
 
 def is_claude_code(user_agent: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from marshmallow.validate import Length
+
 from proxy.convert.request.block_types import ROUTINE_FOR_DROPPED, SERVER_RESULT_TYPES
 from proxy.schemas import wording
 from proxy.schemas.blocks import RESULT_BLOCKS, TEXT_BLOCKS, Block, Marker
@@ -15,6 +17,8 @@ from proxy.schemas.body import decode_json
 from proxy.schemas.fields import Flag, OrItems, Tagged, Text, Wire, WireSchema
 from proxy.schemas.server_results import RESULTS
 
+FULL_ID = Length(min=1, error=wording.EMPTY_ID)
+FULL_NAME = Length(min=1, error=wording.TOO_SHORT)
 RESULT = Tagged(RESULTS, tolerant=True)
 
 
@@ -35,13 +39,13 @@ class ToolInput(Wire):
 
 
 class ToolUseBlock(Block):
-    id = Text(required=True)
-    name = Text(required=True)
+    id = Text(required=True, validate=FULL_ID)
+    name = Text(required=True, validate=FULL_NAME)
     input = ToolInput(required=True)
 
 
 class ToolResultBlock(Block):
-    tool_use_id = Text(required=True)
+    tool_use_id = Text(required=True, validate=FULL_ID)
     content = OrItems(Text(), Tagged(RESULT_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST)
     is_error = Flag()
 
@@ -56,12 +60,12 @@ class RedactedThinkingBlock(WireSchema):
 
 
 class ServerToolResultBlock(Block):
-    tool_use_id = Text(required=True)
+    tool_use_id = Text(required=True, validate=FULL_ID)
     content = OrItems(RESULT, RESULT, refusal=wording.NOT_LIST_OR_OBJECT, required=True)
 
 
 class McpToolResultBlock(Block):
-    tool_use_id = Text(required=True)
+    tool_use_id = Text(required=True, validate=FULL_ID)
     content = OrItems(Text(), Tagged(TEXT_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST)
     is_error = Flag()
 

@@ -107,7 +107,7 @@ class Object(Wire, fields.Dict):
     """An object whose members are the client's own: tool inputs, JSON schemas."""
 
     refusal = wording.NOT_OBJECT
-    json_type = dict
+    json_type: type | None = dict
 
 
 class Choice(Wire):

@@ -38,7 +38,7 @@ EFFORTS = REASONING_EFFORTS[2:]
 
 NOT_NEGATIVE = Range(min=0, error="Input should be greater than or equal to 0")
 AT_LEAST_ONE = Range(min=1, error="Input should be greater than or equal to 1")
-NOT_EMPTY = Length(min=1, error="String should have at least 1 character")
+NOT_EMPTY = Length(min=1, error=wording.TOO_SHORT)
 NOT_LONG = Length(max=256, error="String should have at most 256 characters")
 """As the real service says it. The name is logged and remembered: it must not be of any size."""
 AT_MOST_ONE = Range(max=1, error="Input should be less than or equal to 1")

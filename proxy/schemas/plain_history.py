@@ -36,7 +36,7 @@ def is_plain(turns: Any) -> bool:
             return False
         if role == "assistant":
             found = _ids_in(content, "tool_use", "id", _is_call, True)
-            if found is None:
+            if found is None or "" in found:
                 return False
             calls = found
         elif role == "user":
@@ -62,13 +62,14 @@ def _ids_in(
 ) -> set[str] | None:
     """The ids at ``member`` of the blocks of type ``with_id``, beside texts and maybe thoughts.
 
-    None for a turn that is not plain.
+    None for a turn that is not plain, such as one with an id that is used twice.
     """
     ids: set[str] = set()
     if type(content) is str:
         return ids
     if type(content) is not list:
         return None
+    count = 0
     for block in content:
         if type(block) is not dict:
             return None
@@ -77,12 +78,13 @@ def _ids_in(
             if not is_right(block):
                 return None
             ids.add(block[member])
+            count += 1
         elif kind == "text":
             if not _is_text(block):
                 return None
         elif not (thinks and _is_thought(block, kind)):
             return None
-    return ids
+    return ids if len(ids) == count else None
 
 
 def _is_text(block: dict[str, Any]) -> bool:
@@ -99,10 +101,12 @@ def _is_thought(block: dict[str, Any], kind: Any) -> bool:
 
 def _is_call(block: dict[str, Any]) -> bool:
     get = block.get
+    name = get("name")
     return (
         type(get("input")) is dict
         and type(get("id")) is str
-        and type(get("name")) is str
+        and type(name) is str
+        and name != ""
         and (len(block) == 4 or _may_be_marked(block))
     )
 

@@ -19,6 +19,9 @@ SAMPLING_FREE_VERSION = "2026-10-21"
 """The ``anthropic-version`` from which the real service takes no sampling parameters."""
 SAMPLING_FIELDS = ("temperature", "top_p", "top_k")
 MIN_STRICT_BUDGET = 1024
+THREAD_UNSUPPORTED: Mapping[str, object] = {"error_code": "thread_unsupported_request"}
+DETAILS_FOR_FIELD: Mapping[str, Mapping[str, object]] = {"thread": THREAD_UNSUPPORTED}
+"""What the refusal of a field says to SDKs, as anthropic's ``ThreadUnsupportedRequestError`` has it."""
 
 
 def check_strict(request: Request, api_version: str | None) -> None:
@@ -87,15 +90,18 @@ def check_chat_support(request: Request) -> None:
     """Refuse what no Chat Completions upstream can do (docs/protocol.md 1.1, last rows).
 
     Raises InvalidRequest for ``mcp_servers``, ``thread``, ``compaction`` and
-    ``container.skills``; empty lists and null are as good as absent.
+    ``container.skills``; empty lists and null are as good as absent. After the code in the details
+    for ``thread`` an SDK sends the whole history without it.
     """
     container = request.get("container")
     unsupported = {
-        "mcp_servers": request.get("mcp_servers") not in (None, []),
         "thread": request.get("thread") is not None,
+        "mcp_servers": request.get("mcp_servers") not in (None, []),
         "compaction": request.get("compaction") is not None,
         "container.skills": type(container) is dict and container.get("skills") not in (None, []),
     }
     for name, present in unsupported.items():
         if present:
-            raise InvalidRequest(f"{name}: not supported by this upstream")
+            raise InvalidRequest(
+                f"{name}: not supported by this upstream", details=DETAILS_FOR_FIELD.get(name)
+            )

@@ -28,14 +28,39 @@ CUSTOM = "custom"
 NAME_CHARS = 128
 
 NAME_LENGTH = (
-    Length(min=1, error="String should have at least 1 character"),
+    Length(min=1, error=wording.TOO_SHORT),
     Length(max=NAME_CHARS, error=f"String should have at most {NAME_CHARS} characters"),
 )
 
 
+class InputSchema(Object):
+    """A JSON Schema that admits objects; without a type it is one of an object."""
+
+    json_type = None
+
+    def kind(self, value: Any) -> bool:
+        return type(value) is dict
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        schema = super()._deserialize(value, attr, data, **kwargs)
+        if not _admits_objects(schema):
+            raise ValidationError({"type": ["Input should be 'object'"]})
+        return schema
+
+    def check(self) -> Check:
+        return _admits_objects
+
+
+def _admits_objects(schema: Any) -> bool:
+    if type(schema) is not dict:
+        return False
+    kind = schema.get("type")
+    return kind == "object" or kind is None or (type(kind) is list and "object" in kind)
+
+
 class CustomTool(WireSchema):
     name = Text(required=True, validate=NAME_LENGTH)
-    input_schema = Object(required=True)
+    input_schema = InputSchema(required=True)
     description = Text()
     strict = Flag()
     input_examples = Items(Object())
@@ -174,7 +199,7 @@ class Choice(WireSchema):
 
 
 class NamedChoice(Choice):
-    name = Text(required=True)
+    name = Text(required=True, validate=NAME_LENGTH[0])
 
 
 TOOL_CHOICES = {"auto": Choice(), "any": Choice(), "tool": NamedChoice(), "none": WireSchema()}

@@ -56,7 +56,7 @@ def _check_roles(index: int, role: str, blocks: Sequence[Mapping[str, Any]]) -> 
 def check_pairing(turns: Sequence[Turn]) -> None:
     """Raise InvalidRequest unless every ``tool_use`` has its result in the turn after, and back.
 
-    Turns of one role in a row count as one, system turns do not count; calls that nothing follows
+    No id is used for two calls of one turn. Turns of one role in a row count as one, system turns do not count; calls that nothing follows
     yet may stand open.
     """
     calls: dict[str, int] = {}
@@ -75,13 +75,23 @@ def check_pairing(turns: Sequence[Turn]) -> None:
         if type(content) is not list:
             continue
         if role == "assistant":
-            for block in content:
-                if block["type"] == "tool_use":
-                    calls.setdefault(block["id"], index)
+            _note_calls(content, calls, index)
         elif not _note_results(content, calls, answered) and orphan is None:
             orphan = _orphan(turn, index, calls)
     if previous == "user":
         _close_exchange(calls, answered, orphan)
+
+
+def _note_calls(blocks: Sequence[Mapping[str, Any]], calls: dict[str, int], index: int) -> None:
+    """Add the ids of the calls among ``blocks``, of turn ``index``, to ``calls``."""
+    for block in blocks:
+        if block["type"] == "tool_use":
+            if block["id"] in calls:
+                position = next(i for i, each in enumerate(blocks) if each is block)
+                raise InvalidRequest(
+                    f"messages.{index}.content.{position}: `tool_use` ids must be unique"
+                )
+            calls[block["id"]] = index
 
 
 def _note_results(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.access.auth import check_client, client_keys, upstream_key
+from proxy.access.auth import anthropic_key, check_client, client_keys, upstream_key
 from proxy.errors import AuthenticationFailed
 from proxy.ids import correlation_id, new_request_id
 
@@ -102,6 +102,64 @@ def test_upstream_key(
 def test_on_dynamic_routes_authorization_wins(headers: dict[str, str], sent: str | None) -> None:
     key = upstream_key(headers, provider_key=None, auth_keys=("auth",), dynamic=True)
     assert key == sent
+
+
+OAT = "sk-ant-oat01-x"
+API = "sk-ant-api03-y"
+
+
+@pytest.mark.parametrize(
+    ("headers", "auth_keys", "chat", "native"),
+    [
+        pytest.param({"x-api-key": API}, (), None, API, id="an API key"),
+        pytest.param({"authorization": f"Bearer {OAT}"}, (), None, OAT, id="a token as Bearer"),
+        pytest.param({"x-api-key": f"Bearer {OAT}"}, (), None, OAT, id="Bearer in x-api-key"),
+        pytest.param({"x-api-key": "SK-ANT-api"}, (), None, "SK-ANT-api", id="in any case"),
+        pytest.param(
+            {"x-api-key": API, "authorization": "Bearer own"}, (), "own", API, id="other header"
+        ),
+        pytest.param(
+            {"x-api-key": "own", "authorization": f"Bearer {OAT}"}, (), "own", "own", id="x-api-key"
+        ),
+        pytest.param(
+            {"x-api-key": API, "authorization": f"Bearer {OAT}"}, (), None, API, id="both withheld"
+        ),
+        pytest.param(
+            {"x-api-key": "auth", "authorization": f"Bearer {OAT}"},
+            ("auth",),
+            None,
+            OAT,
+            id="beside an auth key",
+        ),
+        pytest.param({"x-api-key": API}, (API,), None, None, id="as an auth key"),
+        pytest.param({"x-api-key": "sk-antares"}, (), "sk-antares", "sk-antares", id="no such key"),
+    ],
+)
+def test_anthropics_credentials_go_to_native_upstreams_only(
+    headers: dict[str, str], auth_keys: tuple[str, ...], chat: str | None, native: str | None
+) -> None:
+    sent = [
+        upstream_key(headers, provider_key=None, auth_keys=auth_keys, native=flag)
+        for flag in (False, True)
+    ]
+    assert sent == [chat, native]
+    fixed = upstream_key(headers, provider_key="server", auth_keys=auth_keys)
+    assert fixed == "server"
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({}, None),
+        ({"x-api-key": "own"}, None),
+        ({"x-api-key": API, "authorization": f"Bearer {OAT}"}, API),
+        ({"x-api-key": "own", "authorization": f"Bearer {OAT}"}, OAT),
+        ({"x-api-key": "sk-ant-auth", "authorization": f"Bearer {OAT}"}, OAT),
+        ({"x-api-key": "sk-ant-auth"}, None),
+    ],
+)
+def test_the_clients_credential_at_anthropic(headers: dict[str, str], found: str | None) -> None:
+    assert anthropic_key(headers, ("sk-ant-auth",)) == found
 
 
 def test_passthrough_without_any_key_is_refused() -> None:

@@ -51,6 +51,8 @@ def test_what_spends_the_key_needs_one(
         ("OPTIONS", "/v1/messages", 204),
         ("OPTIONS", "/whatever", 204),
         ("POST", "/api/event_logging/batch", 200),
+        ("POST", "/api/event_logging/v2/batch", 200),
+        ("POST", "/api/event_logging/v3/a/b", 200),
     ],
 )
 @pytest.mark.parametrize("slash", ["", "/"])

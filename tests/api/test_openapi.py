@@ -17,7 +17,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from config.settings import Settings
-from proxy.api.declaration import Described, described
+from proxy.api.declaration import Described, declared_rules, described
 from proxy.api.openapi import examples
 from proxy.api.openapi.document import dynamic_rows, openapi_document
 from proxy.api.openapi.parts import HEADERS
@@ -107,7 +107,8 @@ def test_a_native_upstream_and_a_default_change_it(connect: Connect) -> None:
 def routes(app: Flask) -> set[tuple[str, str]]:
     return {
         (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
-        for rule in app.url_map.iter_rules()
+        for rule in declared_rules(app.url_map)
+        if not rule.is_alias
         for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}
     }
 

@@ -154,7 +154,7 @@ def _huge(body: Json) -> bytes:
 
 
 FIELD_NAMED = re.compile(
-    r"[A-Za-z_][\w.\-]*: .|Tool '.*' not found in provided tools|`max_tokens` must be greater than",
+    r"[A-Za-z_][\w.\-]*: .|Tool '.*' not found in provided tools|.* is not supported here: .*|`max_tokens` must be greater than",
     re.DOTALL,
 )
 """The exceptions are Anthropic's own words (docs/protocol.md section 9)."""

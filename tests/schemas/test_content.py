@@ -61,7 +61,6 @@ ACCEPTED = [
         tool_use(caller={"type": "direct"}, toolset_name="x"), id="1.2 tool_use with a caller"
     ),
     pytest.param(tool_use(input={}), id="1.2 tool_use without input members"),
-    pytest.param(tool_use(""), id="CC an empty tool id"),
     pytest.param(tool_use("functions.Bash:0"), id="CC odd characters in a tool id"),
     pytest.param(tool_result(), id="1.2 tool_result"),
     pytest.param({"type": "tool_result", "tool_use_id": "t"}, id="2.3 tool_result without content"),

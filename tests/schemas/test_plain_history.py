@@ -34,8 +34,12 @@ MARKED: Json = {"cache_control": {"type": "ephemeral"}}
 THOUGHT: Json = {"type": "thinking", "thinking": "", "signature": "s"}
 LONG = [
     user(text("read it"), text()),
-    assistant(THOUGHT, text(**MARKED), tool_use(), {**tool_use(), **MARKED}),
-    user(tool_result(content=[text(), text(**MARKED)], is_error=False, **MARKED), text()),
+    assistant(THOUGHT, text(**MARKED), tool_use(), {**tool_use("d"), **MARKED}),
+    user(
+        tool_result(content=[text(), text(**MARKED)], is_error=False, **MARKED),
+        tool_result("d"),
+        text(),
+    ),
     {"role": "assistant", "content": "done"},
     {"role": "user", "content": "and the other"},
     assistant({**tool_use(), "id": "b"}, {**tool_use(), "id": "c", "caller": None}),
@@ -62,6 +66,18 @@ NOT_PLAIN: list[Any] = [
     pytest.param([LONG[0], LONG[0]], id="2.7 two turns of the user"),
     pytest.param([*LONG[:2], user(text())], id="2.7 a call without its result"),
     pytest.param([user(tool_result())], id="2.7 a result without its call"),
+    pytest.param(
+        [LONG[0], assistant(tool_use(), tool_use()), user(tool_result())],
+        id="9 one id for two calls",
+    ),
+    pytest.param([LONG[0], assistant(tool_use(name=""))], id="9 a call without a name"),
+    pytest.param(
+        [LONG[0], assistant(tool_use("")), user(tool_result(""))], id="9 a call without an id"
+    ),
+    pytest.param(
+        [LONG[0], assistant(tool_use()), user(tool_result(), tool_result())],
+        id="9 two results of one call, which is tolerated",
+    ),
     pytest.param([user(text(), tool_use())], id="22 a call of the user"),
     pytest.param([user(text(), THOUGHT)], id="22 a thought of the user"),
     pytest.param([system(text(), THOUGHT), *LONG], id="22 a thought in a system turn"),

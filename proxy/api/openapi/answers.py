@@ -59,6 +59,7 @@ def count(make: Any = always) -> Any:
 class ErrorDetail(WireSchema):
     type = always(Choice, *dict.fromkeys(TYPE_FOR_STATUS.values()))
     message = always(Text)
+    details = sometimes(Object)
 
 
 class Error(WireSchema):

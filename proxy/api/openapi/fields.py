@@ -24,7 +24,7 @@ from proxy.schemas.messages import (
 )
 from proxy.schemas.server_results import RESULTS
 from proxy.schemas.sources import check_base64
-from proxy.schemas.tools import CUSTOM, FAMILIES, Tool
+from proxy.schemas.tools import CUSTOM, FAMILIES, InputSchema, Tool
 
 Json: TypeAlias = dict[str, Any]
 Converter: TypeAlias = Any
@@ -58,7 +58,14 @@ UNIONS: tuple[tuple[str, Mapping[str, WireSchema]], ...] = (
 def teach(converter: Converter) -> None:
     """Teach ``converter`` the fields of ``proxy.schemas``."""
     converter.map_to_openapi_type(Choice, "string", None)
-    for function in (tool2union, turn2union, tagged2union, either2union, input2union):
+    for function in (
+        tool2union,
+        turn2union,
+        tagged2union,
+        either2union,
+        input2union,
+        schema2object,
+    ):
         converter.add_attribute_function(function)
     converter.add_attribute_function(limits2range)
 
@@ -167,6 +174,14 @@ def either2union(self: Converter, field: Field[Any], **_: Any) -> Json:
     else:
         single = next((each for each in single.get("anyOf", ()) if each != NULL), single)
     return _nullable(field, {"anyOf": [single, items]})
+
+
+def schema2object(_: Converter, field: Field[Any], **__: Any) -> Json:
+    """A JSON Schema of an object."""
+    if not isinstance(field, InputSchema):
+        return {}
+    among = {"type": "array", "contains": {"const": "object"}}
+    return {"properties": {"type": {"anyOf": [{"const": "object"}, NULL, among]}}}
 
 
 def input2union(self: Converter, field: Field[Any], **_: Any) -> Json:

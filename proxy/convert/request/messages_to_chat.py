@@ -64,7 +64,8 @@ def message_request_to_chat(
     note_other_fields(request, drops)
     structured = structured_output(request, profile, drops)
     messages, prefill = _messages(request, structured.system_line, context)
-    choice = tool_fields(tools_to_chat(tools, context), request.get("tool_choice"), context)
+    converted = tools_to_chat(tools, context)
+    choice = tool_fields(converted, request.get("tool_choice"), context, model)
     body: dict[str, Any] = {
         "model": model,
         "messages": messages,

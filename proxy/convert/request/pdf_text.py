@@ -99,13 +99,13 @@ class _BudgetSpent(BaseException):
 
 
 def pdf_to_text(file: bytes, budget: PdfBudget | None = None) -> PdfText | None:
-    """The text of a PDF, page after page; None without text, without pypdf or above 32 MB.
+    """The text of a PDF, page after page; None without text, without pypdf, or above 32 MB.
 
     At most 100 pages, and as far as ``budget`` suffices, which is reduced by the work. If text is
     missing, a last line states this. Reading takes up to several seconds; a server uses a thread.
     """
     try:
-        # The library is an extra of this distribution.
+        # Loaded for the first PDF only. A version without one of these names reads no PDF.
         from pypdf import PdfReader, apply_configuration
         from pypdf._crypt_providers._fallback import CryptRC4
         from pypdf.errors import DependencyError, PyPdfError

@@ -10,23 +10,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.convert.request.parts import TurnContext
-from proxy.convert.request.tools import ChatTools
+from proxy.convert.request.tools import WEB_SEARCH_PREFIX, ChatTools
 from proxy.errors import InvalidRequest
 
 _PLAIN: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
 
 
 def tool_fields(
-    tools: ChatTools, choice: Mapping[str, Any] | None, context: TurnContext
+    tools: ChatTools, choice: Mapping[str, Any] | None, context: TurnContext, model: str
 ) -> dict[str, Any]:
     """The body's ``tools``, ``tool_choice``, ``parallel_tool_calls`` and web search fields.
 
-    Raises InvalidRequest if ``choice`` names a tool that is not among ``tools``.
+    Raises InvalidRequest if ``choice`` names a tool that is not among ``tools``, or one that the
+    upstream's ``model`` cannot run.
     """
     kind = choice["type"] if choice else None
     name = choice["name"] if choice and kind == "tool" else None
     if name is not None and name not in tools.names and name not in tools.replaced:
-        raise InvalidRequest(f"Tool '{name}' not found in provided tools")
+        raise InvalidRequest(_why_not(name, tools, model))
     fields: dict[str, Any] = {} if kind == "none" else dict(tools.fields)
     if not tools.functions:
         if kind == "any" and not tools.replaced:
@@ -48,6 +49,16 @@ def is_forced(fields: Mapping[str, Any]) -> bool:
     """Whether the converted fields require a tool call."""
     choice = fields.get("tool_choice")
     return choice == "required" or isinstance(choice, dict)
+
+
+def _why_not(name: str, tools: ChatTools, model: str) -> str:
+    tool_type = tools.dropped.get(name)
+    if tool_type is None:
+        return f"Tool '{name}' not found in provided tools"
+    if tool_type.startswith(WEB_SEARCH_PREFIX):
+        lacking = "has no search of its own; choose a model with one (profile flag web_search)"
+        return f"{name} is not supported here: {model} {lacking} or remove the tool"
+    return f"{name} is not supported here: {model} cannot run it; remove the tool"
 
 
 def _choice_value(

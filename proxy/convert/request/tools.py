@@ -47,6 +47,8 @@ class ChatTools:
     """Names of the tools that became functions, as the client wrote them."""
     replaced: set[str] = field(default_factory=set)
     """Names of the tools that became ``fields``."""
+    dropped: dict[str, str] = field(default_factory=dict)
+    """Types of the tools that this upstream cannot run, by the client's names of them."""
 
 
 def function_names(tools: Sequence[Tool]) -> list[str]:
@@ -84,6 +86,7 @@ def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnConte
         chat.replaced.add(tool.get("name") or "")
     elif tool_type.startswith(SERVER_PREFIXES) and profile.server_tools == "drop":
         context.drops.drop(f"tools.{tool_type}")
+        chat.dropped[tool.get("name") or ""] = tool_type
     else:
         raise InvalidRequest(f"tools.{index}: '{tool_type}' is not supported by this upstream")
 

@@ -66,7 +66,7 @@ def test_large_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pypdf", None)
-    assert pdf_to_text(ONE) is None, "10.8 a placeholder when the extra is not installed"
+    assert pdf_to_text(ONE) is None, "10.8 a placeholder without the library"
 
 
 @settings(max_examples=100, deadline=None)

@@ -145,11 +145,54 @@ def test_a_named_web_search_beside_functions() -> None:
     ("tools", "name"),
     [
         pytest.param([tool()], "see", id="1.3 tool_choice names an undeclared tool"),
-        pytest.param([tool(), SEARCH], "web_search", id="1.3 tool_choice names a dropped tool"),
-        pytest.param([SEARCH], "web_search", id="1.3 tool_choice names the only tool, dropped"),
+        pytest.param([tool(), SEARCH], "see", id="1.3 tool_choice names neither"),
     ],
 )
 def test_choice_of_no_tool(tools: list[dict[str, Any]], name: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         convert(tools=tools, tool_choice={"type": "tool", "name": name})
     assert refused.value.message == f"Tool '{name}' not found in provided tools"
+
+
+def hosted(tag: str, name: str) -> dict[str, Any]:
+    return {"type": tag, "name": name}
+
+
+@pytest.mark.parametrize(
+    ("tools", "name", "searches"),
+    [
+        pytest.param([SEARCH], "web_search", True, id="1.3 the only tool"),
+        pytest.param([tool(), SEARCH], "web_search", True, id="1.3 beside a function"),
+        pytest.param([SEARCH, tool()], "web_search", True, id="1.3 before a function"),
+        pytest.param(
+            [hosted("web_search_20260318", "web_search")], "web_search", True, id="1.3 new"
+        ),
+        pytest.param([hosted("web_search_20991231", "find")], "find", True, id="1.3 another name"),
+        pytest.param(
+            [hosted("web_fetch_20250910", "web_fetch")], "web_fetch", False, id="1.3 fetch"
+        ),
+        pytest.param(
+            [SEARCH, hosted("code_execution_20250825", "code_execution")],
+            "code_execution",
+            False,
+            id="1.3 code",
+        ),
+        pytest.param(
+            [hosted("tool_search_tool_bm25_20251119", "find_tool")],
+            "find_tool",
+            False,
+            id="1.3 tool search",
+        ),
+        pytest.param([hosted("advisor_20260301", "advisor")], "advisor", False, id="1.3 advisor"),
+    ],
+)
+def test_choice_of_a_tool_that_the_upstream_cannot_run(
+    tools: list[dict[str, Any]], name: str, searches: bool
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        convert(tools=tools, tool_choice={"type": "tool", "name": name})
+    words = refused.value.message
+    assert refused.value.status == 400
+    assert words.startswith(f"{name} is not supported here: ")
+    assert words.endswith("remove the tool")
+    assert ("choose a model with one (profile flag web_search)" in words) is searches

@@ -1,0 +1,74 @@
+"""The entry of a model by a name that this proxy maps: registered names, tier words, Claude's names.
+
+Rule: the name is routed as the model of a message is, and the entry has the limits of the model that
+it leads to (docs/protocol.md section 7).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from config.registry.values import ALIAS_PREFIX
+from proxy.api.context import runtime
+from proxy.api.upstream_models import upstream_entries
+from proxy.convert.models import model_to_entry, registered_entry
+from proxy.errors import AuthenticationFailed, NotFound, UpstreamError
+from proxy.providers.routing import Route
+
+Entry = dict[str, Any]
+
+
+def routed_entry(model_id: str) -> Entry | None:
+    """The entry for ``model_id``, which may still be percent-encoded; None where it maps nothing."""
+    for name in dict.fromkeys((model_id, unquote(model_id))):
+        route = _mapped(name)
+        if route is not None:
+            return _entry(name, route)
+    return None
+
+
+def _mapped(name: str) -> Route | None:
+    """The route of ``name`` as a message without size takes it; None for a name passed unchanged."""
+    router = runtime().router
+    try:
+        route = router.resolve(name)
+    except NotFound:
+        return None
+    if route.reason != "tier" and route.registered is None:
+        return None
+    return router.choose({"model": name}, lambda: 0)
+
+
+def _entry(name: str, route: Route) -> Entry:
+    shown = name if _is_registered(name) else name.removeprefix(ALIAS_PREFIX)
+    entry = _of_target(shown, route) or {}
+    return {
+        **entry,
+        "id": shown,
+        "max_input_tokens": entry.get("max_input_tokens") or route.profile.max_input,
+        "max_tokens": entry.get("max_tokens") or route.profile.max_output,
+    }
+
+
+def _is_registered(name: str) -> bool:
+    return any(name in (model.id, *model.aliases) for model in runtime().registry.models)
+
+
+def _of_target(shown: str, route: Route) -> Entry | None:
+    if route.registered is not None:
+        return registered_entry(route.registered, shown)
+    listed = (entry for entry in _listed_beside(route) if entry["id"] == route.model)
+    stated = {"id": route.model, "owned_by": route.provider.name}
+    return next(listed, None) or model_to_entry(stated)
+
+
+def _listed_beside(route: Route) -> list[Entry]:
+    """The list of the route's upstream where clients may see it; empty where it cannot be had."""
+    registry = runtime().registry
+    if not registry.models_from_upstream or route.provider is not registry.default:
+        return []
+    try:
+        return upstream_entries()
+    except (UpstreamError, AuthenticationFailed):
+        return []
