@@ -16,17 +16,21 @@ from proxy.convert.reply.content_parts import content_pieces
 from proxy.convert.reply.pieces import (
     ContentPiece,
     Form,
+    MemberPiece,
     Piece,
     ReasoningPiece,
     StatePiece,
     ToolFragment,
 )
 from proxy.convert.reply.reasoning import ReasoningForms, forms_in, reasoning_pieces
+from proxy.convert.reply.spellings import REASONING_MEMBERS, STATE_MEMBERS, TEXT_FORMS
 from proxy.convert.reply.think_tags import ThinkTags
 from proxy.convert.reply.tool_fragments import legacy_fragment, tool_fragment
 
 SIGNATURE = "thought_signature"
 """Gemini's state of a call or a message, under ``google`` or ``vertex``."""
+THOUGHT = "thought"
+"""Gemini's mark of text that is a thought, in the same place."""
 
 
 class DeltaReader:
@@ -37,6 +41,8 @@ class DeltaReader:
         """True once anything of the answer came, also what is not shown to the client."""
         self.forms = ReasoningForms()
         self._tags = ThinkTags() if think_tags else None
+        self._in_thought = False
+        """True while the text is marked as a thought."""
         self._warnings = warnings
 
     @property
@@ -47,25 +53,25 @@ class DeltaReader:
     @property
     def sole_form(self) -> Form | None:
         """The spelling of the reasoning while it is the only source of thinking."""
-        return self.forms.sole if self._tags is None else None
+        form = self.forms.sole if self._tags is None else None
+        return form if form in TEXT_FORMS else None
 
     def read(self, source: Mapping[str, Any], *, whole: bool = False) -> Iterator[Piece]:
         """The pieces of a delta, or of a message that came ``whole``.
 
         Each piece must be used before the next one is asked for.
         """
-        forms = forms_in(source)
-        if forms:
-            yield from self._read_reasoning(source, forms)
+        state = source.get("extra_content")
+        if not REASONING_MEMBERS.isdisjoint(source):
+            yield from self._read_reasoning(source)
         content = source.get("content")
         if content:
-            yield from self._read_content(content)
+            yield from self._read_content(content, marked=_is_thought(state))
         refusal = source.get("refusal")
         if refusal and isinstance(refusal, str):
             yield from self._before(ContentPiece("refusal", refusal))
         if source.get("tool_calls") or source.get("function_call"):
             yield from self._read_calls(source, whole)
-        state = source.get("extra_content")
         if state:
             yield StatePiece(_signatures_in(state))
 
@@ -78,25 +84,52 @@ class DeltaReader:
         yield from self.flush()
         yield piece
 
-    def _read_reasoning(
-        self, source: Mapping[str, Any], forms: Sequence[Form]
-    ) -> Iterator[ReasoningPiece]:
+    def _read_reasoning(self, source: Mapping[str, Any]) -> Iterator[Piece]:
         for piece in reasoning_pieces(source):
-            self.content_seen = True
-            if piece.text and not piece.data:
-                piece = piece._replace(text=self.forms.fresh(piece.form, piece.text))
-            yield piece
-        self.forms.cover(forms)
+            yield self._fresh(piece)
+        forms = forms_in(source)
+        if forms:
+            self.forms.cover(forms)
+        members = {
+            name: source[name]
+            for name in STATE_MEMBERS
+            if source.get(name) and is_writable(source[name])
+        }
+        if members:
+            yield MemberPiece(members)
 
-    def _read_content(self, content: object) -> Iterator[Piece]:
+    def _fresh(self, piece: ReasoningPiece) -> ReasoningPiece:
+        """``piece`` without what another spelling said already."""
+        self.content_seen = True
+        if not piece.text or piece.data:
+            return piece
+        return piece._replace(text=self.forms.fresh(piece.form, piece.text))
+
+    def _read_content(self, content: object, *, marked: bool) -> Iterator[Piece]:
         for piece in content_pieces(content):
+            if piece is None:
+                self._warnings["unknown_content_part"] += 1
+                continue
             self.content_seen = True
-            if piece.kind == "refusal":
+            if isinstance(piece, ReasoningPiece):
+                yield self._fresh(piece)
+            elif piece.kind == "refusal":
                 yield from self._before(piece)
-            elif piece.kind == "text" and self._tags is not None:
+            elif marked or self._in_thought:
+                yield from self._read_marked(piece.text, marked=marked)
+            elif self._tags is not None:
                 yield from self._tags.feed(piece.text)
             else:
                 yield piece
+
+    def _read_marked(self, text: str, *, marked: bool) -> Iterator[Piece]:
+        """Text that is marked as a thought, or the first one behind such text."""
+        tags = self._tags if self._in_thought else None
+        if tags is None:
+            yield from self.flush()
+            tags = self._tags = ThinkTags(marked=True)
+        yield from tags.feed(text) if marked else tags.feed_unmarked(text)
+        self._in_thought = not tags.done
 
     def _read_calls(self, source: Mapping[str, Any], whole: bool) -> Iterator[Piece]:
         for fragment in _fragments_in(source):
@@ -111,6 +144,12 @@ def _fragments_in(source: Mapping[str, Any]) -> Iterator[ToolFragment | None]:
     if not calls:
         return iter([legacy_fragment(source["function_call"])])
     return map(tool_fragment, calls if isinstance(calls, list) else [calls])
+
+
+def _is_thought(state: object) -> bool:
+    """True where Gemini's state says that the text of this delta is a thought."""
+    members = state.values() if isinstance(state, dict) else ()
+    return any(isinstance(member, dict) and member.get(THOUGHT) is True for member in members)
 
 
 def _signatures_in(state: object) -> dict[str, Any]:
