@@ -16,8 +16,9 @@ from typing import Any
 from proxy.convert.reply import events
 from proxy.convert.reply.answer_choice import (
     answer_object,
+    choices_in,
     failure_in,
-    failure_in_finish,
+    failure_in_choices,
     matched_stop,
     usage_report,
 )
@@ -28,7 +29,7 @@ from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.plain_runs import PlainRuns
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import Stop, finish_word, is_known
+from proxy.convert.reply.stop_reasons import Stop, finish_word, is_known, joint_finish
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
@@ -64,6 +65,9 @@ class StreamTranslator:
         self._writer = PieceWriter(reply, self._tally, self.warnings)
         self._plain = PlainRuns(self._reader, self._writer, self._tally)
         self._finish = ""
+        self._finish_for_choice: dict[int, str] = {}
+        self._begun: set[int] = set()
+        """Numbers of the choices of which something came."""
         self._matched: object = None
         self._bad_lines = 0
         self._stop: Stop | None = None
@@ -161,35 +165,43 @@ class StreamTranslator:
         failure = failure_in(payload, self._reply)
         if failure is not None:
             raise failure
-        choice = _first_choice(payload)
-        word = finish_word(choice.get("finish_reason")) if choice else ""
-        if choice and word:
-            failure = failure_in_finish(word, choice, self._reply)
-            if failure is not None:
-                raise failure
+        choices = choices_in(payload)
+        failure = failure_in_choices(choices, self._reply)
+        if failure is not None:
+            raise failure
         if not self.started:
             self._start(payload.get("id"))
-        self._tally.note(usage_report(payload, choice))
-        if choice:
-            self._writer.write(self._reader.read(self._delta_of(choice)))
-            self._take_finish(word, choice)
+        self._tally.note(usage_report(payload, choices))
+        for number, choice in choices:
+            self._take_choice(number, choice)
 
-    def _delta_of(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _take_choice(self, number: int, choice: Mapping[str, Any]) -> None:
+        delta = self._delta_of(number, choice)
+        if delta:
+            self._writer.write(self._reader.read(delta, choice=number))
+        word = finish_word(choice.get("finish_reason"))
+        if word:
+            self._take_finish(word, number, choice)
+
+    def _delta_of(self, number: int, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The choice's delta; a server that streams one whole message has it in ``message``."""
         delta = choice.get("delta")
-        if delta is None and not self.content_seen:
+        if delta is None and number not in self._begun:
             delta = choice.get("message")
-        return delta if isinstance(delta, dict) else {}
+        if not isinstance(delta, dict):
+            return {}
+        if any(value for name, value in delta.items() if name != "role"):
+            self._begun.add(number)
+        return delta
 
-    def _take_finish(self, word: str, choice: Mapping[str, Any]) -> None:
-        if not word:
-            return
+    def _take_finish(self, word: str, number: int, choice: Mapping[str, Any]) -> None:
         if is_known(word):
-            self._finish = word
             self._matched = matched_stop(choice)
         else:
             self.warnings["unknown_finish_reason"] += 1
-            self._finish = self._finish or word
+            word = self._finish_for_choice.get(number) or word
+        self._finish_for_choice[number] = word
+        self._finish = joint_finish(self._finish_for_choice.values())
 
     def _take_done(self) -> None:
         if not self.started:
@@ -228,14 +240,3 @@ class StreamTranslator:
         self.error = error
         self.ended = True
         return [*self._writer.blocks.take(), events.error_event(error, self._request_id)]
-
-
-def _first_choice(payload: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The choice with index 0, or with none."""
-    choices = payload.get("choices")
-    if not isinstance(choices, list):
-        return None
-    for choice in choices:
-        if isinstance(choice, dict) and not choice.get("index"):
-            return choice
-    return None

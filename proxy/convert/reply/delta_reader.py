@@ -29,6 +29,8 @@ from proxy.convert.reply.tool_fragments import legacy_fragment, tool_fragment
 
 SIGNATURE = "thought_signature"
 """Gemini's state of a call or a message, under ``google`` or ``vertex``."""
+CALLS_PER_CHOICE = 1_000_000
+"""Each choice numbers its calls from 0."""
 THOUGHT = "thought"
 """Gemini's mark of text that is a thought, in the same place."""
 
@@ -56,8 +58,10 @@ class DeltaReader:
         form = self.forms.sole if self._tags is None else None
         return form if form in TEXT_FORMS else None
 
-    def read(self, source: Mapping[str, Any], *, whole: bool = False) -> Iterator[Piece]:
-        """The pieces of a delta, or of a message that came ``whole``.
+    def read(
+        self, source: Mapping[str, Any], *, whole: bool = False, choice: int = 0
+    ) -> Iterator[Piece]:
+        """The pieces of a delta, or of a message that came ``whole``, of the choice so numbered.
 
         Each piece must be used before the next one is asked for.
         """
@@ -71,7 +75,7 @@ class DeltaReader:
         if refusal and isinstance(refusal, str):
             yield from self._before(ContentPiece("refusal", refusal))
         if source.get("tool_calls") or source.get("function_call"):
-            yield from self._read_calls(source, whole)
+            yield from self._read_calls(source, whole, choice)
         if state:
             yield StatePiece(_signatures_in(state))
 
@@ -131,12 +135,14 @@ class DeltaReader:
         yield from tags.feed(text) if marked else tags.feed_unmarked(text)
         self._in_thought = not tags.done
 
-    def _read_calls(self, source: Mapping[str, Any], whole: bool) -> Iterator[Piece]:
+    def _read_calls(self, source: Mapping[str, Any], whole: bool, choice: int) -> Iterator[Piece]:
         for fragment in _fragments_in(source):
             if fragment is None:
                 self._warnings["odd_tool_call"] += 1
-            else:
-                yield from self._before(fragment._replace(whole=True) if whole else fragment)
+                continue
+            if choice and fragment.place is not None:
+                fragment = fragment._replace(place=fragment.place + choice * CALLS_PER_CHOICE)
+            yield from self._before(fragment._replace(whole=True) if whole else fragment)
 
 
 def _fragments_in(source: Mapping[str, Any]) -> Iterator[ToolFragment | None]:

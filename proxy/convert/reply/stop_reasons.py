@@ -54,6 +54,20 @@ def is_known(word: str) -> bool:
     return word in STOP_REASON_FOR_FINISH
 
 
+def joint_finish(words: Collection[str]) -> str:
+    """The ``finish_word`` of an answer whose choices have ``words``; ``""`` without any.
+
+    A limit or a refusal in one of them decides; else the last known word does.
+    """
+    last = ""
+    for word in words:
+        reason = STOP_REASON_FOR_FINISH.get(word)
+        if reason not in (None, "end_turn", "tool_use"):
+            return word
+        last = word if reason else last or word
+    return last
+
+
 def stop_for(
     word: str,
     *,

@@ -227,7 +227,10 @@ def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]
         ),
         pytest.param((*TX, None, "x"), 3, ["error api_error: the upstream sent 3 undecodable lines in a row"], id="4 JSON that is no object"),
         pytest.param(
-            TX, {"choices": [{"index": 1, "delta": {"content": "x"}}]}, [], id="4 index other than 0"
+            TX,
+            {"choices": [{"index": 1, "delta": {"content": "x"}}]},
+            ["text_delta x"],
+            id="4 index other than 0",
         ),
         pytest.param(TX, chunk({"role": "assistant"}), [], id="4 role-only delta"),
         pytest.param(TX, chunk({"content": "a"}, obfuscation="zzz"), ["text_delta a"], id="4 obfuscation"),
