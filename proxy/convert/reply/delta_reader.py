@@ -8,7 +8,7 @@ is read once. Members of any type are accepted; one of the wrong type counts as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from proxy.convert.reply.arguments import is_writable
@@ -23,6 +23,7 @@ from proxy.convert.reply.pieces import (
     ToolFragment,
 )
 from proxy.convert.reply.reasoning import ReasoningForms, forms_in, reasoning_pieces
+from proxy.convert.reply.snapshots import Snapshots
 from proxy.convert.reply.spellings import REASONING_MEMBERS, STATE_MEMBERS, TEXT_FORMS
 from proxy.convert.reply.think_tags import ThinkTags
 from proxy.convert.reply.tool_fragments import legacy_fragment, tool_fragment
@@ -45,18 +46,25 @@ class DeltaReader:
         self._tags = ThinkTags() if think_tags else None
         self._in_thought = False
         """True while the text is marked as a thought."""
+        self._text = Snapshots()
+        self._reasoning_for_item: dict[tuple[Form, int | None], Snapshots] = {}
+        self._held: tuple[Snapshots, ReasoningPiece] | None = None
+        """Reasoning that is held back, with its last piece."""
+        self._plain_form: Form | None = None
+        """The spelling of which every further delta is new reasoning."""
+        self._whole = False
         self._warnings = warnings
 
     @property
-    def may_be_tagged(self) -> bool:
-        """True while text may still be, or end in, a ``<think>`` tag."""
-        return self._tags is not None and not self._tags.done
+    def text_is_plain(self) -> bool:
+        """True when all further text is new and free of tags."""
+        return self._text.plain and (self._tags is None or self._tags.done)
 
     @property
     def sole_form(self) -> Form | None:
-        """The spelling of the reasoning while it is the only source of thinking."""
+        """The spelling of the reasoning while it is plain and the only source of thinking."""
         form = self.forms.sole if self._tags is None else None
-        return form if form in TEXT_FORMS else None
+        return form if form is self._plain_form else None
 
     def read(
         self, source: Mapping[str, Any], *, whole: bool = False, choice: int = 0
@@ -65,6 +73,7 @@ class DeltaReader:
 
         Each piece must be used before the next one is asked for.
         """
+        self._whole = whole
         state = source.get("extra_content")
         if not REASONING_MEMBERS.isdisjoint(source):
             yield from self._read_reasoning(source)
@@ -79,9 +88,12 @@ class DeltaReader:
         if state:
             yield StatePiece(_signatures_in(state))
 
-    def flush(self) -> Sequence[Piece]:
-        """What was held back as a possible tag: no more content follows, or something else does."""
-        return self._tags.flush() if self._tags is not None and self.may_be_tagged else ()
+    def flush(self) -> Iterator[Piece]:
+        """What was held back: no more content follows, or something else does."""
+        yield from self._settle_reasoning()
+        yield from self._settle_text()
+        if self._tags is not None and not self._tags.done:
+            yield from self._tags.flush()
 
     def _before(self, piece: Piece) -> Iterator[Piece]:
         self.content_seen = True
@@ -90,7 +102,7 @@ class DeltaReader:
 
     def _read_reasoning(self, source: Mapping[str, Any]) -> Iterator[Piece]:
         for piece in reasoning_pieces(source):
-            yield self._fresh(piece)
+            yield from self._reasoned(piece)
         forms = forms_in(source)
         if forms:
             self.forms.cover(forms)
@@ -102,12 +114,54 @@ class DeltaReader:
         if members:
             yield MemberPiece(members)
 
-    def _fresh(self, piece: ReasoningPiece) -> ReasoningPiece:
-        """``piece`` without what another spelling said already."""
+    def _reasoned(self, piece: ReasoningPiece) -> Iterator[Piece]:
+        """``piece`` without what an earlier delta or another spelling said already."""
         self.content_seen = True
         if not piece.text or piece.data:
-            return piece
-        return piece._replace(text=self.forms.fresh(piece.form, piece.text))
+            yield from self._settle_reasoning()
+            yield piece
+            return
+        snapshots = self._reasoning_for_item.setdefault((piece.form, piece.part), Snapshots())
+        if self._held is not None and self._held[0] is not snapshots:
+            yield from self._settle_reasoning()
+        texts = [piece.text] if self._whole else snapshots.feed(piece.text)
+        if texts:
+            self._held = None
+            if snapshots.plain and piece.form in TEXT_FORMS:
+                self._plain_form = piece.form
+            yield from self._settle_text()
+            yield from self._fresh(piece, texts)
+        else:
+            self._held = (snapshots, piece._replace(signature=""))
+            if piece.signature:
+                yield piece._replace(text="")
+
+    def _fresh(self, piece: ReasoningPiece, texts: Iterable[str]) -> Iterator[ReasoningPiece]:
+        for text in texts:
+            yield piece._replace(text=self.forms.fresh(piece.form, text))
+
+    def _settle_reasoning(self) -> Iterator[Piece]:
+        """The reasoning that was held back: something else comes."""
+        if self._held is not None:
+            snapshots, piece = self._held
+            self._held = None
+            yield from self._fresh(piece, snapshots.settle())
+
+    def _settle_text(self) -> Iterator[Piece]:
+        for text in self._text.settle():
+            yield from self._untagged(text)
+
+    def _untagged(self, text: str) -> Iterator[Piece]:
+        if self._tags is None:
+            yield ContentPiece("text", text)
+        else:
+            yield from self._tags.feed(text)
+
+    def _new_text(self, text: str) -> Iterator[Piece]:
+        """``text`` without what earlier deltas said already."""
+        for new in [text] if self._whole else self._text.feed(text):
+            yield from self._settle_reasoning()
+            yield from self._untagged(new)
 
     def _read_content(self, content: object, *, marked: bool) -> Iterator[Piece]:
         for piece in content_pieces(content):
@@ -116,15 +170,13 @@ class DeltaReader:
                 continue
             self.content_seen = True
             if isinstance(piece, ReasoningPiece):
-                yield self._fresh(piece)
+                yield from self._reasoned(piece)
             elif piece.kind == "refusal":
                 yield from self._before(piece)
             elif marked or self._in_thought:
                 yield from self._read_marked(piece.text, marked=marked)
-            elif self._tags is not None:
-                yield from self._tags.feed(piece.text)
             else:
-                yield piece
+                yield from self._new_text(piece.text)
 
     def _read_marked(self, text: str, *, marked: bool) -> Iterator[Piece]:
         """Text that is marked as a thought, or the first one behind such text."""
