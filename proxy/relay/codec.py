@@ -25,7 +25,9 @@ class Codec(Protocol):
     preview: StreamPreview | None
     """The beginning of the streamed text; None where it is not logged."""
     finishing: bool
-    """True once the message is complete, so that an end of the stream is a normal end."""
+    """True while the message seems complete, so that an end of the stream is a normal end."""
+    endings: int
+    """How often ``finishing`` became true: content that follows an end shows that it was none."""
     ended: bool
     """True once the last bytes for the client were returned."""
 

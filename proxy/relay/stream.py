@@ -48,7 +48,8 @@ class StreamedResponse:
         self._first = b""
         self._asked = False
         """Whether the server asked for the first bytes."""
-        self._finishing = False
+        self._endings = 0
+        """Ends of the message that set a time limit."""
         self._waited = False
         """Whether the end of the transfer was awaited in vain."""
         self._bulk = False
@@ -174,9 +175,9 @@ class StreamedResponse:
         """Set the time limit of the next read before content was seen, or after the message."""
         codec = self._codec
         if codec.finishing:
-            # Once: an upstream that goes on with comments alone would delay its end for ever.
-            if not self._finishing:
-                self._finishing = True
+            # Once an end: an upstream that goes on with comments alone would delay it for ever.
+            if self._endings != codec.endings:
+                self._endings = codec.endings
                 self._exchange.limit(codec.finish_seconds)
         elif codec.content_seen:
             self._content_seen = True

@@ -2,8 +2,8 @@
 
 Rule: whatever the upstream sends, the client gets a legal stream: one ``message_start``, blocks one
 after another, then ``message_delta`` and ``message_stop``, or an ``error`` that ends it. With a
-finish reason a closed connection is a normal end, without one an error (docs/protocol.md
-section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; the open block of
+finish reason a closed connection is a normal end, without one an error; a finish reason that content
+follows, or that comes with reasoning alone, does not yet announce an end (docs/protocol.md section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; the open block of
 ``PieceWriter`` tells S1, TH, TX and TO apart.
 """
 
@@ -76,13 +76,12 @@ class StreamTranslator:
         """True once ``message_start`` was returned."""
         self.ended = False
         """True once the last event was returned."""
+        self.finishing = False
+        """True while a finish reason announces the end: nothing of the answer came behind it."""
+        self.endings = 0
+        """How often an end was announced; only the last one may be one."""
         self.error: ProxyError | None = None
         """The failure that ended the stream."""
-
-    @property
-    def finishing(self) -> bool:
-        """True once a finish reason was seen: an end of the connection is then a normal end."""
-        return bool(self._finish)
 
     @property
     def content_seen(self) -> bool:
@@ -119,7 +118,7 @@ class StreamTranslator:
     def feed(self, chunk: Chunk) -> list[Event]:
         """The events that ``chunk`` causes, maybe none."""
         try:
-            if self._bad_lines or self.ended or not self._plain.read(chunk):
+            if self._bad_lines or self.ended or self.finishing or not self._plain.read(chunk):
                 self._take(chunk)
         except UpstreamError as error:
             return self._end_with(error)
@@ -127,7 +126,9 @@ class StreamTranslator:
 
     def run(self) -> Run | None:
         """What a chunk must hold to go on plainly with the open block; None where none can."""
-        return None if self._bad_lines or self.ended else self._plain.run()
+        if self._bad_lines or self.ended or self.finishing:
+            return None
+        return self._plain.run()
 
     def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
         """Note ``texts`` that go on with ``run`` ; the caller writes their events.
@@ -140,7 +141,7 @@ class StreamTranslator:
         """The upstream closed the stream, or stayed silent after its finish reason."""
         if self.ended:
             return []
-        if not self.finishing:
+        if not self._finish:
             return self._end_with(UpstreamError(CUT_SHORT))
         self._end()
         return self._writer.blocks.take()
@@ -149,7 +150,7 @@ class StreamTranslator:
         """Reading broke. An answer that has its finish reason is complete all the same."""
         if self.ended:
             return []
-        return self.finish() if self.finishing else self._end_with(error)
+        return self.finish() if self._finish else self._end_with(error)
 
     def _take(self, chunk: Chunk) -> None:
         if self.ended:
@@ -177,11 +178,17 @@ class StreamTranslator:
 
     def _take_choice(self, number: int, choice: Mapping[str, Any]) -> None:
         delta = self._delta_of(number, choice)
+        held = None
         if delta:
             self._writer.write(self._reader.read(delta, choice=number))
+            held = self._reader.held_in(delta)
+            self.finishing = self.finishing and not held
         word = finish_word(choice.get("finish_reason"))
         if word:
             self._take_finish(word, number, choice)
+            if held != "reasoning" and not self.finishing:
+                self.finishing = True
+                self.endings += 1
 
     def _delta_of(self, number: int, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The choice's delta; a server that streams one whole message has it in ``message``."""
@@ -206,7 +213,7 @@ class StreamTranslator:
     def _take_done(self) -> None:
         if not self.started:
             raise UpstreamError(CUT_SHORT)
-        if not self.finishing:
+        if not self._finish:
             self.warnings["no_finish_reason"] += 1
         self._end()
 

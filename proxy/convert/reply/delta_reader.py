@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from proxy.convert.reply.arguments import is_writable
 from proxy.convert.reply.content_parts import content_pieces
@@ -24,7 +24,7 @@ from proxy.convert.reply.pieces import (
 )
 from proxy.convert.reply.reasoning import ReasoningForms, forms_in, reasoning_pieces
 from proxy.convert.reply.snapshots import Snapshots
-from proxy.convert.reply.spellings import REASONING_MEMBERS, STATE_MEMBERS, TEXT_FORMS
+from proxy.convert.reply.spellings import FORMS, REASONING_MEMBERS, STATE_MEMBERS, TEXT_FORMS
 from proxy.convert.reply.think_tags import ThinkTags
 from proxy.convert.reply.tool_fragments import legacy_fragment, tool_fragment
 
@@ -32,6 +32,7 @@ SIGNATURE = "thought_signature"
 """Gemini's state of a call or a message, under ``google`` or ``vertex``."""
 CALLS_PER_CHOICE = 1_000_000
 """Each choice numbers its calls from 0."""
+ANSWER_MEMBERS = ("refusal", "tool_calls", "function_call")
 THOUGHT = "thought"
 """Gemini's mark of text that is a thought, in the same place."""
 
@@ -87,6 +88,18 @@ class DeltaReader:
             yield from self._read_calls(source, whole, choice)
         if state:
             yield StatePiece(_signatures_in(state))
+
+    def held_in(self, source: Mapping[str, Any]) -> Literal["answer", "reasoning"] | None:
+        """What a delta, just read, holds: something of the answer, reasoning alone, or nothing."""
+        content = source.get("content")
+        if any(map(source.get, ANSWER_MEMBERS)) or (content and not self._is_reasoning(content)):
+            return "answer"
+        return "reasoning" if content or any(map(source.get, FORMS)) else None
+
+    def _is_reasoning(self, content: object) -> bool:
+        if isinstance(content, str):
+            return self._tags is not None and self._tags.inside
+        return all(isinstance(piece, ReasoningPiece) for piece in content_pieces(content))
 
     def flush(self) -> Iterator[Piece]:
         """What was held back: no more content follows, or something else does."""

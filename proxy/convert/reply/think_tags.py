@@ -40,6 +40,11 @@ class ThinkTags:
         self.done = False
         """True when everything from here on is text."""
 
+    @property
+    def inside(self) -> bool:
+        """True while what comes is thinking."""
+        return bool(self._closing)
+
     def feed(self, text: str) -> list[ContentPiece]:
         """The pieces that ``text`` decides; empty ones are left out."""
         rest = self._held + text
