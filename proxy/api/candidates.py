@@ -51,7 +51,7 @@ def credential(provider: Provider) -> str | None:
         provider_key=provider.api_key,
         auth_keys=runtime().settings.auth_keys,
         dynamic=provider.dynamic,
-        native=provider.direct,
+        native=provider.native,
     )
 
 
@@ -67,7 +67,7 @@ def withheld_key_named(provider: Provider) -> Iterator[None]:
 
 
 def _is_withheld(provider: Provider) -> bool:
-    return not (provider.direct or provider.api_keys) and _anthropic_key() is not None
+    return not (provider.native or provider.api_keys) and _anthropic_key() is not None
 
 
 def _anthropic_key() -> str | None:
@@ -88,5 +88,5 @@ def _fallback_keys(provider: Provider, asked: Provider) -> KeyRing:
     if not provider.api_keys and (asked.api_keys or provider.base_url != asked.base_url):
         # A local server, such as Ollama, needs none; a client's key was meant for another provider,
         # unless it is one of Anthropic's.
-        return KeyRing((_anthropic_key() if provider.direct else None,))
+        return KeyRing((_anthropic_key() if provider.native else None,))
     return _keys(provider)

@@ -25,7 +25,9 @@ class Codec(Protocol):
     preview: StreamPreview | None
     """The beginning of the streamed text; None if it is not logged."""
     finishing: bool
-    """True once the message is complete, so that the stream may end."""
+    """True while the message seems complete, so that the end of the stream is a normal end."""
+    endings: int
+    """How often ``finishing`` became true: content that follows shows that it was no end."""
     ended: bool
     """True once the last bytes for the client were returned."""
 

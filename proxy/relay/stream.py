@@ -48,7 +48,8 @@ class StreamedResponse:
         self._first = b""
         self._asked = False
         """Whether the server requested the first bytes."""
-        self._finishing = False
+        self._endings = 0
+        """Ends of the message that set a time limit."""
         self._waited = False
         """Whether the wait for the end of the transfer timed out."""
         self._bulk = False
@@ -177,9 +178,9 @@ class StreamedResponse:
         """Set the time limit of the next read before content was seen, or after the message."""
         codec = self._codec
         if codec.finishing:
-            # Set only once, because an upstream that sends comments would extend it again and again.
-            if not self._finishing:
-                self._finishing = True
+            # Once for each end, because an upstream that sends comments would extend it again and again.
+            if self._endings != codec.endings:
+                self._endings = codec.endings
                 self._exchange.limit(codec.finish_seconds)
         elif codec.content_seen:
             self._content_seen = True

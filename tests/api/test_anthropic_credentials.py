@@ -143,7 +143,7 @@ def test_decided_for_each_attempt(
 def test_from_a_native_upstream_to_a_chat_one_at_the_same_address(upstream: UpstreamStub) -> None:
     busy = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
     upstream.answer(json_answer(busy, 529), json_answer(completion()))
-    first = Provider("first", upstream.base_url, direct=True)
+    first = Provider("first", upstream.base_url, native=True)
     app = app_with(first, Provider("second", upstream.base_url))
     response = app.test_client().post(
         "/v1/messages", json=message_request(model="a"), headers=AS_KEY

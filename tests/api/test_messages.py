@@ -569,6 +569,20 @@ def test_silence_after_the_finish_ends_the_stream_well(
     assert shape(events_of(response.data)) == WHOLE_STREAM
 
 
+def test_the_settling_time_begins_anew_with_each_delta(
+    client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.relay.chat.codec.FINISH_SECONDS", 0.6)
+    thought = {"choices": [{"delta": {"reasoning_content": "Hm."}, "finish_reason": "stop"}]}
+    each = [{"choices": [{"delta": {"content": word}, "finish_reason": "stop"}]} for word in "abc"]
+    paused = [item for word in each for item in (word, Sleep(0.4))]
+    upstream.answer(sse(thought, Sleep(1.2), *paused, Sleep(10)))
+    response = client.post(PATH, json=message_request(stream=True))
+    events = events_of(response.data)
+    assert text_of(events) == "abc"
+    assert events[-1]["type"] == "message_stop"
+
+
 def test_a_slow_first_chunk_gets_its_200_and_pings(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,7 +159,7 @@ def test_a_native_default_is_asked_for_the_model(
     upstream: UpstreamStub, name: str, asked: str
 ) -> None:
     upstream.answer(json_answer({"id": asked, "type": "model"}))
-    native = Provider("native", upstream.origin, ("key",), direct=True)
+    native = Provider("native", upstream.origin, ("key",), native=True)
     app = create_app(Settings(), Registry((native,), native))
     response = app.test_client().get(f"/v1/models/{name}")
     app.extensions[EXTENSION].close()

@@ -27,6 +27,7 @@ MINIMAX = profile_for("api.minimax.io", "MiniMax-M2")
 GLM = profile_for("api.z.ai", "glm-4.6")
 OPENROUTER = profile_for("openrouter.ai", "anthropic/claude-sonnet-4.5")
 GEMINI = profile_for("generativelanguage.googleapis.com", "gemini-3-pro-preview")
+COPILOT = replace(profile_for("copilot.internal", "gpt-5"), reasoning_history="reasoning_text")
 TOOL = {"name": "look", "input_schema": {"type": "object", "properties": {}}}
 
 
@@ -181,12 +182,28 @@ def gemini_text(content: str, signature: str) -> Turn:
     return Turn(
         back,
         [
-            {"content": content[:2], **mark},
+            {"content": "<thought>Hm", **mark},
+            {"content": ".", **mark},
+            {"content": f"</thought>{content[:2]}"},
             {"content": content[2:]},
             {"content": "", **state(signature)},
         ],
         back,
     )
+
+
+def copilot(thought: str, opaque: str, content: str | None, *calls: Mapping[str, Any]) -> Turn:
+    """A turn of GitHub Copilot, whose state comes with the first delta behind the reasoning."""
+    made = {"tool_calls": list(calls)} if calls else {}
+    state = {"reasoning_opaque": opaque}
+    message = {"role": "assistant", "content": content, **state, **made}
+    if thought:
+        message["reasoning_text"] = thought
+    deltas: list[dict[str, Any]] = [{"reasoning_text": part} for part in cut(thought)]
+    behind: list[dict[str, Any]] = [{"content": part} for part in cut(content or "")]
+    behind += call_deltas(*calls)
+    behind[0] |= state
+    return Turn(message, deltas + behind, message)
 
 
 CONVERSATIONS = [
@@ -248,6 +265,16 @@ CONVERSATIONS = [
             detailed([{"type": "reasoning.encrypted", "data": "E3"}], "Done."),
         ],
         id="10.3 openrouter: Gemini's item of a call",
+    ),
+    pytest.param(
+        COPILOT,
+        [
+            copilot("First I look.", "T3Bh/1==", None, call("call_1")),
+            copilot("Then twice", "T3Bh2", "Now.", call("call_2"), call("call_3")),
+            copilot("", "T3Bh3", None, call("call_4")),
+            copilot("That is all", "T3Bh4", "Done."),
+        ],
+        id="10.3 copilot: reasoning_text and reasoning_opaque",
     ),
     *(
         pytest.param(

@@ -1,16 +1,18 @@
 """What an upstream's answer, whole or in chunks, holds before any content is read.
 
 Rule: an error is an error wherever it stands, also with status 200 and also as a finish reason
-(docs/protocol.md sections 3 and 5).
+(docs/protocol.md sections 3 and 5). Several choices are one answer in pieces: more than one is never
+asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from proxy.convert.reply.context import ReplyContext
-from proxy.convert.reply.stop_reasons import failed_status
+from proxy.convert.reply.stop_reasons import failed_status, finish_of
 from proxy.errors import UpstreamError
 from proxy.failures.bare_error import reports_failure
 from proxy.failures.classify import failure_from_chunk
@@ -22,6 +24,36 @@ def answer_object(payload: object) -> dict[str, Any] | None:
     if isinstance(payload, list) and len(payload) == 1:
         payload = payload[0]
     return payload if isinstance(payload, dict) else None
+
+
+def choices_in(payload: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The choices with their numbers, in the order of these."""
+    choices = payload.get("choices")
+    if not isinstance(choices, list):
+        return []
+    numbered = [
+        (_number(choice, place), choice)
+        for place, choice in enumerate(choices)
+        if isinstance(choice, dict)
+    ]
+    return sorted(numbered, key=itemgetter(0)) if len(numbered) > 1 else numbered
+
+
+def failure_in_choices(
+    choices: Iterable[tuple[int, Mapping[str, Any]]], reply: ReplyContext
+) -> UpstreamError | None:
+    """The failure that the finish reason of a choice stands for."""
+    for _, choice in choices:
+        word = finish_of(choice)
+        failure = failure_in_finish(word, choice, reply) if word else None
+        if failure is not None:
+            return failure
+    return None
+
+
+def _number(choice: Mapping[str, Any], place: int) -> int:
+    number = choice.get("index")
+    return number if number.__class__ is int and number >= 0 else place
 
 
 def failure_in(payload: Mapping[str, Any], reply: ReplyContext) -> UpstreamError | None:
@@ -71,9 +103,13 @@ def matched_stop(choice: Mapping[str, Any]) -> object:
     return choice.get("matched_stop") if matched is None else matched
 
 
-def usage_report(payload: Mapping[str, Any], choice: Mapping[str, Any] | None) -> object:
+def usage_report(
+    payload: Mapping[str, Any], choices: Sequence[tuple[int, Mapping[str, Any]]]
+) -> object:
     """The usage report of an answer or chunk, None without one. Kimi's stands in the choice."""
-    report = payload.get("usage") or (choice.get("usage") if choice else None)
+    report = payload.get("usage")
+    for _, choice in choices:
+        report = report or choice.get("usage")
     if not report:
         groq = payload.get("x_groq")
         report = groq.get("usage") if isinstance(groq, dict) else None

@@ -2,8 +2,8 @@
 
 Rule: whatever the upstream sends, the client gets a legal stream: one ``message_start``, blocks one
 after another, then ``message_delta`` and ``message_stop``, or an ``error`` that ends it. With a
-finish reason a closed connection is a normal end, without one an error (docs/protocol.md
-section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; the open block of
+finish reason a closed connection is a normal end, without one an error; a finish reason that content
+follows, or that comes with reasoning alone, does not yet announce an end (docs/protocol.md section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; the open block of
 ``PieceWriter`` tells S1, TH, TX and TO apart.
 """
 
@@ -16,8 +16,9 @@ from typing import Any
 from proxy.convert.reply import events
 from proxy.convert.reply.answer_choice import (
     answer_object,
+    choices_in,
     failure_in,
-    failure_in_finish,
+    failure_in_choices,
     matched_stop,
     usage_report,
 )
@@ -28,7 +29,7 @@ from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.plain_runs import PlainRuns
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import Stop, finish_of, is_known
+from proxy.convert.reply.stop_reasons import Stop, finish_of, is_known, joint_finish
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
@@ -64,6 +65,9 @@ class StreamTranslator:
         self._writer = PieceWriter(reply, self._tally, self.warnings)
         self._plain = PlainRuns(self._reader, self._writer, self._tally)
         self._finish = ""
+        self._finish_for_choice: dict[int, str] = {}
+        self._begun: set[int] = set()
+        """Numbers of the choices of which something came."""
         self._matched: object = None
         self._bad_lines = 0
         self._stop: Stop | None = None
@@ -72,13 +76,12 @@ class StreamTranslator:
         """True once ``message_start`` was returned."""
         self.ended = False
         """True once the last event was returned."""
+        self.finishing = False
+        """True while a finish reason announces the end: nothing of the answer came behind it."""
+        self.endings = 0
+        """How often an end was announced; only the last one may be one."""
         self.error: ProxyError | None = None
         """The failure that ended the stream."""
-
-    @property
-    def finishing(self) -> bool:
-        """True once a finish reason was seen: an end of the connection is then a normal end."""
-        return bool(self._finish)
 
     @property
     def content_seen(self) -> bool:
@@ -115,7 +118,7 @@ class StreamTranslator:
     def feed(self, chunk: Chunk) -> list[Event]:
         """The events that ``chunk`` causes, maybe none."""
         try:
-            if self._bad_lines or self.ended or not self._plain.read(chunk):
+            if self._bad_lines or self.ended or self.finishing or not self._plain.read(chunk):
                 self._take(chunk)
         except UpstreamError as error:
             return self._end_with(error)
@@ -123,7 +126,9 @@ class StreamTranslator:
 
     def run(self) -> Run | None:
         """What a chunk must hold to go on plainly with the open block; None where none can."""
-        return None if self._bad_lines or self.ended else self._plain.run()
+        if self._bad_lines or self.ended or self.finishing:
+            return None
+        return self._plain.run()
 
     def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
         """Note ``texts`` that go on with ``run``; the caller writes their events.
@@ -136,7 +141,7 @@ class StreamTranslator:
         """The upstream closed the stream, or stayed silent after its finish reason."""
         if self.ended:
             return []
-        if not self.finishing:
+        if not self._finish:
             return self._end_with(UpstreamError(CUT_SHORT))
         self._end()
         return self._writer.blocks.take()
@@ -145,7 +150,7 @@ class StreamTranslator:
         """Reading broke. An answer that has its finish reason is complete all the same."""
         if self.ended:
             return []
-        return self.finish() if self.finishing else self._end_with(error)
+        return self.finish() if self._finish else self._end_with(error)
 
     def _take(self, chunk: Chunk) -> None:
         if self.ended:
@@ -161,40 +166,54 @@ class StreamTranslator:
         failure = failure_in(payload, self._reply)
         if failure is not None:
             raise failure
-        choice = _first_choice(payload)
-        word = finish_of(choice) if choice else ""
-        if choice and word:
-            failure = failure_in_finish(word, choice, self._reply)
-            if failure is not None:
-                raise failure
+        choices = choices_in(payload)
+        failure = failure_in_choices(choices, self._reply)
+        if failure is not None:
+            raise failure
         if not self.started:
             self._start(payload.get("id"))
-        self._tally.note(usage_report(payload, choice))
-        if choice:
-            self._writer.write(self._reader.read(self._delta_of(choice)))
-            self._take_finish(word, choice)
+        self._tally.note(usage_report(payload, choices))
+        for number, choice in choices:
+            self._take_choice(number, choice)
 
-    def _delta_of(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _take_choice(self, number: int, choice: Mapping[str, Any]) -> None:
+        delta = self._delta_of(number, choice)
+        held = None
+        if delta:
+            self._writer.write(self._reader.read(delta, choice=number))
+            held = self._reader.held_in(delta)
+            self.finishing = self.finishing and not held
+        word = finish_of(choice)
+        if word:
+            self._take_finish(word, number, choice)
+            if held != "reasoning" and not self.finishing:
+                self.finishing = True
+                self.endings += 1
+
+    def _delta_of(self, number: int, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The choice's delta; a server that streams one whole message has it in ``message``."""
         delta = choice.get("delta")
-        if delta is None and not self.content_seen:
+        if delta is None and number not in self._begun:
             delta = choice.get("message")
-        return delta if isinstance(delta, dict) else {}
+        if not isinstance(delta, dict):
+            return {}
+        if any(value for name, value in delta.items() if name != "role"):
+            self._begun.add(number)
+        return delta
 
-    def _take_finish(self, word: str, choice: Mapping[str, Any]) -> None:
-        if not word:
-            return
+    def _take_finish(self, word: str, number: int, choice: Mapping[str, Any]) -> None:
         if is_known(word):
-            self._finish = word
             self._matched = matched_stop(choice)
         else:
             self.warnings["unknown_finish_reason"] += 1
-            self._finish = self._finish or word
+            word = self._finish_for_choice.get(number) or word
+        self._finish_for_choice[number] = word
+        self._finish = joint_finish(self._finish_for_choice.values())
 
     def _take_done(self) -> None:
         if not self.started:
             raise UpstreamError(CUT_SHORT)
-        if not self.finishing:
+        if not self._finish:
             self.warnings["no_finish_reason"] += 1
         self._end()
 
@@ -228,14 +247,3 @@ class StreamTranslator:
         self.error = error
         self.ended = True
         return [*self._writer.blocks.take(), events.error_event(error, self._request_id)]
-
-
-def _first_choice(payload: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The choice with index 0, or with none."""
-    choices = payload.get("choices")
-    if not isinstance(choices, list):
-        return None
-    for choice in choices:
-        if isinstance(choice, dict) and not choice.get("index"):
-            return choice
-    return None

@@ -7,14 +7,15 @@ message (docs/protocol.md section 3). An answer that holds no message is an upst
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.convert.reply import events
 from proxy.convert.reply.answer_choice import (
     answer_object,
+    choices_in,
     failure_in,
-    failure_in_finish,
+    failure_in_choices,
     matched_stop,
     usage_report,
 )
@@ -25,7 +26,13 @@ from proxy.convert.reply.events import Event
 from proxy.convert.reply.events_to_message import EventCollector
 from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import Stop, finish_of, is_known, stop_reason_for
+from proxy.convert.reply.stop_reasons import (
+    Stop,
+    finish_of,
+    is_known,
+    joint_finish,
+    stop_reason_for,
+)
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage, whole_usage
 from proxy.errors import UpstreamError
 from proxy.ids import new_message_id
@@ -46,18 +53,18 @@ def chat_to_message(
     payload = answer_object(completion)
     if payload is None:
         raise UpstreamError("the upstream's answer is not a JSON object")
-    choice, word = _choice_in(payload, reply)
+    choices = _choices_in(payload, reply)
     warnings = Counter() if warnings is None else warnings
+    word = _finish_of(choices, warnings)
     usage = ReplyUsage(estimate)
-    usage.note(usage_report(payload, choice))
+    usage.note(usage_report(payload, choices))
     reader = DeltaReader(warnings, think_tags=reply.think_tags)
     writer = PieceWriter(reply, usage, warnings)
-    writer.write(reader.read(_message_in(choice, word), whole=True))
+    for message in _messages_in(choices, word):
+        writer.write(reader.read(message, whole=True))
     writer.write(reader.flush())
     writer.end(word)
-    if not is_known(word):
-        warnings["unknown_finish_reason" if word else "no_finish_reason"] += 1
-    stop = writer.stop(word, matched_stop(choice))
+    stop = writer.stop(word, matched_stop(choices[-1][1]))
     head = events.message_start(message_id(payload.get("id"), reply), reply.model, no_usage())
     end = events.message_delta(stop, delta_usage(usage.result()))
     collector = EventCollector()
@@ -127,27 +134,41 @@ _CONVERTER_FOR_BLOCK = {
 """For each block type: the block as it starts, and the deltas that fill it."""
 
 
-def _choice_in(payload: Mapping[str, Any], reply: ReplyContext) -> tuple[dict[str, Any], str]:
-    """The first choice and its finish word."""
+def _choices_in(
+    payload: Mapping[str, Any], reply: ReplyContext
+) -> list[tuple[int, dict[str, Any]]]:
     failure = failure_in(payload, reply)
     if failure is not None:
         raise failure
-    choices = payload.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
+    choices = choices_in(payload)
+    if not choices:
         raise UpstreamError("the upstream's answer has no choices")
-    word = finish_of(choice)
-    failure = failure_in_finish(word, choice, reply)
+    failure = failure_in_choices(choices, reply)
     if failure is not None:
         raise failure
-    return choice, word
+    return choices
 
 
-def _message_in(choice: Mapping[str, Any], word: str) -> dict[str, Any]:
-    """The choice's message; filtered answers may have none (Azure)."""
-    message = choice.get("message")
-    if isinstance(message, dict):
-        return message
-    if message is None and stop_reason_for(word) == "refusal":
-        return {}
+def _finish_of(choices: Sequence[tuple[int, Mapping[str, Any]]], warnings: Counter[str]) -> str:
+    words = [finish_of(choice) for _, choice in choices]
+    for word in words:
+        if word and not is_known(word):
+            warnings["unknown_finish_reason"] += 1
+    finish = joint_finish(words)
+    if not finish:
+        warnings["no_finish_reason"] += 1
+    return finish
+
+
+def _messages_in(
+    choices: Sequence[tuple[int, Mapping[str, Any]]], word: str
+) -> list[dict[str, Any]]:
+    """The choices' messages, some in ``delta``; filtered answers may have none (Azure)."""
+    found = [
+        choice.get("delta") if choice.get("message") is None else choice["message"]
+        for _, choice in choices
+    ]
+    messages = [message for message in found if isinstance(message, dict)]
+    if messages or (found == [None] and stop_reason_for(word) == "refusal"):
+        return messages
     raise UpstreamError("the upstream's answer has no message")

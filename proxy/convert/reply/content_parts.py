@@ -1,25 +1,36 @@
 """The ``content`` of an answer, whatever its form -> pieces of text, refusal and reasoning.
 
-Rule: a string and a list of parts that say the same give the same pieces, in the order sent.
+Rule: a string and a list of parts that say the same give the same pieces, in the order sent. A part
+that says nothing known is reported, never lost in silence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from proxy.convert.reply.pieces import ContentPiece
+from proxy.convert.reply.pieces import ContentPiece, Form, ReasoningPiece
+from proxy.convert.reply.spellings import PART_SIGNATURES, PART_STATES, PART_TEXTS, PART_TYPES
+
+TEXT_TYPES = ("text", "output_text", "refusal")
+"""Types of parts that may be empty."""
+MAX_DEPTH = 4
+"""Levels of parts within parts of reasoning that are read."""
 
 
-def content_pieces(content: object) -> Iterator[ContentPiece]:
+def content_pieces(content: object) -> Iterator[ContentPiece | ReasoningPiece | None]:
     """Pieces of a ``content`` member: a string, parts, or one part; empty ones are left out.
 
-    ``thinking`` parts are Mistral's, whose reasoning travels within the content.
+    None stands for a part of which nothing is known to be content.
     """
     for part in content if isinstance(content, list) else [content]:
-        piece = _piece(part)
-        if piece.text:
-            yield piece
+        if isinstance(part, str):
+            if part:
+                yield ContentPiece("text", part)
+        elif isinstance(part, dict):
+            yield from _part_pieces(part)
+        elif part is not None:
+            yield None
 
 
 def text_of(value: object) -> str:
@@ -31,15 +42,66 @@ def text_of(value: object) -> str:
     return _plain_text(value)
 
 
-def _piece(part: object) -> ContentPiece:
-    if not isinstance(part, dict):
-        return ContentPiece("text", part if isinstance(part, str) else "")
+def reasoning_text(value: object, depth: int = MAX_DEPTH) -> str:
+    """The readable reasoning in a string, a part of reasoning or a list of them."""
+    if isinstance(value, str):
+        return value
+    if not depth:
+        return ""
+    if isinstance(value, list):
+        return "".join(reasoning_text(item, depth - 1) for item in value)
+    if isinstance(value, dict):
+        texts = (reasoning_text(value.get(name), depth - 1) for name in PART_TEXTS)
+        return next(filter(None, texts), "")
+    return ""
+
+
+def reasoning_part(form: Form, part: Mapping[str, Any]) -> ReasoningPiece:
+    """A content part or an item that holds reasoning, readable or not."""
+    inner = part.get("reasoning_content")
+    source = inner if isinstance(inner, dict) else part
+    return ReasoningPiece(
+        form,
+        reasoning_text(part),
+        signature=_first_string(source, PART_SIGNATURES),
+        data=_first_string(source, PART_STATES),
+    )
+
+
+def string_in(source: Mapping[str, Any], key: str) -> str:
+    """The string at ``key``, ``""`` where there is none."""
+    value = source.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _part_pieces(part: dict[str, Any]) -> Iterator[ContentPiece | ReasoningPiece | None]:
     kind = part.get("type")
+    if part.get("thought") is True or (isinstance(kind, str) and kind in PART_TYPES):
+        yield from _readable_and_not(reasoning_part("parts", part))
+        return
     if kind == "refusal":
-        return ContentPiece("refusal", text_of(part.get("refusal")))
-    if kind == "thinking":
-        return ContentPiece("thinking", text_of(part.get("thinking")))
-    return ContentPiece("text", _plain_text(part))
+        piece = ContentPiece("refusal", text_of(part.get("refusal")))
+    else:
+        piece = ContentPiece("text", _plain_text(part))
+    if piece.text:
+        yield piece
+    elif not _is_empty_text(part, kind):
+        yield None
+
+
+def _readable_and_not(piece: ReasoningPiece) -> Iterator[ReasoningPiece]:
+    """A piece of encrypted reasoning has no text."""
+    if piece.text or piece.signature:
+        yield piece._replace(data="")
+    if piece.data:
+        yield ReasoningPiece(piece.form, "", data=piece.data)
+
+
+def _is_empty_text(part: Mapping[str, Any], kind: object) -> bool:
+    member = "refusal" if kind == "refusal" else "text"
+    if kind is None:
+        return not part or part.get(member, kind) == ""
+    return kind in TEXT_TYPES and part.get(member) in (None, "")
 
 
 def _plain_text(part: object) -> str:
@@ -51,7 +113,5 @@ def _plain_text(part: object) -> str:
     return text if isinstance(text, str) else ""
 
 
-def string_in(source: Mapping[str, Any], key: str) -> str:
-    """The string at ``key``, ``""`` where there is none."""
-    value = source.get(key)
-    return value if isinstance(value, str) else ""
+def _first_string(source: Mapping[str, Any], names: Iterable[str]) -> str:
+    return next(filter(None, (string_in(source, name) for name in names)), "")

@@ -8,25 +8,33 @@ is read once. Members of any type are accepted; one of the wrong type counts as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 from proxy.convert.reply.arguments import is_writable
 from proxy.convert.reply.content_parts import content_pieces
 from proxy.convert.reply.pieces import (
     ContentPiece,
     Form,
+    MemberPiece,
     Piece,
     ReasoningPiece,
     StatePiece,
     ToolFragment,
 )
 from proxy.convert.reply.reasoning import ReasoningForms, forms_in, reasoning_pieces
+from proxy.convert.reply.snapshots import Snapshots
+from proxy.convert.reply.spellings import FORMS, REASONING_MEMBERS, STATE_MEMBERS, TEXT_FORMS
 from proxy.convert.reply.think_tags import ThinkTags
 from proxy.convert.reply.tool_fragments import legacy_fragment, tool_fragment
 
 SIGNATURE = "thought_signature"
 """Gemini's state of a call or a message, under ``google`` or ``vertex``."""
+CALLS_PER_CHOICE = 1_000_000
+"""Each choice numbers its calls from 0."""
+ANSWER_MEMBERS = ("refusal", "tool_calls", "function_call")
+THOUGHT = "thought"
+"""Gemini's mark of text that is a thought, in the same place."""
 
 
 class DeltaReader:
@@ -37,73 +45,169 @@ class DeltaReader:
         """True once anything of the answer came, also what is not shown to the client."""
         self.forms = ReasoningForms()
         self._tags = ThinkTags() if think_tags else None
+        self._in_thought = False
+        """True while the text is marked as a thought."""
+        self._text = Snapshots()
+        self._reasoning_for_item: dict[tuple[Form, int | None], Snapshots] = {}
+        self._held: tuple[Snapshots, ReasoningPiece] | None = None
+        """Reasoning that is held back, with its last piece."""
+        self._plain_form: Form | None = None
+        """The spelling of which every further delta is new reasoning."""
+        self._whole = False
         self._warnings = warnings
 
     @property
-    def may_be_tagged(self) -> bool:
-        """True while text may still be, or end in, a ``<think>`` tag."""
-        return self._tags is not None and not self._tags.done
+    def text_is_plain(self) -> bool:
+        """True when all further text is new and free of tags."""
+        return self._text.plain and (self._tags is None or self._tags.done)
 
     @property
     def sole_form(self) -> Form | None:
-        """The spelling of the reasoning while it is the only source of thinking."""
-        return self.forms.sole if self._tags is None else None
+        """The spelling of the reasoning while it is plain and the only source of thinking."""
+        form = self.forms.sole if self._tags is None else None
+        return form if form is self._plain_form else None
 
-    def read(self, source: Mapping[str, Any], *, whole: bool = False) -> Iterator[Piece]:
-        """The pieces of a delta, or of a message that came ``whole``.
+    def read(
+        self, source: Mapping[str, Any], *, whole: bool = False, choice: int = 0
+    ) -> Iterator[Piece]:
+        """The pieces of a delta, or of a message that came ``whole``, of the choice so numbered.
 
         Each piece must be used before the next one is asked for.
         """
-        forms = forms_in(source)
-        if forms:
-            yield from self._read_reasoning(source, forms)
+        self._whole = whole
+        state = source.get("extra_content")
+        if not REASONING_MEMBERS.isdisjoint(source):
+            yield from self._read_reasoning(source)
         content = source.get("content")
         if content:
-            yield from self._read_content(content)
+            yield from self._read_content(content, marked=_is_thought(state))
         refusal = source.get("refusal")
         if refusal and isinstance(refusal, str):
             yield from self._before(ContentPiece("refusal", refusal))
         if source.get("tool_calls") or source.get("function_call"):
-            yield from self._read_calls(source, whole)
-        state = source.get("extra_content")
+            yield from self._read_calls(source, whole, choice)
         if state:
             yield StatePiece(_signatures_in(state))
 
-    def flush(self) -> Sequence[Piece]:
-        """What was held back as a possible tag: no more content follows, or something else does."""
-        return self._tags.flush() if self._tags is not None and self.may_be_tagged else ()
+    def held_in(self, source: Mapping[str, Any]) -> Literal["answer", "reasoning"] | None:
+        """What a delta, just read, holds: something of the answer, reasoning alone, or nothing."""
+        content = source.get("content")
+        if any(map(source.get, ANSWER_MEMBERS)) or (content and not self._is_reasoning(content)):
+            return "answer"
+        return "reasoning" if content or any(map(source.get, FORMS)) else None
+
+    def _is_reasoning(self, content: object) -> bool:
+        if isinstance(content, str):
+            return self._tags is not None and self._tags.inside
+        return all(isinstance(piece, ReasoningPiece) for piece in content_pieces(content))
+
+    def flush(self) -> Iterator[Piece]:
+        """What was held back: no more content follows, or something else does."""
+        yield from self._settle_reasoning()
+        yield from self._settle_text()
+        if self._tags is not None and not self._tags.done:
+            yield from self._tags.flush()
 
     def _before(self, piece: Piece) -> Iterator[Piece]:
         self.content_seen = True
         yield from self.flush()
         yield piece
 
-    def _read_reasoning(
-        self, source: Mapping[str, Any], forms: Sequence[Form]
-    ) -> Iterator[ReasoningPiece]:
+    def _read_reasoning(self, source: Mapping[str, Any]) -> Iterator[Piece]:
         for piece in reasoning_pieces(source):
-            self.content_seen = True
-            if piece.text and not piece.data:
-                piece = piece._replace(text=self.forms.fresh(piece.form, piece.text))
+            yield from self._reasoned(piece)
+        forms = forms_in(source)
+        if forms:
+            self.forms.cover(forms)
+        members = {
+            name: source[name]
+            for name in STATE_MEMBERS
+            if source.get(name) and is_writable(source[name])
+        }
+        if members:
+            yield MemberPiece(members)
+
+    def _reasoned(self, piece: ReasoningPiece) -> Iterator[Piece]:
+        """``piece`` without what an earlier delta or another spelling said already."""
+        self.content_seen = True
+        if not piece.text or piece.data:
+            yield from self._settle_reasoning()
             yield piece
-        self.forms.cover(forms)
+            return
+        snapshots = self._reasoning_for_item.setdefault((piece.form, piece.part), Snapshots())
+        if self._held is not None and self._held[0] is not snapshots:
+            yield from self._settle_reasoning()
+        texts = [piece.text] if self._whole else snapshots.feed(piece.text)
+        if texts:
+            self._held = None
+            if snapshots.plain and piece.form in TEXT_FORMS:
+                self._plain_form = piece.form
+            yield from self._settle_text()
+            yield from self._fresh(piece, texts)
+        else:
+            self._held = (snapshots, piece._replace(signature=""))
+            if piece.signature:
+                yield piece._replace(text="")
 
-    def _read_content(self, content: object) -> Iterator[Piece]:
+    def _fresh(self, piece: ReasoningPiece, texts: Iterable[str]) -> Iterator[ReasoningPiece]:
+        for text in texts:
+            yield piece._replace(text=self.forms.fresh(piece.form, text))
+
+    def _settle_reasoning(self) -> Iterator[Piece]:
+        """The reasoning that was held back: something else comes."""
+        if self._held is not None:
+            snapshots, piece = self._held
+            self._held = None
+            yield from self._fresh(piece, snapshots.settle())
+
+    def _settle_text(self) -> Iterator[Piece]:
+        for text in self._text.settle():
+            yield from self._untagged(text)
+
+    def _untagged(self, text: str) -> Iterator[Piece]:
+        if self._tags is None:
+            yield ContentPiece("text", text)
+        else:
+            yield from self._tags.feed(text)
+
+    def _new_text(self, text: str) -> Iterator[Piece]:
+        """``text`` without what earlier deltas said already."""
+        for new in [text] if self._whole else self._text.feed(text):
+            yield from self._settle_reasoning()
+            yield from self._untagged(new)
+
+    def _read_content(self, content: object, *, marked: bool) -> Iterator[Piece]:
         for piece in content_pieces(content):
+            if piece is None:
+                self._warnings["unknown_content_part"] += 1
+                continue
             self.content_seen = True
-            if piece.kind == "refusal":
+            if isinstance(piece, ReasoningPiece):
+                yield from self._reasoned(piece)
+            elif piece.kind == "refusal":
                 yield from self._before(piece)
-            elif piece.kind == "text" and self._tags is not None:
-                yield from self._tags.feed(piece.text)
+            elif marked or self._in_thought:
+                yield from self._read_marked(piece.text, marked=marked)
             else:
-                yield piece
+                yield from self._new_text(piece.text)
 
-    def _read_calls(self, source: Mapping[str, Any], whole: bool) -> Iterator[Piece]:
+    def _read_marked(self, text: str, *, marked: bool) -> Iterator[Piece]:
+        """Text that is marked as a thought, or the first one behind such text."""
+        tags = self._tags if self._in_thought else None
+        if tags is None:
+            yield from self.flush()
+            tags = self._tags = ThinkTags(marked=True)
+        yield from tags.feed(text) if marked else tags.feed_unmarked(text)
+        self._in_thought = not tags.done
+
+    def _read_calls(self, source: Mapping[str, Any], whole: bool, choice: int) -> Iterator[Piece]:
         for fragment in _fragments_in(source):
             if fragment is None:
                 self._warnings["odd_tool_call"] += 1
-            else:
-                yield from self._before(fragment._replace(whole=True) if whole else fragment)
+                continue
+            if choice and fragment.place is not None:
+                fragment = fragment._replace(place=fragment.place + choice * CALLS_PER_CHOICE)
+            yield from self._before(fragment._replace(whole=True) if whole else fragment)
 
 
 def _fragments_in(source: Mapping[str, Any]) -> Iterator[ToolFragment | None]:
@@ -111,6 +215,12 @@ def _fragments_in(source: Mapping[str, Any]) -> Iterator[ToolFragment | None]:
     if not calls:
         return iter([legacy_fragment(source["function_call"])])
     return map(tool_fragment, calls if isinstance(calls, list) else [calls])
+
+
+def _is_thought(state: object) -> bool:
+    """True where Gemini's state says that the text of this delta is a thought."""
+    members = state.values() if isinstance(state, dict) else ()
+    return any(isinstance(member, dict) and member.get(THOUGHT) is True for member in members)
 
 
 def _signatures_in(state: object) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from typing import Any, TypeGuard
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.pieces import (
     ContentPiece,
+    MemberPiece,
     Piece,
     ReasoningPiece,
     StatePiece,
     ToolFragment,
 )
-from proxy.convert.reply.private_state import pack_detail, pack_message_state
+from proxy.convert.reply.private_state import pack_detail, pack_members, pack_message_state
 from proxy.convert.reply.stop_reasons import Stop, is_cut, stop_for
 from proxy.convert.reply.stream_blocks import TEXT, THINKING, TOOL, BlockWriter
 from proxy.convert.reply.tool_calls import ToolCalls
@@ -44,11 +45,13 @@ class PieceWriter:
         """A signature whose thinking text has not come."""
         self._waiting: list[ContentPiece | ReasoningPiece] = []
         self._state: dict[str, Any] = {}
+        self._members: dict[str, Any] = {}
         self._writer_for_piece: Mapping[type, Callable[[Any], None]] = {
             ContentPiece: self._write_content,
             ReasoningPiece: self._write_reasoning,
             ToolFragment: self.tools.feed,
             StatePiece: self._keep_state,
+            MemberPiece: self._keep_members,
         }
 
     def write(self, pieces: Iterable[Piece]) -> None:
@@ -183,6 +186,15 @@ class PieceWriter:
 
     def _keep_state(self, piece: StatePiece) -> None:
         self._state |= piece.state
+
+    def _keep_members(self, piece: MemberPiece) -> None:
+        """Written once for each value: some upstreams repeat it with every delta."""
+        if piece.members.items() <= self._members.items():
+            return
+        self._members |= piece.members
+        self._encrypted.append(pack_members(piece.members))
+        if not self.tools.unfinished and self.blocks.kind is not TEXT:
+            self._make_room()
 
     def _is_blank_in_call(self, text: str) -> bool:
         """True for blanks amid a call's arguments: they mean nothing and must not cut it in two."""

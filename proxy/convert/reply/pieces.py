@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-Form = Literal["reasoning_details", "reasoning_content", "reasoning"]
+Form = Literal[
+    "reasoning_details",
+    "thinking_blocks",
+    "reasoning_content",
+    "reasoning_text",
+    "reasoning",
+    "thinking",
+    "parts",
+]
+"""Where reasoning stands: the member of a delta, or parts of its content."""
 
 
 class ContentPiece(NamedTuple):
@@ -56,4 +65,10 @@ class StatePiece(NamedTuple):
     state: Mapping[str, Any]
 
 
-Piece = ContentPiece | ReasoningPiece | ToolFragment | StatePiece
+class MemberPiece(NamedTuple):
+    """Members of the message that must come back to the upstream in the same members."""
+
+    members: Mapping[str, Any]
+
+
+Piece = ContentPiece | ReasoningPiece | ToolFragment | StatePiece | MemberPiece

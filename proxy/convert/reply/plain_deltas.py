@@ -6,23 +6,22 @@ They run once for each token of a stream.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from proxy.convert.reply.events import Event, arguments_delta, text_delta, thinking_delta
 from proxy.convert.reply.pieces import Form
+from proxy.convert.reply.spellings import REASONING_MEMBERS, TEXT_FORMS
 
-_BESIDE_TEXT = (
-    "reasoning_content",
-    "reasoning",
-    "reasoning_details",
-    "refusal",
-    "tool_calls",
-    "function_call",
-    "extra_content",
-)
-_BESIDE_REASONING_CONTENT = ("reasoning", "reasoning_details", "content", *_BESIDE_TEXT[3:])
-_BESIDE_REASONING = ("reasoning_content", "reasoning_details", "content", *_BESIDE_TEXT[3:])
-_BESIDE_CALLS = ("content", "extra_content", *_BESIDE_TEXT[:4])
+CALL_MEMBERS = frozenset({"tool_calls", "function_call"})
+
+_BESIDE_REASONING = REASONING_MEMBERS | {"content", "refusal", "extra_content", *CALL_MEMBERS}
+_BESIDE_TEXT = _BESIDE_REASONING - {"content"}
+_BESIDE_CALLS = _BESIDE_REASONING - CALL_MEMBERS
+_BESIDE_FORM: Mapping[Form, frozenset[str]] = {
+    form: _BESIDE_REASONING - {form} for form in TEXT_FORMS
+}
+"""For each spelling of reasoning that is plain text: the members that must say nothing."""
 
 
 class Run(NamedTuple):
@@ -59,7 +58,7 @@ def plain_text(chunk: object) -> str | None:
     if delta is None:
         return None
     text = delta.get("content")
-    if text.__class__ is not str or (len(delta) > 1 and any(map(delta.get, _BESIDE_TEXT))):
+    if text.__class__ is not str or (len(delta) > 1 and _says_more(delta, _BESIDE_TEXT)):
         return None
     return text or None
 
@@ -70,8 +69,7 @@ def plain_reasoning(chunk: object, form: Form) -> str | None:
     if delta is None:
         return None
     text = delta.get(form)
-    beside = _BESIDE_REASONING if form == "reasoning" else _BESIDE_REASONING_CONTENT
-    if text.__class__ is not str or (len(delta) > 1 and any(map(delta.get, beside))):
+    if text.__class__ is not str or (len(delta) > 1 and _says_more(delta, _BESIDE_FORM[form])):
         return None
     return text or None
 
@@ -79,7 +77,7 @@ def plain_reasoning(chunk: object, form: Form) -> str | None:
 def plain_arguments(chunk: object, index: int, call_id: str) -> str | None:
     """The arguments in a chunk that only continues the tool call at ``index`` with ``call_id``."""
     delta = _plain_delta(chunk)
-    if delta is None or (len(delta) > 1 and any(map(delta.get, _BESIDE_CALLS))):
+    if delta is None or (len(delta) > 1 and _says_more(delta, _BESIDE_CALLS)):
         return None
     calls = delta.get("tool_calls")
     if calls.__class__ is not list or len(calls) != 1:
@@ -94,6 +92,14 @@ def plain_arguments(chunk: object, index: int, call_id: str) -> str | None:
         return None
     arguments = function.get("arguments")
     return arguments or None if arguments.__class__ is str else None
+
+
+def _says_more(delta: Mapping[str, Any], beside: frozenset[str]) -> bool:
+    """True where one of the members ``beside`` the plain one holds anything."""
+    for name, value in delta.items():  # noqa: SIM110 (a generator takes twice as long)
+        if value and name in beside:
+            return True
+    return False
 
 
 def _plain_delta(chunk: object) -> dict[str, Any] | None:

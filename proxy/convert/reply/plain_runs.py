@@ -33,7 +33,7 @@ class PlainRuns:
         blocks = self._blocks
         kind = blocks.kind
         if kind is TEXT:
-            return None if self._reader.may_be_tagged else Run(blocks.index)
+            return Run(blocks.index) if self._reader.text_is_plain else None
         if kind is TOOL:
             call = None if self._writer.waiting else self._tools.sole
             return None if call is None else Run(blocks.index, call=call)

@@ -3,7 +3,8 @@
 Rule: state that an upstream wants back travels through the client, which sends ``redacted_thinking``
 and signatures back unchanged, so this proxy remembers nothing (docs/protocol.md 10.3). Gemini's
 ``thought_signature`` is such state (without it the next request is refused), and so is everything
-in an item of OpenRouter's ``reasoning_details`` beside what a block has a member for.
+in an item of OpenRouter's ``reasoning_details`` beside what a block has a member for, and GitHub
+Copilot's ``reasoning_opaque``.
 """
 
 from __future__ import annotations
@@ -42,6 +43,17 @@ def unpack_message_state(data: str) -> dict[str, Any] | None:
     packed = _unpacked(data)
     extra_content = packed.get("extra_content")
     return extra_content if "tool_call" not in packed and isinstance(extra_content, dict) else None
+
+
+def pack_members(members: Mapping[str, Any]) -> str:
+    """``data`` of the block for ``members`` that the message must have when it comes back."""
+    return _packed({"members": dict(members)})
+
+
+def unpack_members(data: str) -> dict[str, Any] | None:
+    """The message's members from a block's ``data``; None when it is not that."""
+    members = _unpacked(data).get("members")
+    return members if isinstance(members, dict) else None
 
 
 def pack_detail(detail: Mapping[str, Any]) -> str:

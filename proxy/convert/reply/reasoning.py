@@ -1,7 +1,7 @@
-"""Reasoning of an answer in its three spellings, and the signature of thinking blocks.
+"""Reasoning of an answer in all its spellings, and the signature of thinking blocks.
 
 Rule: reasoning that an upstream sends in several spellings is passed on once (docs/protocol.md
-section 3): ``reasoning_details``, else ``reasoning_content``, else ``reasoning``.
+section 3), in the spelling that ``FORMS`` names first.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.convert.reply.arguments import is_writable
-from proxy.convert.reply.content_parts import string_in, text_of
+from proxy.convert.reply.content_parts import reasoning_part, reasoning_text, string_in
 from proxy.convert.reply.pieces import Form, ReasoningPiece
-
-FORMS: Sequence[Form] = ("reasoning_details", "reasoning_content", "reasoning")
-"""Best first: details also carry signatures and encrypted reasoning."""
+from proxy.convert.reply.spellings import FORMS, ITEM_FORMS, TEXT_FORMS
 
 SIGNATURE_PREFIX = "cp1."
 """Marks what this proxy made itself, in signatures and in ``redacted_thinking`` data."""
@@ -33,12 +31,15 @@ BATCH = 64
 
 def reasoning_pieces(source: Mapping[str, Any]) -> list[ReasoningPiece]:
     """Pieces of a message's or delta's best spelling, and every encrypted item."""
-    pieces = _detail_pieces(source.get("reasoning_details"))
-    if not any(piece.text for piece in pieces):
-        for form in FORMS[1:]:
-            text = text_of(source.get(form))
-            if text:
-                return [ReasoningPiece(form, text), *pieces]
+    pieces: list[ReasoningPiece] = []
+    for form in ITEM_FORMS:
+        pieces += _item_pieces(form, source.get(form))
+        if any(piece.text for piece in pieces):
+            return pieces
+    for form in TEXT_FORMS:
+        text = reasoning_text(source.get(form))
+        if text:
+            return [ReasoningPiece(form, text), *pieces]
     return pieces
 
 
@@ -47,9 +48,13 @@ def forms_in(source: Mapping[str, Any]) -> list[Form]:
     return [form for form in FORMS if source.get(form)]
 
 
-def _detail_pieces(details: object) -> list[ReasoningPiece]:
-    items = details if isinstance(details, list) else [details]
-    pieces = [_detail_piece(item) for item in items if isinstance(item, dict)]
+def _item_pieces(form: Form, value: object) -> list[ReasoningPiece]:
+    items = value if isinstance(value, list) else [value]
+    pieces = [
+        _detail_piece(item) if form == "reasoning_details" else reasoning_part(form, item)
+        for item in items
+        if isinstance(item, dict)
+    ]
     return [piece for piece in pieces if piece.text or piece.signature or piece.data]
 
 

@@ -117,6 +117,20 @@ def is_cut(word: str) -> bool:
     return STOP_REASON_FOR_FINISH.get(word) in ("max_tokens", "model_context_window_exceeded")
 
 
+def joint_finish(words: Collection[str]) -> str:
+    """The ``finish_word`` of an answer whose choices have ``words``; ``""`` without any.
+
+    A limit or a refusal in one of them decides; else the last known word does.
+    """
+    last = ""
+    for word in words:
+        reason = stop_reason_for(word)
+        if reason not in (None, "end_turn", "tool_use"):
+            return word
+        last = word if reason else last or word
+    return last
+
+
 def stop_for(
     word: str,
     *,

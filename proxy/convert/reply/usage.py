@@ -7,13 +7,60 @@ integer of a believable size, everything else is a count that was not reported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 MAX_COUNT = 10**12
 """No believable token count is larger, and every JSON writer can write it."""
 
 INPUT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+_DETAILS = ("prompt_tokens_details", "input_tokens_details")
+_WRITTEN_NAMES = (
+    "cache_write_tokens",
+    "cache_creation_tokens",
+    "cached_creation_tokens",
+    "created_cache_tokens",
+    "cache_creation_input_tokens",
+    "cache_write_input_tokens",
+)
+CACHED: Sequence[tuple[str, ...]] = (
+    ("cache_read_input_tokens",),
+    *((details, "cached_tokens") for details in _DETAILS),
+    ("prompt_cache_hit_tokens",),
+    ("cached_tokens",),
+    *(
+        (details, name)
+        for details in _DETAILS
+        for name in ("cache_read_input_tokens", "cache_read_tokens", "cached_input_tokens")
+    ),
+    ("cached_input_tokens",),
+    ("cache_read_tokens",),
+)
+"""Where the count of tokens read from a cache may stand; the first that is reported counts."""
+WRITTEN: Sequence[tuple[str, ...]] = (
+    ("cache_creation_input_tokens",),
+    *((details, name) for details in _DETAILS for name in _WRITTEN_NAMES),
+    *((name,) for name in _WRITTEN_NAMES),
+)
+"""The same for tokens written to a cache."""
+REASONING: Sequence[tuple[str, ...]] = (
+    ("completion_tokens_details", "reasoning_tokens"),
+    ("output_tokens_details", "reasoning_tokens"),
+    ("reasoning_tokens",),
+)
+"""The same for tokens of reasoning."""
+_KNOWN_TOTALS = frozenset(
+    {
+        "prompt_tokens",
+        "input_tokens",
+        "completion_tokens",
+        "output_tokens",
+        "total_tokens",
+        "prompt_cache_miss_tokens",
+        *(path[0] for path in (*CACHED, *WRITTEN)),
+    }
+)
 
 SAMPLE_CHARS = 256 * 1024
 """Output kept for an estimate; what comes after it is extrapolated, so memory stays flat."""
@@ -40,17 +87,10 @@ def usage_from_chat(usage: object) -> dict[str, Any] | None:
     """
     if not isinstance(usage, dict):
         return None
-    cached = (
-        count_in(usage, "cache_read_input_tokens")
-        or count_in(usage, "prompt_tokens_details", "cached_tokens")
-        or count_in(usage, "prompt_cache_hit_tokens")
-        or count_in(usage, "cached_tokens")
-    )
-    written = count_in(usage, "cache_creation_input_tokens") or count_in(
-        usage, "prompt_tokens_details", "cache_write_tokens"
-    )
+    cached = _first_count(usage, CACHED)
+    written = _first_count(usage, WRITTEN) or _written_by_lifetime(usage)
     prompt = _prompt_tokens(usage, cached + written)
-    output, reasoning = _output_tokens(usage, prompt)
+    output, reasoning = _output_tokens(usage, prompt, cached, written)
     if not prompt and not output:
         return None
     counts: dict[str, Any] = {
@@ -110,6 +150,18 @@ def _reported(usage: Mapping[str, Any], *path: str) -> int | None:
     return value if 0 <= value <= MAX_COUNT else None
 
 
+def _first_count(usage: Mapping[str, Any], paths: Iterable[Sequence[str]]) -> int:
+    """The first count at one of ``paths`` that is not 0; 0 where there is none."""
+    return next(filter(None, (_reported(usage, *path) for path in paths)), 0)
+
+
+def _written_by_lifetime(usage: Mapping[str, Any]) -> int:
+    """Written tokens that are reported for each lifetime of the cache only."""
+    return count_in(usage, "cache_creation", "ephemeral_5m_input_tokens") + count_in(
+        usage, "cache_creation", "ephemeral_1h_input_tokens"
+    )
+
+
 def _is_count(value: object) -> bool:
     return type(value) is int and 0 < value <= MAX_COUNT
 
@@ -126,14 +178,35 @@ def _prompt_tokens(usage: Mapping[str, Any], cached_or_written: int) -> int:
     return max(0, count_in(usage, "total_tokens") - count_in(usage, "completion_tokens"))
 
 
-def _output_tokens(usage: Mapping[str, Any], prompt: int) -> tuple[int, int | None]:
+def _output_tokens(
+    usage: Mapping[str, Any], prompt: int, cached: int, written: int
+) -> tuple[int, int | None]:
     """Output tokens including reasoning, and the reasoning tokens where they are reported."""
     output = count_in(usage, "completion_tokens") or count_in(usage, "output_tokens")
-    reasoning = _reported(usage, "completion_tokens_details", "reasoning_tokens")
+    counts = [_reported(usage, *path) for path in REASONING]
+    reasoning = next((count for count in counts if count is not None), None)
+    if reasoning is None:
+        beside = _beside(usage, prompt + output, (cached, written, cached + written))
+        return output + beside, beside or None
     if reasoning and count_in(usage, "total_tokens") == prompt + output + reasoning:
         # These upstreams count reasoning beside the completion instead of within it.
         output += reasoning
     return output, reasoning
+
+
+def _beside(usage: Mapping[str, Any], counted: int, inputs: Iterable[int]) -> int:
+    """Tokens that stand in the total alone: Gemini's thinking.
+
+    They are no thinking where the prompt does not include the ``inputs`` of the cache, or where
+    the report has other counts, which the total may include.
+    """
+    if _reported(usage, "prompt_tokens") is None:
+        return 0
+    beside = count_in(usage, "total_tokens") - counted
+    if beside <= 0 or beside in inputs:
+        return 0
+    others = (name for name in usage if name.endswith("_tokens") and name not in _KNOWN_TOTALS)
+    return 0 if any(count_in(usage, name) for name in others) else beside
 
 
 class ReplyUsage:
@@ -181,7 +254,11 @@ class ReplyUsage:
             reported = {
                 k: v for k, v in report.items() if isinstance(v, dict) or count_in(report, k)
             }
-            self._report = {**self._report, **reported}
+            merged = {**self._report, **reported}
+            if "total_tokens" not in reported and "prompt_tokens" in merged:
+                # A total of other counts than these would make thinking of the difference.
+                merged.pop("total_tokens", None)
+            self._report = merged
 
     def reported(self) -> dict[str, Any]:
         """Usage as far as the upstream reported it."""

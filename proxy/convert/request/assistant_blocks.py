@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from proxy.convert.reply.private_state import unpack_detail
+from proxy.convert.reply.private_state import unpack_detail, unpack_members
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
 from proxy.convert.request.assistant_draft import AssistantDraft
 from proxy.convert.request.caching import carry_marker
@@ -73,6 +73,8 @@ def redacted_thinking_to_draft(block: Block, draft: AssistantDraft) -> None:
         carried = draft.reasoning.add_detail({"type": "reasoning.encrypted", "data": data})
     elif detail := unpack_detail(data):
         carried = draft.reasoning.add_detail(detail)
+    elif members := unpack_members(data):
+        carried = draft.reasoning.add_members(members)
     else:
         carried = draft.private_state is not None and draft.private_state.add(data)
     if not carried:

@@ -10,25 +10,29 @@ from typing import Any, Literal
 
 from proxy.convert.reply.private_state import unpack_detail
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
+from proxy.convert.reply.spellings import STATE_MEMBERS
 
 
 class ReasoningHistory:
     """The reasoning of one assistant message."""
 
-    __slots__ = ("_details", "_form", "_texts")
+    __slots__ = ("_details", "_form", "_members", "_texts")
 
-    def __init__(self, form: Literal["drop", "reasoning_content", "details"]) -> None:
+    def __init__(
+        self, form: Literal["drop", "reasoning_content", "reasoning_text", "details"]
+    ) -> None:
         self._form = form
         self._texts: list[str] = []
         self._details: list[dict[str, Any]] = []
+        self._members: dict[str, Any] = {}
 
     def add_thinking(self, thinking: str, signature: str) -> bool:
         """Add a thinking block; False if the upstream accepts none."""
         packed = unpack_detail(signature) if signature.startswith(SIGNATURE_PREFIX) else None
         if self._form == "details":
             self._add_text_detail(packed or _signed_detail(signature), thinking)
-        elif self._form == "reasoning_content":
-            # With ``display: omitted`` the client has the text in the signature only.
+        elif self._form != "drop":
+            # A client that was not shown the text has it only in the signature.
             text = thinking or (packed or {}).get("text")
             if text:
                 self._texts.append(text)
@@ -43,14 +47,21 @@ class ReasoningHistory:
         self._details.append(detail)
         return True
 
+    def add_members(self, members: dict[str, Any]) -> bool:
+        """Add private state that stood in members of the message; False where none is taken back."""
+        if self._form != "reasoning_text":
+            return False
+        self._members |= {name: members[name] for name in STATE_MEMBERS if name in members}
+        return True
+
     def fields(self) -> dict[str, Any]:
         """The members of the assistant message that contain the reasoning."""
         fields: dict[str, Any] = {}
         if self._texts:
-            fields["reasoning_content"] = "\n\n".join(self._texts)
+            fields[self._form] = "\n\n".join(self._texts)
         if self._details:
             fields["reasoning_details"] = self._details
-        return fields
+        return fields | self._members
 
     def _add_text_detail(self, detail: dict[str, Any], thinking: str) -> None:
         readable = "summary" if detail.get("type") == "reasoning.summary" else "text"

@@ -66,7 +66,7 @@ class Profile:
     # Reasoning
     thinking_style: Literal["none", "effort", "openrouter", "qwen", "toggle"] = "none"
     efforts: tuple[str, ...] = ("low", "medium", "high")
-    reasoning_history: Literal["drop", "reasoning_content", "details"] = "drop"
+    reasoning_history: Literal["drop", "reasoning_content", "reasoning_text", "details"] = "drop"
     effort_with_tools: Literal["send", "omit", "none"] = "send"
     """For upstreams that accept tools only without reasoning (style ``effort``): with tools
     ``reasoning_effort`` is absent (omit) or ``"none"`` (none), even if the client set an effort."""

@@ -41,6 +41,7 @@ class ChatCodec:
         self.preview = StreamPreview(shown) if shown else None
         # Attributes, not properties, for speed: both are used after each read of the upstream.
         self.finishing = self.ended = False
+        self.endings = 0
 
     @property
     def started(self) -> bool:
@@ -73,7 +74,9 @@ class ChatCodec:
             written = self._bytes.feed(data)
         else:
             written = self._encoded(self._bytes.events_of(data))
-        self.finishing, self.ended = self._translator.finishing, self._translator.ended
+        translator = self._translator
+        self.finishing, self.ended = translator.finishing, translator.ended
+        self.endings = translator.endings
         return written
 
     def finish(self) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from config.urls import CHAT
-from proxy.convert.reply.answer_choice import failure_in, usage_report
+from proxy.convert.reply.answer_choice import choices_in, failure_in, usage_report
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.usage import INPUT_COUNTS, usage_from_chat
 from proxy.convert.request.converted import ConvertedRequest
@@ -115,10 +115,7 @@ def prompt_tokens(payloads: Iterable[object], model: str) -> int | None:
         failure = failure_in(payload, ReplyContext(model=model))
         if failure is not None:
             raise failure
-        choices = payload.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        report = usage_report(payload, choice if isinstance(choice, dict) else None)
-        usage = usage_from_chat(report)
+        usage = usage_from_chat(usage_report(payload, choices_in(payload)))
         if usage is not None:
             tokens = sum(usage[count] for count in INPUT_COUNTS) or tokens
     return tokens

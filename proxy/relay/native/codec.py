@@ -40,6 +40,7 @@ class NativeCodec:
     """One stream; ``EventScan`` reads what its events report (``proxy.relay.codec.Codec``)."""
 
     pings = False
+    endings = 1
 
     def __init__(self, call: NativeCall) -> None:
         self._call = call

@@ -18,6 +18,7 @@ from tests.convert.chunk_builders import (
     chunk,
     details,
     end,
+    entry,
     reasoning,
     reply,
     shape,
@@ -231,7 +232,10 @@ def last_step(before: Sequence[object], item: object, **facts: Any) -> list[str]
         ),
         pytest.param((*TX, None, "x"), 3, ["error api_error: the upstream sent 3 undecodable lines in a row"], id="4 JSON that is no object"),
         pytest.param(
-            TX, {"choices": [{"index": 1, "delta": {"content": "x"}}]}, [], id="4 index other than 0"
+            TX,
+            {"choices": [{"index": 1, "delta": {"content": "x"}}]},
+            ["text_delta x"],
+            id="4 index other than 0",
         ),
         pytest.param(TX, chunk({"role": "assistant"}), [], id="4 role-only delta"),
         pytest.param(TX, chunk({"content": "a"}, obfuscation="zzz"), ["text_delta a"], id="4 obfuscation"),
@@ -848,3 +852,57 @@ def test_memory_stays_flat_however_long_the_stream(
     finally:
         tracemalloc.stop()
     assert held < 1_000_000
+
+
+THINKS = ({"reasoning_content": "r"}, {"reasoning_text": "r"}, {"thinking_blocks": [{"thinking": "r"}]},
+          {"reasoning": "r", "content": ""}, {"content": [{"type": "thinking", "thinking": "r"}]},
+          {"content": "<think>r"},
+          {"content": "r", "extra_content": {"google": {"thought": True}}})  # fmt: skip
+
+
+@pytest.mark.parametrize("delta", THINKS, ids=str)
+@pytest.mark.parametrize("finish", ["stop", "length", "tool_calls", "mystery"])
+def test_4_a_finish_reason_beside_reasoning_alone_announces_no_end(
+    delta: dict[str, Any], finish: str
+) -> None:
+    stream = translator(reply(think_tags=True))
+    stream.feed(chunk(delta, finish))
+    assert not stream.finishing
+    stream.feed(chunk({"tool_calls": [entry(0, "a", "f", "{}")]}))
+    assert not stream.finishing
+    stream.feed(end("tool_calls"))
+    assert (stream.finishing, stream.endings) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [{"content": "a"}, {"content": "a", "reasoning_content": "r"}, {"refusal": "no"}, {},
+     {"tool_calls": [entry(0, "a", "f", "{}")], "reasoning": "r"}, {"content": ""}],
+    ids=str,
+)  # fmt: skip
+def test_4_any_other_finish_reason_announces_one(delta: dict[str, Any]) -> None:
+    stream = translator()
+    stream.feed(chunk(delta, "stop"))
+    assert (stream.finishing, stream.endings) == (True, 1)
+
+
+def test_4_a_finish_reason_is_none_once_the_answer_goes_on() -> None:
+    stream = translator()
+    seen = []
+    late = [text("b"), text("c"), text("d", "stop"), text("e", "stop"), usage_chunk(1, 1),
+            chunk({"role": "assistant", "content": ""}), reasoning("r")]  # fmt: skip
+    for item in [text("a", "stop"), *late]:
+        stream.feed(item)
+        seen.append((stream.finishing, stream.endings))
+    assert seen == [
+        (True, 1), (False, 1), (False, 1), (True, 2), (True, 3), (True, 3), (True, 3), (False, 3)
+    ]  # fmt: skip
+    assert shape(stream.finish())[-2:] == ["end end_turn", "message_stop"]
+
+
+@pytest.mark.parametrize("last", [DONE, None], ids=["[DONE]", "EOF"])
+def test_4_a_finish_reason_beside_reasoning_counts_where_the_stream_ends(last: object) -> None:
+    stream = translator()
+    events = stream.feed(chunk({"reasoning_content": "r"}, "length"))
+    events += stream.finish() if last is None else stream.feed(DONE)
+    assert "end max_tokens" in shape(events)

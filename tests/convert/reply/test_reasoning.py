@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 
 from proxy.convert.reply.pieces import Form, ReasoningPiece
 from proxy.convert.reply.reasoning import (
-    FORMS,
     KEPT_CHARS,
     ReasoningForms,
     ThinkingDigest,
     reasoning_pieces,
 )
+from proxy.convert.reply.spellings import FORMS
 
 D: Form = "reasoning_details"
 C: Form = "reasoning_content"
 R: Form = "reasoning"
+T: Form = "reasoning_text"
+B: Form = "thinking_blocks"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,42 @@ R: Form = "reasoning"
             id="3 encrypted is not another form of the text",
         ),
         pytest.param({D: {"text": "a"}}, [ReasoningPiece(D, "a")], id="details as one object"),
+        pytest.param({T: "a"}, [ReasoningPiece(T, "a")], id="edge 111 reasoning_text"),
+        pytest.param({"thinking": "a"}, [ReasoningPiece("thinking", "a")], id="edge 111 thinking"),
+        pytest.param(
+            {"thinking": {"content": "a", "signature": "S"}},
+            [ReasoningPiece("thinking", "a")],
+            id="thinking as an object",
+        ),
+        pytest.param({"thinking": True}, [], id="thinking as a flag"),
+        pytest.param(
+            {C: "a", B: [{"type": "thinking", "thinking": "a", "signature": "S"}]},
+            [ReasoningPiece(B, "a", signature="S")],
+            id="edge 111 thinking_blocks before reasoning_content",
+        ),
+        pytest.param(
+            {B: [{"type": "thinking", "thinking": "", "signature": "S"}]},
+            [ReasoningPiece(B, "", signature="S")],
+            id="thinking_blocks: a signature alone",
+        ),
+        pytest.param(
+            {B: [{"type": "redacted_thinking", "data": "X"}]},
+            [ReasoningPiece(B, "", data="X")],
+            id="thinking_blocks: redacted",
+        ),
+        pytest.param(
+            {B: [{"thinking": "a"}, {"thinking": "b"}], "index": 0},
+            [ReasoningPiece(B, "a"), ReasoningPiece(B, "b")],
+            id="thinking_blocks without types",
+        ),
+        pytest.param(
+            {T: "a", R: "a"}, [ReasoningPiece(T, "a")], id="reasoning_text before reasoning"
+        ),
+        pytest.param(
+            {C: {"type": "summary", "summary": [{"text": "a"}, {"text": "b"}]}},
+            [ReasoningPiece(C, "ab")],
+            id="summaries in an object",
+        ),
         pytest.param({C: [{"text": "a"}, "b"]}, [ReasoningPiece(C, "ab")], id="text in parts"),
         pytest.param({D: ["a", 3, {}], C: 5, R: None}, [], id="other types"),
         pytest.param({C: ""}, [], id="edge 122 empty"),

@@ -47,13 +47,26 @@ CALL = objects(
     extra_content=objects(google=JUNK),
 )
 DETAIL = objects(type=WORDS, text=WORDS, summary=WORDS, signature=WORDS, data=WORDS, index=SCALARS)
-PART = objects(type=st.sampled_from(["text", "refusal", "thinking"]), text=WORDS, refusal=WORDS)
+PART = objects(
+    type=st.sampled_from(["text", "refusal", "thinking", "reasoning", "redacted_thinking"]),
+    text=WORDS,
+    refusal=WORDS,
+    summary=st.lists(objects(text=WORDS), max_size=2),
+    signature=WORDS,
+    data=WORDS,
+)
+BLOCK = objects(type=WORDS, thinking=WORDS, signature=WORDS, data=WORDS)
 DELTA = objects(
     role=WORDS,
     content=WORDS | st.lists(PART, max_size=2),
     reasoning=WORDS,
     reasoning_content=WORDS,
     reasoning_details=st.lists(DETAIL, max_size=2),
+    reasoning_text=WORDS,
+    reasoning_opaque=WORDS,
+    thinking=WORDS,
+    thinking_blocks=st.lists(BLOCK, max_size=2),
+    extra_content=objects(google=objects(thought=st.booleans())),
     refusal=WORDS,
     tool_calls=st.lists(CALL, max_size=2),
     function_call=FUNCTION,

@@ -28,6 +28,38 @@ def counts(
     }
 
 
+CACHED: dict[str, dict[str, Any]] = {
+    "input_tokens_details": {"input_tokens_details": {"cached_tokens": 60}},
+    "cached_input_tokens": {"cached_input_tokens": 60},
+    "cache_read_tokens": {"cache_read_tokens": 60},
+    "details.cache_read_tokens": {"prompt_tokens_details": {"cache_read_tokens": 60}},
+    "details.cache_read_input_tokens": {
+        "prompt_tokens_details": {"cached_tokens": 0, "cache_read_input_tokens": 60}
+    },
+}
+WRITTEN: dict[str, dict[str, Any]] = {
+    "created_cache_tokens": {"prompt_tokens_details": {"created_cache_tokens": 30}},
+    "cache_creation_tokens": {"prompt_tokens_details": {"cache_creation_tokens": 30}},
+    "cached_creation_tokens": {"prompt_tokens_details": {"cached_creation_tokens": 30}},
+    "input_tokens_details": {"input_tokens_details": {"cache_write_tokens": 30}},
+    "cache_write_input_tokens": {"prompt_tokens_details": {"cache_write_input_tokens": 30}},
+    "top-level cache_write_tokens": {"cache_write_tokens": 30},
+    "top-level cache_creation_tokens": {"cache_creation_tokens": 30},
+    "lifetimes": {
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": 10,
+            "ephemeral_1h_input_tokens": 20,
+        }
+    },
+    "two names": {
+        "prompt_tokens_details": {
+            "cache_write_tokens": 30,
+            "cached_creation_tokens": 7,
+        }
+    },
+}
+
+
 @pytest.mark.parametrize(
     ("usage", "expected"),
     [
@@ -126,6 +158,96 @@ def counts(
             },
             counts(10, 3, output_tokens_details={"thinking_tokens": 0}),
             id="3 usage zero reasoning is reported as zero",
+        ),
+        *(
+            pytest.param(
+                {"prompt_tokens": 100, "completion_tokens": 1, **report},
+                counts(40, 1, read=60),
+                id=f"3 usage cached: {name}",
+            )
+            for name, report in CACHED.items()
+        ),
+        *(
+            pytest.param(
+                {"prompt_tokens": 100, "completion_tokens": 1, **report},
+                counts(
+                    70,
+                    1,
+                    written=30,
+                    cache_creation={
+                        "ephemeral_5m_input_tokens": 30,
+                        "ephemeral_1h_input_tokens": 0,
+                    },
+                ),
+                id=f"3 usage written: {name}",
+            )
+            for name, report in WRITTEN.items()
+        ),
+        pytest.param(
+            {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623},
+            counts(20, 603, output_tokens_details={"thinking_tokens": 405}),
+            id="3 usage thinking in the total alone",
+        ),
+        pytest.param(
+            {"prompt_tokens": 21, "completion_tokens": 0, "total_tokens": 81},
+            counts(21, 60, output_tokens_details={"thinking_tokens": 60}),
+            id="3 usage thinking alone, in the total alone",
+        ),
+        pytest.param(
+            {"prompt_tokens": 21, "total_tokens": 81},
+            counts(21, 60, output_tokens_details={"thinking_tokens": 60}),
+            id="3 usage thinking in the total, completion missing",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 50,
+                "completion_tokens": 5,
+                "total_tokens": 95,
+                "prompt_tokens_details": {"cached_tokens": 30},
+                "completion_tokens_details": {"audio_tokens": 0},
+            },
+            counts(20, 45, read=30, output_tokens_details={"thinking_tokens": 40}),
+            id="3 usage thinking in the total beside cached tokens",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 50,
+                "completion_tokens": 5,
+                "total_tokens": 85,
+                "prompt_tokens_details": {"cached_tokens": 30},
+            },
+            counts(20, 5, read=30),
+            id="3 usage cached tokens in the total are no thinking",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 50,
+                "completion_tokens": 5,
+                "total_tokens": 95,
+                "citation_tokens": 40,
+            },
+            counts(50, 5),
+            id="3 usage other tokens in the total are no thinking",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 50,
+                "completion_tokens": 5,
+                "total_tokens": 95,
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
+            counts(50, 5, output_tokens_details={"thinking_tokens": 3}),
+            id="3 usage reported thinking wins over the total",
+        ),
+        pytest.param(
+            {"prompt_tokens": 50, "completion_tokens": 5, "total_tokens": 50},
+            counts(50, 5),
+            id="3 usage a total that is too small",
+        ),
+        pytest.param(
+            {"prompt_tokens": 10, "completion_tokens": 9, "reasoning_tokens": 7},
+            counts(10, 9, output_tokens_details={"thinking_tokens": 7}),
+            id="3 usage reasoning_tokens beside the details",
         ),
         pytest.param(
             {"prompt_tokens": 10, "completion_tokens": 3, "completion_tokens_details": None},
@@ -295,3 +417,10 @@ def test_long_output_is_extrapolated_from_a_bounded_sample(pieces: int) -> None:
         usage.add("x" * (total // pieces))
     assert usage.result()["output_tokens"] == pytest.approx(total, abs=pieces)
     assert estimate.longest <= SAMPLE_CHARS
+
+
+def test_a_total_of_an_earlier_report_makes_no_thinking() -> None:
+    usage = ReplyUsage(None)
+    usage.note({"prompt_tokens": 10, "completion_tokens": 0, "total_tokens": 12})
+    usage.note({"completion_tokens": 1})
+    assert usage.reported() == counts(10, 1)

@@ -243,7 +243,8 @@ class CountingTranslator(StreamTranslator):
 
 def open_run() -> Any:
     told = translator()
-    told.feed({"choices": [{"delta": {"content": "a"}}]})
+    for text in "ab":
+        told.feed({"choices": [{"delta": {"content": text}}]})
     run = told.run()
     assert run is not None
     return run
