@@ -35,8 +35,8 @@ dev: $(VENV)/.installed ## start it with one worker, and again when a source fil
 demo: $(VENV)/.installed ## start it with a built-in stand-in upstream: no key needed
 	@exec $(BIN)/claude-proxy demo
 
-# One test process for each of the two cores that every machine has; a file's tests stay together.
-TEST_PROCESSES ?= 2
+# Three processes keep two cores busy while tests wait for services; a file's tests stay together.
+TEST_PROCESSES ?= 3
 IN_PARALLEL := --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 TESTS = $(BIN)/python -m pytest $(IN_PARALLEL)
 

@@ -2,7 +2,7 @@
 
 Rule: the short part (`make test`) has every test but those marked `long`; the rest has exactly those.
 Of the cases of a test marked `long(except_every=3)` the first of every three is in the short part.
-Property tests run in both: with a quarter of their examples in the short part, with all in the rest.
+Property tests run in both: with a tenth of their examples in the short part, with all in the rest.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 
 SHORT, REST, ALL, LAWS = "short", "rest", "all", "laws"
-SHARE = 4
-FEWEST = 25
+SHARE = 10
+FEWEST = 10
 SLOW_FOLDERS = ("faults", "claude_code", "deploy", "security", "sdk", "cli", "fuzz", "api", "soak")
 """Folders that run first, so that no worker is left alone with a long file at the end."""
 

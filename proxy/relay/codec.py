@@ -20,6 +20,8 @@ class Codec(Protocol):
     because of what the upstream sent.
     """
 
+    relays_errors: bool
+    """Whether the upstream's own error events are sent on; else they may become an HTTP status."""
     pings: bool
     """Whether ping events may be sent to the client while the upstream is silent."""
     preview: StreamPreview | None

@@ -87,8 +87,8 @@ class StreamedResponse:
             self._first += self._fed(data)
         if not codec.started:
             self._start()
-        elif codec.error is not None and not codec.content_seen:
-            # Reported behind the head, in one read: still an HTTP status.
+        elif codec.error is not None and not (codec.content_seen or codec.relays_errors):
+            # Reported in the same read as the start of the stream: still an HTTP status.
             raise codec.error
         return None
 

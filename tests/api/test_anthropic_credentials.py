@@ -130,7 +130,7 @@ def test_decided_for_each_attempt(
     upstream.answer(refused(500))
     second.answer(json_answer(MESSAGE if native else completion()))
     first = Provider("first", upstream.base_url, first_keys)
-    app = app_with(first, Provider("second", second.base_url, direct=native))
+    app = app_with(first, Provider("second", second.base_url, native=native))
     response = app.test_client().post(
         "/v1/messages", json=message_request(model="a"), headers=headers
     )

@@ -254,7 +254,7 @@ def test_the_log_holds_no_password_of_a_target(nginx: Nginx) -> None:
         "/HTTP/user:secret@h.test/v1/models?key=secret": "/HTTP/***@h.test/v1/models",
         "//https://user:secret%40h.test/v1/messages": "//https://***@h.test/v1/messages",
         "/http://secret:p@ss-secret@h.test/a@b": "/http://***@h.test/a@b",
-        "/models/claude@20250101?secret": "/models/claude@20250101",
+        "/other/claude@20250101?secret": "/other/claude@20250101",
     }
 
     def ours() -> list[str]:

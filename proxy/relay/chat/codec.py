@@ -24,6 +24,7 @@ COUNTS = (*INPUT_COUNTS, "output_tokens")
 class ChatCodec:
     """One stream; ``StreamTranslator`` keeps its state (``proxy.relay.codec.Codec``)."""
 
+    relays_errors = False
     pings = True
 
     def __init__(self, call: Call, converted: ConvertedRequest) -> None:

@@ -39,6 +39,7 @@ class ReportedError(UpstreamError):
 class NativeCodec:
     """One stream; ``EventScan`` reads what its events report (``proxy.relay.codec.Codec``)."""
 
+    relays_errors = True
     pings = False
     endings = 1
 
