@@ -24,7 +24,7 @@ _KNOWN_TO_CLIENTS = re.compile(
 _GAP = r"(?:(?![.!?;] |[{}]).){0,60}?"
 _BROKEN = (
     r"(?:invalid|not (?:a )?valid|unsupported|not supported|corrupt(?:ed)?|malformed|broken|unreadable"
-    r"|(?:could|can) ?not|can't|couldn't|unable|fail(?:ed|ure|s)?|error|empty|too (?:large|big|small|many)"
+    r"|(?:could|can) ?not|can't|couldn't|unable|fail(?:ed|s)?|failure|error|empty|too (?:large|big|small|many)"
     r"|exceed(?:s|ed)?|larger than|does not (?:represent|meet|match)|do not meet|at most \d+"
     r"|unknown (?:format|type)|illegal|incorrect|decod(?:e|ing)|pars(?:e|ing))"
 )

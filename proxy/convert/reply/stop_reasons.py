@@ -39,7 +39,7 @@ _REFUSED = re.compile(
 )
 """Gemini's ``PROHIBITED_CONTENT`` and ``RECITATION``, Bedrock's ``guardrail_intervened``."""
 _FAILED = re.compile(
-    r"(?:^|_)error|malformed|fail(?:ed|ure)|unexpected_|too_many_tool|overload|time_?d?_?out"
+    r"(?:^|_)error|malformed|failed|failure|unexpected_|too_many_tool|overload|time_?d?_?out"
     r"|missing_thought_signature|(?:^|_)abort"
 )
 """Gemini's ``MALFORMED_FUNCTION_CALL`` and ``UNEXPECTED_TOOL_CALL``, vLLM's ``abort``."""
