@@ -31,14 +31,13 @@ _BROKEN = (
 _IMAGE = r"\bimages?\b(?!_)(?! (?:input|generation|url is only|model))"
 _PDF = r"(?:\bpdfs?\b(?!_)|\bapplication/pdf\b)"
 _ABOUT_TOOLS = re.compile(r"\bschema\b|\bfunctions?\b|\btools?[\[.]", re.IGNORECASE)
-_IMAGE_CODE = re.compile(
-    r"(?=.*image)(?=.*(?:invalid|unsupported|pars|large|small|empty|download|mode|format|media|size"
-    r"|dimension|not_found|policy|decode)).*",
-    re.IGNORECASE,
-)
-_PDF_CODE = re.compile(
-    r"(?=.*(?:pdf|document|file_data)).*(?:invalid|unsupported|pars|pages).*|.*pdf.*", re.I
-)
+_IMAGE_CODES = (
+    "invalid", "unsupported", "pars", "large", "small", "empty", "download", "mode", "format", "media",
+    "size", "dimension", "not_found", "policy", "decode",
+)  # fmt: skip
+"""Parts of error codes and types that complain of an image, beside ``image``."""
+_PDF_CODES = ("invalid", "unsupported", "pars", "pages")
+"""Parts of error codes and types that complain of a document, beside its name."""
 _IMAGE_WORDS = re.compile(
     rf"{_IMAGE}{_GAP}\b{_BROKEN}|\b{_BROKEN}{_GAP}{_IMAGE}|unable to process input image"
     r"|inline_data\.data\b.{0,60}base64 decoding failed|unsupported mime type:? image/"
@@ -67,11 +66,22 @@ def refused_media(facts: ErrorFacts) -> str | None:
         return facts.message
     if _ABOUT_TOOLS.search(own):
         return None
-    for prefix, code, words in (
-        (PDF_REFUSED, _PDF_CODE, _PDF_WORDS),
-        (IMAGE_REFUSED, _IMAGE_CODE, _IMAGE_WORDS),
+    codes = [word.lower() for word in (facts.code, facts.kind) if word]
+    for prefix, is_code, words in (
+        (PDF_REFUSED, _is_pdf_code, _PDF_WORDS),
+        (IMAGE_REFUSED, _is_image_code, _IMAGE_WORDS),
     ):
-        named = any(word and code.fullmatch(word) for word in (facts.code, facts.kind))
-        if named or words.search(own):
+        if any(map(is_code, codes)) or words.search(own):
             return prefix + facts.message
     return None
+
+
+def _is_image_code(code: str) -> bool:
+    return "image" in code and any(part in code for part in _IMAGE_CODES)
+
+
+def _is_pdf_code(code: str) -> bool:
+    if "pdf" in code:
+        return True
+    named = "document" in code or "file_data" in code
+    return named and any(part in code for part in _PDF_CODES)

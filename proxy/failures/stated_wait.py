@@ -56,7 +56,6 @@ _MOMENT = re.compile(
     rf"(?:\bresets?|\bagain|\bavailable|\brefreshe[sd]|将在|将于)\D{{0,30}}{_DATE}", re.IGNORECASE
 )
 _ZULU = frozenset({"Z", "UTC", "GMT"})
-_GLM_CODE = re.compile(r"13\d\d")
 _GLM_ZONE = "+08:00"
 """GLM writes the time of Beijing without a zone."""
 
@@ -125,5 +124,10 @@ def _wait_until(text: str, code: str, now: float) -> float | None:
     found = _MOMENT.search(text)
     if found is None:
         return None
-    moment, zone = found[1], found[2] or (_GLM_ZONE if _GLM_CODE.fullmatch(code) else "Z")
+    moment, zone = found[1], found[2] or (_GLM_ZONE if _is_glm_limit(code) else "Z")
     return seconds_left(moment + ("+00:00" if zone.upper() in _ZULU else zone), now)
+
+
+def _is_glm_limit(code: str) -> bool:
+    """Whether ``code`` is one of GLM's for used-up limits, 1300 to 1399."""
+    return len(code) == 4 and code.startswith("13") and code.isdecimal()

@@ -143,7 +143,8 @@ def struck(kind: str, framing: Framing) -> tuple[str, ...]:
 
 
 def _ended_by_error(phase: str, message: str, status: int, kind: str = "api_error") -> Outcome:
-    if phase == HEAD:
+    if phase in (HEAD, "the role chunk"):
+        # The cells send the role chunk and the error in one write.
         return refusal(status, kind, message)
     events = events_until(STREAM, phase)
     if phase == "[DONE]":

@@ -44,8 +44,6 @@ _FAILED = re.compile(
 )
 """Gemini's ``MALFORMED_FUNCTION_CALL`` and ``UNEXPECTED_TOOL_CALL``, vLLM's ``abort``."""
 _STATUS_FOR_FAILED_WORD = (("overload", 529), ("time", 504))
-_PREFIX = re.compile(r".*[:.]\s*|^finish_reason_")
-"""What gateways put before the word: ``function_call_filter: ``, ``FinishReason.``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +105,12 @@ def _is_refusal(word: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _without_prefix(word: str) -> str:
-    """``word`` without a gateway's prefix where what remains means something."""
-    bare = _PREFIX.sub("", word, count=1)
+    """``word`` without a gateway's prefix where what remains means something.
+
+    Prefixes such as ``function_call_filter: ``, ``FinishReason.`` and ``finish_reason_``.
+    """
+    end = max(word.rfind(":"), word.rfind("."))
+    bare = word[end + 1 :].lstrip() if end >= 0 else word.removeprefix("finish_reason_")
     return bare if bare != word and (is_known(bare) or failed_status(bare)) else word
 
 
