@@ -13,6 +13,7 @@ from flask import Response
 from proxy.api.candidates import candidates_for
 from proxy.api.context import present_request, record, runtime
 from proxy.api.limits import limit_stream
+from proxy.convert.reply.fallback_credit import asks_for_credit
 from proxy.providers.routing import Route
 from proxy.relay.answer import JSON, Answer
 from proxy.relay.attempts import with_failover
@@ -49,6 +50,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
         candidates=candidates,
         client_for=shared.clients.for_provider,
         deadline=monotonic() + shared.settings.failover_deadline,
+        fallback_credit=asks_for_credit(present_request().environ.get("HTTP_ANTHROPIC_BETA")),
     )
 
 

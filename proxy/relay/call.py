@@ -55,6 +55,8 @@ class Call:
     """Reports to the circuit breaker how the present attempt ended."""
     pdfs: RequestPdfs = field(default_factory=RequestPdfs)
     """Reads the request's PDFs once, even if the request is converted more than once."""
+    fallback_credit: bool = False
+    """Whether the client's betas ask for a token with each refusal."""
 
     def begin_attempt(self, route: Route, key: str | None, outcome: Outcome) -> None:
         """Continue with ``route`` and ``key``; delete headers and drops of earlier attempts."""

@@ -7,6 +7,7 @@ read by the protocol that ``ConvertedRequest.api`` names.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.providers.profiles.base import Profile
@@ -37,4 +38,6 @@ def convert(call: Call, profile: Profile) -> ConvertedRequest:
     )
     converted = protocol.with_registered(converted, call.request, route.registered, profile)
     call.record_drops(converted.drops)
+    if call.fallback_credit:
+        return replace(converted, reply=replace(converted.reply, fallback_credit=True))
     return converted

@@ -123,6 +123,8 @@ class StopDetails(WireSchema):
     type = always(Choice, "refusal")
     category = or_null(Text)
     explanation = or_null(Text)
+    fallback_credit_token = sometimes(Text)
+    fallback_has_prefill_claim = sometimes(Flag)
 
 
 class Stop(WireSchema):

@@ -36,6 +36,8 @@ class ReplyContext:
     """omit: blocks with empty text and their signature; discard: no blocks at all (1.4)."""
     think_tags: bool = False
     tool_args: Literal["stream", "buffer"] = "stream"
+    fallback_credit: bool = False
+    """Whether a refusal carries a token for a fallback (``proxy.convert.reply.fallback_credit``)."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Credentials that the upstream got: masked in the failures that it reports."""
     new_tool_id: Callable[[], str] = new_tool_id

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard
 
 from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.fallback_credit import with_credit
 from proxy.convert.reply.pieces import (
     ContentPiece,
     MemberPiece,
@@ -108,7 +109,7 @@ class PieceWriter:
 
     def stop(self, finish: str, matched: object) -> Stop:
         """Why the answer ended, for the upstream's finish word and matched stop sequence."""
-        return stop_for(
+        stop = stop_for(
             finish,
             tool_used=self.tools.used,
             call_cut=self.tools.cut,
@@ -116,6 +117,7 @@ class PieceWriter:
             matched=matched,
             stop_sequences=self._reply.stop_sequences,
         )
+        return with_credit(stop) if self._reply.fallback_credit else stop
 
     def _write_content(self, piece: ContentPiece) -> None:
         kind, text = piece
