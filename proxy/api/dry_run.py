@@ -7,7 +7,7 @@ any other, so what cannot be sent is refused with the same message (docs/feature
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -23,6 +23,7 @@ from proxy.api.responses import begin_call, json_response
 from proxy.convert.request.drops import Drops
 from proxy.providers.profiles.base import Profile
 from proxy.relay.call import Call
+from proxy.relay.compaction import due_compaction
 from proxy.relay.model_overrides import check_input, input_limit
 from proxy.relay.native.own_thinking import without_own_thinking
 from proxy.relay.native.request import message_call
@@ -65,6 +66,9 @@ def test_conversion() -> Response:
 
 def _shown_converted(call: Call) -> Response:
     route, profile = call.route, call.profile()
+    if call.max_tokens(profile) != 0 and (due := due_compaction(call)) is not None:
+        # The first request that would be sent is the one for the summary.
+        call = replace(call, request=due.request)
     converted = convert(call, profile)
     for name in unsent_headers(request.headers.keys()):
         converted.drops.routine(name)

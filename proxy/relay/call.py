@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.registry.values import Provider
 from config.settings import Settings
@@ -28,6 +28,9 @@ from proxy.relay.upstream_call import UpstreamCall
 from proxy.telemetry.request_record import RequestRecord
 from proxy.tokens import RequestEstimate, cheap_estimate
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
+
+if TYPE_CHECKING:
+    from proxy.relay.compaction import Compacted
 
 
 @dataclass(slots=True)
@@ -55,6 +58,8 @@ class Call:
     """Reports to the circuit breaker how the present attempt ended."""
     pdfs: RequestPdfs = field(default_factory=RequestPdfs)
     """Reads the request's PDFs once, even if the request is converted more than once."""
+    compacted: Compacted | None = None
+    """The compaction that was made for this request, at whichever route."""
     fallback_credit: bool = False
     """Whether the client's betas ask for a token with each refusal."""
 

@@ -56,11 +56,19 @@ def check_input(chat_body: Mapping[str, Any], encoding: str, most: int | None) -
 
     Clients compact their history when they get this message (docs/protocol.md 10.6 and 10.7).
     """
-    if most is None or cheap_estimate(chat_body) <= most * _SURELY_BELOW:
+    if most is None:
         return
-    tokens = count_chat_tokens(chat_body, encoding).tokens
-    if tokens > most:
+    tokens = tokens_above(chat_body, encoding, most)
+    if tokens is not None:
         raise InvalidRequest(f"prompt is too long: {tokens} tokens > {most} maximum")
+
+
+def tokens_above(chat_body: Mapping[str, Any], encoding: str, most: int) -> int | None:
+    """The input tokens of a body with more than ``most``, else None; counted only near the limit."""
+    if cheap_estimate(chat_body) <= most * _SURELY_BELOW:
+        return None
+    tokens = count_chat_tokens(chat_body, encoding).tokens
+    return tokens if tokens > most else None
 
 
 def _effort(

@@ -23,9 +23,11 @@ from proxy.failures.response_headers import client_headers
 from proxy.relay.answer import Answer
 from proxy.relay.billing import is_billed
 from proxy.relay.call import Call
+from proxy.relay.compaction import COMPACTING, compacted
 from proxy.relay.healed import with_healing
 from proxy.relay.native.open import open_native
 from proxy.relay.native.request import Sent, message_call
+from proxy.relay.prefaced import PrefacedCodec
 from proxy.relay.protocols import PROTOCOLS, convert
 from proxy.relay.stream import StreamedResponse
 from proxy.relay.upstream_call import MAX_ANSWER_BYTES, UpstreamCall, send_accepted
@@ -48,10 +50,21 @@ def open_answer(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) 
     message = _prewarm_message(call)
     if message is None:
         try:
-            return with_healing(call, lambda converted: _attempt(call, converted, done))
+            return _open_converted(call, done)
         except UpstreamError as error:
             message = _message_for_refusal(call, error)
     return _message_answer(call, message, done)
+
+
+def _open_converted(call: Call, done: Callable[[], None]) -> Answer:
+    if not COMPACTING.isdisjoint(call.request):
+        compaction = compacted(call)
+        if compaction is not None:
+            if compaction.request is None:
+                call.record.stop_reason = "compaction"
+                return _sent(call, compaction.preface.alone(call.request["model"]), done)
+            call.request = compaction.request
+    return with_healing(call, lambda converted: _attempt(call, converted, done))
 
 
 class WholeMessageStream:
@@ -99,6 +112,8 @@ def _answer(
         begun: bytes | None = b""
         if call.request.get("stream"):
             codec = protocol.codec(call, converted)
+            if call.compacted is not None:
+                codec = PrefacedCodec(codec, call.compacted.preface)
             stream = StreamedResponse(upstream_call, response, codec, done)
             begun = stream.open()
             if begun is None:
@@ -112,6 +127,12 @@ def _answer(
 
 def _message_answer(call: Call, message: Message, done: Callable[[], None]) -> Answer:
     _record_message(call.record, message)
+    if call.compacted is not None:
+        message = call.compacted.preface.before(message)
+    return _sent(call, message, done)
+
+
+def _sent(call: Call, message: Message, done: Callable[[], None]) -> Answer:
     if not call.request.get("stream"):
         return Answer(200, {}, orjson.dumps(message))
     return Answer(200, sse.HEADERS, stream=WholeMessageStream(call.record, message, done))

@@ -14,7 +14,7 @@ from proxy.convert.request.block_types import ROUTINE_FOR_DROPPED, SERVER_RESULT
 from proxy.schemas import wording
 from proxy.schemas.blocks import RESULT_BLOCKS, TEXT_BLOCKS, Block, Marker
 from proxy.schemas.body import decode_json
-from proxy.schemas.fields import Flag, OrItems, Tagged, Text, Wire, WireSchema
+from proxy.schemas.fields import Flag, Items, OrItems, Tagged, Text, Wire, WireSchema
 from proxy.schemas.server_results import RESULTS
 
 FULL_ID = Length(min=1, error=wording.EMPTY_ID)
@@ -75,8 +75,13 @@ class MidConversationSystemBlock(Block):
     content = OrItems(Text(), Tagged(TEXT_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST)
 
 
+TOOL_CHANGES = dict.fromkeys(("tool_addition", "tool_removal"), Marker())
+
+
 class CompactionBlock(Block):
     content = Text()
+    signature = Text()
+    tool_changes = Items(Tagged(TOOL_CHANGES))
 
 
 BLOCKS: dict[str, WireSchema] = {

@@ -13,6 +13,7 @@ from marshmallow.validate import Length, Range
 
 from config.registry.values import REASONING_EFFORTS
 from proxy.schemas import wording
+from proxy.schemas.compaction import COMPACTIONS
 from proxy.schemas.content import BLOCK
 from proxy.schemas.fields import (
     Check,
@@ -144,6 +145,7 @@ class MessageRequest(WireSchema):
     output_format = Shape(OutputFormat)
     metadata = Shape(Metadata)
     service_tier = Text()
+    compaction = Tagged(COMPACTIONS)
 
 
 class DefaultedMessageRequest(MessageRequest):

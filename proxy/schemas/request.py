@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from proxy.convert.request.compacted_history import history_after_compaction
 from proxy.errors import InvalidRequest
 from proxy.schemas import wording
 from proxy.schemas.body import parse_json_object
+from proxy.schemas.compaction import check_compaction
 from proxy.schemas.fields import Check, Integer, WireSchema, schema_check
 from proxy.schemas.messages import DefaultedMessageRequest, MessageRequest
 from proxy.schemas.plain_history import is_plain
@@ -85,7 +87,10 @@ def load_message_request(
     Raises InvalidRequest for the first fault; no other exception for any body.
     """
     shape = MESSAGE if max_tokens_required else DEFAULTED_MESSAGE
-    return _load(body, shape, strict, api_version, image_max_chars)
+    request = _load(body, shape, strict, api_version, image_max_chars)
+    if "context_management" in request or "compaction" in request:
+        check_compaction(request)
+    return request
 
 
 def load_count_request(
@@ -95,7 +100,10 @@ def load_count_request(
     api_version: str | None = None,
     image_max_chars: int = 0,
 ) -> dict[str, Any]:
-    """As ``load_message_request``, for ``count_tokens``: ``max_tokens``, ``stream`` are ignored."""
+    """As ``load_message_request``, for ``count_tokens``.
+
+    ``max_tokens`` and ``stream`` are ignored, and nothing is compacted.
+    """
     return _load(body, COUNT, strict, api_version, image_max_chars)
 
 
@@ -117,6 +125,7 @@ def _load(
     turns = request["messages"]
     if not plain:
         check_turns(turns)
+        turns = request["messages"] = history_after_compaction(turns)
     check_tools(request)
     if strict:
         check_strict(request, api_version)

@@ -89,15 +89,14 @@ def _images(content: Any, path: str) -> Iterator[tuple[str, Block]]:
 def check_chat_support(request: Request) -> None:
     """Refuse what no Chat Completions upstream can do (docs/protocol.md 1.1, last rows).
 
-    Raises InvalidRequest for ``mcp_servers``, ``thread``, ``compaction`` and
-    ``container.skills``; empty lists and null are as good as absent. After the code in the details
-    for ``thread`` an SDK sends the whole history without it.
+    Raises InvalidRequest for ``mcp_servers``, ``thread`` and ``container.skills``; empty lists and
+    null are as good as absent. After the code in the details for ``thread`` an SDK sends the whole
+    history without it.
     """
     container = request.get("container")
     unsupported = {
         "thread": request.get("thread") is not None,
         "mcp_servers": request.get("mcp_servers") not in (None, []),
-        "compaction": request.get("compaction") is not None,
         "container.skills": type(container) is dict and container.get("skills") not in (None, []),
     }
     for name, present in unsupported.items():

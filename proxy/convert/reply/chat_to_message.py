@@ -89,15 +89,17 @@ def message_to_events(message: Mapping[str, Any]) -> list[Event]:
     """The events of a whole message, as a stream of it would have them, ping included."""
     usage = message["usage"]
     start_usage = {**delta_usage(usage), "output_tokens": 0}
-    start_usage.pop("output_tokens_details", None)
+    for name in ("output_tokens_details", "iterations"):
+        start_usage.pop(name, None)
     out = [events.message_start(message["id"], message["model"], start_usage), events.ping()]
     for index, block in enumerate(message["content"]):
-        out += _block_events(index, block)
+        out += block_events(index, block)
     stop = Stop(message["stop_reason"], message["stop_sequence"], message["stop_details"])
     return [*out, events.message_delta(stop, delta_usage(usage)), events.message_stop()]
 
 
-def _block_events(index: int, block: Mapping[str, Any]) -> list[Event]:
+def block_events(index: int, block: Mapping[str, Any]) -> list[Event]:
+    """The events of one whole block of a message."""
     empty, deltas = _CONVERTER_FOR_BLOCK[block["type"]](index, block)
     return [events.block_start(index, empty), *deltas, events.block_stop(index)]
 
@@ -125,11 +127,19 @@ def _redacted_thinking_to_deltas(
     return events.redacted_block(block["data"]), []
 
 
+def _compaction_to_deltas(
+    index: int, block: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Event]]:
+    # SDKs take only the summary from the delta.
+    return {**block, "content": None}, [events.compaction_delta(index, block["content"])]
+
+
 _CONVERTER_FOR_BLOCK = {
     "text": _text_to_deltas,
     "thinking": _thinking_to_deltas,
     "tool_use": _tool_use_to_deltas,
     "redacted_thinking": _redacted_thinking_to_deltas,
+    "compaction": _compaction_to_deltas,
 }
 """For each block type: the block as it starts, and the deltas that fill it."""
 

@@ -88,6 +88,14 @@ def arguments_delta(index: int, partial_json: str) -> Event:
     }
 
 
+def compaction_delta(index: int, summary: str | None) -> Event:
+    return {
+        "type": "content_block_delta",
+        "index": index,
+        "delta": {"type": "compaction_delta", "content": summary, "encrypted_content": None},
+    }
+
+
 def block_stop(index: int) -> Event:
     return {"type": "content_block_stop", "index": index}
 

@@ -35,6 +35,7 @@ CONVERTED = frozenset(
         "output_format",
         "metadata",
         "service_tier",
+        "compaction",
     }
 )
 """Fields that this or another module converts or notes."""

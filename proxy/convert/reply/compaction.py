@@ -1,0 +1,102 @@
+"""The ``compaction`` block of an answer: made of a summary, and put before the rest of the answer.
+
+Rule: ``usage.iterations`` lists the calls of the answer; the tokens of the summary stand only there
+(anthropic's ``BetaIterationsUsage``; docs/protocol.md 1.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.convert.compaction_seal import sealed
+from proxy.convert.reply.chat_to_message import block_events, empty_message
+from proxy.convert.reply.events import Event
+from proxy.convert.reply.usage import INPUT_COUNTS
+
+Message = dict[str, Any]
+
+_BEGIN, _END = "<summary>", "</summary>"
+_COMPLETE = ("end_turn", "stop_sequence")
+_ITERATION_COUNTS = (*INPUT_COUNTS, "output_tokens", "cache_creation")
+_BLOCK_EVENTS = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
+
+
+def summary_in(message: Mapping[str, Any]) -> str | None:
+    """The summary in a message; None for an answer that is cut, refused, empty or a tool call.
+
+    It is the text between ``<summary>`` tags, else the whole text.
+    """
+    if message["stop_reason"] not in _COMPLETE:
+        return None
+    text = "".join([block["text"] for block in message["content"] if block["type"] == "text"])
+    begin, end = text.find(_BEGIN), text.rfind(_END)
+    if 0 <= begin < end:
+        text = text[begin + len(_BEGIN) : end]
+    return text.strip() or None
+
+
+def compaction_block(summary: str | None, changes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The block; without a summary one that says that compaction failed.
+
+    ``changes``: the ``tool_changes`` of what was summarized.
+    """
+    if summary is None:
+        return {"type": "compaction", "content": None, "encrypted_content": None}
+    return {
+        "type": "compaction",
+        "content": summary,
+        "encrypted_content": None,
+        "signature": sealed(summary),
+        "tool_changes": list(changes),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Preface:
+    """A compaction block that begins an answer, and the usage of the call that wrote it."""
+
+    block: Mapping[str, Any]
+    usage: Mapping[str, Any]
+
+    def alone(self, model: str) -> Message:
+        """The whole message of an answer that is only the block."""
+        message = empty_message(model, stop_reason="compaction")
+        message["content"] = [dict(self.block)]
+        message["usage"]["iterations"] = [_iteration("compaction", self.usage)]
+        return message
+
+    def before(self, message: Message) -> Message:
+        """``message`` with the block as its first."""
+        return {
+            **message,
+            "content": [dict(self.block), *message["content"]],
+            "usage": self._whole(message["usage"]),
+        }
+
+    def before_events(self, stream: Iterable[Event]) -> list[Event]:
+        """The next events of a stream, with the block behind its ``message_start``."""
+        out: list[Event] = []
+        for event in stream:
+            kind = event["type"]
+            if kind in _BLOCK_EVENTS:
+                out.append({**event, "index": event["index"] + 1})
+                continue
+            if kind == "message_delta":
+                event = {**event, "usage": self._whole(event["usage"])}
+            out.append(event)
+            if kind == "message_start":
+                out += block_events(0, self.block)
+        return out
+
+    def _whole(self, usage: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **usage,
+            "iterations": [_iteration("compaction", self.usage), _iteration("message", usage)],
+        }
+
+
+def _iteration(kind: str, usage: Mapping[str, Any]) -> dict[str, Any]:
+    counts = {name: usage[name] for name in _ITERATION_COUNTS if name in usage}
+    return {"type": kind, **counts}

@@ -1,0 +1,67 @@
+"""A history with a ``compaction`` block -> the history that follows it.
+
+Rule: the last block with a summary stands for everything before it. Turns keep their positions, so
+that errors name the client's own: what a summary replaces becomes empty system turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from proxy.convert.compaction_seal import is_changed
+from proxy.errors import InvalidRequest
+
+Turn = Mapping[str, Any]
+
+COMPACTION = "compaction"
+_TYPE_OF = itemgetter("type")
+_REPLACED: Turn = {"role": "system", "content": ""}
+
+
+def history_after_compaction(turns: list[Any]) -> list[Any]:
+    """``turns`` (validated), with the last summary in place of what it summarizes.
+
+    The same list if there is none. The ``tool_changes`` of the block become a system turn before
+    it. Raises ``InvalidRequest`` for a block in a system turn and for a changed summary, with the
+    codes of ``CompactionBlockMisplacedError`` and ``CompactionContentMismatchError``.
+    """
+    found = None
+    for place in _places(turns):
+        found = place
+    if found is None:
+        return turns
+    at, position = found
+    block = turns[at]["content"][position]
+    if is_changed(block):
+        raise InvalidRequest(
+            f"messages.{at}.content.{position}.compaction.content: differs from the text that "
+            "was returned with this signature",
+            details={"error_code": "compaction_content_mismatch"},
+        )
+    replaced: list[Turn] = [_REPLACED] * at
+    changes = block.get("tool_changes")
+    if changes:
+        replaced[-1:] = [{"role": "system", "content": changes}]
+    kept = turns[at]["content"][position:]
+    return [*replaced, {**turns[at], "content": kept}, *turns[at + 1 :]]
+
+
+def _places(turns: Sequence[Turn]) -> Iterator[tuple[int, int]]:
+    """Turn and position of each block with a summary, in order."""
+    for index, turn in enumerate(turns):
+        content = turn.get("content")
+        if type(content) is not list or COMPACTION not in map(_TYPE_OF, content):
+            continue
+        for position, block in enumerate(content):
+            if block["type"] != COMPACTION:
+                continue
+            if turn["role"] == "system":
+                raise InvalidRequest(
+                    f"messages.{index}.content.{position}: `compaction` blocks cannot be in "
+                    "`system` messages",
+                    details={"error_code": "compaction_block_misplaced"},
+                )
+            if block.get("content"):
+                yield index, position

@@ -1,0 +1,79 @@
+"""The tool changes of a history, as a ``compaction`` block carries them.
+
+Rule: the entries take the request's ``tools`` to the tools in effect at the end of the history, and
+each tool has one at most (anthropic's ``BetaCompactionBlock.tool_changes``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+Block = Mapping[str, Any]
+Key = tuple[str, str]
+
+ADDITION, REMOVAL = "tool_addition", "tool_removal"
+_DEFINITION = "tool_definition"
+
+
+def tool_changes(turns: Iterable[Mapping[str, Any]], tools: Iterable[Block]) -> list[Block]:
+    """The net changes by the system turns among ``turns``; ``tools`` are those of the request.
+
+    An added tool comes with its definition, without ``cache_control``. Entries without a tool that
+    has a name are left out.
+    """
+    declared = {("", tool["name"]) for tool in tools if tool.get("name")}
+    definitions: dict[Key, Block] = {}
+    changes: dict[Key, Block] = {}
+    for kind, tool in _changes_in(turns):
+        key = _key(tool)
+        if key is None:
+            continue
+        changes.pop(key, None)
+        if kind == REMOVAL:
+            if key in declared or key[0]:
+                changes[key] = {"type": REMOVAL, "tool": _reference(tool)}
+            continue
+        if tool.get("type") == _DEFINITION:
+            definitions[key] = tool["definition"]
+        changes[key] = {"type": ADDITION, "tool": _added(tool, definitions.get(key))}
+    return list(changes.values())
+
+
+def _changes_in(turns: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Block]]:
+    for turn in turns:
+        content = turn.get("content")
+        if turn["role"] != "system" or type(content) is not list:
+            continue
+        for block in content:
+            tool = block.get("tool")
+            if block["type"] in (ADDITION, REMOVAL) and type(tool) is dict:
+                yield block["type"], tool
+
+
+def _key(tool: Block) -> Key | None:
+    """The MCP server, or ``""``, and the name of the tool, or ``""`` for all of the server's."""
+    named = tool.get("definition") if tool.get("type") == _DEFINITION else tool
+    if type(named) is not dict:
+        return None
+    server = named.get("server_name") or named.get("mcp_server_name") or ""
+    name = named.get("name") or ""
+    known = type(server) is str and type(name) is str and (server or name)
+    return (server, name) if known else None
+
+
+def _added(tool: Block, definition: Block | None) -> Block:
+    if definition is None:
+        return _reference(tool)
+    return {"type": _DEFINITION, "definition": _without_marker(definition)}
+
+
+def _reference(tool: Block) -> Block:
+    """A reference to ``tool``; one to its name for a definition, which a removal may have."""
+    if tool.get("type") == _DEFINITION:
+        return {"type": "tool_reference", "name": tool["definition"].get("name")}
+    return _without_marker(tool)
+
+
+def _without_marker(block: Block) -> Block:
+    return {name: value for name, value in block.items() if name != "cache_control"}

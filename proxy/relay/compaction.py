@@ -1,0 +1,152 @@
+"""Compaction: one call upstream for a summary, before or in place of the call for the answer.
+
+Rule: the call for the summary is made as any other is (healing, keys, retries, fallbacks, limits of
+time), once for a request, and its usage is recorded as that of a call of its own. Nothing that only
+counts or shows a request makes it (docs/protocol.md 1.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from proxy.convert.reply.compaction import Preface, compaction_block, summary_in
+from proxy.convert.reply.usage import no_usage
+from proxy.convert.request.compacted_history import history_after_compaction
+from proxy.convert.request.converted import ConvertedRequest
+from proxy.convert.request.summary_request import summary_prompt, summary_request
+from proxy.convert.request.tool_changes import tool_changes
+from proxy.errors import ProxyError, UpstreamError
+from proxy.failures.classify import OUTPUT_LIMIT_REACHED
+from proxy.relay.billing import is_billed
+from proxy.relay.call import Call, record_route
+from proxy.relay.healed import with_healing
+from proxy.relay.model_overrides import tokens_above
+from proxy.relay.protocols import PROTOCOLS, convert
+from proxy.relay.upstream_call import read_whole, send_accepted
+from proxy.schemas.compaction import compact_edit
+
+Turn = Mapping[str, Any]
+Message = dict[str, Any]
+
+COMPACTING = frozenset({"compaction", "context_management"})
+"""Fields without which nothing is compacted."""
+DEFAULT_TRIGGER = 150_000
+"""Input tokens from which ``compact_20260112`` compacts."""
+UNAVAILABLE: Mapping[str, object] = {"error_code": "compaction_unavailable"}
+"""What an overloaded upstream's refusal says to SDKs."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueCompaction:
+    """A compaction that a request asks for and that has not been made."""
+
+    request: Mapping[str, Any]
+    """The request for the summary."""
+    changes: Sequence[Mapping[str, Any]]
+    """The tool changes of what is summarized."""
+    rest: Sequence[Turn] | None
+    """Turns that follow the summary in the request for the answer; None: there is no other answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """A compaction that was made."""
+
+    preface: Preface
+    request: Mapping[str, Any] | None
+    """The request for the answer behind the block; None: the block is the answer."""
+
+
+def due_compaction(call: Call) -> DueCompaction | None:
+    """What ``call`` must compact before it is answered; None for nothing.
+
+    Converts and counts a request with an edit ``compact_20260112``; raises ``InvalidRequest``.
+    """
+    request = call.request
+    turns: Sequence[Turn] = request["messages"]
+    asked = request.get("compaction")
+    if asked is not None:
+        prompt = summary_prompt(asked.get("instructions"), replace=True)
+        return _due(request, turns, prompt, rest=None)
+    edit = compact_edit(request)
+    if edit is None:
+        return None
+    # A final assistant turn is continued by the answer, so it follows the summary.
+    end = 1 + max((at for at, turn in enumerate(turns) if turn["role"] == "user"), default=-1)
+    if not end or not _is_reached(call, edit.get("trigger")):
+        return None
+    prompt = summary_prompt(edit.get("instructions"), replace=False)
+    rest = None if edit.get("pause_after_compaction") else turns[end:]
+    return _due(request, turns[:end], prompt, rest=rest)
+
+
+def compacted(call: Call) -> Compacted | None:
+    """The compaction that ``call`` needs, made at its present route unless it was made before.
+
+    None if it needs none. Raises what a call for an answer raises; an overload says in its details
+    that only the compaction failed.
+    """
+    if call.compacted is None:
+        due = due_compaction(call)
+        if due is None:
+            return None
+        call.compacted = _made(call, due)
+    return call.compacted
+
+
+def _due(
+    request: Mapping[str, Any], turns: Sequence[Turn], prompt: str, *, rest: Sequence[Turn] | None
+) -> DueCompaction:
+    changes = tool_changes(turns, request.get("tools") or ())
+    return DueCompaction(summary_request(request, turns, prompt), changes, rest)
+
+
+def _is_reached(call: Call, trigger: Mapping[str, Any] | None) -> bool:
+    least = DEFAULT_TRIGGER if trigger is None else int(trigger["value"])
+    body = convert(call, call.profile()).body
+    return tokens_above(body, call.route.encoding, least - 1) is not None
+
+
+def _made(call: Call, due: DueCompaction) -> Compacted:
+    message = _asked(replace(call, request=due.request))
+    summary = None if message is None else summary_in(message)
+    block = compaction_block(summary, due.changes)
+    usage = no_usage() if message is None else message["usage"]
+    call.record.usage = usage
+    if due.rest is None:
+        return Compacted(Preface(block, usage), None)
+    call.record.begin_next_call()
+    record_route(call.record, call.route)
+    request = call.request
+    if summary is not None:
+        turns = [{"role": "assistant", "content": [block]}, *due.rest]
+        request = {**request, "messages": history_after_compaction(turns)}
+    return Compacted(Preface(block, usage), request)
+
+
+def _asked(call: Call) -> Message | None:
+    """The upstream's answer to the request for a summary; None if its output limit was too low."""
+    try:
+        return with_healing(call, lambda converted: _whole(call, converted))
+    except UpstreamError as error:
+        if error.code == OUTPUT_LIMIT_REACHED:
+            return None
+        if error.status == 529 and error.details is None:
+            error.details = UNAVAILABLE
+        raise
+
+
+def _whole(call: Call, converted: ConvertedRequest) -> Message:
+    protocol, response = PROTOCOLS[converted.api], None
+    try:
+        upstream_call = protocol.upstream_call(call, converted)
+        response = send_accepted(upstream_call)
+        body = read_whole(upstream_call, response)
+        kind = response.headers.get("content-type", "")
+        return protocol.message(call, converted, body, kind)
+    except ProxyError as error:
+        if is_billed(error):
+            call.estimate_usage(converted, response)
+        raise
