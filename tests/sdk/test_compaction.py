@@ -170,7 +170,11 @@ def test_the_edit_compacts_within_the_answer(
 def test_an_edit_that_pauses_is_resumed_by_the_runner(
     client: anthropic.Anthropic, upstream: UpstreamStub
 ) -> None:
-    edit = {**EDIT, "pause_after_compaction": True, "trigger": {"type": "input_tokens", "value": 60}}
+    edit = {
+        **EDIT,
+        "pause_after_compaction": True,
+        "trigger": {"type": "input_tokens", "value": 60},
+    }
     long: list[Any] = [{"role": "user", "content": "hello " * 100}]
     upstream.answer(json_answer(completion(SUMMARY)), json_answer(completion("Hi.")))
     runner = client.beta.messages.tool_runner(
