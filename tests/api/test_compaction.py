@@ -63,7 +63,7 @@ def iteration(kind: str) -> dict[str, Any]:
     }
 
 
-BLOCK = {
+BLOCK: dict[str, Any] = {
     "type": "compaction",
     "content": SUMMARY,
     "encrypted_content": None,

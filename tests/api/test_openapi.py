@@ -341,6 +341,31 @@ STREAMS: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
+COMPACTING: list[Json] = [
+    {"compaction": {"type": "summarize"}},
+    {
+        "context_management": {
+            "edits": [{"type": "compact_20260112", "trigger": {"type": "input_tokens", "value": 1}}]
+        }
+    },
+]
+
+
+@pytest.mark.parametrize("finish", ["stop", "length"])
+@pytest.mark.parametrize("fields", COMPACTING)
+def test_compactions_are_what_the_schema_says(
+    document: Json, client: FlaskClient, upstream: UpstreamStub, fields: Json, finish: str
+) -> None:
+    upstream.default = json_answer(completion(finish=finish))
+    response = client.post("/v1/messages", json=message_request(**fields))
+    assert faults(document, "Message", response.json) == []
+    streamed = client.post("/v1/messages", json=message_request(stream=True, **fields))
+    for line in streamed.text.splitlines():
+        if line.startswith("data: "):
+            event = json.loads(line.removeprefix("data: "))
+            assert faults(document, "StreamEvent", event) == []
+
+
 @pytest.mark.parametrize("reply", [pytest.param(make, id=name) for name, make in STREAMS])
 def test_events_are_what_the_schema_says(
     document: Json, client: FlaskClient, upstream: UpstreamStub, reply: Callable[[], Any]

@@ -134,7 +134,6 @@ def test_other_blocks_have_no_image_size() -> None:
     [
         pytest.param({"mcp_servers": [{"type": "url"}]}, "mcp_servers", id="1.1 mcp_servers"),
         pytest.param({"thread": {"id": "t"}}, "thread", id="1.1 thread"),
-        pytest.param({"compaction": {}}, "compaction", id="1.1 compaction"),
         pytest.param(
             {"container": {"id": "c", "skills": [{"skill_id": "x"}]}},
             "container.skills",

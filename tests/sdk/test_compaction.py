@@ -59,7 +59,7 @@ def test_the_runner_goes_on_from_the_summary(
     runner = client.beta.messages.tool_runner(
         model=MODEL, max_tokens=100, messages=HELLO, tools=[weather], betas=COMPACT
     )
-    stops = []
+    stops: list[Any] = []
     for message in runner:
         if not stops:
             runner.compact_before_next_turn()
@@ -84,7 +84,7 @@ def test_the_runner_in_streams(client: anthropic.Anthropic, upstream: UpstreamSt
     runner = client.beta.messages.tool_runner(
         model=MODEL, max_tokens=100, messages=HELLO, tools=[weather], betas=COMPACT, stream=True
     )
-    messages = []
+    messages: list[Any] = []
     for stream in runner:
         if not messages:
             runner.compact_before_next_turn()
@@ -175,6 +175,7 @@ def test_an_edit_that_pauses_is_resumed_by_the_runner(
         "pause_after_compaction": True,
         "trigger": {"type": "input_tokens", "value": 60},
     }
+    paused: Any = {"edits": [edit]}
     long: list[Any] = [{"role": "user", "content": "hello " * 100}]
     upstream.answer(json_answer(completion(SUMMARY)), json_answer(completion("Hi.")))
     runner = client.beta.messages.tool_runner(
@@ -182,7 +183,7 @@ def test_an_edit_that_pauses_is_resumed_by_the_runner(
         max_tokens=100,
         messages=long,
         tools=[],
-        context_management={"edits": [edit]},
+        context_management=paused,
     )
     assert [message.stop_reason for message in runner] == ["compaction", "end_turn"]
 

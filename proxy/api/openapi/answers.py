@@ -31,6 +31,7 @@ STOP_REASONS = (
     "max_tokens",
     "stop_sequence",
     "tool_use",
+    "compaction",
     "refusal",
     "model_context_window_exceeded",
 )
@@ -77,13 +78,23 @@ class OutputDetails(WireSchema):
     thinking_tokens = count()
 
 
-class DeltaUsage(WireSchema):
+class Counts(WireSchema):
     """The three input counts are disjoint."""
 
     input_tokens = count()
     cache_creation_input_tokens = count()
     cache_read_input_tokens = count()
     output_tokens = count()
+
+
+class Iteration(Counts):
+    cache_creation = sometimes(Shape, CacheCreation)
+
+
+class DeltaUsage(Counts):
+    """``iterations`` of an answer with a compaction, whose tokens are not in the other counts."""
+
+    iterations = sometimes(Items, Tagged({"compaction": Iteration(), "message": Iteration()}))
     output_tokens_details = sometimes(Shape, OutputDetails)
 
 
@@ -111,11 +122,19 @@ class AnsweredToolUse(WireSchema):
     input = always(Object)
 
 
+class AnsweredCompaction(WireSchema):
+    content = or_null(Text)
+    encrypted_content = or_null(Text)
+    signature = sometimes(Text)
+    tool_changes = sometimes(Items, Object())
+
+
 ANSWERED_BLOCKS = {
     "text": AnsweredText(),
     "thinking": AnsweredThinking(),
     "redacted_thinking": AnsweredRedactedThinking(),
     "tool_use": AnsweredToolUse(),
+    "compaction": AnsweredCompaction(),
 }
 
 
@@ -162,11 +181,17 @@ class InputJsonDelta(WireSchema):
     partial_json = always(Text)
 
 
+class CompactionDelta(WireSchema):
+    content = or_null(Text)
+    encrypted_content = or_null(Text)
+
+
 DELTAS = {
     "text_delta": TextDelta(),
     "thinking_delta": ThinkingDelta(),
     "signature_delta": SignatureDelta(),
     "input_json_delta": InputJsonDelta(),
+    "compaction_delta": CompactionDelta(),
 }
 
 

@@ -22,6 +22,7 @@ from proxy.convert.request.assistant_blocks import (
 )
 from proxy.convert.request.assistant_draft import AssistantDraft
 from proxy.convert.request.caching import carry_marker
+from proxy.convert.request.compacted_history import summary_text
 from proxy.convert.request.documents import (
     document_to_parts,
     image_to_parts,
@@ -137,7 +138,7 @@ def _compaction_to_parts(block: Block, context: TurnContext) -> list[Part]:
     content = block.get("content")
     if not content:
         return []
-    return [text_part(f"<conversation_summary>\n{content}\n</conversation_summary>")]
+    return [text_part(summary_text(content))]
 
 
 def _tool_reference_to_parts(block: Block, context: TurnContext) -> list[Part]:

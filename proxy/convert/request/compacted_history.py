@@ -48,6 +48,11 @@ def history_after_compaction(turns: list[Any]) -> list[Any]:
     return [*replaced, {**turns[at], "content": kept}, *turns[at + 1 :]]
 
 
+def summary_text(summary: str) -> str:
+    """The text by which a model is told the summary."""
+    return f"<conversation_summary>\n{summary}\n</conversation_summary>"
+
+
 def _places(turns: Sequence[Turn]) -> Iterator[tuple[int, int]]:
     """Turn and position of each block with a summary, in order."""
     for index, turn in enumerate(turns):

@@ -12,6 +12,7 @@ from typing import Any
 
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
 from proxy.convert.request.drops import Drops
+from proxy.relay.native.own_compaction import with_summary_as_text
 
 _SIGNED_IN = {"thinking": "signature", "redacted_thinking": "data"}
 _MARK = SIGNATURE_PREFIX.encode()
@@ -25,12 +26,15 @@ def may_hold_own_thinking(body: bytes) -> bool:
 def without_own_thinking(request: Mapping[str, Any], drops: Drops) -> dict[str, Any] | None:
     """``request`` without the blocks that this proxy signed and messages without other content.
 
+    A summary of this proxy becomes text.
+
     None if there is no such block. Other members are the same objects as before.
     """
     turns = request.get("messages")
     if type(turns) is not list:
         return None
-    kept = [left for turn in turns if (left := _without(turn, drops)) is not None]
+    told = with_summary_as_text(turns, drops)
+    kept = [left for turn in told if (left := _without(turn, drops)) is not None]
     if len(kept) == len(turns) and all(map(is_, kept, turns)):
         return None
     return {**request, "messages": kept}

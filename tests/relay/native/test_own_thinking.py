@@ -15,6 +15,15 @@ STATE = {"type": "redacted_thinking", "data": "cp1.abc"}
 THEIRS = {"type": "thinking", "thinking": "x", "signature": "EqQB"}
 QUESTION = {"role": "user", "content": "q"}
 
+SUMMARY = {"type": "compaction", "content": "s", "signature": "cp1.c.BDpt8Hnjm-HAAo3Lxg7V7A"}
+CHANGES = [{"type": "tool_removal", "tool": {"type": "tool_reference", "name": "f"}}]
+TOLD = {
+    "role": "user",
+    "content": [
+        {"type": "text", "text": "<conversation_summary>\ns\n</conversation_summary>"},
+    ],
+}
+
 
 def turn(*blocks: Any) -> dict[str, Any]:
     return {"role": "assistant", "content": list(blocks)}
@@ -43,6 +52,36 @@ def turn(*blocks: Any) -> dict[str, Any]:
             [QUESTION, turn(THEIRS), turn()],
             "thinking",
             id="8 others stay, an empty one too",
+        ),
+        pytest.param(
+            [turn(SUMMARY), QUESTION],
+            [TOLD, QUESTION],
+            "compaction=text",
+            id="8 a summary alone",
+        ),
+        pytest.param(
+            [QUESTION, turn(TEXT, SUMMARY, TEXT), QUESTION],
+            [TOLD, turn(TEXT), QUESTION],
+            "compaction=text",
+            id="8 a summary replaces what is before it",
+        ),
+        pytest.param(
+            [QUESTION, turn(SUMMARY), QUESTION, turn({**SUMMARY, "content": "s"}, OURS), QUESTION],
+            [TOLD, QUESTION],
+            "compaction=text, thinking",
+            id="8 the last of several, and thinking behind it",
+        ),
+        pytest.param(
+            [turn({**SUMMARY, "tool_changes": CHANGES}), QUESTION],
+            [TOLD, {"role": "system", "content": CHANGES}, QUESTION],
+            "compaction=text",
+            id="8 a summary with tool changes",
+        ),
+        pytest.param(
+            [turn({**SUMMARY, "signature": "EqQB"}, OURS, TEXT), QUESTION],
+            [turn({**SUMMARY, "signature": "EqQB"}, TEXT), QUESTION],
+            "thinking",
+            id="8 a summary of others",
         ),
     ],
 )

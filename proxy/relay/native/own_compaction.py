@@ -1,0 +1,50 @@
+"""A summary of this proxy in a request to a native upstream: as text.
+
+Rule: a native upstream verifies the signatures of compaction blocks, and refuses this proxy's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.convert.compaction_seal import is_ours
+from proxy.convert.request.compacted_history import COMPACTION, summary_text
+from proxy.convert.request.drops import Drops
+
+
+def with_summary_as_text(turns: list[Any], drops: Drops) -> list[Any]:
+    """``turns`` (unchecked) with this proxy's last summary as a user turn, without what it replaces.
+
+    The same list if there is none. Its tool changes follow it as a system turn.
+    """
+    for at in reversed(range(len(turns))):
+        content = _blocks(turns[at])
+        for position in reversed(range(len(content))):
+            if not _is_summary(content[position]):
+                continue
+            drops.degrade(COMPACTION, "text")
+            rest = content[position + 1 :]
+            kept = [{**turns[at], "content": rest}] if rest else []
+            return [*_told(content[position]), *kept, *turns[at + 1 :]]
+    return turns
+
+
+def _blocks(turn: Any) -> list[Any]:
+    content = turn.get("content") if type(turn) is dict else None
+    return content if type(content) is list else []
+
+
+def _is_summary(block: object) -> bool:
+    return (
+        type(block) is dict
+        and block.get("type") == COMPACTION
+        and is_ours(block)
+        and type(block.get("content")) is str
+    )
+
+
+def _told(block: dict[str, Any]) -> list[Any]:
+    text = {"type": "text", "text": summary_text(block["content"])}
+    changes = block.get("tool_changes")
+    told: list[Any] = [{"role": "user", "content": [text]}]
+    return [*told, {"role": "system", "content": changes}] if changes else told
