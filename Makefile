@@ -10,6 +10,8 @@ PACKAGES = setup.cfg proxy/__init__.py
 
 CLAUDE_CODE := 2.1.197
 CLIENT := $(VENV)/claude-code
+TYPESCRIPT_SDK := 1.14.0
+SDK := $(VENV)/typescript-sdk
 
 SOURCES := bench config proxy tests wsgi.py deploy/gunicorn.conf.py
 
@@ -53,7 +55,7 @@ test-rest: programs ## run what test-all has and test has not
 	@$(TESTS) --part=rest
 
 .PHONY: programs
-programs: $(VENV)/.installed-dev $(CLIENT)/.installed system-packages ## install the programs that tests start, as far as this machine allows
+programs: $(VENV)/.installed-dev $(CLIENT)/.installed $(SDK)/.installed system-packages ## install the programs that tests start, as far as this machine allows
 
 .PHONY: check
 check: programs ## run every gate: format, lint, types, imports, all tests, coverage
@@ -153,15 +155,20 @@ install = $(BIN)/python -m pip install -qq --disable-pip-version-check --require
 system-packages:
 	@tests/system_packages.sh
 
-# The tests with the real client say that they were skipped where it cannot be installed. npm would
+# The tests with real clients say that they were skipped where these cannot be installed. npm would
 # otherwise try for minutes where there is no network.
-NPM = npm install --prefix $(CLIENT) --silent --no-audit --no-fund --no-save --ignore-scripts \
+NPM = npm install --prefix $(@D) --silent --no-audit --no-fund --no-save --ignore-scripts \
   --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 --fetch-timeout=60000
 
 $(CLIENT)/.installed: | $(BIN)/python
-	@mkdir -p $(CLIENT)
-	@if ! command -v npm >/dev/null; then \
-	  echo 'npm is not there: the tests with Claude Code will be skipped'; \
-	elif $(NPM) @anthropic-ai/claude-code@$(CLAUDE_CODE) || $(NPM) @anthropic-ai/claude-code; \
-	then touch $@; \
-	else echo 'Claude Code cannot be installed: the tests with it will be skipped'; fi
+	@$(call npm-install,@anthropic-ai/claude-code,$(CLAUDE_CODE),Claude Code)
+
+$(SDK)/.installed: | $(BIN)/python
+	@$(call npm-install,@anthropic-ai/sdk,$(TYPESCRIPT_SDK),the TypeScript SDK)
+
+# $(1): the package, $(2): its version, $(3): what the tests with it are called after.
+npm-install = mkdir -p $(@D); \
+  if ! command -v npm >/dev/null; then \
+    echo 'npm is not there: the tests with $(3) will be skipped'; \
+  elif $(NPM) $(1)@$(2) || $(NPM) $(1); then touch $@; \
+  else echo '$(3) cannot be installed: the tests with it will be skipped'; fi

@@ -26,6 +26,7 @@ def user(*blocks: Any) -> dict[str, Any]:
     [
         pytest.param({"thread": CREATE}, id="create"),
         pytest.param({"thread": CREATE, "stream": True}, id="streamed"),
+        pytest.param({"thread": CREATE, "compaction": {"type": "summarize"}}, id="a compaction"),
         pytest.param({"thread": CONTINUE}, id="continue"),
         pytest.param({"thread": CONTINUE, "messages": [user(RESULT)]}, id="a result alone"),
         pytest.param(
