@@ -7,7 +7,7 @@ counts or shows a request makes it (docs/protocol.md 1.6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from proxy.relay.healed import with_healing
 from proxy.relay.model_overrides import tokens_above
 from proxy.relay.protocols import PROTOCOLS, convert
 from proxy.relay.upstream_call import read_whole, send_accepted
+from proxy.schemas.body import parse_json_object
 from proxy.schemas.compaction import compact_edit
 
 Turn = Mapping[str, Any]
@@ -44,8 +45,6 @@ class DueCompaction:
 
     request: Mapping[str, Any]
     """The request for the summary."""
-    changes: Sequence[Mapping[str, Any]]
-    """The tool changes of what is summarized."""
     rest: Sequence[Turn] | None
     """Turns that follow the summary in the request for the answer; None: there is no other answer."""
 
@@ -82,9 +81,10 @@ def due_compaction(call: Call) -> DueCompaction | None:
     return _due(request, turns[:end], prompt, rest=rest)
 
 
-def compacted(call: Call) -> Compacted | None:
+def compacted(call: Call, body: Callable[[], bytes]) -> Compacted | None:
     """The compaction that ``call`` needs, made at its present route unless it was made before.
 
+    ``body`` returns the client's request as it was sent, which tells how its tools were changed.
     None if it needs none. Raises what a call for an answer raises; an overload says in its details
     that only the compaction failed.
     """
@@ -92,15 +92,14 @@ def compacted(call: Call) -> Compacted | None:
         due = due_compaction(call)
         if due is None:
             return None
-        call.compacted = _made(call, due)
+        call.compacted = _made(call, due, body)
     return call.compacted
 
 
 def _due(
     request: Mapping[str, Any], turns: Sequence[Turn], prompt: str, *, rest: Sequence[Turn] | None
 ) -> DueCompaction:
-    changes = tool_changes(turns, request.get("tools") or ())
-    return DueCompaction(summary_request(request, turns, prompt), changes, rest)
+    return DueCompaction(summary_request(request, turns, prompt), rest)
 
 
 def _is_reached(call: Call, trigger: Mapping[str, Any] | None) -> bool:
@@ -109,10 +108,10 @@ def _is_reached(call: Call, trigger: Mapping[str, Any] | None) -> bool:
     return tokens_above(body, call.route.encoding, least - 1) is not None
 
 
-def _made(call: Call, due: DueCompaction) -> Compacted:
+def _made(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacted:
     message = _asked(replace(call, request=due.request))
     summary = None if message is None else summary_in(message)
-    block = compaction_block(summary, due.changes)
+    block = compaction_block(summary, _changes_in(body()))
     usage = no_usage() if message is None else message["usage"]
     call.record.usage = usage
     if due.rest is None:
@@ -122,8 +121,14 @@ def _made(call: Call, due: DueCompaction) -> Compacted:
     request = call.request
     if summary is not None:
         turns = [{"role": "assistant", "content": [block]}, *due.rest]
-        request = {**request, "messages": history_after_compaction(turns)}
+        request = {**request, "messages": turns}
     return Compacted(Preface(block, usage), request)
+
+
+def _changes_in(body: bytes) -> list[Mapping[str, Any]]:
+    """The tool changes of the valid request in ``body``."""
+    sent = parse_json_object(body)
+    return tool_changes(history_after_compaction(sent["messages"]), sent.get("tools") or ())
 
 
 def _asked(call: Call) -> Message | None:

@@ -50,15 +50,15 @@ def open_answer(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) 
     message = _prewarm_message(call)
     if message is None:
         try:
-            return _open_converted(call, done)
+            return _open_converted(call, sent, done)
         except UpstreamError as error:
             message = _message_for_refusal(call, error)
     return _message_answer(call, message, done)
 
 
-def _open_converted(call: Call, done: Callable[[], None]) -> Answer:
+def _open_converted(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) -> Answer:
     if not COMPACTING.isdisjoint(call.request):
-        compaction = compacted(call)
+        compaction = compacted(call, lambda: sent().body or b"")
         if compaction is not None:
             if compaction.request is None:
                 call.record.stop_reason = "compaction"

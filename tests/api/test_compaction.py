@@ -487,3 +487,65 @@ def test_a_dry_run_shows_the_first_call(
     shown = asked(client, "/v1/messages/test_conversion", **fields).json
     assert shown["request"]["messages"][-1]["content"] == last
     assert upstream.requests == []
+
+
+def addition(name: str) -> dict[str, Any]:
+    definition = {"name": name, "input_schema": {"type": "object"}}
+    return {
+        "type": "tool_addition",
+        "tool": {"type": "tool_definition", "definition": definition},
+    }
+
+
+REMOVAL = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "f"}}
+
+
+@pytest.mark.parametrize("fields", [{"compaction": SUMMARIZE}, {"context_management": edit()}])
+@pytest.mark.parametrize(
+    ("turns", "changes"),
+    [
+        pytest.param([], [], id="none"),
+        pytest.param([{"role": "system", "content": [addition("g")]}], [addition("g")], id="one"),
+        pytest.param(
+            [{"role": "assistant", "content": [{**BLOCK, "tool_changes": [addition("g")]}]}],
+            [addition("g")],
+            id="of an earlier block",
+        ),
+        pytest.param(
+            [
+                {"role": "system", "content": [addition("lost")]},
+                {"role": "assistant", "content": [{**BLOCK, "tool_changes": [addition("g")]}]},
+                {"role": "system", "content": [addition("h"), REMOVAL]},
+            ],
+            [addition("g"), addition("h"), REMOVAL],
+            id="of an earlier block and since",
+        ),
+        pytest.param(
+            [
+                {"role": "assistant", "content": [{**BLOCK, "tool_changes": [addition("g")]}]},
+                {
+                    "role": "system",
+                    "content": [
+                        {
+                            "type": "tool_removal",
+                            "tool": {"type": "tool_reference", "name": "g"},
+                        }
+                    ],
+                },
+            ],
+            [],
+            id="added before, removed since",
+        ),
+    ],
+)
+def test_tool_changes_are_told(
+    client: FlaskClient,
+    upstream: UpstreamStub,
+    turns: list[dict[str, Any]],
+    changes: list[dict[str, Any]],
+    fields: Any,
+) -> None:
+    upstream.default = summary()
+    messages = [HISTORY[0], *turns, HISTORY[2]]
+    response = asked(client, messages=messages, tools=[TOOL], **fields)
+    assert response.json["content"][0]["tool_changes"] == changes

@@ -23,9 +23,9 @@ _REPLACED: Turn = {"role": "system", "content": ""}
 def history_after_compaction(turns: list[Any]) -> list[Any]:
     """``turns`` (validated), with the last summary in place of what it summarizes.
 
-    The same list if there is none. The ``tool_changes`` of the block become a system turn before
-    it. Raises ``InvalidRequest`` for a block in a system turn and for a changed summary, with the
-    codes of ``CompactionBlockMisplacedError`` and ``CompactionContentMismatchError``.
+    The same list if there is none. Raises ``InvalidRequest`` for a block in a system turn and for
+    a changed summary, with the codes of ``CompactionBlockMisplacedError`` and
+    ``CompactionContentMismatchError``.
     """
     found = None
     for place in _places(turns):
@@ -40,12 +40,8 @@ def history_after_compaction(turns: list[Any]) -> list[Any]:
             "was returned with this signature",
             details={"error_code": "compaction_content_mismatch"},
         )
-    replaced: list[Turn] = [_REPLACED] * at
-    changes = block.get("tool_changes")
-    if changes:
-        replaced[-1:] = [{"role": "system", "content": changes}]
     kept = turns[at]["content"][position:]
-    return [*replaced, {**turns[at], "content": kept}, *turns[at + 1 :]]
+    return [*[_REPLACED] * at, {**turns[at], "content": kept}, *turns[at + 1 :]]
 
 
 def summary_text(summary: str) -> str:

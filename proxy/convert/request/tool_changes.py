@@ -17,9 +17,9 @@ _DEFINITION = "tool_definition"
 
 
 def tool_changes(turns: Iterable[Mapping[str, Any]], tools: Iterable[Block]) -> list[Block]:
-    """The net changes by the system turns among ``turns``; ``tools`` are those of the request.
+    """The net changes by ``turns``; ``tools`` are those of the request.
 
-    An added tool comes with its definition, without ``cache_control``. Entries without a tool that
+    They stand in system turns and in earlier ``compaction`` blocks. An added tool comes with its definition, without ``cache_control``. Entries without a tool that
     has a name are left out.
     """
     declared = {("", tool["name"]) for tool in tools if tool.get("name")}
@@ -43,12 +43,18 @@ def tool_changes(turns: Iterable[Mapping[str, Any]], tools: Iterable[Block]) -> 
 def _changes_in(turns: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Block]]:
     for turn in turns:
         content = turn.get("content")
-        if turn["role"] != "system" or type(content) is not list:
-            continue
-        for block in content:
-            tool = block.get("tool")
-            if block["type"] in (ADDITION, REMOVAL) and type(tool) is dict:
-                yield block["type"], tool
+        for block in content if type(content) is list else ():
+            if turn["role"] == "system":
+                yield from _change_in(block)
+            elif block["type"] == "compaction":
+                for change in block.get("tool_changes") or ():
+                    yield from _change_in(change)
+
+
+def _change_in(block: Block) -> Iterator[tuple[str, Block]]:
+    tool = block.get("tool")
+    if block["type"] in (ADDITION, REMOVAL) and type(tool) is dict:
+        yield block["type"], tool
 
 
 def _key(tool: Block) -> Key | None:

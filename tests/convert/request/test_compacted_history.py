@@ -73,13 +73,8 @@ SIGNED = block(signature=sealed("short"))
         ),
         pytest.param(
             [A, turn("assistant", block(tool_changes=[ADD])), C],
-            [turn("system", ADD), turn("assistant", block(tool_changes=[ADD])), C],
-            id="tool changes",
-        ),
-        pytest.param(
-            [turn("assistant", block(tool_changes=[ADD])), C],
-            [turn("system", ADD), turn("assistant", block(tool_changes=[ADD])), C],
-            id="tool changes of the first block",
+            [BLANK, turn("assistant", block(tool_changes=[ADD])), C],
+            id="tool changes stay in the block",
         ),
         pytest.param(
             [turn("assistant", block(tool_changes=[])), C],

@@ -86,6 +86,11 @@ def test_changes(blocks: list[Block], expected: list[Block]) -> None:
     assert tool_changes(turns, DECLARED) == expected
     one_by_one: list[Block] = [{"role": "system", "content": [block]} for block in blocks]
     assert tool_changes(one_by_one, DECLARED) == expected
+    # As an earlier block has them.
+    changes = [block for block in blocks if block["type"] != "text"]
+    summarized = {"type": "compaction", "content": "s", "tool_changes": changes}
+    for role in ("user", "assistant"):
+        assert tool_changes([{"role": role, "content": [summarized]}], DECLARED) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,9 @@ def test_changes(blocks: list[Block], expected: list[Block]) -> None:
         {"role": "assistant", "content": [add(by_value(G))]},
         {"role": "system", "content": "text"},
         {"role": "system"},
+        {"role": "assistant", "content": [{"type": "compaction", "content": "s"}]},
+        {"role": "assistant", "content": [{"type": "compaction", "tool_changes": None}]},
+        {"role": "user", "content": "text"},
     ],
 )
 def test_other_turns_change_nothing(turn: Block) -> None:
