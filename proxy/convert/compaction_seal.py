@@ -1,7 +1,7 @@
 """The signature of a ``compaction`` block of this proxy: a checksum of its summary.
 
 Rule: it tells that a client changed the summary; it is no proof of who wrote it. The signatures of
-others cannot be checked and are accepted (docs/protocol.md 1.6).
+others cannot be checked and are accepted (docs/protocol.md 1.7).
 """
 
 from __future__ import annotations

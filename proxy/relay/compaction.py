@@ -2,7 +2,7 @@
 
 Rule: the call for the summary is made as any other is (healing, keys, retries, fallbacks, limits of
 time), once for a request, and its usage is recorded as that of a call of its own. Nothing that only
-counts or shows a request makes it (docs/protocol.md 1.6).
+counts or shows a request makes it (docs/protocol.md 1.7).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Shapes and rules of ``compaction`` and of the edit ``compact_20260112``.
 
 Rule: as anthropic's ``BetaCompactionConfigParam`` and ``BetaCompact20260112EditParam`` say; what
-contradicts a compaction is refused with the code that SDKs know (docs/protocol.md 1.6).
+contradicts a compaction is refused with the code that SDKs know (docs/protocol.md 1.7).
 """
 
 from __future__ import annotations

@@ -75,13 +75,10 @@ class MidConversationSystemBlock(Block):
     content = OrItems(Text(), Tagged(TEXT_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST)
 
 
-TOOL_CHANGES = dict.fromkeys(("tool_addition", "tool_removal"), Marker())
-
-
 class CompactionBlock(Block):
-    content = Text()
     signature = Text()
-    tool_changes = Items(Tagged(TOOL_CHANGES))
+    content = Text()
+    tool_changes = Items(Tagged(dict.fromkeys(("tool_addition", "tool_removal"), Marker())))
 
 
 BLOCKS: dict[str, WireSchema] = {

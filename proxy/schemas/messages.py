@@ -143,9 +143,9 @@ class MessageRequest(WireSchema):
     thinking = Tagged(THINKING)
     output_config = Shape(OutputConfig)
     output_format = Shape(OutputFormat)
+    compaction = Tagged(COMPACTIONS)
     metadata = Shape(Metadata)
     service_tier = Text()
-    compaction = Tagged(COMPACTIONS)
 
 
 class DefaultedMessageRequest(MessageRequest):

@@ -121,11 +121,12 @@ def _load(
     plain = is_plain(request.get("messages"))
     if not (plain and shape.accepts_rest(request)):
         shape.check_fields(request)
+    if not plain:
+        request["messages"] = history_after_compaction(request["messages"])
     shape.normalise(request)
     turns = request["messages"]
     if not plain:
         check_turns(turns)
-        turns = request["messages"] = history_after_compaction(turns)
     check_tools(request)
     if strict:
         check_strict(request, api_version)

@@ -336,7 +336,6 @@ def test_the_trigger_counts_exactly(client: FlaskClient, upstream: UpstreamStub)
         {"edits": []},
         {},
         {"edits": [{"type": "clear_thinking_20251015"}]},
-        {"edits": [{"type": "compact_later"}]},
     ],
 )
 def test_other_edits_compact_nothing(

@@ -1,7 +1,7 @@
 """The ``compaction`` block of an answer: made of a summary, and put before the rest of the answer.
 
 Rule: ``usage.iterations`` lists the calls of the answer; the tokens of the summary stand only there
-(anthropic's ``BetaIterationsUsage``; docs/protocol.md 1.6).
+(anthropic's ``BetaIterationsUsage``; docs/protocol.md 1.7).
 """
 
 from __future__ import annotations

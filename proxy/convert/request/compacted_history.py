@@ -17,7 +17,7 @@ Turn = Mapping[str, Any]
 
 COMPACTION = "compaction"
 _TYPE_OF = itemgetter("type")
-_REPLACED: Turn = {"role": "system", "content": ""}
+_REPLACED: Turn = {"role": "system"}
 
 
 def history_after_compaction(turns: list[Any]) -> list[Any]:

@@ -22,6 +22,7 @@ CONVERTED = frozenset(
         "model",
         "max_tokens",
         "messages",
+        "compaction",
         "system",
         "stop_sequences",
         "stream",
@@ -35,7 +36,6 @@ CONVERTED = frozenset(
         "output_format",
         "metadata",
         "service_tier",
-        "compaction",
     }
 )
 """Fields that this or another module converts or notes."""

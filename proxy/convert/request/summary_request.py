@@ -1,7 +1,7 @@
 """The request for a summary of a conversation.
 
 Rule: it is the client's own request with one more user turn, so that an upstream finds its prefix in
-the cache; what only shapes a reply is left out (docs/protocol.md 1.6).
+the cache; what only shapes a reply is left out (docs/protocol.md 1.7).
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ outside the tags."""
 _LEFT_OUT = frozenset(
     {
         "compaction",
-        "context_management",
         "stop_sequences",
         "stream",
         "tool_choice",

@@ -12,7 +12,7 @@ from proxy.errors import InvalidRequest
 
 Turn = dict[str, Any]
 
-BLANK = {"role": "system", "content": ""}
+BLANK = {"role": "system"}
 ADD = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "f"}}
 
 
