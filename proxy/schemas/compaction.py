@@ -13,7 +13,7 @@ from marshmallow.validate import Range
 
 from proxy.errors import InvalidRequest
 from proxy.schemas import wording
-from proxy.schemas.fields import Choice, Flag, Integer, Tagged, Text, WireSchema
+from proxy.schemas.fields import Flag, Integer, Tagged, Text, WireSchema
 
 Request = Mapping[str, Any]
 
@@ -28,7 +28,6 @@ COMPACTIONS = {"summarize": Summarize()}
 
 
 class InputTokens(WireSchema):
-    type = Choice("input_tokens", required=True)
     value = Integer(
         required=True, validate=Range(min=1, error="Input should be greater than or equal to 1")
     )
