@@ -7,6 +7,7 @@ counts or shows a request makes it (docs/protocol.md 1.7).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ from proxy.convert.request.summary_request import summary_prompt, summary_reques
 from proxy.convert.request.tool_changes import tool_changes
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
+from proxy.failures.response_headers import client_headers
 from proxy.relay.billing import is_billed
 from proxy.relay.call import Call, record_route
 from proxy.relay.healed import with_healing
@@ -118,6 +120,8 @@ def _made(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacte
         return Compacted(Preface(block, usage), None)
     call.record.begin_next_call()
     record_route(call.record, call.route)
+    # Those of the answer follow.
+    call.answer_headers.clear()
     request = call.request
     if summary is not None:
         turns = [{"role": "assistant", "content": [block]}, *due.rest]
@@ -148,6 +152,7 @@ def _whole(call: Call, converted: ConvertedRequest) -> Message:
     try:
         upstream_call = protocol.upstream_call(call, converted)
         response = send_accepted(upstream_call)
+        call.answer_headers |= client_headers(response.headers, now=time.time())
         body = read_whole(upstream_call, response)
         kind = response.headers.get("content-type", "")
         return protocol.message(call, converted, body, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import (
     Script,
     UpstreamStub,
+    Wait,
     chunk,
     completion,
     json_answer,
@@ -548,3 +550,75 @@ def test_tool_changes_are_told(
     messages = [HISTORY[0], *turns, HISTORY[2]]
     response = asked(client, messages=messages, tools=[TOOL], **fields)
     assert response.json["content"][0]["tool_changes"] == changes
+
+
+@pytest.mark.parametrize(
+    ("fields", "lines"),
+    [
+        pytest.param({"compaction": SUMMARIZE}, 1, id="a summary alone"),
+        pytest.param({"context_management": edit()}, 2, id="before an answer"),
+    ],
+)
+def test_each_call_has_a_token_line(
+    client: FlaskClient,
+    upstream: UpstreamStub,
+    caplog: pytest.LogCaptureFixture,
+    fields: Any,
+    lines: int,
+) -> None:
+    upstream.default = summary()
+    with caplog.at_level("INFO", "proxy.access"):
+        asked(client, **fields)
+    [line] = [record for record in caplog.records if record.name == "proxy.access"]
+    told = [line.partition(" | Input")[0] for line in vars(line)["more"]]
+    assert told == ["Token Usage | Model: claude-sonnet-5 → middle-model"] * lines
+    facts = vars(line)["access"]
+    assert (facts["input_tokens"], facts["output_tokens"]) == (10 * lines, 5 * lines)
+    assert SUMMARY not in caplog.text
+
+
+def test_a_summary_is_counted_where_the_answer_fails(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(
+        json_answer(completion(SUMMARY) | {"usage": usage(1000, 200)}),
+        json_answer({"error": {"message": "bad"}}, status=400),
+    )
+    assert asked(client, context_management=edit()).status_code == 400
+    metrics = client.get("/metrics").text.splitlines()
+    tokens = [line for line in metrics if "_tokens_total{" in line]
+    assert any('kind="input"' in line and line.endswith(" 1000.0") for line in tokens)
+
+
+@pytest.mark.parametrize("fields", [{"compaction": SUMMARIZE}, {"context_management": edit()}])
+def test_a_summary_that_does_not_come_in_time(
+    connect: Connect, upstream: UpstreamStub, fields: Any
+) -> None:
+    never = threading.Event()
+    upstream.answer((Wait(never),))
+    response = asked(connect(first_byte_timeout=0.3), **fields)
+    assert (response.status_code, response.json["error"]["type"]) == (504, "timeout_error")
+    never.set()
+
+
+@pytest.mark.parametrize(
+    ("fields", "id", "dropped"),
+    [
+        pytest.param({"compaction": SUMMARIZE}, "one", "top_k", id="a summary alone"),
+        pytest.param({"context_management": edit()}, "two", "top_k", id="an answer"),
+        pytest.param(
+            {"context_management": edit(pause_after_compaction=True)}, "one", "top_k", id="a pause"
+        ),
+    ],
+)
+def test_headers_are_those_of_the_answer(
+    client: FlaskClient, upstream: UpstreamStub, fields: Any, id: str, dropped: str
+) -> None:
+    upstream.answer(
+        json_answer(completion(SUMMARY), headers={"x-request-id": "one"}),
+        json_answer(completion(), headers={"x-request-id": "two"}),
+    )
+    headers = asked(client, top_k=5, **fields).headers
+    assert headers["x-upstream-request-id"] == id
+    assert headers["x-claude-proxy-dropped"] == dropped
+    assert headers["x-claude-proxy-route"].startswith("localhost/middle-model;")
