@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 from proxy.convert.request.summary_request import MIN_TOKENS, PROMPT
 from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import (
+    Close,
+    Reset,
     Script,
     UpstreamStub,
     Wait,
@@ -622,3 +624,33 @@ def test_headers_are_those_of_the_answer(
     assert headers["x-upstream-request-id"] == id
     assert headers["x-claude-proxy-dropped"] == dropped
     assert headers["x-claude-proxy-route"].startswith("localhost/middle-model;")
+
+
+def test_the_block_comes_before_a_late_first_chunk(
+    client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.1)
+    late = threading.Event()
+    upstream.answer(
+        summary(), sse(Wait(late), chunk(content="x"), chunk("stop"), framing="chunked")
+    )
+    response = asked(client, context_management=edit(), stream=True)
+    late.set()
+    events = events_of(response.data)
+    assert [event["type"] for event in events[:4]] == [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+    ]
+    assert events[-1]["type"] == "message_stop"
+
+
+@pytest.mark.parametrize("ending", [Close(), Reset()])
+def test_an_upstream_that_breaks_off_behind_the_block(
+    client: FlaskClient, upstream: UpstreamStub, ending: Any
+) -> None:
+    upstream.answer(summary(), sse(chunk(content="x"), ending))
+    events = events_of(asked(client, context_management=edit(), stream=True).data)
+    assert events[1]["content_block"]["type"] == "compaction"
+    assert events[-1]["type"] == "error"
