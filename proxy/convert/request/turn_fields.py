@@ -8,7 +8,7 @@ force for the answer: the tools that are offered then, and the last effort (docs
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from operator import itemgetter
+from operator import itemgetter, methodcaller
 from typing import Any
 
 from proxy.convert.request.parts import Block
@@ -21,13 +21,14 @@ TURN_SCOPED = "next_user_message"
 Turn = Mapping[str, Any]
 
 _TYPE_OF = itemgetter("type")
+_TOOL_CHANGES_OF = methodcaller("get", "tool_changes")
 
 
 def turn_fields(request: Mapping[str, Any]) -> dict[str, Any]:
     """The members of ``request``, whose shapes are right, that the fields of its turns replace.
 
-    ``messages`` without these fields, ``tools`` and ``output_config``; nothing at all where no turn
-    has such fields. Turns and blocks keep their places, so that paths in errors stay right. Raises
+    ``messages`` without these fields, ``tools`` and ``output_config``; nothing where no turn has such
+    fields, so that a request to which they were applied stays the same. Turns and blocks keep their places, so that paths in errors stay right. Raises
     InvalidRequest for a reference to an unknown tool, a name that is another type of tool's, and
     fields of a turn that is there for one answer only (``clear_at``).
     """
@@ -46,6 +47,8 @@ def turn_fields(request: Mapping[str, Any]) -> dict[str, Any]:
         if turn["role"] == "system":
             effort = (turn.get("output_config") or {}).get("effort") or effort
             kept[index] = _without_fields(turn)
+        else:
+            kept[index] = {**turn, "content": [_without_changes(each) for each in turn["content"]]}
     members: dict[str, Any] = {"messages": kept}
     if tools.changed:
         members["tools"] = tools.offered()
@@ -59,7 +62,7 @@ def _has_fields(turn: Turn) -> bool:
     blocks = content if type(content) is list else ()
     if turn["role"] == "system":
         return bool(turn.get("output_config")) or not TOOL_CHANGES.isdisjoint(map(_TYPE_OF, blocks))
-    return "compaction" in map(_TYPE_OF, blocks)
+    return "compaction" in map(_TYPE_OF, blocks) and any(map(_TOOL_CHANGES_OF, blocks))
 
 
 def _check_scope(turn: Turn, index: int) -> None:
@@ -88,6 +91,12 @@ def _changes(turn: Turn, path: str) -> Iterator[tuple[str, Block]]:
             for place, change in enumerate(block.get("tool_changes") or ()):
                 inner = f"{path}.{position}.compaction.tool_changes.{place}"
                 yield f"{inner}.{change['type']}", change
+
+
+def _without_changes(block: Block) -> Block:
+    if block["type"] != "compaction":
+        return block
+    return {name: value for name, value in block.items() if name != "tool_changes"}
 
 
 def _without_fields(turn: Turn) -> dict[str, Any]:
