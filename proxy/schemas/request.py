@@ -22,8 +22,8 @@ from proxy.schemas.request_rules import (
     check_edits,
     check_image_sizes,
     check_strict,
-    check_tool_choice,
     check_tool_names,
+    check_tools,
 )
 from proxy.schemas.tools import CUSTOM, TOOL_INTEGERS
 from proxy.schemas.turn_rules import check_pairing, check_turns
@@ -121,14 +121,14 @@ def _load(
     plain = is_plain(request.get("messages"))
     if not (plain and shape.accepts_rest(request)):
         shape.check_fields(request)
-    check_tool_names(request)
-    if not plain:
-        request |= turn_fields(request)
+    if not plain and (fields := turn_fields(request)):
+        check_tool_names(request)
+        request |= fields
     shape.normalise(request)
     turns = request["messages"]
     if not plain:
         check_turns(turns)
-    check_tool_choice(request)
+    check_tools(request)
     if "context_management" in request:
         check_edits(request["context_management"])
     if strict:

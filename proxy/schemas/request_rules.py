@@ -45,25 +45,23 @@ def check_strict(request: Request, api_version: str | None) -> None:
         raise InvalidRequest("`max_tokens` must be greater than `thinking.budget_tokens`")
 
 
-def check_tool_names(request: Request) -> None:
-    """Unique names of the declared tools."""
-    names = _tool_names(request)
+def check_tool_names(request: Request) -> list[str]:
+    """The names of the tools; raises InvalidRequest unless they are unique."""
+    names = [tool["name"] for tool in request.get("tools") or () if tool.get("name") is not None]
     if len(names) != len(set(names)):
         raise InvalidRequest("tools: Tool names must be unique.")
+    return names
 
 
-def _tool_names(request: Request) -> list[str]:
-    return [tool["name"] for tool in request.get("tools") or () if tool.get("name") is not None]
-
-
-def check_tool_choice(request: Request) -> None:
-    """A choice among the tools that are offered for the answer."""
+def check_tools(request: Request) -> None:
+    """Unique names, and a choice among the tools that are offered for the answer."""
+    names = check_tool_names(request)
     choice = request.get("tool_choice")
     if choice is None or choice["type"] not in ("any", "tool"):
         return
     if not request.get("tools"):
         raise InvalidRequest("tool_choice: may only be specified while providing tools")
-    if choice["type"] == "tool" and choice["name"] not in _tool_names(request):
+    if choice["type"] == "tool" and choice["name"] not in names:
         name = wording.shown(choice["name"])
         raise InvalidRequest(f"Tool '{name}' not found in provided tools")
 

@@ -60,17 +60,13 @@ def message_request_to_chat(
     Raises InvalidRequest, with the path, for a request that cannot be converted.
     """
     read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
-    convert = partial(
-        _converted,
-        turns=request["messages"],
-        profile=profile,
-        model=model,
-        max_tokens=max_tokens,
-        read_pdf=read_pdf,
-        secrets=secrets,
-    )
-    if not edits_of(request):
-        return convert(request)
+    turns = request["messages"]
+    if not request.get("context_management") or not edits_of(request):
+        return _converted(request, turns, profile, model, max_tokens, read_pdf, secrets)
+
+    def convert(part: Mapping[str, Any]) -> ConvertedRequest:
+        return _converted(part, turns, profile, model, max_tokens, read_pdf, secrets)
+
     edited, applied = apply_edits(request, lambda part: cheap_estimate(convert(part).body))
     chat = convert(edited)
     told = {"applied_edits": applied}
@@ -79,7 +75,6 @@ def message_request_to_chat(
 
 def _converted(
     request: Mapping[str, Any],
-    *,
     turns: Sequence[Mapping[str, Any]],
     profile: Profile,
     model: str,
@@ -87,7 +82,7 @@ def _converted(
     read_pdf: PdfReader,
     secrets: tuple[str, ...],
 ) -> ConvertedRequest:
-    """``request``, whose ``turns`` were like this before context edits, as in the function above."""
+    """``request``, whose turns were ``turns`` before context edits, as in the function above."""
     tools = request.get("tools") or ()
     names = ToolNames(function_names(tools))
     context = TurnContext(profile, Drops(), names, ToolIds(profile.tool_id), read_pdf)
