@@ -109,6 +109,13 @@ def test_edits_with_nothing_to_clear(
     assert answer["context_management"] == {"applied_edits": []}
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_pre_warm(stream: bool, client: FlaskClient, upstream: UpstreamStub) -> None:
+    response = client.post("/v1/messages", json=request_with_edits(max_tokens=0, stream=stream))
+    assert applied(last_events(response)[0] if stream else response.json) == TOLD
+    assert upstream.requests == []
+
+
 def test_a_request_that_is_converted_again(client: FlaskClient, upstream: UpstreamStub) -> None:
     refused = {"error": {"message": "Unsupported parameter: 'temperature'", "param": "temperature"}}
     upstream.answer(json_answer(refused, status=400), json_answer(completion("Hi")))
