@@ -14,8 +14,9 @@ from proxy.convert.request.block_types import ROUTINE_FOR_DROPPED, SERVER_RESULT
 from proxy.schemas import wording
 from proxy.schemas.blocks import RESULT_BLOCKS, TEXT_BLOCKS, Block, Marker
 from proxy.schemas.body import decode_json
-from proxy.schemas.fields import Flag, OrItems, Tagged, Text, Wire, WireSchema
+from proxy.schemas.fields import Flag, Items, OrItems, Tagged, Text, Wire, WireSchema
 from proxy.schemas.server_results import RESULTS
+from proxy.schemas.tool_changes import TOOL_CHANGES
 
 FULL_ID = Length(min=1, error=wording.EMPTY_ID)
 FULL_NAME = Length(min=1, error=wording.TOO_SHORT)
@@ -77,6 +78,7 @@ class MidConversationSystemBlock(Block):
 
 class CompactionBlock(Block):
     content = Text()
+    tool_changes = Items(Tagged(TOOL_CHANGES))
 
 
 BLOCKS: dict[str, WireSchema] = {
@@ -92,5 +94,6 @@ BLOCKS: dict[str, WireSchema] = {
     "mid_conv_system": MidConversationSystemBlock(),
     "compaction": CompactionBlock(),
     **dict.fromkeys(ROUTINE_FOR_DROPPED, Marker()),
+    **TOOL_CHANGES,
 }
 BLOCK = Tagged(BLOCKS)
