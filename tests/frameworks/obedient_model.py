@@ -32,7 +32,7 @@ def obey(body: Json, attempt: int) -> Reply:
 
 def _function_to_call(body: Json, text: str) -> Json | None:
     """The function that the request forces, or the first one where its last turn is a question."""
-    functions = [tool["function"] for tool in body.get("tools") or ()]
+    functions: list[Json] = [tool["function"] for tool in body.get("tools") or ()]
     choice = body.get("tool_choice", "auto")
     if not functions or choice == "none":
         return None

@@ -15,7 +15,7 @@ from tests.frameworks.conftest import CLIENT_KEY
 from tests.live import LiveProxy
 from tests.paths import ROOT
 
-PYTHON = ROOT / ".venv/langchain/bin/python"
+INSTALLED_IN = ROOT / ".venv/langchain"
 STANDARD = Path(__file__).with_name("langchain_standard.py")
 NOT_OFFERED = {
     "Test requires json mode support.",
@@ -29,7 +29,7 @@ NOT_OFFERED = {
 def test_standard_integration_tests(
     proxy: LiveProxy, upstream: StrictUpstream, tmp_path: Path
 ) -> None:
-    if not PYTHON.exists():
+    if not (INSTALLED_IN / ".installed").exists():
         pytest.skip("LangChain is not installed in .venv/langchain (make programs installs it)")
     # A copy in a directory of its own, so that it does not use the conftest files of the project.
     (tmp_path / STANDARD.name).write_bytes(STANDARD.read_bytes())
@@ -44,7 +44,15 @@ def test_standard_integration_tests(
         "LANGSMITH_TRACING": "false",
     }
     done = subprocess.run(
-        [str(PYTHON), "-m", "pytest", *options, "--rootdir", str(tmp_path), STANDARD.name],
+        [
+            str(INSTALLED_IN / "bin/python"),
+            "-m",
+            "pytest",
+            *options,
+            "--rootdir",
+            str(tmp_path),
+            STANDARD.name,
+        ],
         cwd=tmp_path,
         env=environ,
         capture_output=True,
@@ -56,4 +64,5 @@ def test_standard_integration_tests(
     reasons = re.findall(r"^SKIPPED \[1\] .*?:\d+: (.*)$", done.stdout, re.MULTILINE)
     assert set(reasons) <= NOT_OFFERED, done.stdout
     passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed is not None and int(passed[1]) >= 45, done.stdout
+    assert passed is not None, done.stdout
+    assert int(passed[1]) >= 45, done.stdout
