@@ -70,14 +70,15 @@ def _shown_converted(call: Call) -> Response:
         # The first request that would be sent is the one for the summary.
         call = replace(call, request=due.request)
     converted = convert(call, profile)
+    edits = converted.reply.context_management
     for name in unsent_headers(request.headers.keys()):
         converted.drops.routine(name)
     if call.max_tokens(profile) == 0:
         # A cache pre-warm is answered without an upstream call.
-        return _report(call, profile, None, None, converted.drops)
+        return _report(call, profile, None, None, converted.drops, edits)
     check_input(converted.body, route.encoding, input_limit(route.registered, route.profile))
     sent = _without_registered_secrets(call, converted.body)
-    return _report(call, profile, sent, protocol_for(profile).url(route), converted.drops)
+    return _report(call, profile, sent, protocol_for(profile).url(route), converted.drops, edits)
 
 
 def _shown_native(call: Call, body: bytes) -> Response:
@@ -91,7 +92,12 @@ def _shown_native(call: Call, body: bytes) -> Response:
 
 
 def _report(
-    call: Call, profile: Profile | None, sent: object, url: str | None, drops: Drops
+    call: Call,
+    profile: Profile | None,
+    sent: object,
+    url: str | None,
+    drops: Drops,
+    edits: Mapping[str, Any] | None = None,
 ) -> Response:
     route = call.route
     shown: dict[str, Any] = {
@@ -104,14 +110,13 @@ def _report(
     }
     if profile is not None:
         shown |= {"profile": profile.name, "profile_flags": changed_flags(profile)}
-    return json_response(
-        {
-            "route": shown,
-            "request": sent,
-            "url": None if url is None else shown_url(url),
-            "dropped": drops.report(),
-        }
-    )
+    report = {
+        "route": shown,
+        "request": sent,
+        "url": None if url is None else shown_url(url),
+        "dropped": drops.report(),
+    }
+    return json_response(report if edits is None else report | {"context_management": edits})
 
 
 def changed_flags(profile: Profile) -> dict[str, object]:

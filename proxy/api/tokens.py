@@ -93,7 +93,12 @@ def answer_count(
     if tokens is None:
         count = count_chat_tokens(converted.body, route.encoding, native=route.native)
         tokens, method = count.tokens, count.method
-    response = json_response({"input_tokens": tokens})
+    told: dict[str, Any] = {"input_tokens": tokens}
+    edits = converted.reply.context_management
+    if edits is not None:
+        cleared = sum(edit["cleared_input_tokens"] for edit in edits["applied_edits"])
+        told["context_management"] = {"original_input_tokens": tokens + cleared}
+    response = json_response(told)
     response.headers["x-token-counting"] = method
     return response
 

@@ -145,9 +145,12 @@ def _prewarm_message(call: Call) -> Message | None:
         return None
     if call.outcome is not None:
         call.outcome.report(None, time.monotonic())
-    estimate = call.estimate(convert(call, profile))
+    converted = convert(call, profile)
+    estimate = call.estimate(converted)
     tokens = estimate.count_input() if estimate else 0
-    return empty_message(call.request["model"], stop_reason="max_tokens", input_tokens=tokens)
+    model, edits = call.request["model"], converted.reply.context_management
+    message = empty_message(model, stop_reason="max_tokens", input_tokens=tokens)
+    return message if edits is None else message | {"context_management": edits}
 
 
 def _message_for_refusal(call: Call, error: UpstreamError) -> Message:

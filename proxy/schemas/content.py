@@ -16,6 +16,7 @@ from proxy.schemas.blocks import RESULT_BLOCKS, TEXT_BLOCKS, Block, Marker
 from proxy.schemas.body import decode_json
 from proxy.schemas.fields import Flag, Items, OrItems, Tagged, Text, Wire, WireSchema
 from proxy.schemas.server_results import RESULTS
+from proxy.schemas.tool_changes import TOOL_CHANGES
 
 FULL_ID = Length(min=1, error=wording.EMPTY_ID)
 FULL_NAME = Length(min=1, error=wording.TOO_SHORT)
@@ -78,7 +79,7 @@ class MidConversationSystemBlock(Block):
 class CompactionBlock(Block):
     signature = Text()
     content = Text()
-    tool_changes = Items(Tagged(dict.fromkeys(("tool_addition", "tool_removal"), Marker())))
+    tool_changes = Items(Tagged(TOOL_CHANGES))
 
 
 BLOCKS: dict[str, WireSchema] = {
@@ -94,5 +95,6 @@ BLOCKS: dict[str, WireSchema] = {
     "mid_conv_system": MidConversationSystemBlock(),
     "compaction": CompactionBlock(),
     **dict.fromkeys(ROUTINE_FOR_DROPPED, Marker()),
+    **TOOL_CHANGES,
 }
 BLOCK = Tagged(BLOCKS)

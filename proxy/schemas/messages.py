@@ -15,6 +15,7 @@ from config.registry.values import REASONING_EFFORTS
 from proxy.schemas import wording
 from proxy.schemas.compaction import COMPACTIONS
 from proxy.schemas.content import BLOCK
+from proxy.schemas.context_edits import ContextManagement
 from proxy.schemas.fields import (
     Check,
     Choice,
@@ -56,31 +57,60 @@ class Turn(WireSchema):
     content = OrItems(Text(), BLOCK, refusal=wording.NOT_TEXT_OR_LIST, required=True)
 
 
+class Forbidden(Wire):
+    """A member that stands elsewhere only."""
+
+    refusal = "Extra inputs are not permitted"
+
+    def kind(self, value: Any) -> bool:
+        return False
+
+
+class SystemOutputConfig(WireSchema):
+    effort = Choice(*EFFORTS)
+    format = Forbidden()
+
+
+class SystemTurn(WireSchema):
+    role = Choice("system", required=True)
+    content = OrItems(Text(), BLOCK, refusal=wording.NOT_TEXT_OR_LIST, required=True)
+    output_config = Shape(SystemOutputConfig)
+
+
 class ConfigurationTurn(WireSchema):
     """A system turn that only carries ``output_config``: it needs no content."""
 
     role = Choice("system", required=True)
     content = OrItems(Text(), BLOCK, refusal=wording.NOT_TEXT_OR_LIST)
+    output_config = Shape(SystemOutputConfig)
 
 
 class TurnField(Wire):
     """A turn of the history."""
 
     _turn = Turn()
+    _system_turn = SystemTurn()
     _configuration_turn = ConfigurationTurn()
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        schema = self._configuration_turn if _only_configures(value) else self._turn
+        schema: WireSchema = self._turn
+        if type(value) is dict and value.get("role") == "system":
+            schema = self._configuration_turn if _only_configures(value) else self._system_turn
         if errors := schema.validate(value):
             raise ValidationError(errors)
         return value
 
     def check(self) -> Check:
         accepts_turn = schema_check(self._turn)
+        accepts_system = schema_check(self._system_turn)
         accepts_configuration = schema_check(self._configuration_turn)
 
         def accepts(value: Any) -> bool:
-            return accepts_turn(value) or (_only_configures(value) and accepts_configuration(value))
+            if accepts_turn(value):
+                return "output_config" not in value or (
+                    value["role"] != "system" or accepts_system(value)
+                )
+            return _only_configures(value) and accepts_configuration(value)
 
         return accepts
 
@@ -146,6 +176,7 @@ class MessageRequest(WireSchema):
     compaction = Tagged(COMPACTIONS)
     metadata = Shape(Metadata)
     service_tier = Text()
+    context_management = Shape(ContextManagement)
 
 
 class DefaultedMessageRequest(MessageRequest):

@@ -44,6 +44,7 @@ def is_plain(turns: Any) -> bool:
                 return False
         elif (
             role != "system"
+            or "output_config" in turn
             or _ids_in(content, "tool_result", "tool_use_id", _is_result, False) != set()
         ):
             return False

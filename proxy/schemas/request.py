@@ -2,7 +2,8 @@
 
 Rule: one pass of plain checks decides; the nested schema runs only to find the text of a refusal, and
 what it does not refuse is accepted. What goes on is the client's own object: only 5.0 becomes 5,
-a ``tool_choice`` that is a bare word becomes its object, and members that are null are gone.
+a ``tool_choice`` that is a bare word becomes its object, members that are null are gone, and fields
+of system turns are applied to the request's own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from proxy.convert.request.compacted_history import history_after_compaction
+from proxy.convert.request.turn_fields import turn_fields
 from proxy.errors import InvalidRequest
 from proxy.schemas import wording
 from proxy.schemas.body import parse_json_object
@@ -18,7 +20,13 @@ from proxy.schemas.compaction import check_compaction
 from proxy.schemas.fields import Check, Integer, WireSchema, schema_check
 from proxy.schemas.messages import DefaultedMessageRequest, MessageRequest
 from proxy.schemas.plain_history import is_plain
-from proxy.schemas.request_rules import check_image_sizes, check_strict, check_tools
+from proxy.schemas.request_rules import (
+    check_edits,
+    check_image_sizes,
+    check_strict,
+    check_tool_names,
+    check_tools,
+)
 from proxy.schemas.tools import CUSTOM, TOOL_INTEGERS
 from proxy.schemas.turn_rules import check_pairing, check_turns
 
@@ -122,12 +130,14 @@ def _load(
     if not (plain and shape.accepts_rest(request)):
         shape.check_fields(request)
     if not plain:
-        request["messages"] = history_after_compaction(request["messages"])
+        _apply_history(request)
     shape.normalise(request)
     turns = request["messages"]
     if not plain:
         check_turns(turns)
     check_tools(request)
+    if "context_management" in request:
+        check_edits(request["context_management"])
     if strict:
         check_strict(request, api_version)
     if not plain:
@@ -137,3 +147,12 @@ def _load(
             # The history of a thread is at the server: its turns need no partners here.
             check_pairing(turns)
     return request
+
+
+def _apply_history(request: dict[str, Any]) -> None:
+    """Apply the last summary in ``messages``, then the fields of the turns that are left, in place."""
+    request["messages"] = history_after_compaction(request["messages"])
+    fields = turn_fields(request)
+    if fields:
+        check_tool_names(request)
+        request |= fields

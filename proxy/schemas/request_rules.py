@@ -19,6 +19,7 @@ SAMPLING_FREE_VERSION = "2026-10-21"
 """The ``anthropic-version`` from which the real service takes no sampling parameters."""
 SAMPLING_FIELDS = ("temperature", "top_p", "top_k")
 MIN_STRICT_BUDGET = 1024
+CLEAR_THINKING = "clear_thinking_20251015"
 THREAD_UNSUPPORTED: Mapping[str, object] = {"error_code": "thread_unsupported_request"}
 DETAILS_FOR_FIELD: Mapping[str, Mapping[str, object]] = {"thread": THREAD_UNSUPPORTED}
 """What the refusal of a field says to SDKs, as anthropic's ``ThreadUnsupportedRequestError`` has it."""
@@ -44,11 +45,17 @@ def check_strict(request: Request, api_version: str | None) -> None:
         raise InvalidRequest("`max_tokens` must be greater than `thinking.budget_tokens`")
 
 
-def check_tools(request: Request) -> None:
-    """Unique names, and a choice among the tools there are."""
+def check_tool_names(request: Request) -> list[str]:
+    """The names of the tools; raises InvalidRequest unless they are unique."""
     names = [tool["name"] for tool in request.get("tools") or () if tool.get("name") is not None]
     if len(names) != len(set(names)):
         raise InvalidRequest("tools: Tool names must be unique.")
+    return names
+
+
+def check_tools(request: Request) -> None:
+    """Unique names, and a choice among the tools that are offered for the answer."""
+    names = check_tool_names(request)
     choice = request.get("tool_choice")
     if choice is None or choice["type"] not in ("any", "tool"):
         return
@@ -57,6 +64,17 @@ def check_tools(request: Request) -> None:
     if choice["type"] == "tool" and choice["name"] not in names:
         name = wording.shown(choice["name"])
         raise InvalidRequest(f"Tool '{name}' not found in provided tools")
+
+
+def check_edits(management: Mapping[str, Any]) -> None:
+    """Refuse thinking that would be cleared after other edits, as the Messages API does."""
+    kinds = [edit["type"] for edit in management.get("edits") or ()]
+    for index, kind in enumerate(kinds):
+        if kind == CLEAR_THINKING and set(kinds[:index]) - {CLEAR_THINKING}:
+            raise InvalidRequest(
+                f"context_management.edits.{index}: the `{CLEAR_THINKING}` strategy must be listed "
+                "first"
+            )
 
 
 def check_image_sizes(turns: Sequence[Block], most: int) -> None:

@@ -19,6 +19,8 @@ ROLE_FOR_BLOCK: Mapping[str, str] = {
     "tool_use": "assistant",
     "thinking": "assistant",
     "redacted_thinking": "assistant",
+    "tool_addition": "system",
+    "tool_removal": "system",
 }
 """Blocks that mean something else, or nothing, in a turn of another role (edge case 22)."""
 
@@ -26,14 +28,15 @@ ROLE_FOR_BLOCK: Mapping[str, str] = {
 def check_turns(turns: Sequence[Turn]) -> None:
     """Raise InvalidRequest for an empty turn, or a block in a turn of the wrong role.
 
-    The final assistant turn may be empty; a system turn that only carries ``output_config`` has no
-    content at all.
+    The final assistant turn may be empty, and so may a system turn: it may hold fields only, and a
+    blank one is nothing.
     """
     last = len(turns) - 1
     for index, turn in enumerate(turns):
         content = turn.get("content")
         if not content:
-            if content is not None and not (index == last and turn["role"] == "assistant"):
+            role = turn["role"]
+            if role != "system" and not (index == last and role == "assistant"):
                 raise InvalidRequest(
                     f"messages.{index}: all messages must have non-empty content except for the "
                     "optional final assistant message"

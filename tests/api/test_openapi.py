@@ -394,6 +394,19 @@ def test_other_answers_are_what_the_schemas_say(
     assert faults(document, component, response.json) == []
 
 
+HI: Json = {"role": "user", "content": "hi"}
+EFFORT: Json = {"effort": "low", "format": None}
+BARE: Json = {"type": "tool_addition"}
+ADDITION: Json = {
+    **BARE,
+    "tool": {"type": "tool_definition", "definition": {"name": "look", "input_schema": {}}},
+}
+
+
+def edits(*asked: Json) -> Json:
+    return {"context_management": {"edits": list(asked)}}
+
+
 def test_the_schemas_of_requests_are_those_that_check_them(document: Json) -> None:
     for body, path in (
         ({"max_tokens": "x"}, "$.max_tokens"),
@@ -407,6 +420,13 @@ def test_the_schemas_of_requests_are_those_that_check_them(document: Json) -> No
         ({"tool_choice": "auto"}, None),
         ({"tool_choice": "tool"}, "$.tool_choice"),
         ({"system": None, "top_k": None}, None),
+        ({"messages": [HI, {"role": "system", "content": [], "output_config": EFFORT}]}, None),
+        ({"messages": [HI, {"role": "system", "output_config": {"effort": "x"}}]}, "$.messages[1]"),
+        ({"messages": [HI, {"role": "system", "content": [ADDITION]}]}, None),
+        ({"messages": [HI, {"role": "system", "content": [BARE]}]}, "$.messages[1]"),
+        (edits({"type": "clear_thinking_20251015", "keep": "all"}), None),
+        (edits({"type": "clear_thinking_20251015", "keep": "none"}), "$.context_management"),
+        (edits({"type": "clear_everything"}), "$.context_management"),
     ):
         found = faults(document, "MessageRequest", message_request() | body)
         assert [fault.partition(":")[0] for fault in found] == ([path] if path else []), body

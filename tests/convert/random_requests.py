@@ -46,7 +46,7 @@ FILED = block("image", source=FILE_SOURCE) | block("document", source=FILE_SOURC
 SEARCH_RESULT = block(
     "search_result", source=WORD, title=WORD, content=st.lists(TEXT_BLOCK, max_size=2)
 )
-DROPPED = st.sampled_from(["container_upload", "tool_addition", "fallback"]).map(
+DROPPED = st.sampled_from(["container_upload", "connector_text", "fallback"]).map(
     lambda kind: {"type": kind}
 )
 MID_SYSTEM = block("mid_conv_system", content=TEXT)

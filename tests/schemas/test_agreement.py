@@ -38,13 +38,29 @@ DOCUMENT = {
     "title": "T",
     "source": {"type": "content", "content": [text(), image()]},
 }
+ADDITION = {
+    "type": "tool_addition",
+    "tool": {"type": "tool_definition", "definition": tool("write")},
+}
+REMOVAL = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "write"}}
+EDITS = [
+    {"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns", "value": 2}},
+    {
+        "type": "clear_tool_uses_20250919",
+        "trigger": {"type": "input_tokens", "value": 5},
+        "keep": {"type": "tool_uses", "value": 3},
+        "clear_at_least": {"type": "input_tokens", "value": 5},
+        "exclude_tools": ["read"],
+        "clear_tool_inputs": ["read"],
+    },
+]
 KITCHEN_SINK = request(
     user(
         text(cache_control={"type": "ephemeral"}),
         DOCUMENT,
         {"type": "search_result", "source": "S", "title": "T", "content": [text()]},
         {"type": "mid_conv_system", "content": [text()]},
-        {"type": "compaction", "content": None},
+        {"type": "compaction", "content": None, "tool_changes": [ADDITION]},
     ),
     assistant(
         {"type": "thinking", "thinking": "x", "signature": "s"},
@@ -63,7 +79,7 @@ KITCHEN_SINK = request(
         tool_use(),
     ),
     user(tool_result(content=[image(), {"type": "tool_reference", "tool_name": "x"}, DOCUMENT])),
-    system(text("now")),
+    system(text("now"), ADDITION, REMOVAL),
     {"role": "system", "output_config": {"effort": "low"}},
     system="be brief",
     stop_sequences=["END"],
@@ -82,6 +98,7 @@ KITCHEN_SINK = request(
     output_format={"type": "json_schema", "schema": {}},
     metadata={"user_id": "u"},
     service_tier="auto",
+    context_management={"edits": EDITS},
 )
 BODIES = [KITCHEN_SINK, claude_code_request(), claude_code_search_request(), request()]
 

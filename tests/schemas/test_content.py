@@ -7,7 +7,7 @@ from marshmallow import ValidationError
 
 from proxy.schemas import wording
 from proxy.schemas.content import BLOCK, BLOCKS
-from tests.schemas.body_builders import Json, image, text, tool_result, tool_use
+from tests.schemas.body_builders import Json, image, text, tool, tool_result, tool_use
 
 
 def refusal(block: Any) -> str | None:
@@ -157,8 +157,14 @@ ACCEPTED = [
     pytest.param({"type": "container_upload", "file_id": "f"}, id="1.2 container_upload"),
     pytest.param({"type": "fallback"}, id="1.2 fallback"),
     pytest.param({"type": "mcp_tool_listing"}, id="1.2 mcp_tool_listing"),
-    pytest.param({"type": "tool_addition"}, id="1.2 tool_addition"),
-    pytest.param({"type": "tool_removal"}, id="1.2 tool_removal"),
+    pytest.param(
+        {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": tool()}},
+        id="1.2 tool_addition",
+    ),
+    pytest.param(
+        {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "read"}},
+        id="1.2 tool_removal",
+    ),
     pytest.param({"type": "connector_text", "text": 5}, id="1.2 connector_text"),
     pytest.param(text(cache_control={"type": "ephemeral", "ttl": "1h"}), id="edge 5 cache_control"),
 ]

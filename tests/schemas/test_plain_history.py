@@ -62,6 +62,14 @@ NOT_PLAIN: list[Any] = [
     pytest.param([system(text(), tool_result()), *LONG], id="22 a result in a system turn"),
     pytest.param([{"role": "system", "output_config": {"effort": "low"}}], id="2.4 no content"),
     pytest.param([user(text()), system(), assistant(text())], id="2.4 an empty system turn"),
+    pytest.param(
+        [user(text()), {**system("x"), "output_config": {"effort": "low"}}],
+        id="2.10 effort beside text",
+    ),
+    pytest.param(
+        [user(text()), {**system("x"), "output_config": None}], id="2.10 null, which is right"
+    ),
+    pytest.param([user(text()), system(text(), {"type": "tool_removal"})], id="2.10 tool changes"),
     pytest.param([system("x"), LONG[0], system("x"), LONG[0]], id="2.7 between two of the user"),
     pytest.param([LONG[0], LONG[0]], id="2.7 two turns of the user"),
     pytest.param([*LONG[:2], user(text())], id="2.7 a call without its result"),

@@ -232,7 +232,7 @@ def test_pairing_comes_last(body: Json, message: str) -> None:
             id="2.4 a system turn that only sets output_config",
         ),
         pytest.param(
-            request(system=[text(), image(), {"type": "tool_addition"}]),
+            request(system=[text(), image(), {"type": "container_upload"}]),
             id="edge 1 other blocks in system are the converter's to ignore",
         ),
         pytest.param(request(user("hi"), assistant("The answer is")), id="edge 16 prefill"),

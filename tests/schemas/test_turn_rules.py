@@ -207,10 +207,14 @@ def test_answered_calls_always_pair(calls: list[list[str]]) -> None:
             id="edge 22 redacted_thinking in a user's turn",
         ),
         pytest.param(
-            [system(""), user("hi")],
-            "messages.0: all messages must have non-empty content except for the optional final "
-            "assistant message",
-            id="9 empty message: a system turn",
+            [user({"type": "tool_addition"})],
+            "messages.0.content.0: `tool_addition` blocks can only be in `system` messages",
+            id="2.10 tool_addition in a user's turn",
+        ),
+        pytest.param(
+            [HI, assistant(text(), {"type": "tool_removal"})],
+            "messages.1.content.1: `tool_removal` blocks can only be in `system` messages",
+            id="2.10 tool_removal in an assistant's turn",
         ),
         pytest.param(
             [HI, assistant(""), system("x")],

@@ -21,7 +21,7 @@ BLOCK_TAGS = (
     "'code_execution_tool_result', 'bash_code_execution_tool_result', "
     "'text_editor_code_execution_tool_result', 'tool_search_tool_result', 'advisor_tool_result', "
     "'mcp_tool_use', 'mcp_tool_result', 'mid_conv_system', 'compaction', 'container_upload', "
-    "'fallback', 'mcp_tool_listing', 'tool_addition', 'tool_removal', 'connector_text'"
+    "'fallback', 'mcp_tool_listing', 'connector_text', 'tool_addition', 'tool_removal'"
 )
 SOURCE_TAGS = "'base64', 'url', 'file'"
 THINKING_TAGS = "'enabled', 'adaptive', 'disabled', 'between_tools'"

@@ -120,6 +120,11 @@ def test_added_tools_survive(client: anthropic.Anthropic, upstream: UpstreamStub
     assert change.tool.type == "tool_definition"
     assert texts(runner.until_done()) == "Noon."
     assert "noon in UTC" in str(upstream.requests[-1].json["messages"])
+    offered = [
+        [tool["function"]["name"] for tool in request.json["tools"]]
+        for request in upstream.requests
+    ]
+    assert offered == [["weather"], *[["weather", "clock"]] * 4]
 
 
 def test_a_failed_summary_keeps_the_conversation(

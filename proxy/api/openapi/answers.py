@@ -152,6 +152,17 @@ class Stop(WireSchema):
     stop_details = or_null(Shape, StopDetails)
 
 
+class AppliedEdit(WireSchema):
+    type = always(Text)
+    cleared_input_tokens = count()
+    cleared_tool_uses = sometimes(Integer, validate=COUNT)
+    cleared_thinking_turns = sometimes(Integer, validate=COUNT)
+
+
+class AppliedEdits(WireSchema):
+    applied_edits = always(Items, Shape(AppliedEdit))
+
+
 class Message(Stop):
     id = always(Text)
     type = always(Choice, "message")
@@ -159,10 +170,16 @@ class Message(Stop):
     model = always(Text)
     content = always(Items, Tagged(ANSWERED_BLOCKS))
     usage = always(Shape, Usage)
+    context_management = sometimes(Shape, AppliedEdits)
+
+
+class BeforeEdits(WireSchema):
+    original_input_tokens = count()
 
 
 class TokenCount(WireSchema):
     input_tokens = count()
+    context_management = sometimes(Shape, BeforeEdits)
 
 
 class TextDelta(WireSchema):
@@ -216,6 +233,7 @@ class BlockStop(WireSchema):
 class MessageDelta(WireSchema):
     delta = always(Shape, Stop)
     usage = always(Shape, DeltaUsage)
+    context_management = sometimes(Shape, AppliedEdits)
 
 
 class StreamError(WireSchema):

@@ -15,9 +15,14 @@ from marshmallow.fields import Field
 from proxy.api.openapi.answers import ANSWERED_BLOCKS, DELTAS, EVENTS
 from proxy.schemas.blocks import ILLUSTRATED_BLOCKS, RESULT_BLOCKS, TEXT_BLOCKS
 from proxy.schemas.content import BLOCKS, ToolInput
+from proxy.schemas.context_edits import ALL, OrAll
 from proxy.schemas.fields import Choice, Integer, OrItems, Tagged, WireSchema
 from proxy.schemas.messages import (
+    ROLES,
     ConfigurationTurn,
+    Forbidden,
+    SystemOutputConfig,
+    SystemTurn,
     Turn,
     TurnField,
     check_stop_sequences,
@@ -58,11 +63,13 @@ UNIONS: tuple[tuple[str, Mapping[str, WireSchema]], ...] = (
 def teach(converter: Converter) -> None:
     """Teach ``converter`` the fields of ``proxy.schemas``."""
     converter.map_to_openapi_type(Choice, "string", None)
+    converter.map_to_openapi_type(Forbidden, None, None)
     for function in (
         tool2union,
         turn2union,
         tagged2union,
         either2union,
+        forbidden2null,
         input2union,
         schema2object,
     ):
@@ -74,7 +81,10 @@ def tagged2union(self: Converter, field: Field[Any], **_: Any) -> Json:
     """An object whose ``type`` says what else it holds."""
     if not isinstance(field, Tagged) or isinstance(field, Tool):
         return {}
-    return _nullable(field, union(self, field.members, tolerant=field.tolerant))
+    members = union(self, field.members, tolerant=field.tolerant)
+    if isinstance(field, OrAll):
+        members = {"anyOf": [{"const": ALL}, members]}
+    return _nullable(field, members)
 
 
 def union(
@@ -149,16 +159,22 @@ def _family_pattern(families: Iterable[str], known: Iterable[str]) -> str:
 
 
 def turn2union(self: Converter, field: Field[Any], **_: Any) -> Json:
-    """A turn with content, or a system turn that only carries ``output_config``."""
+    """A turn with content, a system turn, or one that only carries ``output_config``."""
     if not isinstance(field, TurnField):
         return {}
     only_configures = self.schema2jsonschema(ConfigurationTurn())
     only_configures["properties"] |= {
         "content": NULL,
-        "output_config": {"type": "object", "minProperties": 1},
+        "output_config": {
+            "allOf": [self.resolve_nested_schema(SystemOutputConfig)],
+            "type": "object",
+            "minProperties": 1,
+        },
     }
     only_configures["required"] = ["role", "output_config"]
-    return {"anyOf": [self.resolve_nested_schema(Turn), only_configures]}
+    others = {"properties": {"role": {"enum": [role for role in ROLES if role != "system"]}}}
+    turn = {"allOf": [self.resolve_nested_schema(Turn), others]}
+    return {"anyOf": [turn, self.resolve_nested_schema(SystemTurn), only_configures]}
 
 
 def either2union(self: Converter, field: Field[Any], **_: Any) -> Json:
@@ -174,6 +190,11 @@ def either2union(self: Converter, field: Field[Any], **_: Any) -> Json:
     else:
         single = next((each for each in single.get("anyOf", ()) if each != NULL), single)
     return _nullable(field, {"anyOf": [single, items]})
+
+
+def forbidden2null(_: Converter, field: Field[Any], **__: Any) -> Json:
+    """A member that must be absent or null."""
+    return {"enum": [None]} if isinstance(field, Forbidden) else {}
 
 
 def schema2object(_: Converter, field: Field[Any], **__: Any) -> Json:

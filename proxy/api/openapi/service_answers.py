@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from marshmallow.validate import Range
 
-from proxy.api.openapi.answers import always, or_null, sometimes
+from proxy.api.openapi.answers import AppliedEdits, always, or_null, sometimes
 from proxy.schemas.fields import (
     Choice,
     Flag,
@@ -46,6 +46,7 @@ class DryRun(WireSchema):
     request = or_null(Object)
     url = or_null(Text)
     dropped = always(Items, Shape(Drop))
+    context_management = sometimes(Shape, AppliedEdits)
 
 
 class Probe(WireSchema):

@@ -238,7 +238,9 @@ class StreamTranslator:
         writer.end(self._finish)
         self._stop = writer.stop(self._finish, self._matched)
         self._usage = self._tally.result()
-        delta = events.message_delta(self._stop, delta_usage(self._usage))
+        delta = events.message_delta(
+            self._stop, delta_usage(self._usage), self._reply.context_management
+        )
         writer.blocks.out += [delta, events.message_stop()]
         self.ended = True
 

@@ -66,7 +66,7 @@ def chat_to_message(
     writer.end(word)
     stop = writer.stop(word, matched_stop(choices[-1][1]))
     head = events.message_start(message_id(payload.get("id"), reply), reply.model, no_usage())
-    end = events.message_delta(stop, delta_usage(usage.result()))
+    end = events.message_delta(stop, delta_usage(usage.result()), reply.context_management)
     collector = EventCollector()
     collector.feed([head, *writer.blocks.out, end])
     return collector.message
@@ -95,7 +95,8 @@ def message_to_events(message: Mapping[str, Any]) -> list[Event]:
     for index, block in enumerate(message["content"]):
         out += block_events(index, block)
     stop = Stop(message["stop_reason"], message["stop_sequence"], message["stop_details"])
-    return [*out, events.message_delta(stop, delta_usage(usage)), events.message_stop()]
+    end = events.message_delta(stop, delta_usage(usage), message.get("context_management"))
+    return [*out, end, events.message_stop()]
 
 
 def block_events(index: int, block: Mapping[str, Any]) -> list[Event]:

@@ -40,5 +40,7 @@ class ReplyContext:
     """Whether a refusal carries a token for a fallback (``proxy.convert.reply.fallback_credit``)."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Credentials that the upstream got: masked in the failures that it reports."""
+    context_management: Mapping[str, Any] | None = None
+    """What the answer says of the request's context edits; None where it asked for none."""
     new_tool_id: Callable[[], str] = new_tool_id
     new_message_id: Callable[[], str] = new_message_id

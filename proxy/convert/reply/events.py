@@ -100,8 +100,11 @@ def block_stop(index: int) -> Event:
     return {"type": "content_block_stop", "index": index}
 
 
-def message_delta(stop: Stop, usage: Mapping[str, Any]) -> Event:
-    return {
+def message_delta(
+    stop: Stop, usage: Mapping[str, Any], context_management: Mapping[str, Any] | None = None
+) -> Event:
+    """The end of a message; ``context_management`` tells of context edits, None where there are none."""
+    event = {
         "type": "message_delta",
         "delta": {
             "stop_reason": stop.reason,
@@ -110,6 +113,7 @@ def message_delta(stop: Stop, usage: Mapping[str, Any]) -> Event:
         },
         "usage": dict(usage),
     }
+    return event | {"context_management": context_management} if context_management else event
 
 
 def message_stop() -> Event:

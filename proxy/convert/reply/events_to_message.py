@@ -41,6 +41,8 @@ class EventCollector:
             elif kind == "message_delta":
                 self.message |= event["delta"]
                 self.message["usage"] = whole_usage(event["usage"])
+                if "context_management" in event:
+                    self.message["context_management"] = event["context_management"]
 
     def _take_delta(self, delta: dict[str, Any]) -> None:
         kind = delta["type"]

@@ -152,14 +152,20 @@ def _reported(usage: Mapping[str, Any], *path: str) -> int | None:
 
 def _first_count(usage: Mapping[str, Any], paths: Iterable[Sequence[str]]) -> int:
     """The first count at one of ``paths`` that is not 0; 0 where there is none."""
-    return next(filter(None, (_reported(usage, *path) for path in paths)), 0)
+    for path in paths:
+        # Most of the names are absent from a report; a look for each costs little.
+        if path[0] in usage and (count := _reported(usage, *path)):
+            return count
+    return 0
 
 
 def _written_by_lifetime(usage: Mapping[str, Any]) -> int:
     """Written tokens that are reported for each lifetime of the cache only."""
-    return count_in(usage, "cache_creation", "ephemeral_5m_input_tokens") + count_in(
-        usage, "cache_creation", "ephemeral_1h_input_tokens"
-    )
+    lifetimes = usage.get("cache_creation")
+    if not isinstance(lifetimes, dict):
+        return 0
+    names = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+    return sum(count_in(lifetimes, name) for name in names)
 
 
 def _is_count(value: object) -> bool:
@@ -183,7 +189,7 @@ def _output_tokens(
 ) -> tuple[int, int | None]:
     """Output tokens including reasoning, and the reasoning tokens where they are reported."""
     output = count_in(usage, "completion_tokens") or count_in(usage, "output_tokens")
-    counts = [_reported(usage, *path) for path in REASONING]
+    counts = (_reported(usage, *path) for path in REASONING if path[0] in usage)
     reasoning = next((count for count in counts if count is not None), None)
     if reasoning is None:
         beside = _beside(usage, prompt + output, (cached, written, cached + written))

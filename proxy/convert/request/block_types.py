@@ -2,7 +2,8 @@
 
 Rule: one row for each block type of docs/protocol.md 1.2; a block in a place without a converter is
 refused. ``tool_result`` and ``mid_conv_system`` have no row, because ``ordering`` converts them to
-separate messages. The shapes of the block types are in ``proxy.schemas.content``.
+separate messages, nor have tool changes, which ``turn_fields`` applies. The shapes of the block types
+are in ``proxy.schemas.content``.
 """
 
 from __future__ import annotations
@@ -63,8 +64,6 @@ ROUTINE_FOR_DROPPED: Mapping[str, bool] = {
     "container_upload": False,
     "fallback": True,
     "mcp_tool_listing": True,
-    "tool_addition": False,
-    "tool_removal": False,
     "connector_text": False,
 }
 """Block types without an equivalent in Chat Completions -> whether dropping them is routine."""

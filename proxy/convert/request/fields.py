@@ -36,6 +36,7 @@ CONVERTED = frozenset(
         "output_format",
         "metadata",
         "service_tier",
+        "context_management",
     }
 )
 """Fields that this or another module converts or notes."""
@@ -43,7 +44,6 @@ ROUTINE = frozenset(
     {
         "billing_policy",
         "cache_control",
-        "context_management",
         "diagnostics",
         "fallback_credit_token",
     }

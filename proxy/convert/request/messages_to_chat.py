@@ -6,12 +6,14 @@ Rule: this module only calls the steps in their order; each step has its own mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.request.caching import limit_breakpoints
+from proxy.convert.request.context_edits import apply_edits, edits_of
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.drops import Drops
 from proxy.convert.request.fields import note_other_fields, plain_fields, token_field
@@ -28,6 +30,7 @@ from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tools import function_names, tools_to_chat
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
+from proxy.tokens.estimate import cheap_estimate
 
 _NEVER_REMOVED = frozenset({"model", "messages"})
 _REMOVED_WITH: Mapping[str, tuple[str, ...]] = {
@@ -56,14 +59,37 @@ def message_request_to_chat(
 
     Raises InvalidRequest, with the path, for a request that cannot be converted.
     """
+    read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
+    turns = request["messages"]
+    if not request.get("context_management") or not edits_of(request):
+        return _converted(request, turns, profile, model, max_tokens, read_pdf, secrets)
+
+    def convert(part: Mapping[str, Any]) -> ConvertedRequest:
+        return _converted(part, turns, profile, model, max_tokens, read_pdf, secrets)
+
+    edited, applied = apply_edits(request, lambda part: cheap_estimate(convert(part).body))
+    chat = convert(edited)
+    told = {"applied_edits": applied}
+    return replace(chat, reply=replace(chat.reply, context_management=told))
+
+
+def _converted(
+    request: Mapping[str, Any],
+    turns: Sequence[Mapping[str, Any]],
+    profile: Profile,
+    model: str,
+    max_tokens: int | None,
+    read_pdf: PdfReader,
+    secrets: tuple[str, ...],
+) -> ConvertedRequest:
+    """``request``, whose turns were ``turns`` before context edits, as in the function above."""
     tools = request.get("tools") or ()
     names = ToolNames(function_names(tools))
-    read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
     context = TurnContext(profile, Drops(), names, ToolIds(profile.tool_id), read_pdf)
     drops = context.drops
     note_other_fields(request, drops)
     structured = structured_output(request, profile, drops)
-    messages, prefill = _messages(request, structured.system_line, context)
+    messages, prefill = _messages(request, turns, structured.system_line, context)
     converted = tools_to_chat(tools, context)
     choice = tool_fields(converted, request.get("tool_choice"), context, model)
     body: dict[str, Any] = {
@@ -86,12 +112,15 @@ def message_request_to_chat(
 
 
 def _messages(
-    request: Mapping[str, Any], system_line: str | None, context: TurnContext
+    request: Mapping[str, Any],
+    turns: Sequence[Mapping[str, Any]],
+    system_line: str | None,
+    context: TurnContext,
 ) -> tuple[list[ChatMessage], dict[str, Any]]:
     try:
         messages = request_to_messages(request, system_line, context)
     except RefusedBlock as refused:
-        raise refusal(request["messages"], refused) from None
+        raise refusal(turns, refused) from None
     prefill = prefill_fields(messages, context.profile)
     if not any(message["role"] in ("user", "tool") for message in messages):
         raise InvalidRequest("messages: at least one user message with content is required")

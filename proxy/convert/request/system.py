@@ -42,12 +42,12 @@ def _first_content(parts: list[Part], context: TurnContext) -> str | list[Part]:
 
 
 def system_parts(content: str | Sequence[Block] | None, context: TurnContext) -> list[Part]:
-    """The non-empty texts of a system prompt or turn, without billing headers."""
+    """The texts that are not blank of a system prompt or turn, without billing headers."""
     if not content:
         return []
     if isinstance(content, str):
         text = _without_billing_header(content)
-        return [text_part(text)] if text else []
+        return [] if _is_blank(text) else [text_part(text)]
     parts = []
     for block in content:
         if block["type"] != "text":
@@ -55,11 +55,15 @@ def system_parts(content: str | Sequence[Block] | None, context: TurnContext) ->
                 context.drops.drop(f"system.{block['type']}")
             continue
         text = _without_billing_header(block["text"])
-        if text:
+        if not _is_blank(text):
             part = text_part(text)
             carry_marker(part, block, context)
             parts.append(part)
     return parts
+
+
+def _is_blank(text: str) -> bool:
+    return not text or text.isspace()
 
 
 def _without_billing_header(text: str) -> str:

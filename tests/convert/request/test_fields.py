@@ -167,13 +167,6 @@ def test_minimal_body() -> None:
             {"container": "c1"}, {}, {}, {"container": "noted"}, id="1.1 container dropped"
         ),
         pytest.param(
-            {"context_management": {"edits": [{"type": "x"}]}},
-            {},
-            {},
-            {"context_management": "routine"},
-            id="1.1 context_management dropped",
-        ),
-        pytest.param(
             {"fallbacks": [{"model": "m"}]},
             {},
             {},

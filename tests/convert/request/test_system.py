@@ -70,7 +70,7 @@ def test_top_level_system(prompt: Any, expected: list[dict[str, Any]]) -> None:
 def test_other_blocks_in_a_system_prompt() -> None:
     chat = convert(system=[text("A"), image(), {"type": "tool_addition"}])
     assert chat.body["messages"] == [says("system", "A"), HI], "edge 1 other types ignored"
-    assert noted(chat) == {"system.image": "noted", "tool_addition": "noted"}
+    assert noted(chat) == {"system.image": "noted", "system.tool_addition": "noted"}
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,6 @@ HIT = {"type": "search_result", "source": "S", "title": "T", "content": [text("a
                 "container_upload": "noted",
                 "fallback": "routine",
                 "mcp_tool_listing": "routine",
-                "tool_addition": "noted",
-                "tool_removal": "noted",
                 "connector_text": "noted",
             }.items()
         ),

@@ -171,7 +171,6 @@ SAMPLES = (
     Sample("container", {"container": "c_1"}, carried=NEVER),
     Sample("fallbacks", {"fallbacks": [{"model": "m"}]}, carried=NEVER),
     Sample("wishes", {"wishes": "granted"}, carried=NEVER),
-    Sample("context_management", {"context_management": {"edits": [{}]}}, carried=NEVER, routine=True),
     Sample("cache_control", {"cache_control": {"type": "ephemeral"}}, carried=NEVER, routine=True),
     Sample(
         "cache_control",
