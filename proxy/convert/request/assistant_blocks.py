@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from proxy.convert.reply.private_state import unpack_detail, unpack_members
+from proxy.convert.reply.private_state import unpack_call_id, unpack_detail, unpack_members
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
 from proxy.convert.request.assistant_draft import AssistantDraft
 from proxy.convert.request.caching import carry_marker
@@ -75,6 +75,9 @@ def redacted_thinking_to_draft(block: Block, draft: AssistantDraft) -> None:
         carried = draft.reasoning.add_detail(detail)
     elif members := unpack_members(data):
         carried = draft.reasoning.add_members(members)
+    elif call_id := unpack_call_id(data):
+        carried = True
+        draft.context.ids.restore(*call_id)
     else:
         carried = draft.private_state is not None and draft.private_state.add(data)
     if not carried:

@@ -59,7 +59,8 @@ def message_request_to_chat(
     tools = request.get("tools") or ()
     names = ToolNames(function_names(tools))
     read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
-    context = TurnContext(profile, Drops(), names, ToolIds(profile.tool_id), read_pdf)
+    ids = ToolIds(profile.tool_id, profile.tool_id_chars)
+    context = TurnContext(profile, Drops(), names, ids, read_pdf)
     drops = context.drops
     note_other_fields(request, drops)
     structured = structured_output(request, profile, drops)
