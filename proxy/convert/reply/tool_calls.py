@@ -218,7 +218,7 @@ class ToolCalls:
             self._warnings["dropped_tool_id"] += 1
         self._states.write(call)
         name = self._reply.tool_names.get(call.name, call.name)
-        self._blocks.start_tool(call.block_id, name)
+        self._blocks.start_tool(call.block_id, name, self._reply.toolsets.get(call.name))
         self._open = call
         self._first = self._first or call
         self._send(call)

@@ -18,6 +18,7 @@ from proxy.convert.request.assistant_draft import AssistantDraft
 from proxy.convert.request.caching import carry_marker
 from proxy.convert.request.parts import Block, Part, TurnContext, compact_json
 from proxy.convert.request.server_blocks import server_call_to_text, server_result_to_text
+from proxy.convert.request.toolsets import is_member
 
 TEXT_MEMBERS = 2
 """Required members of a text block; a block with more members has optional ones."""
@@ -41,25 +42,31 @@ def tool_use_to_draft(block: Block, draft: AssistantDraft) -> None:
     given = block["input"]
     tool_id = block["id"]
     arguments = compact_json(orjson.loads(given) if isinstance(given, str) else given)
+    plain = len(block) == CALL_MEMBERS
+    name = context.names.sent(block["name"]) if plain else _name_beside_others(block, context)
     call: dict[str, Any] = {
         "id": context.ids.sent(tool_id),
         "type": "function",
-        "function": {"name": context.names.sent(block["name"]), "arguments": arguments},
+        "function": {"name": name, "arguments": arguments},
     }
-    if len(block) > CALL_MEMBERS:
-        _note_lost_members(block, context)
     draft.calls.append(call)
     if draft.private_state is not None:
         draft.private_state.add_call(tool_id, call)
 
 
-def _note_lost_members(call: Block, context: TurnContext) -> None:
+def _name_beside_others(call: Block, context: TurnContext) -> str:
+    """The function's name for a ``call`` with optional members, which are noted if they are lost."""
     drops = context.drops
     if call.get("cache_control"):
         drops.routine("cache_control")
-    for member in ("caller", "toolset_name"):
-        if call.get(member):
-            drops.routine(f"tool_use.{member}")
+    if call.get("caller"):
+        drops.routine("tool_use.caller")
+    family, name = call.get("toolset_name"), call["name"]
+    if is_member(family, name):
+        return context.names.member(family, name)
+    if family:
+        drops.routine("tool_use.toolset_name")
+    return context.names.sent(name)
 
 
 def thinking_to_draft(block: Block, draft: AssistantDraft) -> None:

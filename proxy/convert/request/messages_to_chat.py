@@ -26,6 +26,7 @@ from proxy.convert.request.tool_choice import is_forced, tool_fields
 from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tools import function_names, tools_to_chat
+from proxy.convert.request.toolsets import offered
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 
@@ -57,7 +58,8 @@ def message_request_to_chat(
     Raises InvalidRequest, with the path, for a request that cannot be converted.
     """
     tools = request.get("tools") or ()
-    names = ToolNames(function_names(tools))
+    declared = function_names(tools)
+    names = ToolNames(declared, offered(tools) if len(declared) < len(tools) else ())
     read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
     ids = ToolIds(profile.tool_id, profile.tool_id_chars)
     context = TurnContext(profile, Drops(), names, ids, read_pdf)
@@ -121,6 +123,7 @@ def _reply_context(
     return ReplyContext(
         model=request.get("model") or model,
         tool_names=context.names.client_names(),
+        toolsets=context.names.toolsets(),
         functions=_functions_in(body),
         max_tokens=body.get(context.profile.token_field),
         known_tool_ids=context.ids.known(),
