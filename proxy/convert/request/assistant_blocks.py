@@ -42,31 +42,32 @@ def tool_use_to_draft(block: Block, draft: AssistantDraft) -> None:
     given = block["input"]
     tool_id = block["id"]
     arguments = compact_json(orjson.loads(given) if isinstance(given, str) else given)
-    plain = len(block) == CALL_MEMBERS
-    name = context.names.sent(block["name"]) if plain else _name_beside_others(block, context)
     call: dict[str, Any] = {
         "id": context.ids.sent(tool_id),
         "type": "function",
-        "function": {"name": name, "arguments": arguments},
+        "function": {"name": context.names.sent(block["name"]), "arguments": arguments},
     }
+    if len(block) > CALL_MEMBERS and _is_member(block, context):
+        call["function"]["name"] = context.names.member(block["toolset_name"], block["name"])
     draft.calls.append(call)
     if draft.private_state is not None:
         draft.private_state.add_call(tool_id, call)
 
 
-def _name_beside_others(call: Block, context: TurnContext) -> str:
-    """The function's name for a ``call`` with optional members, which are noted if they are lost."""
+def _is_member(call: Block, context: TurnContext) -> bool:
+    """Whether ``call`` is one of a toolset's member; notes optional members that are lost."""
     drops = context.drops
     if call.get("cache_control"):
         drops.routine("cache_control")
     if call.get("caller"):
         drops.routine("tool_use.caller")
-    family, name = call.get("toolset_name"), call["name"]
-    if is_member(family, name):
-        return context.names.member(family, name)
-    if family:
+    family = call.get("toolset_name")
+    if not family:
+        return False
+    known = is_member(family, call["name"])
+    if not known:
         drops.routine("tool_use.toolset_name")
-    return context.names.sent(name)
+    return known
 
 
 def thinking_to_draft(block: Block, draft: AssistantDraft) -> None:

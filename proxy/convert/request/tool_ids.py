@@ -21,6 +21,7 @@ Form = Literal["keep", "safe", "nine"]
 
 NINE = 9
 """Characters of every id at Mistral, and the fewest that ids are shortened to."""
+_CARRIER_CHARACTERS = len(CARRIER)
 _PREFIX = "toolu_"
 _DIGITS = 24
 _CHARACTERS: dict[Form, str] = {"keep": r"[\s\S]", "safe": "[A-Za-z0-9_-]"}
@@ -29,24 +30,36 @@ _CHARACTERS: dict[Form, str] = {"keep": r"[\s\S]", "safe": "[A-Za-z0-9_-]"}
 class ToolIds:
     """The tool call ids of one request's history."""
 
-    __slots__ = ("_allowed", "_in_message", "_length", "_nine", "_other", "_restored", "_sent")
+    __slots__ = (
+        "_allowed",
+        "_in_message",
+        "_length",
+        "_nine",
+        "_other",
+        "_plain",
+        "_restored",
+        "_sent",
+    )
 
     def __init__(self, form: Form = "keep", longest: int | None = None) -> None:
         self._nine = form == "nine"
         self._allowed = _allowed(form, longest)
         """None: every id."""
         self._length = len(_PREFIX) + _DIGITS if longest is None else max(longest, NINE)
+        self._plain = self._allowed is None
+        """True as long as every id is sent as it is."""
         self._sent: dict[str, str] = {}
         self._other: set[str] = set()
-        """Sent ids that are not the client's."""
+        """Sent ids that may not be the client's."""
         self._restored: dict[str, str] = {}
         """The upstream's ids that blocks beside the calls told, by the client's ids."""
         self._in_message: set[str] = set()
-        """The ids sent in the present message; with ``nine``, in all so far."""
+        """Those of ``_other`` in the present message; with ``nine``, all sent ids."""
 
     def restore(self, tool_id: str, upstream_id: str) -> None:
         """Note that ``upstream_id`` is the upstream's own id of the call with ``tool_id``."""
         self._restored[tool_id] = upstream_id
+        self._plain = False
 
     def sent(self, tool_id: str) -> str:
         """The id that is sent upstream for the client's ``tool_id``.
@@ -56,22 +69,30 @@ class ToolIds:
         """
         known = self._sent.get(tool_id)
         if known is not None:
-            if not self._nine:
+            if not self._plain and not self._nine:
                 self._in_message.clear()
             return known
-        sent = tool_id
+        if self._plain and tool_id[:_CARRIER_CHARACTERS] != CARRIER:
+            self._sent[tool_id] = tool_id
+            return tool_id
+        self._plain = False
+        sent = self._sent[tool_id] = self._chosen(tool_id)
+        return sent
+
+    def _chosen(self, tool_id: str) -> str:
         if (
-            self._allowed is not None
-            or tool_id.startswith(CARRIER)
+            tool_id.startswith(CARRIER)
             or tool_id in self._in_message
             or tool_id in self._restored
+            or (self._allowed is not None and not self._allowed.fullmatch(tool_id))
         ):
             sent = next(filter(self._is_free, self._candidates(tool_id)))
-            if sent != tool_id:
-                self._other.add(sent)
-        self._sent[tool_id] = sent
-        self._in_message.add(sent)
-        return sent
+            self._other.add(sent)
+            self._in_message.add(sent)
+            return sent
+        if self._nine:
+            self._in_message.add(tool_id)
+        return tool_id
 
     def known(self) -> frozenset[str]:
         """Every id in the history: the client's ids and those that are sent."""
@@ -79,7 +100,7 @@ class ToolIds:
 
     def _is_free(self, sent: str) -> bool:
         fits = self._allowed is None or self._allowed.fullmatch(sent) is not None
-        return fits and sent not in self._in_message
+        return fits and sent not in self._in_message and sent not in self._sent
 
     def _candidates(self, tool_id: str) -> Iterator[str]:
         """The upstream's own id, the client's, then ids made of the client's."""

@@ -34,9 +34,9 @@ def toolset_family(tool: Tool) -> str | None:
     return family if found and family in FAMILIES else None
 
 
-def is_member(family: Any, name: str) -> bool:
+def is_member(family: str, name: str) -> bool:
     """Whether ``name`` is a member of the toolset ``family``."""
-    return type(family) is str and name in FAMILIES.get(family, ())
+    return name in FAMILIES.get(family, ())
 
 
 def enabled_members(tool: Tool) -> list[str]:

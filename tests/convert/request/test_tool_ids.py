@@ -92,7 +92,7 @@ def test_10_11_one_id(form: Form, longest: int | None, tool_id: str, sent: str) 
             [[KIMI, KIMI_AGAIN]], [["functions.Read:0", KIMI_AGAIN]], id="twice in one message"
         ),
         pytest.param(
-            [["call_0"], [CALL_0]], [["call_0"], ["call_0"]], id="a safe one in both turns"
+            [["call_0"], [CALL_0]], [["call_0"], [CALL_0]], id="one that is a client's id too"
         ),
         pytest.param([["call_0", CALL_0]], [["call_0", CALL_0]], id="a safe one, one message"),
         pytest.param(

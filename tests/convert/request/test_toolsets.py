@@ -63,7 +63,7 @@ def test_1_3_what_is_offered_by_default_is_that_of_the_sdk() -> None:
     assert set(offered) == {
         f"{family}_{name}"
         for family, name in EVERY_MEMBER
-        if REGISTRIES[family].members[name].enabled_by_default  # type: ignore[attr-defined]
+        if REGISTRIES[family].members[name].enabled_by_default
     }
     assert len(offered) == 17 + 27
 
@@ -72,7 +72,7 @@ def test_1_3_what_is_offered_by_default_is_that_of_the_sdk() -> None:
 def test_1_3_the_arguments_are_those_of_the_sdk(family: str, name: str) -> None:
     declared = {"type": f"{family}_toolset_20260801", "configs": {name: {"enabled": True}}}
     function = functions(declared)[f"{family}_{name}"]
-    model: Any = REGISTRIES[family].members[name].input  # type: ignore[attr-defined]
+    model: Any = REGISTRIES[family].members[name].input
     fields = {each.alias or key: each for key, each in model.model_fields.items()}
     schema = function["parameters"]
     assert set(schema["properties"]) == set(fields)
