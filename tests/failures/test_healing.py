@@ -256,6 +256,12 @@ HEALED = [
         {"thinking_style": "effort", "effort_with_tools": "none"},
         id="edge 149 tools demand the effort none, even where none was sent",
     ),
+    pytest.param(
+        {"messages": [{"role": "assistant", "tool_calls": [{"id": "x" * 46}]}]},
+        refused("Invalid 'messages[0].tool_calls[0].id': string too long. Maximum length 40."),
+        {"tool_id_chars": 40},
+        id="10.11 a tool call's id, more in test_tool_id_steps.py",
+    ),
 ]
 
 

@@ -117,7 +117,7 @@ def _thinking_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str,
 def _tool_use_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
     arguments = block["input"]
     deltas = [events.arguments_delta(index, json_text(arguments))] if arguments else []
-    return events.tool_block(block["id"], block["name"]), deltas
+    return events.tool_block(block["id"], block["name"], block.get("toolset_name")), deltas
 
 
 def _redacted_thinking_to_deltas(

@@ -26,6 +26,8 @@ class ReplyContext:
     model: str = ""
     """The model name as the client wrote it."""
     tool_names: Mapping[str, str] = field(default_factory=dict)
+    toolsets: Mapping[str, str] = field(default_factory=dict)
+    """Names of a toolset's members, as sent upstream or without the family -> the family."""
     functions: Sequence[Mapping[str, Any]] = ()
     """The declared tools as sent upstream."""
     max_tokens: int | None = None

@@ -128,10 +128,10 @@ class BlockWriter:
         self.out.append(events.block_start(self.index, events.redacted_block(data)))
         self._stop()
 
-    def start_tool(self, tool_id: str, name: str) -> None:
-        """A new ``tool_use`` block."""
+    def start_tool(self, tool_id: str, name: str, toolset: str | None = None) -> None:
+        """A new ``tool_use`` block; ``toolset``: the family whose member ``name`` is."""
         self.close()
-        self.out.append(events.block_start(self.index, events.tool_block(tool_id, name)))
+        self.out.append(events.block_start(self.index, events.tool_block(tool_id, name, toolset)))
         self.kind = TOOL
 
     def arguments(self, partial_json: str) -> None:

@@ -28,6 +28,7 @@ from proxy.convert.request.tool_choice import is_forced, tool_fields
 from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tools import function_names, tools_to_chat
+from proxy.convert.request.toolsets import offered
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 from proxy.tokens.estimate import cheap_estimate
@@ -84,8 +85,10 @@ def _converted(
 ) -> ConvertedRequest:
     """``request``, whose turns were ``turns`` before context edits, as in the function above."""
     tools = request.get("tools") or ()
-    names = ToolNames(function_names(tools))
-    context = TurnContext(profile, Drops(), names, ToolIds(profile.tool_id), read_pdf)
+    declared = function_names(tools)
+    names = ToolNames(declared, offered(tools) if len(declared) < len(tools) else ())
+    ids = ToolIds(profile.tool_id, profile.tool_id_chars)
+    context = TurnContext(profile, Drops(), names, ids, read_pdf)
     drops = context.drops
     note_other_fields(request, drops)
     structured = structured_output(request, profile, drops)
@@ -149,6 +152,7 @@ def _reply_context(
     return ReplyContext(
         model=request.get("model") or model,
         tool_names=context.names.client_names(),
+        toolsets=context.names.toolsets(),
         functions=_functions_in(body),
         max_tokens=body.get(context.profile.token_field),
         known_tool_ids=context.ids.known(),

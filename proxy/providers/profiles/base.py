@@ -46,8 +46,11 @@ class Profile:
     """False: an assistant message without text has ``""`` instead of null."""
     vision: bool = True
     pdf: Literal["none", "file"] = "none"
-    tool_id: Literal["keep", "nine"] = "keep"
-    """nine: ids are mapped to nine alphanumeric characters (Mistral)."""
+    tool_id: Literal["keep", "safe", "nine"] = "keep"
+    """keep: every id that the upstream gave comes back to it; safe: ids are of ``A-Za-z0-9_-``;
+    nine: of nine letters and digits (Mistral)."""
+    tool_id_chars: int | None = None
+    """Longest id in characters; longer ones are replaced. Less than 9 counts as 9."""
     extra_content: bool = False
     """A tool call in the history keeps the ``extra_content`` that it came with (Gemini's thought
     signature); strict upstreams refuse the member."""

@@ -19,7 +19,11 @@ REASONING = {
 }
 """OpenAI's reasoning models (docs/protocol.md 1.1, 1.4)."""
 
+TOOL_IDS = {"tool_id": "safe", "tool_id_chars": 40}
+"""OpenAI's limit; its own ids are of safe characters, so others are only those of other models."""
+
 OPENAI_CHAT: tuple[ModelRule, ...] = (
+    rule(r"(chat)?gpt-\d.*|o\d.*", **TOOL_IDS),
     rule("(chat)?gpt-4o(-mini)?(-search|-audio)?", max_output=16384),
     rule("gpt-4o-2024-05-13", max_output=4096, structured="json_object"),
     rule(r"gpt-4\.1(-mini|-nano)?", max_output=32768),
@@ -69,4 +73,9 @@ OPEN_WEIGHTS: tuple[ModelRule, ...] = (
     rule("(open-)?(mi[sx]tral|ministral|magistral|codestral|devstral|pixtral).*", tool_id="nine"),
 )
 
-FAMILIES: tuple[ModelRule, ...] = (*OPENAI_CHAT, *OPENAI_REASONING, *OPEN_WEIGHTS)
+ANTHROPIC: tuple[ModelRule, ...] = (
+    # Gateways pass ids on to the Messages API, which demands safe characters.
+    rule(r"(.*\.)?claude-.*", tool_id="safe"),
+)
+
+FAMILIES: tuple[ModelRule, ...] = (*OPENAI_CHAT, *OPENAI_REASONING, *OPEN_WEIGHTS, *ANTHROPIC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.families import TOOL_IDS
 
 OPENAI = Vendor(
     name="openai",
@@ -13,6 +14,7 @@ OPENAI = Vendor(
         "service_tier": True,
         "strict_tools": True,
         "pdf": "file",
+        **TOOL_IDS,
     },
     models=(
         rule(r"o\d.*|gpt-[5-9].*", system_role="developer"),
