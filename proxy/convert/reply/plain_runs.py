@@ -70,7 +70,7 @@ class PlainRuns:
             return self._tools.pass_on(texts)
         text = "".join(texts)
         calls = self._text_calls if run.form is None else None
-        if calls is not None and not calls.pass_on(text):
+        if calls is not None and not calls.pass_on(text, texts):
             return False
         self._usage.add(text)
         if run.form is not None:

@@ -6,7 +6,7 @@ text, and another candidate can only begin behind it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from proxy.convert.reply.declared_tools import DeclaredTools
@@ -58,9 +58,10 @@ class Candidate:
         self._markup.source.ended = True
         return () if self._fails() else self._markup.calls
 
-    def markup_of(self, call: WrittenCall) -> str:
-        """The text of one of the calls."""
-        return self.text[call.start : call.end]
+    def markups(self, calls: Iterable[WrittenCall]) -> list[str]:
+        """The text of each of ``calls``."""
+        text = self.text
+        return [text[call.start : call.end] for call in calls]
 
     def _fails(self) -> bool:
         try:

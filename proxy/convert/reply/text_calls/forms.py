@@ -245,6 +245,7 @@ def _without_number(said: str) -> str:
 
 
 FUNCTION = "<function="
+AROUND_FUNCTIONS = ("<tool_call>", "<seed:tool_call>")
 DSML = "｜DSML｜"
 
 _KIMI = _Tokens(
@@ -273,8 +274,7 @@ _DEEPSEEK = [_deepseek(bar, blank) for bar, blank in (("｜", "▁"), ("｜", "_
 """Also as models write them that have no such tokens."""
 
 LINE_FORMS: Mapping[str, Form] = {
-    "<tool_call>": _tool_call,
-    "<seed:tool_call>": _tool_call,
+    **dict.fromkeys(AROUND_FUNCTIONS, _tool_call),
     FUNCTION: _lone_function,
     "<minimax:tool_call>": _invokes,
     "<function_calls>": _invokes,

@@ -7,7 +7,8 @@ because only then nothing follows it; whatever else follows makes it text.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.declared_tools import DeclaredTools
@@ -21,13 +22,27 @@ from proxy.convert.reply.pieces import (
 )
 from proxy.convert.reply.stop_reasons import is_cut, stop_reason_for
 from proxy.convert.reply.text_calls.candidate import Candidate
-from proxy.convert.reply.text_calls.forms import STARTS, TOKEN_FORMS
+from proxy.convert.reply.text_calls.forms import (
+    AROUND_FUNCTIONS,
+    FUNCTION,
+    STARTS,
+    TOKEN_FORMS,
+)
 from proxy.convert.reply.text_calls.lines import Lines
 from proxy.convert.reply.text_calls.quotation import is_quoted
 
 LONGEST_START = max(map(len, STARTS))
+PART = 1024
+"""Characters that are read at a time."""
 MAX_LEADING_BLANKS = 64
 """Blanks before the first text that are held back, so that calls alone have no text before them."""
+
+
+class Beginnings(NamedTuple):
+    """How markup begins at some place: whole beginnings, and all parts that begin one."""
+
+    whole: tuple[str, ...]
+    parts: frozenset[str]
 
 
 class TextCalls:
@@ -42,6 +57,7 @@ class TextCalls:
         "_reply",
         "_start",
         "_warnings",
+        "holding",
     )
 
     def __init__(self, reply: ReplyContext, warnings: Counter[str]) -> None:
@@ -54,19 +70,19 @@ class TextCalls:
         self._start = ""
         """What may become the start of markup."""
         self._candidate: Candidate | None = None
+        self.holding = False
+        """True while text is held back."""
         self._off = False
         """True when the upstream parses calls itself, so that markup can only be text."""
 
-    @property
-    def holding(self) -> bool:
-        """True while text is held back."""
-        return bool(self._candidate or self._start or self._leading)
+    def pass_on(self, text: str, parts: Sequence[str]) -> bool:
+        """Note ``text`` that came in ``parts``, which are sent as they are.
 
-    def pass_on(self, text: str) -> bool:
-        """Note ``text`` that is sent as it is; False (nothing noted) if ``read`` must have it."""
+        False (nothing noted) if ``read`` would hold back anything.
+        """
         if self._off:
             return True
-        if "<" in text:
+        if "<" in text and any(True for part in parts for _ in _possible_starts(part)):
             return False
         self._lines.add(text)
         return True
@@ -76,6 +92,7 @@ class TextCalls:
         for piece in pieces:
             if isinstance(piece, ContentPiece) and piece.kind == "text" and not self._off:
                 yield from self._read_text(piece.text)
+                self.holding = bool(self._candidate or self._start or self._leading)
                 continue
             if not _says_nothing(piece):
                 yield from self._release()
@@ -91,12 +108,12 @@ class TextCalls:
         calls = () if candidate is None else candidate.end()
         if candidate is None or not calls or is_cut(finish) or stop_reason_for(finish) == "refusal":
             yield from self._release()
-        elif is_quoted(map(candidate.markup_of, calls), self._reply.messages):
+        elif is_quoted(candidate.markups(calls), self._reply.messages):
             self._warnings["quoted_text_calls"] += 1
             yield from self._release()
         else:
             self._warnings["text_calls"] += len(calls)
-            self._candidate, self._leading = None, None
+            self._candidate, self._leading, self.holding = None, None, False
             for call in calls:
                 yield call.fragment()
 
@@ -104,13 +121,22 @@ class TextCalls:
         """All that is held back, as text."""
         leading = self._leading or ""
         held = self._start if self._candidate is None else self._candidate.text
-        self._candidate, self._start = None, ""
+        self._candidate, self._start, self.holding = None, "", False
         if leading or held:
             self._leading = None
             self._lines.add(held)
             yield ContentPiece("text", leading + held)
 
     def _read_text(self, text: str) -> Iterator[Piece]:
+        if not (self.holding or any(True for _ in _possible_starts(text))):
+            self._lines.add(text)
+            yield from self._say(text)
+            return
+        # In short parts, so that what follows a candidate is not copied for each one.
+        for at in range(0, len(text), PART):
+            yield from self._read_part(text[at : at + PART])
+
+    def _read_part(self, text: str) -> Iterator[Piece]:
         while text:
             if self._candidate is None:
                 text, self._start = self._start + text, ""
@@ -128,33 +154,34 @@ class TextCalls:
             text = refused.rest
 
     def _next_start(self, text: str) -> int:
-        """Where markup begins; the end of what is certainly none where it may begin later.
+        """Where markup begins, or may begin; the length of ``text`` where it cannot.
 
         The lines are added up to there; the candidate, or what may become a start, is set.
         """
-        at = added = 0
-        while True:
-            at = text.find("<", at)
-            if at < 0:
-                self._lines.add(text[added:])
-                return len(text)
-            begins = text.startswith(STARTS, at)
-            if begins or (len(text) - at < LONGEST_START and _may_begin(text[at:], STARTS)):
-                self._lines.add(text[added:at])
-                added = at
-                starts = self._starts_here()
-                if text.startswith(starts, at):
-                    self._candidate = Candidate(self._declared)
-                    return at
-                if not begins and _may_begin(text[at:], starts):
-                    self._start = text[at:]
-                    return at
-            at += 1
+        added = 0
+        for at in _possible_starts(text):
+            self._lines.add(text[added:at])
+            added = at
+            here = self._beginnings_here()
+            if text.startswith(here.whole, at):
+                self._candidate = Candidate(self._declared)
+                return at
+            if text[at:] in here.parts:
+                self._start = text[at:]
+                return at
+        self._lines.add(text[added:])
+        return len(text)
 
-    def _starts_here(self) -> tuple[str, ...]:
+    def _beginnings_here(self) -> Beginnings:
+        """What counts where the lines end.
+
+        The content of a tag that does not count, because it stands amid a line, does not either.
+        """
         if self._lines.fenced:
-            return ()
-        return STARTS if self._lines.at_start else _TOKEN_STARTS
+            return _NOTHING
+        if not self._lines.at_start:
+            return _AMID_LINE
+        return _IN_TAG if self._lines.ends_with(*AROUND_FUNCTIONS) else _AT_START
 
     def _say(self, text: str) -> Iterator[Piece]:
         if self._leading is not None:
@@ -165,9 +192,6 @@ class TextCalls:
             self._leading = None
         if text:
             yield ContentPiece("text", text)
-
-
-_TOKEN_STARTS = tuple(TOKEN_FORMS)
 
 
 def text_calls_for(reply: ReplyContext, warnings: Counter[str]) -> TextCalls | None:
@@ -182,5 +206,22 @@ def _says_nothing(piece: Piece) -> bool:
     return isinstance(piece, StatePiece | MemberPiece)
 
 
-def _may_begin(text: str, starts: Iterable[str]) -> bool:
-    return any(start.startswith(text) for start in starts)
+def _possible_starts(text: str) -> Iterator[int]:
+    """The places in ``text`` where markup begins, or may begin with what follows ``text``."""
+    at = text.find("<")
+    while at >= 0:
+        if text.startswith(STARTS, at) or text[at : at + LONGEST_START] in _AT_START.parts:
+            yield at
+        at = text.find("<", at + 1)
+
+
+def _beginnings(starts: Iterable[str]) -> Beginnings:
+    whole = tuple(starts)
+    parts = (start[:length] for start in whole for length in range(1, len(start)))
+    return Beginnings(whole, frozenset(parts))
+
+
+_NOTHING = _beginnings(())
+_AMID_LINE = _beginnings(TOKEN_FORMS)
+_AT_START = _beginnings(STARTS)
+_IN_TAG = _beginnings(start for start in STARTS if start != FUNCTION)

@@ -12,6 +12,8 @@ _FENCE = re.compile(r"[ \t]*(`{3,}+(?=[^`]*\Z)|~{3,}+)(.*)", re.DOTALL)
 
 LINE_CHARS = 256
 """So much of a line decides what it is."""
+LAST_CHARS = 64
+"""Characters of the end that are kept."""
 BATCH = 4096
 """Characters that are collected before they are read."""
 MAX_INDENT = 3
@@ -21,13 +23,15 @@ MAX_INDENT = 3
 class Lines:
     """The lines of a text that arrives in pieces."""
 
-    __slots__ = ("_fence", "_line", "_unread", "_waiting")
+    __slots__ = ("_fence", "_last", "_line", "_unread", "_waiting")
 
     def __init__(self) -> None:
         self._line = ""
         """The beginning of the last line, which is not complete."""
         self._fence = ""
         """What opened the fence one is in."""
+        self._last = ""
+        """The end of the text."""
         self._unread: list[str] = []
         self._waiting = 0
 
@@ -50,11 +54,18 @@ class Lines:
         self._read()
         return len(self._line) <= MAX_INDENT and not self._line.strip(" ")
 
+    def ends_with(self, *tags: str) -> bool:
+        """True where one of ``tags`` was last, but for some blanks."""
+        self._read()
+        return self._last.rstrip().endswith(tags)
+
     def _read(self) -> None:
         if not self._unread:
             return
-        text = self._line + "".join(self._unread)
+        text = "".join(self._unread)
         self._unread.clear()
+        self._last = (self._last + text[-LAST_CHARS:])[-LAST_CHARS:]
+        text = self._line + text
         self._waiting = 0
         start = text.rfind("\n") + 1
         if start and ("```" in text or "~~~" in text):

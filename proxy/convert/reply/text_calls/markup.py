@@ -15,6 +15,9 @@ from proxy.convert.reply.pieces import ToolFragment
 from proxy.convert.reply.text_calls.source import NotMarkup, TextSource
 from proxy.convert.reply.text_calls.values import object_in, typed_value
 
+MAX_CALLS = 128
+"""Most calls of one answer; each is looked for in the whole request."""
+
 
 class WrittenCall(NamedTuple):
     """A complete call."""
@@ -53,6 +56,8 @@ class Markup:
 
     def add(self, name: str, arguments: Mapping[str, Any], start: int, call_id: str = "") -> None:
         """A call whose markup, just read to its end, began at ``start``."""
+        if len(self.calls) == MAX_CALLS:
+            raise NotMarkup
         call = WrittenCall(name, arguments, call_id, start, self.source.position)
         self.calls.append(call)
 
