@@ -112,7 +112,8 @@ DONE = b"data: [DONE]\n\n"
 STRINGS = st.sampled_from(
     ["a", "b c", "", " ", "\\n", '\\"', "\\\\", "\\", '"', "é", "\\u00e9", "\\ud83d", "\\ude00", "{",
      "}", '{\\"a\\":', "1", ",", "\x7f", "\x01", "\t", "\\u007f", "\\x", "😀", "\\/", "<think>",
-     "</think>", "<", "<tool_call>", "a</tool_call>", "\\n<tool_call>a</", "<b>", "data: x", '"}', "claude-proxy-mark", "\\u12", "\\b", "[DONE]", "{}"]
+     "</think>", "<", "<tool_call>", "a</tool_call>", "\\n<tool_call>a</", "<b>", "data: x",
+     '"}', "claude-proxy-mark", "\\u12", "\\b", "[DONE]", "{}"]
 )  # fmt: skip
 TEXTS = st.lists(STRINGS, max_size=3).map("".join)
 TAILS = st.sampled_from(
