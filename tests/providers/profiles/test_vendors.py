@@ -35,7 +35,7 @@ HOST_FOR_VENDOR = {
 BLIND = {"image": False}
 DEVELOPER = {"system": "developer", "late_system": "developer"}
 NO_SAMPLING: dict[str, Any] = {"sampling": []}
-OWN_PARSER = {"text_calls": False}
+OWN_PARSER: dict[str, object] = {"text_calls": False}
 """Makers' own APIs know the calls of their models; in the text there are only quotations."""
 TOP_K = {"sampling": ["temperature", "top_p", "top_k"]}
 GRADED: dict[str, Any] = {
