@@ -253,6 +253,8 @@ class StreamTranslator:
 
     def _end_with(self, error: ProxyError) -> list[Event]:
         """End with an error; an open block stays open, so that no client runs half a tool call."""
+        if self._text_calls is not None and self.started:
+            self._writer.write(self._text_calls.release())
         self.error = error
         self.ended = True
         return [*self._writer.blocks.take(), events.error_event(error, self._request_id)]

@@ -187,6 +187,18 @@ OTHER_FORMS: list[Any] = [
         "</tool_call>",
         [("Read", {"path": "a</parameter>b"})], id="the end of a parameter in its value",
     ),
+    pytest.param(
+        '<|channel|>commentary to=functions.Read <|constrain|>json<|message|>{"path":"/etc/hosts"}<|call|>',
+        [HOSTS], id="gpt-oss",
+    ),
+    pytest.param(
+        '<|start|>assistant<|channel|>commentary to=functions.Read json<|message|>{"path":"/etc/hosts"}',
+        [HOSTS], id="gpt-oss without its last token",
+    ),
+    pytest.param(
+        '<|start|>assistant to=functions.Read<|channel|>commentary json<|message|>{"path":"/etc/hosts"}',
+        [HOSTS], id="gpt-oss, the tool first",
+    ),
     pytest.param(KIMI_CALL, [HOSTS], id="Kimi without a section"),
     pytest.param(
         f"<|tool_calls_section_begin|>{KIMI_CALL}\n{KIMI_CALL}", [HOSTS, HOSTS],
@@ -320,6 +332,11 @@ def test_3_what_the_request_says_is_no_call(form: str, role: str) -> None:
     assert_calls(other, "", [("Read", {"path": "/tmp/x"})], messages=messages)
 
 
+def listed(text: str, prefix: str) -> str:
+    lines = enumerate(text.split("\n"), 7)
+    return "\n".join(f"{prefix.format(number)}{line}" for number, line in lines)
+
+
 def escaped(text: str) -> str:
     return orjson.dumps({"page": text}).decode()
 
@@ -340,6 +357,12 @@ def escaped(text: str) -> str:
         ),
         pytest.param(lambda text: text.replace("\n", "\r\n    "), id="with other line ends"),
         pytest.param(lambda text: text.replace("<", "\n<"), id="in more lines"),
+        pytest.param(lambda text: listed(text, "{:6}\u2192"), id="as a file with line numbers"),
+        pytest.param(lambda text: listed(text, "{}\t"), id="as cat -n"),
+        pytest.param(lambda text: listed(text, "docs/a.md:{}:"), id="as grep -n"),
+        pytest.param(lambda text: listed(text, "> "), id="as a quotation"),
+        pytest.param(lambda text: listed(text, "+"), id="as a difference"),
+        pytest.param(lambda text: escaped(listed(text, "{:6}\u2192")), id="numbered, as JSON"),
     ],
 )
 def test_3_also_in_another_form(form: str, quoted: Any) -> None:
@@ -375,6 +398,16 @@ def test_3_behind_reasoning(form: str) -> None:
     assert [block["type"] for block in message["content"]] == ["thinking", "tool_use"]
     tagged = whole(f"<think>Hm.</think>\n\n{FORMS[form]}", think_tags=True)
     assert [block["type"] for block in tagged["content"]] == ["thinking", "tool_use"]
+
+
+def test_3_behind_reasoning_of_gpt_oss() -> None:
+    text = (
+        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary "
+        'to=functions.Read <|constrain|>json<|message|>{"path":"/etc/hosts"}'
+    )
+    message = whole(text, think_tags=True)
+    assert [block["type"] for block in message["content"]] == ["thinking", "tool_use"]
+    assert streamed(text, think_tags=True) == message
 
 
 def test_3_reasoning_behind_it_makes_it_text() -> None:
@@ -426,6 +459,14 @@ def test_4_a_stream_that_ends_without_calls_says_all() -> None:
         [chunk({"content": "\n"}), chunk({"content": "<tool_call>{"}), end()], asked()
     )
     assert body(events) == ["0 text", "text_delta \n<tool_call>{", "0 stop", "end end_turn"]
+
+
+def test_4_a_stream_that_breaks_off_says_what_was_held() -> None:
+    stream = translator(asked())
+    stream.feed(chunk({"content": HERMES}))
+    events = body(stream.finish())
+    assert events[:2] == ["0 text", f"text_delta {HERMES}"]
+    assert events[2].startswith("error api_error: ")
 
 
 def test_4_calls_are_sent_at_the_end() -> None:

@@ -229,6 +229,27 @@ def _deepseek_call(tokens: _Tokens, markup: Markup, begin: str) -> Steps:
     yield from _call_end(tokens, markup, name, text, start)
 
 
+def _harmony_call(markup: Markup, begin: str) -> Steps:
+    """gpt-oss: ``functions.Read <|constrain|>json<|message|>`` and the arguments.
+
+    The end is a stop token that servers leave out.
+    """
+    source = markup.source
+    start = source.position - len(begin)
+    said = yield from source.name()
+    name = markup.declared_name(said.removeprefix("functions."))
+    for noise in ("<|channel|>commentary", "<|constrain|>", "json"):
+        yield from source.blanks()
+        yield from source.literal(noise)
+    yield from source.blanks()
+    yield from source.expect("<|message|>")
+    yield from source.blanks()
+    text = yield from source.json_object()
+    markup.add_json(name, text, start)
+    yield from source.blanks()
+    yield from source.literal("<|call|>")
+
+
 def _call_end(
     tokens: _Tokens, markup: Markup, name: str, text: str, start: int, call_id: str = ""
 ) -> Steps:
@@ -247,6 +268,12 @@ def _without_number(said: str) -> str:
 FUNCTION = "<function="
 AROUND_FUNCTIONS = ("<tool_call>", "<seed:tool_call>")
 DSML = "｜DSML｜"
+
+HARMONY = (
+    "<|channel|>commentary to=",
+    "<|start|>assistant<|channel|>commentary to=",
+    "<|start|>assistant to=",
+)
 
 _KIMI = _Tokens(
     ("<|tool_calls_section_begin|>", "<|tool_call_section_begin|>"),
@@ -286,6 +313,7 @@ def _token_forms() -> dict[str, Form]:
     forms: dict[str, Form] = {
         f"<{DSML}{name}>": _invokes for name in ("function_calls", "tool_calls")
     }
+    forms |= dict.fromkeys(HARMONY, _harmony_call)
     readers = [(_KIMI, _kimi_call), *product(_DEEPSEEK, [_deepseek_call])]
     for tokens, read in readers:
         call: Form = partial(read, tokens)

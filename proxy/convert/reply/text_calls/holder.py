@@ -95,7 +95,7 @@ class TextCalls:
                 self.holding = bool(self._candidate or self._start or self._leading)
                 continue
             if not _says_nothing(piece):
-                yield from self._release()
+                yield from self.release()
                 self._off = self._off or isinstance(piece, ToolFragment)
             yield piece
 
@@ -107,18 +107,18 @@ class TextCalls:
         candidate = self._candidate
         calls = () if candidate is None else candidate.end()
         if candidate is None or not calls or is_cut(finish) or stop_reason_for(finish) == "refusal":
-            yield from self._release()
+            yield from self.release()
         elif is_quoted(candidate.markups(calls), self._reply.messages):
             self._warnings["quoted_text_calls"] += 1
-            yield from self._release()
+            yield from self.release()
         else:
             self._warnings["text_calls"] += len(calls)
             self._candidate, self._leading, self.holding = None, None, False
             for call in calls:
                 yield call.fragment()
 
-    def _release(self) -> Iterator[Piece]:
-        """All that is held back, as text."""
+    def release(self) -> Iterator[Piece]:
+        """All that is held back, as text: something else comes, or the answer breaks off."""
         leading = self._leading or ""
         held = self._start if self._candidate is None else self._candidate.text
         self._candidate, self._start, self.holding = None, "", False
