@@ -11,7 +11,7 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from proxy.convert.reply.chat_to_message import chat_to_message
@@ -60,8 +60,11 @@ def cut(data: st.DataObject, text: str) -> list[str]:
 @given(text=TEXTS, data=st.data())
 def test_any_split_and_the_whole_give_the_same_message(text: str, data: st.DataObject) -> None:
     expected = whole(text)
+    parts = cut(data, text)
+    # A delta that begins with the one before it may be a repetition of all text (snapshots.py).
+    assume(not any(after.startswith(before) for before, after in pairwise(parts[:3])))
     stream = translator(asked())
-    events = [event for part in cut(data, text) for event in stream.feed(chunk({"content": part}))]
+    events = [event for part in parts for event in stream.feed(chunk({"content": part}))]
     events += [*stream.feed(end()), *stream.finish()]
     assert_legal(events)
     assert_strict_arguments(events)
