@@ -10,7 +10,7 @@ follows, or that comes with reasoning alone, does not yet announce an end (docs/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from proxy.convert.reply import events
@@ -26,10 +26,12 @@ from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.delta_reader import DeltaReader
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.piece_writer import PieceWriter
+from proxy.convert.reply.pieces import Piece
 from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.plain_runs import PlainRuns
 from proxy.convert.reply.reply_ids import message_id
 from proxy.convert.reply.stop_reasons import Stop, finish_of, is_known, joint_finish
+from proxy.convert.reply.text_calls.holder import text_calls_for
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
@@ -63,7 +65,8 @@ class StreamTranslator:
         """Oddities of the upstream, named by short words without content."""
         self._reader = DeltaReader(self.warnings, think_tags=reply.think_tags)
         self._writer = PieceWriter(reply, self._tally, self.warnings)
-        self._plain = PlainRuns(self._reader, self._writer, self._tally)
+        self._text_calls = text_calls_for(reply, self.warnings)
+        self._plain = PlainRuns(self._reader, self._writer, self._tally, self._text_calls)
         self._finish = ""
         self._finish_for_choice: dict[int, str] = {}
         self._begun: set[int] = set()
@@ -180,7 +183,7 @@ class StreamTranslator:
         delta = self._delta_of(number, choice)
         held = None
         if delta:
-            self._writer.write(self._reader.read(delta, choice=number))
+            self._write(self._reader.read(delta, choice=number))
             held = self._reader.held_in(delta)
             self.finishing = self.finishing and not held
         word = finish_of(choice)
@@ -189,6 +192,10 @@ class StreamTranslator:
             if held != "reasoning" and not self.finishing:
                 self.finishing = True
                 self.endings += 1
+
+    def _write(self, pieces: Iterable[Piece]) -> None:
+        calls = self._text_calls
+        self._writer.write(pieces if calls is None else calls.read(pieces))
 
     def _delta_of(self, number: int, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The choice's delta; a server that streams one whole message has it in ``message``."""
@@ -234,7 +241,9 @@ class StreamTranslator:
 
     def _end(self) -> None:
         writer = self._writer
-        writer.write(self._reader.flush())
+        self._write(self._reader.flush())
+        if self._text_calls is not None:
+            writer.write(self._text_calls.end(self._finish))
         writer.end(self._finish)
         self._stop = writer.stop(self._finish, self._matched)
         self._usage = self._tally.result()
@@ -246,6 +255,8 @@ class StreamTranslator:
 
     def _end_with(self, error: ProxyError) -> list[Event]:
         """End with an error; an open block stays open, so that no client runs half a tool call."""
+        if self._text_calls is not None and self.started:
+            self._writer.write(self._text_calls.release())
         self.error = error
         self.ended = True
         return [*self._writer.blocks.take(), events.error_event(error, self._request_id)]

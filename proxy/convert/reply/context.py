@@ -37,6 +37,10 @@ class ReplyContext:
     thinking: Literal["show", "omit", "discard"] = "show"
     """omit: blocks with empty text and their signature; discard: no blocks at all (1.4)."""
     think_tags: bool = False
+    text_tool_calls: bool = False
+    """Calls that the model wrote as text, at the end of its answer, are tool calls."""
+    messages: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """The messages as sent upstream: a call that only repeats them stays text."""
     tool_args: Literal["stream", "buffer"] = "stream"
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Credentials that the upstream got: masked in the failures that it reports."""

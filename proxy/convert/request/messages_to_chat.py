@@ -149,16 +149,21 @@ def _reply_context(
     context: TurnContext,
     secrets: tuple[str, ...],
 ) -> ReplyContext:
+    functions = _functions_in(body)
+    may_call = bool(functions) and body.get("tool_choice") != "none"
+    text_calls = may_call and context.profile.text_tool_calls
     return ReplyContext(
         model=request.get("model") or model,
         tool_names=context.names.client_names(),
         toolsets=context.names.toolsets(),
-        functions=_functions_in(body),
+        functions=functions,
         max_tokens=body.get(context.profile.token_field),
         known_tool_ids=context.ids.known(),
         stop_sequences=tuple(request.get("stop_sequences") or ()),
         thinking=thinking_delivery(request),
         think_tags=context.profile.think_tags,
+        text_tool_calls=text_calls,
+        messages=body["messages"] if text_calls else (),
         tool_args=context.profile.tool_args,
         secrets=secrets,
     )

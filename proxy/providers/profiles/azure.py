@@ -19,6 +19,7 @@ AZURE = Vendor(
         ".services.ai.azure.com": "/openai/v1",
     },
     flags={
+        "text_tool_calls": False,
         "token_field": "max_completion_tokens",
         "mid_system": "inline",
         "strict_tools": True,

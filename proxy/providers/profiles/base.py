@@ -65,6 +65,9 @@ class Profile:
     parallel_flag: bool = True
     schema_drop: tuple[str, ...] = ()
     """JSON Schema keywords removed from tool schemas, at any depth."""
+    text_tool_calls: bool = True
+    """Calls that stand in an answer's text become tool calls: for servers without a parser for their
+    model's calls. Makers' own APIs parse them, so there they can only be quotations."""
 
     # Reasoning
     thinking_style: Literal["none", "effort", "openrouter", "qwen", "toggle"] = "none"

@@ -9,6 +9,7 @@ OPENAI = Vendor(
     name="openai",
     hosts={"api.openai.com": "/v1", ".api.openai.com": "/v1"},
     flags={
+        "text_tool_calls": False,
         "token_field": "max_completion_tokens",
         "mid_system": "inline",
         "service_tier": True,

@@ -18,7 +18,7 @@ from tests.convert.stream_grammar import assert_legal, assert_strict_arguments
 
 WORDS = st.sampled_from(
     ["", " ", "a", "stop", "length", "tool_calls", "error", "{", '{"x":1}', "}", "null", "<think>",
-     "</think>", "reasoning.text", "reasoning.encrypted", "call_0", "[DONE]", "é", "mystery"]
+     "</think>", "<tool_call>", "</tool_call>", "<|tool_call_begin|>a", "<", "reasoning.text", "reasoning.encrypted", "call_0", "[DONE]", "é", "mystery"]
 )  # fmt: skip
 SCALARS = st.none() | st.booleans() | st.integers(-2, 3) | st.floats(allow_nan=False) | WORDS
 JUNK = st.recursive(
@@ -92,6 +92,8 @@ REPLY = st.fixed_dictionaries(
         "think_tags": st.booleans(),
         "tool_args": st.sampled_from(["stream", "buffer"]),
         "known_tool_ids": st.just(frozenset({"call_0"})),
+        "functions": st.just([{"type": "function", "function": {"name": "a"}}]),
+        "text_tool_calls": st.booleans(),
     }
 )
 

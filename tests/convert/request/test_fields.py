@@ -289,5 +289,23 @@ def test_plain_profile_flags_reach_the_reply() -> None:
     assert (reply.think_tags, reply.tool_args) == (True, "buffer")
 
 
+def test_calls_in_text_need_tools_that_may_be_called_and_the_flag() -> None:
+    tools = [{"name": "Read", "input_schema": {"type": "object"}}]
+    chat = convert(tools=tools)
+    assert (chat.reply.text_tool_calls, chat.reply.messages) == (True, chat.body["messages"])
+    for fields, flags in (
+        ({}, {}),
+        ({"tools": tools}, {"text_tool_calls": False}),
+        ({"tools": tools, "tool_choice": {"type": "none"}}, {}),
+        ({"tools": tools, "tool_choice": {"type": "none"}}, {"tool_choice": "auto_only"}),
+        (
+            {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+            {"web_search": "options"},
+        ),
+    ):
+        reply = convert(flags=flags, **fields).reply
+        assert (reply.text_tool_calls, reply.messages) == (False, ())
+
+
 def test_messages_are_not_a_place_for_request_fields() -> None:
     assert messages(user("hi"), speed="fast") == [says("user", "hi")]

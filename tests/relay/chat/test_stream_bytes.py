@@ -36,6 +36,8 @@ def translator(*, think_tags: bool = False) -> StreamTranslator:
     reply = ReplyContext(
         model="m",
         think_tags=think_tags,
+        functions=[{"type": "function", "function": {"name": "a"}}],
+        text_tool_calls=True,
         new_message_id=lambda: "msg_1",
         new_tool_id=lambda: "toolu_1",
     )
@@ -110,7 +112,8 @@ DONE = b"data: [DONE]\n\n"
 STRINGS = st.sampled_from(
     ["a", "b c", "", " ", "\\n", '\\"', "\\\\", "\\", '"', "é", "\\u00e9", "\\ud83d", "\\ude00", "{",
      "}", '{\\"a\\":', "1", ",", "\x7f", "\x01", "\t", "\\u007f", "\\x", "😀", "\\/", "<think>",
-     "</think>", "data: x", '"}', "claude-proxy-mark", "\\u12", "\\b", "[DONE]", "{}"]
+     "</think>", "<", "<tool_call>", "a</tool_call>", "\\n<tool_call>a</", "<b>", "data: x",
+     '"}', "claude-proxy-mark", "\\u12", "\\b", "[DONE]", "{}"]
 )  # fmt: skip
 TEXTS = st.lists(STRINGS, max_size=3).map("".join)
 TAILS = st.sampled_from(
@@ -219,10 +222,12 @@ def test_an_event_without_a_certain_place_has_no_frame(event: bytes) -> None:
     assert frame_of(event, open_run()) is None
 
 
-def test_most_of_a_plain_stream_is_copied() -> None:
+@pytest.mark.parametrize("word", ["word", "a <b>c</b> d"])
+@pytest.mark.parametrize("text_calls", [False, True])
+def test_most_of_a_plain_stream_is_copied(text_calls: bool, word: str) -> None:
     told, data = (
-        CountingTranslator(ReplyContext(model="m"), request_id="r"),
-        b"".join([text_event("word") * 1000, FINISH, DONE]),
+        CountingTranslator(ReplyContext(model="m", text_tool_calls=text_calls), request_id="r"),
+        b"".join([text_event(word) * 1000, FINISH, DONE]),
     )
     stream = StreamBytes(ChunkDecoder(), told)
     sent = stream.feed(text_event("first"))
