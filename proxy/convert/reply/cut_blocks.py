@@ -43,7 +43,8 @@ class CutBlocks(BlockWriter):
     def refusal(self, text: str) -> None:
         """Text that is written whole."""
         self._enter_text()
-        self._write(self._scanner.flush() + text)
+        self._write(self._scanner.flush())
+        self._write(text)
 
     def start_text(self) -> None:
         super().start_text()

@@ -92,6 +92,9 @@ REPLY = st.fixed_dictionaries(
         "think_tags": st.booleans(),
         "tool_args": st.sampled_from(["stream", "buffer"]),
         "known_tool_ids": st.just(frozenset({"call_0"})),
+        "cut_here": st.sampled_from(
+            [(), (), ("stop",), ("a", "éa"), ("aa", "a", "{"), ("<think>a",)]
+        ),
     }
 )
 
