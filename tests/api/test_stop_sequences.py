@@ -23,7 +23,7 @@ from tests.upstream_stub import (
 )
 
 PATH = "/v1/messages"
-ASKED = message_request(model="o3", stop_sequences=["</block>"])
+ASKED = message_request(model="o3", max_tokens=9000, stop_sequences=["</block>"])
 TEXTS = ("<block>", "no</b", "lock> as it", " seems")
 
 
