@@ -10,7 +10,7 @@ from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import UpstreamStub, completion, json_answer, usage
 
 PATH = "/v1/messages"
-OFF = {"thinking": {"type": "disabled"}}
+OFF: dict[str, Any] = {"thinking": {"type": "disabled"}}
 TOO_LARGE: Any = {
     "error": {"message": "max_tokens is too large: this model supports at most 1000 output tokens"}
 }
