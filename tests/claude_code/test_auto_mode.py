@@ -16,8 +16,15 @@ import pytest
 from tests.claude_code.chat_rules import Rules
 from tests.claude_code.client import ClaudeCode, Outcome
 from tests.claude_code.conftest import CLIENT_KEY
-from tests.claude_code.samples import assert_succeeded, messages_of
-from tests.claude_code.strict_upstream import Answer, Reply, Script, StrictUpstream, ToolCall
+from tests.claude_code.samples import assert_succeeded, messages_of, png
+from tests.claude_code.strict_upstream import (
+    Answer,
+    Refusal,
+    Reply,
+    Script,
+    StrictUpstream,
+    ToolCall,
+)
 from tests.live import LiveProxy, live_proxy
 
 REASONING_TOKENS = 500
@@ -66,7 +73,8 @@ def reasoning(script: Script) -> Script:
         if limit_of(body) <= REASONING_TOKENS:
             return Answer(reasoning="Let me see", finish="length")
         reply = script(body, attempt)
-        assert isinstance(reply, Answer)
+        if isinstance(reply, Refusal):
+            return reply
         text = reply.text
         for stop in body.get("stop", ()):
             text = text.partition(stop)[0]
@@ -161,3 +169,38 @@ def test_what_both_stages_block_is_not_done_and_the_session_goes_on(
     (refused,) = messages_of(upstream.accepted[-1], "tool")
     assert "It may overwrite a file." in refused
     assert outcome.text == "All done."
+
+
+@pytest.mark.long
+def test_sixty_checked_turns_with_a_bad_picture(
+    claude: ClaudeCode, upstream: StrictUpstream
+) -> None:
+    picture = claude.directory / "picture.png"
+    picture.write_bytes(png())
+    refused = Refusal(400, {"message": "Invalid image.", "code": "invalid_image_format"})
+    refusals: list[int] = []
+
+    def script(body: Mapping[str, Any], attempt: int) -> Reply:
+        if is_check(body):
+            return Answer(ALLOWED)
+        turn = sum(message["role"] == "assistant" for message in body["messages"])
+        if turn > 20 and "data:image/" in json.dumps(body["messages"]):
+            refusals.append(turn)
+            return refused
+        if turn >= 60:
+            return Answer("All done.")
+        if turn == 3:
+            return Answer(calls=(ToolCall("Read", {"file_path": str(picture)}),))
+        command = f"python3 -c 'print({turn})' >> out.txt"
+        call = ToolCall("Bash", {"command": command, "description": "count"})
+        return Answer(f"Turn {turn}.", calls=(call,))
+
+    upstream.play(reasoning(script))
+    outcome = run(claude)
+    assert_succeeded(outcome)
+    assert outcome.result["permission_denials"] == []
+    assert outcome.text == "All done."
+    assert refusals == [21]
+    counted = (claude.directory / "out.txt").read_text().split()
+    assert counted == [str(turn) for turn in range(60) if turn != 3]
+    assert len(checks(upstream)) == 59
