@@ -1,7 +1,7 @@
 """Cuts text at stop sequences that the upstream does not know, wherever its pieces are divided.
 
 Rule: the result is that of ``str.find`` on the whole text: the earliest start counts, at the same start
-the sequence that is listed first. Only what may still be the begin of a sequence is held back, which is
+the sequence that is listed first. Only what may still begin a sequence is held back, which is
 shorter than the longest one. Time is linear in the text (Aho-Corasick), whatever the sequences are.
 """
 
@@ -47,11 +47,11 @@ class StopScanner:
         text, at = self._held + text, len(self._held)
         while True:
             if node == ROOT:
-                begin = patterns.beginnings.search(text, at)
-                if begin is None:
+                found = patterns.beginnings.search(text, at)
+                if found is None:
                     self._node, self._held = ROOT, ""
                     return text
-                at = begin.start()
+                at = found.start()
             if at == len(text):
                 break
             node = patterns.following(node, text[at])

@@ -43,7 +43,7 @@ CUT = reply(cut_here=("END",), stop_sequences=("END",))
         pytest.param(
             [text("a EN"), end()],
             ["0 text", "text_delta a ", "text_delta EN", "0 stop", "end end_turn"],
-            id="a begin at the end is text",
+            id="a beginning at the end is text",
         ),
         pytest.param(
             [text("END"), end()],
@@ -62,7 +62,7 @@ CUT = reply(cut_here=("END",), stop_sequences=("END",))
                 *("1 thinking", "thinking_delta r", "SIGNED", "1 stop"),
                 *("2 text", "text_delta D", "2 stop", "end end_turn"),
             ],
-            id="the border of a block ends a begin",
+            id="the border of a block ends a beginning",
         ),
         pytest.param(
             [text("a EN"), tool(0, "c", "f", '{"x":"END"}'), end("tool_calls")],
@@ -78,7 +78,7 @@ CUT = reply(cut_here=("END",), stop_sequences=("END",))
                 *("0 text", "text_delta E", "0 stop"),
                 *("1 tool_use c f", "input_json_delta {}", "1 stop", "end tool_use"),
             ],
-            id="text of nothing but a begin, then a call",
+            id="text of nothing but a beginning, then a call",
         ),
         pytest.param(
             [text("a END"), tool(0, "c", "f", "{}"), end("tool_calls")],
@@ -109,7 +109,7 @@ CUT = reply(cut_here=("END",), stop_sequences=("END",))
         pytest.param(
             [text("a E"), chunk({"refusal": "ND"}), end()],
             ["0 text", "text_delta a ", "text_delta E", "text_delta ND", "0 stop", "end refusal"],
-            id="a refusal ends a begin",
+            id="a refusal ends a beginning",
         ),
         pytest.param(
             [text([{"type": "text", "text": "a E"}, {"type": "text", "text": "ND"}]), end()],
@@ -134,7 +134,7 @@ def test_streamed(chunks: list[object], expected: list[str]) -> None:
     ("message", "finish", "content", "reason"),
     [
         pytest.param({"content": "a END b"}, "stop", ["a "], "stop_sequence", id="text"),
-        pytest.param({"content": "a EN"}, "stop", ["a EN"], "end_turn", id="a begin"),
+        pytest.param({"content": "a EN"}, "stop", ["a EN"], "end_turn", id="a beginning"),
         pytest.param(
             {"content": "a END b"}, "length", ["a "], "stop_sequence", id="behind a limit"
         ),
