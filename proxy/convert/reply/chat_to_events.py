@@ -30,7 +30,7 @@ from proxy.convert.reply.pieces import Piece
 from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.plain_runs import PlainRuns
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import Stop, finish_of, is_known, joint_finish
+from proxy.convert.reply.stop_reasons import STOPPED, Stop, finish_of, is_known, joint_finish
 from proxy.convert.reply.text_calls.holder import text_calls_for
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
@@ -56,10 +56,14 @@ class StreamTranslator:
         request_id: str,
         input_estimate: int = 0,
         estimate: UsageEstimate | None = None,
+        reads_on: bool = False,
     ) -> None:
+        """``reads_on``: a stop sequence at which the text is cut does not end the stream, so that
+        the upstream's usage is read too."""
         self._reply = reply
         self._request_id = request_id
         self._input_estimate = input_estimate
+        self._reads_on = reads_on
         self._tally = ReplyUsage(estimate)
         self.warnings: Counter[str] = Counter()
         """Oddities of the upstream, named by short words without content."""
@@ -79,6 +83,8 @@ class StreamTranslator:
         """True once ``message_start`` was returned."""
         self.ended = False
         """True once the last event was returned."""
+        self.ended_early = False
+        """True when the text was cut at a stop sequence while the upstream still wrote."""
         self.finishing = False
         """True while a finish reason announces the end: nothing of the answer came behind it."""
         self.endings = 0
@@ -124,7 +130,9 @@ class StreamTranslator:
             if self._bad_lines or self.ended or self.finishing or not self._plain.read(chunk):
                 self._take(chunk)
         except UpstreamError as error:
-            return self._end_with(error)
+            if self._writer.blocks.matched is None:
+                return self._end_with(error)
+            self._end()
         return self._writer.blocks.take()
 
     def run(self) -> Run | None:
@@ -184,6 +192,9 @@ class StreamTranslator:
         held = None
         if delta:
             self._write(self._reader.read(delta, choice=number))
+            if self._writer.blocks.matched is not None:
+                self._take_cut()
+                return
             held = self._reader.held_in(delta)
             self.finishing = self.finishing and not held
         word = finish_of(choice)
@@ -196,6 +207,13 @@ class StreamTranslator:
     def _write(self, pieces: Iterable[Piece]) -> None:
         calls = self._text_calls
         self._writer.write(pieces if calls is None else calls.read(pieces))
+
+    def _take_cut(self) -> None:
+        """The text was cut at a stop sequence: the message is complete."""
+        self._finish = STOPPED
+        if not (self.ended or self._reads_on):
+            self.ended_early = True
+            self._end()
 
     def _delta_of(self, number: int, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The choice's delta; a server that streams one whole message has it in ``message``."""

@@ -34,6 +34,8 @@ class ReplyContext:
     """The output limit as sent upstream."""
     known_tool_ids: frozenset[str] = frozenset()
     stop_sequences: tuple[str, ...] = ()
+    cut_here: tuple[str, ...] = ()
+    """Those of the stop sequences that were not sent: the text is cut at them here."""
     thinking: Literal["show", "omit", "discard"] = "show"
     """omit: blocks with empty text and their signature; discard: no blocks at all (1.4)."""
     think_tags: bool = False

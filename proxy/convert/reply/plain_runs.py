@@ -20,7 +20,15 @@ from proxy.convert.reply.usage import ReplyUsage
 class PlainRuns:
     """The runs of one answer, one for each stretch of plain deltas."""
 
-    __slots__ = ("_blocks", "_reader", "_text_calls", "_tools", "_usage", "_writer")
+    __slots__ = (
+        "_blocks",
+        "_cuts_text",
+        "_reader",
+        "_text_calls",
+        "_tools",
+        "_usage",
+        "_writer",
+    )
 
     def __init__(
         self,
@@ -31,6 +39,7 @@ class PlainRuns:
     ) -> None:
         self._reader = reader
         self._blocks = writer.blocks
+        self._cuts_text = writer.blocks.cuts_text
         self._tools = writer.tools
         self._writer = writer
         self._usage = usage
@@ -43,6 +52,8 @@ class PlainRuns:
         blocks = self._blocks
         kind = blocks.kind
         if kind is TEXT:
+            if self._cuts_text:
+                return None
             return Run(blocks.index) if self._reader.text_is_plain else None
         if kind is TOOL:
             call = None if self._writer.waiting else self._tools.sole

@@ -44,6 +44,11 @@ class BlockWriter:
         "show_thinking",
     )
 
+    cuts_text = False
+    """True when text may end at a stop sequence."""
+    matched: str | None = None
+    """The stop sequence at which the text was cut; nothing may be written after it."""
+
     def __init__(self, *, show_thinking: bool = True) -> None:
         self.out: list[Event] = []
         self.index = 0
@@ -72,6 +77,10 @@ class BlockWriter:
             self.close()
             self.start_text()
         self.out.append(events.text_delta(self.index, text))
+
+    def refusal(self, text: str) -> None:
+        """Text of a refusal, in which no stop sequence is searched."""
+        self.text(text)
 
     def start_text(self) -> None:
         """A new text block, so far empty; no block may be open."""

@@ -22,6 +22,7 @@ from proxy.convert.request.ordering import request_to_messages
 from proxy.convert.request.parts import ChatMessage, PdfReader, RefusedBlock, TurnContext
 from proxy.convert.request.pdf_text import PdfBudget, pdf_to_text
 from proxy.convert.request.prefill import prefill_fields
+from proxy.convert.request.stop_sequences import cut_here
 from proxy.convert.request.structured import structured_output
 from proxy.convert.request.thinking import thinking_delivery, thinking_fields
 from proxy.convert.request.tool_choice import is_forced, tool_fields
@@ -160,6 +161,7 @@ def _reply_context(
         max_tokens=body.get(context.profile.token_field),
         known_tool_ids=context.ids.known(),
         stop_sequences=tuple(request.get("stop_sequences") or ()),
+        cut_here=cut_here(request, body, context.drops),
         thinking=thinking_delivery(request),
         think_tags=context.profile.think_tags,
         text_tool_calls=text_calls,

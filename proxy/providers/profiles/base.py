@@ -72,6 +72,9 @@ class Profile:
     # Reasoning
     thinking_style: Literal["none", "effort", "openrouter", "qwen", "toggle"] = "none"
     efforts: tuple[str, ...] = ("low", "medium", "high")
+    always_reasons: bool = False
+    """The model reasons before each answer, also where no thinking is asked for. Models of the style
+    ``effort`` do so too unless ``efforts`` has ``none``."""
     reasoning_history: Literal["drop", "reasoning_content", "reasoning_text", "details"] = "drop"
     effort_with_tools: Literal["send", "omit", "none"] = "send"
     """For upstreams that accept tools only without reasoning (style ``effort``): with tools

@@ -39,14 +39,15 @@ OPENAI_CHAT: tuple[ModelRule, ...] = (
 )
 
 OPENAI_REASONING: tuple[ModelRule, ...] = (
-    rule(r"o\d.*", **REASONING, parallel_flag=False),
+    rule(r"o\d.*", **REASONING, parallel_flag=False, always_reasons=True),
     rule("o1|o3|o3-(mini|pro)|o4-mini", max_output=100_000),
     # OpenAI's reference: stop is not supported by o3, o4-mini and later models.
     rule("o3|o3-pro|o[4-9].*", no_stop=True),
     rule("o3-mini", vision=False),
     rule("o1-mini", max_output=65536, vision=False, thinking_style="none", structured="none"),
     rule("o1-preview", max_output=32768, vision=False, thinking_style="none", structured="none"),
-    rule(r"gpt-[5-9].*", **REASONING, no_stop=True),
+    rule(r"gpt-[5-9].*", **REASONING, no_stop=True, always_reasons=True),
+    rule(r"gpt-5\.[1-9].*|gpt-5-chat", always_reasons=False),
     rule(r"gpt-5.*", max_output=128_000, efforts=("minimal", "low", "medium", "high")),
     rule(r"gpt-5\.1.*", efforts=("none", "low", "medium", "high")),
     rule(r"gpt-5\.[2-5].*", efforts=("none", "low", "medium", "high", "xhigh")),
@@ -57,7 +58,14 @@ OPENAI_REASONING: tuple[ModelRule, ...] = (
 )
 
 OPEN_WEIGHTS: tuple[ModelRule, ...] = (
-    rule("gpt-oss.*", thinking_style="effort", vision=False),
+    rule("gpt-oss.*", thinking_style="effort", vision=False, always_reasons=True),
+    rule(
+        r"deepseek-(r1|reasoner).*|qwq.*|qvq.*|minimax-m\d.*|magistral.*|grok-3-mini.*"
+        r"|grok-(4|code)(?!.*non-reasoning).*|gemini-(2\.5-pro|[3-9]).*"
+        r"|(?!.*non?-?(thinking|reasoning)).*-(thinking|reasoning)(-.*)?",
+        always_reasons=True,
+    ),
+    rule("gemini-.*-(image|tts|live|audio).*", always_reasons=False),
     rule(r"deepseek-(chat|reasoner|coder.*|r1.*|v[23](\.\d)?(-terminus|-speciale)?)", vision=False),
     # Servers without a reasoning parser leave the reasoning of these in the text (edge case 117).
     rule(r"deepseek-r1.*|qwq.*|minimax-m\d.*", think_tags=True),

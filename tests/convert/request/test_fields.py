@@ -36,27 +36,6 @@ def test_minimal_body() -> None:
     [
         pytest.param({"stop_sequences": ["a"]}, {}, {"stop": ["a"]}, {}, id="1.1 stop"),
         pytest.param({"stop_sequences": []}, {}, {}, {}, id="1.1 empty stop omitted"),
-        pytest.param(
-            {"stop_sequences": list("abcdef")},
-            {},
-            {"stop": list("abcd")},
-            {"stop_sequences": "noted"},
-            id="1.1 first max_stop stop sequences",
-        ),
-        pytest.param(
-            {"stop_sequences": ["a", "b"]},
-            {"max_stop": 1},
-            {"stop": ["a"]},
-            {"stop_sequences": "noted"},
-            id="1.1 P.max_stop",
-        ),
-        pytest.param(
-            {"stop_sequences": ["a"]},
-            {"no_stop": True},
-            {},
-            {"stop_sequences": "noted"},
-            id="1.1 P.no_stop",
-        ),
         pytest.param({"stream": True}, {}, STREAM, {}, id="1.1 stream asks for usage"),
         pytest.param({"stream": False}, {}, {}, {}, id="1.1 stream false omits both"),
         pytest.param(
@@ -206,7 +185,7 @@ def test_minimal_body() -> None:
             {"temperature": 0.5, "stop_sequences": ["a"]},
             {"unsupported": ("temperature", "stop", "model", "messages", "seed")},
             {},
-            {"temperature": "noted", "stop": "noted"},
+            {"temperature": "noted", "stop_sequences=local": "noted"},
             id="10.11 P.unsupported removed, never model and messages",
         ),
         pytest.param(
@@ -269,11 +248,6 @@ def test_output_limit(
     chat = convert(flags=flags, limit=limit, max_tokens=requested)
     assert {k: v for k, v in chat.body.items() if "tokens" in k} == expected
     assert noted(chat) == drops
-
-
-def test_stop_sequences_kept_for_the_answer() -> None:
-    chat = convert(stop_sequences=list("abcdef"))
-    assert chat.reply.stop_sequences == tuple("abcdef")
 
 
 def test_model_of_the_answer_is_the_clients() -> None:

@@ -32,12 +32,13 @@ class Counter:
         return len(text)
 
 
-def translator(*, think_tags: bool = False) -> StreamTranslator:
+def translator(*, think_tags: bool = False, cut: tuple[str, ...] = ()) -> StreamTranslator:
     reply = ReplyContext(
         model="m",
         think_tags=think_tags,
         functions=[{"type": "function", "function": {"name": "a"}}],
         text_tool_calls=True,
+        cut_here=cut,
         new_message_id=lambda: "msg_1",
         new_tool_id=lambda: "toolu_1",
     )
@@ -48,9 +49,9 @@ def events_in(data: bytes) -> list[Any]:
     return [orjson.loads(line[6:]) for line in data.split(b"\n") if line.startswith(b"data: ")]
 
 
-def plainly(data: bytes, *, think_tags: bool = False) -> tuple[list[Any], object]:
+def plainly(data: bytes, **facts: Any) -> tuple[list[Any], object]:
     """Every event parsed: the reference."""
-    told, decoder = translator(think_tags=think_tags), ChunkDecoder()
+    told, decoder = translator(**facts), ChunkDecoder()
     events: list[Any] = []
     for chunk in decoder.feed(data):
         if not told.ended:
@@ -62,10 +63,8 @@ def plainly(data: bytes, *, think_tags: bool = False) -> tuple[list[Any], object
     return events_in(encode_events(events)), state_of(told)
 
 
-def through_frames(
-    data: bytes, cuts: Sequence[int] = (), *, think_tags: bool = False
-) -> tuple[list[Any], object]:
-    told, decoder = translator(think_tags=think_tags), ChunkDecoder()
+def through_frames(data: bytes, cuts: Sequence[int] = (), **facts: Any) -> tuple[list[Any], object]:
+    told, decoder = translator(**facts), ChunkDecoder()
     stream = StreamBytes(decoder, told)
     bounds = [0, *sorted({cut % (len(data) + 1) for cut in cuts} - {0, len(data)}), len(data)]
     sent = b""
@@ -160,6 +159,17 @@ def streams(draw: st.DrawFn) -> bytes:
 @settings(deadline=None, max_examples=400)
 def test_the_same_events_as_parsed_one_by_one(data: bytes, cuts: list[int], tags: bool) -> None:
     assert through_frames(data, cuts, think_tags=tags) == plainly(data, think_tags=tags)
+
+
+@given(
+    streams(),
+    st.lists(st.integers(0, 5000), max_size=20),
+    st.sampled_from([("a",), ("b c", "ca"), ("1", "<think>"), ("aaaaaaaa",)]),
+)
+@example(text_event("a") * 20 + FINISH, [7, 450, 451], ("aaab", "aaaaaaaaaaaa"))
+@settings(deadline=None, max_examples=200)
+def test_the_same_where_text_is_cut(data: bytes, cuts: list[int], cut: tuple[str, ...]) -> None:
+    assert through_frames(data, cuts, cut=cut) == plainly(data, cut=cut)
 
 
 @pytest.mark.parametrize(
