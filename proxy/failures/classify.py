@@ -14,7 +14,7 @@ from dataclasses import replace
 from proxy.errors import NO_RETRY, UpstreamError
 from proxy.failures.context_overflow import overflow_message, rate_overflow_message
 from proxy.failures.error_body import ErrorFacts, one_line, read_error
-from proxy.failures.refused_media import refused_media
+from proxy.failures.refused_media import is_unreadable_image, refused_media
 from proxy.failures.response_headers import LONGEST_WAIT, client_headers, requested_wait
 from proxy.failures.stated_wait import stated_wait
 from proxy.failures.status import client_status, status_without_answer
@@ -124,8 +124,10 @@ def _classified(
     elif status in (400, 404) and (facts.code in _MODEL_CODES or _NO_MODEL.search(facts.message)):
         status, code = 404, MODEL_NOT_FOUND
         message = f"model: {model}" if model else message
-    elif status == 400:
-        message = refused_media(facts) or message
+    elif status in (400, 413) or (status == 500 and is_unreadable_image(facts)):
+        refused = refused_media(facts)
+        if refused is not None:
+            message, status = refused, 400
     return UpstreamError(
         message,
         status=status,

@@ -41,6 +41,9 @@ UNKNOWN_FIELD = (
 WRONG_VALUE = f"(?:{COMPLAINT}|must be|should be)"
 """Complaints about a value too, such as ``response_format.type``."""
 
+WRONG_STOP = f"(?:{WRONG_VALUE}|too (?:long|many|large)|at most|exceed|max(?:imum)?)"
+"""Complaints about the number of stop strings too."""
+
 GAP = r"(?:(?![.!?;] |[{}]|\n\n).){0,60}?"
 """Text between a complaint and its item: short, within one sentence and one JSON object."""
 
@@ -153,3 +156,15 @@ def supported_efforts(refusal: Refusal) -> tuple[str, ...]:
     listed = SUPPORTED_VALUES.search(refusal.text)
     named = set(LEVEL.findall(listed[1])) if listed else set()
     return tuple(level for level in REASONING_EFFORTS if level in named)
+
+
+MOST_STRINGS = re.compile(
+    r"(?:at most|max(?:imum)?(?: (?:length|size|number|count|items?|of|is|items? is))*|up to"
+    r"|(?:more|greater|larger) than|less than or equal to|<=|≤|limit(?: of| is)?)\W{0,3}(\d{1,3})(?!\d)"
+)
+
+
+def most_stop_strings(refusal: Refusal) -> int:
+    """The largest number of stop strings that the refusal states; 0 where it states none."""
+    found = MOST_STRINGS.search(refusal.text)
+    return int(found[1]) if found else 0

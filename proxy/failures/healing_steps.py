@@ -13,11 +13,14 @@ from typing import Any
 
 from proxy.failures.complaints import (
     UNKNOWN_FIELD,
+    WRONG_STOP,
     WRONG_VALUE,
     Refusal,
     largest_output,
+    most_stop_strings,
     supported_efforts,
 )
+from proxy.failures.tool_id_steps import tool_id_flags
 from proxy.providers.profiles import Profile
 
 Body = Mapping[str, Any]
@@ -111,6 +114,15 @@ def _parallel_tool_calls(profile: Profile, body: Body, refusal: Refusal) -> Flag
     return {"parallel_flag": False} if refused else {}
 
 
+def _stop(profile: Profile, body: Body, refusal: Refusal) -> Flags:
+    sent = body.get("stop")
+    item = "stop(?:[_ ]?(?:sequences?|strings?|words?))?"
+    if not sent or not refusal.about(item, complaint=WRONG_STOP):
+        return {}
+    most = most_stop_strings(refusal)
+    return {"max_stop": most} if 0 < most < len(sent) else {"no_stop": True}
+
+
 def _strict(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     if not any("strict" in tool.get("function", ()) for tool in body.get("tools", ())):
         return {}
@@ -169,11 +181,13 @@ STEPS: tuple[Step, ...] = (
     Step("stream_options", _stream_options),
     Step("parallel_tool_calls", _parallel_tool_calls),
     Step("sampling", _sampling),
+    Step("stop", _stop),
     Step("strict", _strict),
     Step("named_choice", _named_choice),
     Step("response_format", _response_format),
     Step("developer", _developer),
     Step("images", _images),
     Step("grammar", _grammar),
+    Step("tool_ids", tool_id_flags),
 )
 """The first step that changes a flag takes the refusal, also where that names several items."""

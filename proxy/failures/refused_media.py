@@ -52,6 +52,22 @@ _PDF_WORDS = re.compile(
 )
 
 
+_UNREADABLE = re.compile(
+    r"cannot identify image file|(?:load|decode|parse|open) (?:the )?image\b(?!s? from)|image: unknown format"
+    r"|truncated image|image file is truncated|broken data stream when reading image"
+    r"|invalid image (?:type|data|format|input)|unsupported image (?:type|format)|not a valid image",
+    re.IGNORECASE,
+)
+
+
+def is_unreadable_image(facts: ErrorFacts) -> bool:
+    """Whether an error that an upstream calls its own (500) is one of the picture in the request.
+
+    Only words of image decoders count, which no repetition changes (llama.cpp, Ollama, vLLM).
+    """
+    return _UNREADABLE.search(facts.message[:LONGEST_TEXT]) is not None
+
+
 def refused_media(facts: ErrorFacts) -> str | None:
     """The message for a refused picture or PDF, None for every other error.
 

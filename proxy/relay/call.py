@@ -15,6 +15,7 @@ from config.settings import Settings
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.drops import Drops
 from proxy.convert.request.output_limit import OutputLimits, resolve_max_tokens
+from proxy.convert.request.thinking import reasons_unasked
 from proxy.failures.policy import Candidate
 from proxy.providers.circuit_breaker import Outcome
 from proxy.providers.learned_flags import LearnedFlags
@@ -110,6 +111,7 @@ class Call:
             limits,
             model.max_tokens if model else None,
             profile.max_output,
+            reasons_unasked=reasons_unasked(self.request, profile),
         )
 
     def estimate(self, converted: ConvertedRequest) -> RequestEstimate | None:

@@ -34,6 +34,10 @@ class Codec(Protocol):
     """True once the last bytes for the client were returned."""
 
     @property
+    def ended_early(self) -> bool:
+        """True when the answer was cut while the upstream still wrote: its stream is to be closed."""
+
+    @property
     def started(self) -> bool:
         """True once a part of the answer arrived; a failure before that becomes an HTTP status."""
 

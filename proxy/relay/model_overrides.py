@@ -12,6 +12,8 @@ from typing import Any
 
 from config.registry.values import Model
 from proxy.convert.request.converted import ConvertedRequest
+from proxy.convert.request.drops import Drops
+from proxy.convert.request.stop_sequences import cut_here
 from proxy.convert.request.thinking import supported_effort
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
@@ -43,6 +45,11 @@ def with_registered(
     for name, value in model.extra_body.items():
         if name not in profile.unsupported:
             body[name] = _merged(body.get(name), value)
+    if "stop" in model.extra_body:
+        # The operator's list replaces the client's, which must not be lost by that.
+        drops = Drops() if chat.reply.cut_here else chat.drops
+        reply = replace(chat.reply, cut_here=cut_here(request, body, drops))
+        return replace(chat, body=body, reply=reply)
     return replace(chat, body=body)
 
 

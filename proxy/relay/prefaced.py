@@ -30,6 +30,10 @@ class PrefacedCodec:
         self.endings = 0
 
     @property
+    def ended_early(self) -> bool:
+        return self._codec.ended_early
+
+    @property
     def started(self) -> bool:
         return self._codec.started
 

@@ -130,7 +130,7 @@ class StreamedResponse:
                 written = self._written_after(result)
             if written:
                 yield self._mark_sent(written)
-        if codec.error is None and not self._waited:
+        if codec.error is None and not (self._waited or codec.ended_early):
             self._linger()
 
     def _await_bytes(self, until: float | None = None) -> WaitResult:

@@ -43,12 +43,14 @@ class ToolUseBlock(Block):
     id = Text(required=True, validate=FULL_ID)
     name = Text(required=True, validate=FULL_NAME)
     input = ToolInput(required=True)
+    toolset_name = Text()
 
 
 class ToolResultBlock(Block):
     tool_use_id = Text(required=True, validate=FULL_ID)
     content = OrItems(Text(), Tagged(RESULT_BLOCKS), refusal=wording.NOT_TEXT_OR_LIST)
     is_error = Flag()
+    toolset_name = Text()
 
 
 class ThinkingBlock(WireSchema):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from proxy.convert.request.toolsets import offered
 from proxy.errors import InvalidRequest
 from proxy.schemas import wording
 
@@ -62,6 +63,8 @@ def check_tools(request: Request) -> None:
     if not request.get("tools"):
         raise InvalidRequest("tool_choice: may only be specified while providing tools")
     if choice["type"] == "tool" and choice["name"] not in names:
+        if any(choice["name"] in toolset for toolset in offered(request["tools"])):
+            return
         name = wording.shown(choice["name"])
         raise InvalidRequest(f"Tool '{name}' not found in provided tools")
 

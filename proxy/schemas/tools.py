@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 from marshmallow.validate import Length
 
+from proxy.convert.request.toolsets import FAMILIES as MEMBERS
 from proxy.schemas import wording
 from proxy.schemas.fields import (
     Check,
@@ -79,6 +80,58 @@ class ClientTool(WireSchema):
     cache_control = Object()
 
 
+class MemberConfig(WireSchema):
+    """What a request changes of one member of a toolset."""
+
+    enabled = Flag()
+    defer_loading = Flag()
+
+
+MEMBER_CONFIG = MemberConfig()
+
+
+class MemberConfigs(Object):
+    """``MemberConfig`` by name of the member."""
+
+    json_type = None
+
+    def __init__(self, family: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.members = MEMBERS[family]
+
+    def kind(self, value: Any) -> bool:
+        return type(value) is dict
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        configs = super()._deserialize(value, attr, data, **kwargs)
+        for name, config in configs.items():
+            if name not in self.members:
+                raise ValidationError({wording.shown(name): [wording.EXTRA]})
+            if config is not None and (errors := MEMBER_CONFIG.validate(config)):
+                raise ValidationError({name: errors})
+        return configs
+
+    def check(self) -> Check:
+        members, accepts = self.members, schema_check(MEMBER_CONFIG)
+        return lambda value: (
+            type(value) is dict
+            and value.keys() <= members.keys()
+            and all(config is None or accepts(config) for config in value.values())
+        )
+
+
+class ComputerToolset(WireSchema):
+    name = Text(validate=NAME_LENGTH)
+    configs = MemberConfigs("computer")
+    cache_control = Object()
+
+
+class BrowserToolset(WireSchema):
+    name = Text(validate=NAME_LENGTH)
+    configs = MemberConfigs("browser")
+    cache_control = Object()
+
+
 class HostedTool(WireSchema):
     """A tool that Anthropic's servers execute, or a set of tools."""
 
@@ -96,8 +149,8 @@ TOOL_INTEGERS = (
     "max_uses",
 )
 FAMILIES: dict[str, WireSchema] = {
-    "computer_toolset_": HostedTool(),
-    "browser_toolset_": HostedTool(),
+    "computer_toolset_": ComputerToolset(),
+    "browser_toolset_": BrowserToolset(),
     "bash_": ClientTool(),
     "text_editor_": ClientTool(),
     "memory_": ClientTool(),

@@ -22,6 +22,7 @@ NOT_LIST_OR_OBJECT = "Input should be a valid list or dictionary"
 TOO_SHORT = "String should have at least 1 character"
 EMPTY_ID = "String should match pattern '^[a-zA-Z0-9_-]+$'"
 """What the Messages API says of an empty id; other characters are accepted here."""
+EXTRA = "Extra inputs are not permitted"
 NO_TAG = "Unable to extract tag using discriminator 'type'"
 
 SHOWN_CHARS = 300

@@ -35,6 +35,8 @@ class Rules:
     """Largest ``max_tokens``; above it the request is refused in OpenAI's words."""
     user_turn_last: bool = True
     """The last message must be a ``user`` or ``tool`` one, as many chat templates want it."""
+    takes_stop: bool = True
+    """xAI's reasoning models refuse stop strings."""
 
 
 def complaint(body: object, rules: Rules) -> dict[str, Any] | None:
@@ -58,6 +60,8 @@ def _complaints(body: object, rules: Rules) -> Iterator[Complaint]:
             yield f"Invalid type for '{name}': got null instead.", name
     if not isinstance(body.get("model"), str) or not body["model"]:
         yield "you must provide a model parameter", "model"
+    if "stop" in body and not rules.takes_stop:
+        yield "Argument not supported on this model: stop", None
     yield from _output_limit(body, rules)
     yield from _stream_options(body)
     yield from _tools(body)

@@ -19,6 +19,7 @@ VERSION = "2.1.197"
 """What docs/decisions.md and the Makefile install; the wire facts were measured with it."""
 INSTALLED_IN = ROOT / ".venv" / "claude-code"
 RUN_SECONDS = 180.0
+AUTO_MODE = ("--permission-mode", "auto")
 
 
 def installed_program() -> Path | None:
@@ -84,8 +85,20 @@ class ClaudeCode:
             "NO_PROXY": "127.0.0.1",
         }
 
-    def run(self, prompt: str, *options: str, environ: Mapping[str, str] | None = None) -> Outcome:
-        """One headless run; ``prompt`` may be a slash command."""
+    def run(
+        self,
+        prompt: str,
+        *options: str,
+        environ: Mapping[str, str] | None = None,
+        auto_mode: bool = False,
+    ) -> Outcome:
+        """One headless run; ``prompt`` may be a slash command.
+
+        ``auto_mode``: the model judges what may be done; else everything may be.
+        """
+        if auto_mode:
+            environ = {"CLAUDE_CODE_ENABLE_AUTO_MODE": "1", **(environ or {})}
+        permissions = AUTO_MODE if auto_mode else ("--dangerously-skip-permissions",)
         command: Sequence[str] = [
             str(self.program),
             "-p",
@@ -93,7 +106,7 @@ class ClaudeCode:
             "--output-format",
             "json",
             "--verbose",
-            "--dangerously-skip-permissions",
+            *permissions,
             *options,
         ]
         done = subprocess.run(

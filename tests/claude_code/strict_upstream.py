@@ -41,6 +41,8 @@ class Answer:
     prompt_tokens: int = 1200
     cut_stream: bool = False
     """A stream breaks in the middle of the text; a whole answer does not."""
+    finish: str = ""
+    """The finish reason; by default what the content says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +285,7 @@ def _call_fragments(index: int, call: ToolCall) -> Iterator[dict[str, Any]]:
 
 
 def _finish_reason(answer: Answer) -> str:
-    return "tool_calls" if answer.calls else "stop"
+    return answer.finish or ("tool_calls" if answer.calls else "stop")
 
 
 def _usage(answer: Answer) -> dict[str, int]:

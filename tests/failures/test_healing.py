@@ -132,6 +132,76 @@ HEALED = [
         id="1.5 top_p where the two exclude each other",
     ),
     pytest.param(
+        {"stop": ["a"]},
+        refused("Unsupported parameter: 'stop' is not supported with this model.", param="stop"),
+        {"no_stop": True},
+        id="1.5 stop",
+    ),
+    pytest.param(
+        {"stop": ["a"]},
+        refused("Argument not supported on this model: stop"),
+        {"no_stop": True},
+        id="1.5 stop, xAI's words",
+    ),
+    pytest.param(
+        {"stop": ["a"]},
+        refused("Model grok-4.6 does not support parameter stop."),
+        {"no_stop": True},
+        id="1.5 stop, xAI's other words",
+    ),
+    pytest.param(
+        {"stop": ["a"]},
+        refused("stop sequences are not supported by this model"),
+        {"no_stop": True},
+        id="1.5 stop in plain words",
+    ),
+    pytest.param(
+        {"stop": ["a"]},
+        refused("1 validation error for Request\nstop\n  Extra inputs are not permitted"),
+        {"no_stop": True},
+        id="1.5 stop, a validator's text",
+    ),
+    pytest.param(
+        {"stop": ["a"]},
+        refused("Invalid API parameter: stop 参数非法"),
+        {"no_stop": True},
+        id="1.5 stop, in Chinese",
+    ),
+    pytest.param(
+        {"stop": list("abcd")},
+        refused(
+            "Invalid 'stop': array too long. Expected an array with maximum length 2, but got an "
+            "array with length 4 instead.",
+            param="stop",
+        ),
+        {"max_stop": 2},
+        id="1.5 stop, OpenAI's words for too many",
+    ),
+    pytest.param(
+        {"stop": list("abcd")},
+        refused("stop: List should have at most 1 item after validation, not 4"),
+        {"max_stop": 1},
+        id="1.5 stop, a validator's words for too many",
+    ),
+    pytest.param(
+        {"stop": list("abcd")},
+        refused("'stop' : maximum number of items is 3"),
+        {"max_stop": 3},
+        id="1.5 stop, Groq's words for too many",
+    ),
+    pytest.param(
+        {"stop": list("abcd")},
+        refused("The number of stop sequences exceeds the maximum of 2."),
+        {"max_stop": 2},
+        id="1.5 stop, plain words for too many",
+    ),
+    pytest.param(
+        {"stop": list("abcd")},
+        refused("too many stop strings"),
+        {"no_stop": True},
+        id="1.5 stop, too many for a number that is not told",
+    ),
+    pytest.param(
         {"tools": [TOOL, STRICT_TOOL]},
         refused("'tools.0.function' : property 'strict' is unsupported"),
         {"strict_tools": False},
@@ -255,6 +325,12 @@ HEALED = [
         ),
         {"thinking_style": "effort", "effort_with_tools": "none"},
         id="edge 149 tools demand the effort none, even where none was sent",
+    ),
+    pytest.param(
+        {"messages": [{"role": "assistant", "tool_calls": [{"id": "x" * 46}]}]},
+        refused("Invalid 'messages[0].tool_calls[0].id': string too long. Maximum length 40."),
+        {"tool_id_chars": 40},
+        id="10.11 a tool call's id, more in test_tool_id_steps.py",
     ),
 ]
 
@@ -499,6 +575,8 @@ def test_not_healed(error: UpstreamError) -> None:
             id="edge 149 no tools",
         ),
         pytest.param({"max_tokens": None}, "max_tokens must be <= 64", id="1.5 no number sent"),
+        pytest.param({"messages": []}, "stop is not supported", id="1.5 no stop"),
+        pytest.param({"stop": ["a"]}, "The model had to stop here.", id="1.5 stop, no complaint"),
         pytest.param({"tools": []}, "reasoning_effort is not supported", id="1.5 no effort"),
     ],
 )

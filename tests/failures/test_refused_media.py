@@ -69,8 +69,28 @@ def test_a_refused_image(status: int, payload: dict[str, Any]) -> None:
     assert CLAUDE_CODE_ACTS_ON.search(error.message.lower())
 
 
+@pytest.mark.parametrize(
+    ("status", "payload"),
+    [
+        pytest.param(413, said("Image size is too large", code="image_too_large"), id="413"),
+        pytest.param(413, said("At most 5 image(s) may be provided in one request."), id="413, too many"),
+        pytest.param(500, said("Failed to load image or audio file"), id="llama.cpp"),
+        pytest.param(500, said("cannot identify image file <_io.BytesIO object at 0x7f>"), id="vLLM"),
+        pytest.param(500, said("Failed to load image: image file is truncated (3 bytes)"), id="vLLM, cut"),
+        pytest.param(500, {"error": "failed to decode image: image: unknown format"}, id="Ollama"),
+        pytest.param(500, {"error": "invalid image type: application/octet-stream"}, id="Ollama, type"),
+        pytest.param(500, said("broken data stream when reading image file"), id="SGLang"),
+        pytest.param(500, said("The file is not a valid image"), id="a gateway"),
+    ],
+)  # fmt: skip
+def test_a_refused_image_under_another_status(status: int, payload: dict[str, Any]) -> None:
+    """Claude Code ends its turn for a 413, and repeats a 500 in vain in this and each later turn."""
+    error = failure_from_answer(status, payload)
+    assert (error.status, error.message) == (400, f"Could not process image: {error.text}")
+
+
 @pytest.mark.parametrize("payload", PDFS)
-@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_refused_pdf(status: int, payload: dict[str, Any]) -> None:
     error = failure_from_answer(status, payload)
     assert (error.status, error.message) == (400, f"Could not process PDF: {error.text}")
@@ -118,7 +138,14 @@ def test_words_that_clients_know_stay(text: str) -> None:
         ),
         pytest.param(404, said("No endpoints found that support image input"), id="a model"),
         pytest.param(429, said("Too many images, slow down"), id="a rate"),
-        pytest.param(500, said("cannot identify image file"), id="a failure of the server"),
+        pytest.param(
+            500, said("Image service unavailable, try again"), id="a failure of the server"
+        ),
+        pytest.param(
+            500, said("failed to load image from https://x.test: timed out"), id="a download"
+        ),
+        pytest.param(500, said("Error while parsing images"), id="a failure of no known decoder"),
+        pytest.param(503, said("cannot identify image file"), id="a server that is not ready"),
         pytest.param(413, said("Request Entity Too Large"), id="a body too large"),
         pytest.param(400, said("The model gpt-image-1 does not do chat"), id="a name"),
         pytest.param(400, said("Invalid value: 'messages'. Expected a list."), id="another field"),

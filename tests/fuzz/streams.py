@@ -70,6 +70,8 @@ def _translator(think_tags: bool) -> StreamTranslator:
     reply = ReplyContext(
         model="m",
         think_tags=think_tags,
+        functions=[{"type": "function", "function": {"name": "a"}}],
+        text_tool_calls=True,
         new_message_id=lambda: "msg_1",
         new_tool_id=lambda: "toolu_1",
     )

@@ -187,3 +187,29 @@ def test_input_limit(registered: int | None, of_profile: int | None, limit: int 
     model = Model("m", "m", PROVIDER, max_input_tokens=registered)
     assert input_limit(model, Profile(max_input=of_profile)) == limit
     assert input_limit(None, Profile(max_input=of_profile)) == of_profile
+
+
+@pytest.mark.parametrize(
+    ("asked", "profile", "registered", "cut", "dropped"),
+    [
+        pytest.param(["a"], EFFORT, ["b"], ("a",), "stop_sequences=local", id="another list"),
+        pytest.param(["a"], EFFORT, ["a", "b"], (), "", id="a longer list"),
+        pytest.param(["a", "ab"], EFFORT, "ab", ("a",), "stop_sequences=local", id="a text"),
+        pytest.param(["a"], EFFORT, None, ("a",), "stop_sequences=local", id="null"),
+        pytest.param(["a"], EFFORT, 5, ("a",), "stop_sequences=local", id="of no meaning"),
+        pytest.param(None, EFFORT, ["b"], (), "", id="none asked for"),
+        pytest.param(
+            ["a"], Profile(no_stop=True), ["b"], ("a",), "stop_sequences=local", id="noted once"
+        ),
+        pytest.param(["a"], Profile(no_stop=True), ["a"], (), "stop_sequences=local", id="sent all the same"),
+    ],
+)  # fmt: skip
+def test_stop_sequences_that_the_registered_stop_replaces_are_cut_here(
+    asked: list[str] | None, profile: Profile, registered: Any, cut: tuple[str, ...], dropped: str
+) -> None:
+    model = Model("m", "remote", PROVIDER, extra_body={"stop": registered})
+    request = {"messages": [{"role": "user", "content": "Hi"}], "stop_sequences": asked}
+    chat = message_request_to_chat(request, profile, model="remote", max_tokens=None)
+    chat = with_registered(chat, request, model, profile)
+    assert (chat.body["stop"], chat.reply.cut_here) == (registered, cut)
+    assert chat.drops.header() == dropped

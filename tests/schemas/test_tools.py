@@ -55,8 +55,13 @@ def refusal(definition: Any) -> str | None:
             {"type": "computer_20251124", "name": "computer", "display_width_px": 1024},
             id="1.3 computer",
         ),
+        pytest.param({"type": "computer_toolset_20260801"}, id="1.3 toolset"),
         pytest.param(
-            {"type": "computer_toolset_20260801"}, id="1.3 toolset: refused by the converter"
+            {
+                "type": "computer_toolset_20270101",
+                "configs": {"zoom": {"enabled": False}, "wait": None, "key": {}},
+            },
+            id="1.3 toolset with configs, a date yet unknown",
         ),
         pytest.param({"type": "browser_toolset_20260801"}, id="1.3 browser toolset"),
         pytest.param(
@@ -96,6 +101,46 @@ def test_types_that_the_refusal_names_are_accepted(tag: str) -> None:
             id="9 the member is named, the first fault told",
         ),
         pytest.param({"input_schema": 5}, "name: Field required", id="9 missing name"),
+        pytest.param(
+            {"type": "computer_toolset_20260801", "configs": {"fly": {"enabled": True}}},
+            "computer_toolset_20260801.configs.fly: Extra inputs are not permitted",
+            id="1.3 a member that the toolset does not have",
+        ),
+        pytest.param(
+            {"type": "computer_toolset_20260801", "configs": {"navigate": None}},
+            "computer_toolset_20260801.configs.navigate: Extra inputs are not permitted",
+            id="1.3 a member of the other toolset",
+        ),
+        pytest.param(
+            {"type": "browser_toolset_20260801", "configs": {"find": {}, "x" * 900: {}}},
+            f"browser_toolset_20260801.configs.{'x' * 300}...: Extra inputs are not permitted",
+            id="1.3 a member with a long name",
+        ),
+        pytest.param(
+            {"type": "browser_toolset_20260801", "configs": {"find": {"enabled": "no"}}},
+            "browser_toolset_20260801.configs.find.enabled: Input should be a valid boolean",
+            id="1.3 wrong type: enabled",
+        ),
+        pytest.param(
+            {"type": "browser_toolset_20260801", "configs": {"find": {"defer_loading": 1}}},
+            "browser_toolset_20260801.configs.find.defer_loading: Input should be a valid boolean",
+            id="1.3 wrong type: defer_loading",
+        ),
+        pytest.param(
+            {"type": "browser_toolset_20260801", "configs": {"find": False}},
+            "browser_toolset_20260801.configs.find: Input should be a valid dictionary",
+            id="1.3 wrong type: a member's config",
+        ),
+        pytest.param(
+            {"type": "browser_toolset_20260801", "configs": ["find"]},
+            "browser_toolset_20260801.configs: Input should be a valid dictionary",
+            id="1.3 wrong type: configs",
+        ),
+        pytest.param(
+            {"type": "browser_toolset_20260801", "name": []},
+            "browser_toolset_20260801.name: Input should be a valid string",
+            id="1.3 wrong type: name of a toolset",
+        ),
         pytest.param(
             tool(input_schema="{}"),
             "custom.input_schema: Input should be a valid dictionary",

@@ -29,7 +29,7 @@ from proxy.schemas.messages import (
 )
 from proxy.schemas.server_results import RESULTS
 from proxy.schemas.sources import check_base64
-from proxy.schemas.tools import CUSTOM, FAMILIES, InputSchema, Tool
+from proxy.schemas.tools import CUSTOM, FAMILIES, MEMBER_CONFIG, InputSchema, MemberConfigs, Tool
 
 Json: TypeAlias = dict[str, Any]
 Converter: TypeAlias = Any
@@ -72,6 +72,7 @@ def teach(converter: Converter) -> None:
         forbidden2null,
         input2union,
         schema2object,
+        configs2object,
     ):
         converter.add_attribute_function(function)
     converter.add_attribute_function(limits2range)
@@ -203,6 +204,15 @@ def schema2object(_: Converter, field: Field[Any], **__: Any) -> Json:
         return {}
     among = {"type": "array", "contains": {"const": "object"}}
     return {"properties": {"type": {"anyOf": [{"const": "object"}, NULL, among]}}}
+
+
+def configs2object(self: Converter, field: Field[Any], **_: Any) -> Json:
+    """What is changed of the members of a toolset, by their names."""
+    if not isinstance(field, MemberConfigs):
+        return {}
+    config = self.schema2jsonschema(MEMBER_CONFIG)
+    members = {name: {"anyOf": [config, NULL]} for name in field.members}
+    return {"properties": members, "additionalProperties": False}
 
 
 def input2union(self: Converter, field: Field[Any], **_: Any) -> Json:

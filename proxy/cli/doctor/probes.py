@@ -284,7 +284,7 @@ PROBES: tuple[Probe, ...] = (
         name="stop",
         prompt="Count from 1 to 20. Separate the numbers by spaces and write nothing else.",
         steps=(Step(judges.judge_stop, {"stop": [judges.STOP]}, {"no_stop": False}),),
-        refusal="stop sequences are not sent: answers continue after them",
+        refusal="stop sequences are not sent: this proxy cuts the answers at them",
         refused={"no_stop": True},
     ),
 )

@@ -10,7 +10,7 @@ follows, or that comes with reasoning alone, does not yet announce an end (docs/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from proxy.convert.reply import events
@@ -26,10 +26,12 @@ from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.delta_reader import DeltaReader
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.piece_writer import PieceWriter
+from proxy.convert.reply.pieces import Piece
 from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.plain_runs import PlainRuns
 from proxy.convert.reply.reply_ids import message_id
-from proxy.convert.reply.stop_reasons import Stop, finish_of, is_known, joint_finish
+from proxy.convert.reply.stop_reasons import STOPPED, Stop, finish_of, is_known, joint_finish
+from proxy.convert.reply.text_calls.holder import text_calls_for
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
@@ -54,16 +56,21 @@ class StreamTranslator:
         request_id: str,
         input_estimate: int = 0,
         estimate: UsageEstimate | None = None,
+        reads_on: bool = False,
     ) -> None:
+        """``reads_on``: a stop sequence at which the text is cut does not end the stream, so that
+        the upstream's usage is read too."""
         self._reply = reply
         self._request_id = request_id
         self._input_estimate = input_estimate
+        self._reads_on = reads_on
         self._tally = ReplyUsage(estimate)
         self.warnings: Counter[str] = Counter()
         """Oddities of the upstream, named by short words without content."""
         self._reader = DeltaReader(self.warnings, think_tags=reply.think_tags)
         self._writer = PieceWriter(reply, self._tally, self.warnings)
-        self._plain = PlainRuns(self._reader, self._writer, self._tally)
+        self._text_calls = text_calls_for(reply, self.warnings)
+        self._plain = PlainRuns(self._reader, self._writer, self._tally, self._text_calls)
         self._finish = ""
         self._finish_for_choice: dict[int, str] = {}
         self._begun: set[int] = set()
@@ -76,6 +83,8 @@ class StreamTranslator:
         """True once ``message_start`` was returned."""
         self.ended = False
         """True once the last event was returned."""
+        self.ended_early = False
+        """True when the text was cut at a stop sequence while the upstream still wrote."""
         self.finishing = False
         """True while a finish reason announces the end: nothing of the answer came behind it."""
         self.endings = 0
@@ -121,7 +130,9 @@ class StreamTranslator:
             if self._bad_lines or self.ended or self.finishing or not self._plain.read(chunk):
                 self._take(chunk)
         except UpstreamError as error:
-            return self._end_with(error)
+            if self._writer.blocks.matched is None:
+                return self._end_with(error)
+            self._end()
         return self._writer.blocks.take()
 
     def run(self) -> Run | None:
@@ -180,7 +191,10 @@ class StreamTranslator:
         delta = self._delta_of(number, choice)
         held = None
         if delta:
-            self._writer.write(self._reader.read(delta, choice=number))
+            self._write(self._reader.read(delta, choice=number))
+            if self._writer.blocks.matched is not None:
+                self._take_cut()
+                return
             held = self._reader.held_in(delta)
             self.finishing = self.finishing and not held
         word = finish_of(choice)
@@ -189,6 +203,17 @@ class StreamTranslator:
             if held != "reasoning" and not self.finishing:
                 self.finishing = True
                 self.endings += 1
+
+    def _write(self, pieces: Iterable[Piece]) -> None:
+        calls = self._text_calls
+        self._writer.write(pieces if calls is None else calls.read(pieces))
+
+    def _take_cut(self) -> None:
+        """The text was cut at a stop sequence: the message is complete."""
+        self._finish = STOPPED
+        if not (self.ended or self._reads_on):
+            self.ended_early = True
+            self._end()
 
     def _delta_of(self, number: int, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The choice's delta; a server that streams one whole message has it in ``message``."""
@@ -234,7 +259,9 @@ class StreamTranslator:
 
     def _end(self) -> None:
         writer = self._writer
-        writer.write(self._reader.flush())
+        self._write(self._reader.flush())
+        if self._text_calls is not None:
+            writer.write(self._text_calls.end(self._finish))
         writer.end(self._finish)
         self._stop = writer.stop(self._finish, self._matched)
         self._usage = self._tally.result()
@@ -246,6 +273,8 @@ class StreamTranslator:
 
     def _end_with(self, error: ProxyError) -> list[Event]:
         """End with an error; an open block stays open, so that no client runs half a tool call."""
+        if self._text_calls is not None and self.started:
+            self._writer.write(self._text_calls.release())
         self.error = error
         self.ended = True
         return [*self._writer.blocks.take(), events.error_event(error, self._request_id)]

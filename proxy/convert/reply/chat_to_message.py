@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from proxy.convert.reply import events
@@ -33,6 +34,7 @@ from proxy.convert.reply.stop_reasons import (
     joint_finish,
     stop_reason_for,
 )
+from proxy.convert.reply.text_calls.holder import text_calls_for
 from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage, whole_usage
 from proxy.errors import UpstreamError
 from proxy.ids import new_message_id
@@ -60,9 +62,11 @@ def chat_to_message(
     usage.note(usage_report(payload, choices))
     reader = DeltaReader(warnings, think_tags=reply.think_tags)
     writer = PieceWriter(reply, usage, warnings)
-    for message in _messages_in(choices, word):
-        writer.write(reader.read(message, whole=True))
-    writer.write(reader.flush())
+    pieces = chain.from_iterable(
+        (*(reader.read(each, whole=True) for each in _messages_in(choices, word)), reader.flush())
+    )
+    calls = text_calls_for(reply, warnings)
+    writer.write(pieces if calls is None else chain(calls.read(pieces), calls.end(word)))
     writer.end(word)
     stop = writer.stop(word, matched_stop(choices[-1][1]))
     head = events.message_start(message_id(payload.get("id"), reply), reply.model, no_usage())
@@ -119,7 +123,7 @@ def _thinking_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str,
 def _tool_use_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
     arguments = block["input"]
     deltas = [events.arguments_delta(index, json_text(arguments))] if arguments else []
-    return events.tool_block(block["id"], block["name"]), deltas
+    return events.tool_block(block["id"], block["name"], block.get("toolset_name")), deltas
 
 
 def _redacted_thinking_to_deltas(

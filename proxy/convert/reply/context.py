@@ -26,15 +26,23 @@ class ReplyContext:
     model: str = ""
     """The model name as the client wrote it."""
     tool_names: Mapping[str, str] = field(default_factory=dict)
+    toolsets: Mapping[str, str] = field(default_factory=dict)
+    """Names of a toolset's members, as sent upstream or without the family -> the family."""
     functions: Sequence[Mapping[str, Any]] = ()
     """The declared tools as sent upstream."""
     max_tokens: int | None = None
     """The output limit as sent upstream."""
     known_tool_ids: frozenset[str] = frozenset()
     stop_sequences: tuple[str, ...] = ()
+    cut_here: tuple[str, ...] = ()
+    """Those of the stop sequences that were not sent: the text is cut at them here."""
     thinking: Literal["show", "omit", "discard"] = "show"
     """omit: blocks with empty text and their signature; discard: no blocks at all (1.4)."""
     think_tags: bool = False
+    text_tool_calls: bool = False
+    """Calls that the model wrote as text, at the end of its answer, are tool calls."""
+    messages: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """The messages as sent upstream: a call that only repeats them stays text."""
     tool_args: Literal["stream", "buffer"] = "stream"
     fallback_credit: bool = False
     """Whether a refusal carries a token for a fallback (``proxy.convert.reply.fallback_credit``)."""

@@ -42,6 +42,14 @@ class DeclaredTools:
             exact = {name for name in declared if name.casefold() in folded}
         return exact.pop() if len(exact) == 1 else said
 
+    def schema(self, name: str) -> Mapping[str, Any] | None:
+        """The JSON Schema of the arguments of ``name``; None where no such tool is declared."""
+        parameters = self._parameters()
+        if name not in parameters:
+            return None
+        schema = parameters[name]
+        return schema if isinstance(schema, dict) else {}
+
     def types(self, name: str) -> Mapping[str, type]:
         """The top-level members of ``name`` whose type is exactly array (list) or object (dict)."""
         parameters = self._parameters().get(name)

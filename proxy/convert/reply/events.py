@@ -51,9 +51,10 @@ def redacted_block(data: str) -> dict[str, Any]:
     return {"type": "redacted_thinking", "data": data}
 
 
-def tool_block(tool_id: str, name: str) -> dict[str, Any]:
+def tool_block(tool_id: str, name: str, toolset: str | None = None) -> dict[str, Any]:
     """``input`` is always empty here: clients take arguments from deltas only (edge case 75)."""
-    return {"type": "tool_use", "id": tool_id, "name": name, "input": {}}
+    block = {"type": "tool_use", "id": tool_id, "name": name, "input": {}}
+    return block if toolset is None else {**block, "toolset_name": toolset}
 
 
 def text_delta(index: int, text: str) -> Event:

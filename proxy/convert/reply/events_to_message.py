@@ -77,7 +77,7 @@ def chunks_to_message(
 
     Raises the ``UpstreamError`` that the stream would have ended with.
     """
-    translator = StreamTranslator(reply, request_id="", estimate=estimate)
+    translator = StreamTranslator(reply, request_id="", estimate=estimate, reads_on=True)
     collector = EventCollector()
     for chunk in chunks:
         collector.feed(translator.feed(chunk))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeGuard
 
 from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.cut_blocks import CutBlocks, StopMatched
 from proxy.convert.reply.fallback_credit import with_credit
 from proxy.convert.reply.pieces import (
     ContentPiece,
@@ -21,7 +23,7 @@ from proxy.convert.reply.pieces import (
     ToolFragment,
 )
 from proxy.convert.reply.private_state import pack_detail, pack_members, pack_message_state
-from proxy.convert.reply.stop_reasons import Stop, is_cut, stop_for
+from proxy.convert.reply.stop_reasons import STOPPED, Stop, is_cut, stop_for
 from proxy.convert.reply.stream_blocks import TEXT, THINKING, TOOL, BlockWriter
 from proxy.convert.reply.tool_calls import ToolCalls
 from proxy.convert.reply.usage import ReplyUsage
@@ -34,7 +36,7 @@ class PieceWriter:
     """Writes the blocks of one answer; the events collect in ``blocks.out``."""
 
     def __init__(self, reply: ReplyContext, usage: ReplyUsage, warnings: Counter[str]) -> None:
-        self.blocks = BlockWriter(show_thinking=reply.thinking == "show")
+        self.blocks = _blocks_for(reply)
         self.tools = ToolCalls(reply, self.blocks, usage, warnings)
         self._reply = reply
         self._usage = usage
@@ -56,7 +58,16 @@ class PieceWriter:
         }
 
     def write(self, pieces: Iterable[Piece]) -> None:
-        """Write ``pieces``. Raises ``UpstreamError`` for tool arguments without end."""
+        """Write ``pieces``; none after a stop sequence at which the text is cut.
+
+        Raises ``UpstreamError`` for tool arguments without end.
+        """
+        if self.blocks.matched is not None:
+            return
+        with suppress(StopMatched):
+            self._write(pieces)
+
+    def _write(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             if self._must_wait(piece):
                 self._waiting.append(piece)
@@ -70,6 +81,18 @@ class PieceWriter:
 
         ``finish``: the upstream's finish word. Usage must have been noted before.
         """
+        if self.blocks.matched is None:
+            with suppress(StopMatched):
+                self._write_rest(finish)
+        if not self.blocks.index:
+            self.blocks.start_text()
+            self.blocks.close()
+        if self.blocks.matched is not None:
+            return
+        if self._state and not self.tools.adopt(self._state):
+            self.blocks.redacted(pack_message_state(self._state))
+
+    def _write_rest(self, finish: str) -> None:
         limit = self._reply.max_tokens
         at_limit = limit is not None and 0 < limit <= self._usage.reported()["output_tokens"]
         self.tools.end(limit_reached=at_limit or is_cut(finish))
@@ -78,11 +101,6 @@ class PieceWriter:
             self._warnings["late_signature"] += 1
         self._write_encrypted()
         self.blocks.close()
-        if not self.blocks.index:
-            self.blocks.start_text()
-            self.blocks.close()
-        if self._state and not self.tools.adopt(self._state):
-            self.blocks.redacted(pack_message_state(self._state))
 
     @property
     def waiting(self) -> bool:
@@ -109,6 +127,8 @@ class PieceWriter:
 
     def stop(self, finish: str, matched: object) -> Stop:
         """Why the answer ended, for the upstream's finish word and matched stop sequence."""
+        if self.blocks.matched is not None:
+            finish, matched = STOPPED, self.blocks.matched
         stop = stop_for(
             finish,
             tool_used=self.tools.used,
@@ -124,17 +144,16 @@ class PieceWriter:
         if kind == "thinking":
             self._write_thinking(text)
             return
+        write = self.blocks.text
         if kind == "refusal":
             self._refusal += text[: MAX_EXPLANATION - len(self._refusal)]
-        self._write_text(text)
-
-    def _write_text(self, text: str) -> None:
+            write = self.blocks.refusal
         if self.blocks.kind is not TEXT:
             if self._is_blank_in_call(text):
                 return
             self._make_room()
         self._usage.add(text)
-        self.blocks.text(text)
+        write(text)
 
     def _write_reasoning(self, piece: ReasoningPiece) -> None:
         _, text, signature, part, data, detail = piece
@@ -214,3 +233,10 @@ class PieceWriter:
         for data in self._encrypted:
             self.blocks.redacted(data)
         self._encrypted.clear()
+
+
+def _blocks_for(reply: ReplyContext) -> BlockWriter:
+    show = reply.thinking == "show"
+    if reply.cut_here:
+        return CutBlocks(reply.cut_here, show_thinking=show)
+    return BlockWriter(show_thinking=show)

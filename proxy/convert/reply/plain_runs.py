@@ -13,26 +13,47 @@ from proxy.convert.reply.delta_reader import DeltaReader
 from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.stream_blocks import TEXT, TOOL
+from proxy.convert.reply.text_calls.holder import TextCalls
 from proxy.convert.reply.usage import ReplyUsage
 
 
 class PlainRuns:
     """The runs of one answer, one for each stretch of plain deltas."""
 
-    __slots__ = ("_blocks", "_reader", "_tools", "_usage", "_writer")
+    __slots__ = (
+        "_blocks",
+        "_cuts_text",
+        "_reader",
+        "_text_calls",
+        "_tools",
+        "_usage",
+        "_writer",
+    )
 
-    def __init__(self, reader: DeltaReader, writer: PieceWriter, usage: ReplyUsage) -> None:
+    def __init__(
+        self,
+        reader: DeltaReader,
+        writer: PieceWriter,
+        usage: ReplyUsage,
+        text_calls: TextCalls | None,
+    ) -> None:
         self._reader = reader
         self._blocks = writer.blocks
+        self._cuts_text = writer.blocks.cuts_text
         self._tools = writer.tools
         self._writer = writer
         self._usage = usage
+        self._text_calls = text_calls
 
     def run(self) -> Run | None:
         """What a chunk must hold to go on plainly with the open block; None where none can."""
+        if self._text_calls is not None and self._text_calls.holding:
+            return None
         blocks = self._blocks
         kind = blocks.kind
         if kind is TEXT:
+            if self._cuts_text:
+                return None
             return Run(blocks.index) if self._reader.text_is_plain else None
         if kind is TOOL:
             call = None if self._writer.waiting else self._tools.sole
@@ -59,6 +80,9 @@ class PlainRuns:
         if run.call is not None:
             return self._tools.pass_on(texts)
         text = "".join(texts)
+        calls = self._text_calls if run.form is None else None
+        if calls is not None and not calls.pass_on(text, texts):
+            return False
         self._usage.add(text)
         if run.form is not None:
             self._reader.forms.add(text)

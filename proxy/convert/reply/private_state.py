@@ -33,6 +33,20 @@ def unpack_tool_state(data: str) -> tuple[str, dict[str, Any]] | None:
     return tool_id, extra_content
 
 
+def pack_call_id(tool_id: str, upstream_id: str) -> str:
+    """``data`` of the block for an upstream's id that the client's ``tool_id`` cannot contain."""
+    return _packed({"tool_call": tool_id, "upstream_id": upstream_id})
+
+
+def unpack_call_id(data: str) -> tuple[str, str] | None:
+    """``(client's id, upstream's id)`` from a block's ``data``; None when it is not that."""
+    packed = _unpacked(data)
+    tool_id, upstream_id = packed.get("tool_call"), packed.get("upstream_id")
+    if not isinstance(tool_id, str) or not isinstance(upstream_id, str):
+        return None
+    return tool_id, upstream_id
+
+
 def pack_message_state(extra_content: Mapping[str, Any]) -> str:
     """``data`` of the block for the ``extra_content`` of a whole message."""
     return _packed({"extra_content": dict(extra_content)})

@@ -1,24 +1,24 @@
 """Ids of messages and tool calls in an answer.
 
 Rule: ids that clients get are plain and unique. A client loses the result of a tool call whose id
-was used before, so a reused one is replaced (docs/protocol.md sections 3 and 10.2).
+was used before, so a reused one gets another form (docs/protocol.md sections 3 and 10.2).
 """
 
 from __future__ import annotations
 
 import re
 
+from proxy.convert.reply.carried_ids import CARRIER, LONGEST_IN_ID, can_be_carried, carrier_id
 from proxy.convert.reply.context import ReplyContext
 
 MAX_MESSAGE_ID = 64
 SHORTEST_UNIQUE_ID = 12
 """Characters of a message id that is taken to be unique."""
-MAX_TOOL_ID = 40
-"""Longest tool call id that upstreams take back."""
 
 _PREFIXES = ("chatcmpl-", "gen-", "msg_")
 _ODD = re.compile(r"[^A-Za-z0-9]+")
-_TOOL_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_TOOL_ID}}}")
+_TOOL_ID = re.compile(rf"(?!{CARRIER})[A-Za-z0-9_-]{{1,{LONGEST_IN_ID}}}")
+"""Ids that clients get as they are."""
 
 
 def message_id(upstream_id: object, reply: ReplyContext) -> str:
@@ -40,19 +40,23 @@ def message_id(upstream_id: object, reply: ReplyContext) -> str:
 class AnswerToolIds:
     """Hands out the ids of one answer's tool calls."""
 
-    __slots__ = ("_reply", "_used")
+    __slots__ = ("_reply", "_taken")
 
     def __init__(self, reply: ReplyContext) -> None:
         self._reply = reply
-        self._used: set[str] = set()
+        self._taken: set[str] = set()
+        """The upstream's ids of the calls so far."""
 
     def take(self, upstream_id: str) -> str:
-        """``upstream_id`` where a client can use it, else a fresh one."""
-        tool_id = upstream_id
-        if not _TOOL_ID.fullmatch(tool_id) or self._is_used(tool_id):
-            tool_id = self._reply.new_tool_id()
-        self._used.add(tool_id)
-        return tool_id
+        """The client's id: ``upstream_id`` as it is, or inside another, or a fresh one.
 
-    def _is_used(self, tool_id: str) -> bool:
-        return tool_id in self._used or tool_id in self._reply.known_tool_ids
+        A safe id that was used before gets a fresh one, as does any that this answer used: it could
+        not come back for two calls.
+        """
+        safe = _TOOL_ID.fullmatch(upstream_id) is not None
+        used = upstream_id in self._taken or (safe and upstream_id in self._reply.known_tool_ids)
+        self._taken.add(upstream_id)
+        if safe and not used:
+            return upstream_id
+        fresh = self._reply.new_tool_id()
+        return fresh if used or not can_be_carried(upstream_id) else carrier_id(upstream_id, fresh)

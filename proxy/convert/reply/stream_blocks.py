@@ -44,6 +44,11 @@ class BlockWriter:
         "show_thinking",
     )
 
+    cuts_text = False
+    """True when text may end at a stop sequence."""
+    matched: str | None = None
+    """The stop sequence at which the text was cut; nothing may be written after it."""
+
     def __init__(self, *, show_thinking: bool = True) -> None:
         self.out: list[Event] = []
         self.index = 0
@@ -72,6 +77,10 @@ class BlockWriter:
             self.close()
             self.start_text()
         self.out.append(events.text_delta(self.index, text))
+
+    def refusal(self, text: str) -> None:
+        """Text of a refusal, in which no stop sequence is searched."""
+        self.text(text)
 
     def start_text(self) -> None:
         """A new text block, so far empty; no block may be open."""
@@ -128,10 +137,10 @@ class BlockWriter:
         self.out.append(events.block_start(self.index, events.redacted_block(data)))
         self._stop()
 
-    def start_tool(self, tool_id: str, name: str) -> None:
-        """A new ``tool_use`` block."""
+    def start_tool(self, tool_id: str, name: str, toolset: str | None = None) -> None:
+        """A new ``tool_use`` block; ``toolset``: the family whose member ``name`` is."""
         self.close()
-        self.out.append(events.block_start(self.index, events.tool_block(tool_id, name)))
+        self.out.append(events.block_start(self.index, events.tool_block(tool_id, name, toolset)))
         self.kind = TOOL
 
     def arguments(self, partial_json: str) -> None:

@@ -11,15 +11,20 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from proxy.convert.reply.arguments import is_writable
 from proxy.convert.reply.call_matching import CallMatcher, ToolCall
+from proxy.convert.reply.carried_ids import can_be_carried
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.declared_tools import DeclaredTools
 from proxy.convert.reply.pieces import ToolFragment
-from proxy.convert.reply.private_state import pack_tool_state
+from proxy.convert.reply.private_state import pack_call_id, pack_tool_state
 from proxy.convert.reply.reply_ids import AnswerToolIds
 from proxy.convert.reply.stream_blocks import BlockWriter
 from proxy.convert.reply.tool_fragments import LEGACY_PLACE
 from proxy.convert.reply.usage import ReplyUsage
+
+LONGEST_KEPT_ID = 16_384
+"""Characters of the longest upstream's id that comes back; some gateways put a signature into it."""
 
 
 class CallStates:
@@ -41,6 +46,16 @@ class CallStates:
         call.state = state
         if call.closed:
             self._late.append(call)
+
+    def write_id(self, call: ToolCall) -> bool:
+        """Write the upstream's id of ``call`` where the client's does not tell it; False if it is lost."""
+        upstream_id = call.upstream_id
+        if not upstream_id or call.block_id == upstream_id or can_be_carried(upstream_id):
+            return True
+        if len(upstream_id) > LONGEST_KEPT_ID or not is_writable(upstream_id):
+            return False
+        self._blocks.redacted(pack_call_id(call.block_id, upstream_id))
+        return True
 
     def write(self, call: ToolCall) -> None:
         """State goes before its call, or behind it when it came too late for that."""
@@ -199,9 +214,11 @@ class ToolCalls:
 
     def _start(self, call: ToolCall) -> None:
         call.block_id = self._ids.take(call.upstream_id)
+        if not self._states.write_id(call):
+            self._warnings["dropped_tool_id"] += 1
         self._states.write(call)
         name = self._reply.tool_names.get(call.name, call.name)
-        self._blocks.start_tool(call.block_id, name)
+        self._blocks.start_tool(call.block_id, name, self._reply.toolsets.get(call.name))
         self._open = call
         self._first = self._first or call
         self._send(call)

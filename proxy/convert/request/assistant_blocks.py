@@ -12,12 +12,13 @@ from typing import Any
 
 import orjson
 
-from proxy.convert.reply.private_state import unpack_detail, unpack_members
+from proxy.convert.reply.private_state import unpack_call_id, unpack_detail, unpack_members
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
 from proxy.convert.request.assistant_draft import AssistantDraft
 from proxy.convert.request.caching import carry_marker
 from proxy.convert.request.parts import Block, Part, TurnContext, compact_json
 from proxy.convert.request.server_blocks import server_call_to_text, server_result_to_text
+from proxy.convert.request.toolsets import is_member
 
 TEXT_MEMBERS = 2
 """Required members of a text block; a block with more members has optional ones."""
@@ -46,20 +47,27 @@ def tool_use_to_draft(block: Block, draft: AssistantDraft) -> None:
         "type": "function",
         "function": {"name": context.names.sent(block["name"]), "arguments": arguments},
     }
-    if len(block) > CALL_MEMBERS:
-        _note_lost_members(block, context)
+    if len(block) > CALL_MEMBERS and _is_member(block, context):
+        call["function"]["name"] = context.names.member(block["toolset_name"], block["name"])
     draft.calls.append(call)
     if draft.private_state is not None:
         draft.private_state.add_call(tool_id, call)
 
 
-def _note_lost_members(call: Block, context: TurnContext) -> None:
+def _is_member(call: Block, context: TurnContext) -> bool:
+    """Whether ``call`` is one of a toolset's member; notes optional members that are lost."""
     drops = context.drops
     if call.get("cache_control"):
         drops.routine("cache_control")
-    for member in ("caller", "toolset_name"):
-        if call.get(member):
-            drops.routine(f"tool_use.{member}")
+    if call.get("caller"):
+        drops.routine("tool_use.caller")
+    family = call.get("toolset_name")
+    if not family:
+        return False
+    known = is_member(family, call["name"])
+    if not known:
+        drops.routine("tool_use.toolset_name")
+    return known
 
 
 def thinking_to_draft(block: Block, draft: AssistantDraft) -> None:
@@ -75,6 +83,9 @@ def redacted_thinking_to_draft(block: Block, draft: AssistantDraft) -> None:
         carried = draft.reasoning.add_detail(detail)
     elif members := unpack_members(data):
         carried = draft.reasoning.add_members(members)
+    elif call_id := unpack_call_id(data):
+        carried = True
+        draft.context.ids.restore(*call_id)
     else:
         carried = draft.private_state is not None and draft.private_state.add(data)
     if not carried:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from proxy.convert.request.schema_parts import integer, integers, object_schema, string
+
 Tool = Mapping[str, Any]
 Definition = tuple[str, dict[str, Any]]
 """Description and JSON Schema of the arguments."""
@@ -22,30 +24,8 @@ def builtin_definition(tool: Tool) -> Definition:
     return _DEFINITION_FOR_PREFIX[prefix](tool)
 
 
-def _object(properties: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
-    return {"type": "object", "properties": dict(properties), "required": list(required)}
-
-
-def _string(description: str) -> dict[str, Any]:
-    return {"type": "string", "description": description}
-
-
-def _integer(description: str) -> dict[str, Any]:
-    return {"type": "integer", "description": description}
-
-
 def _command(names: Sequence[str]) -> dict[str, Any]:
     return {"type": "string", "enum": list(names), "description": "The command to run."}
-
-
-def _integers(description: str, count: int) -> dict[str, Any]:
-    return {
-        "type": "array",
-        "items": {"type": "integer"},
-        "minItems": count,
-        "maxItems": count,
-        "description": description,
-    }
 
 
 def _bash(tool: Tool) -> Definition:
@@ -56,10 +36,10 @@ def _bash(tool: Tool) -> Definition:
         "command."
     )
     properties = {
-        "command": _string("The bash command to run. Required unless restart is true."),
+        "command": string("The bash command to run. Required unless restart is true."),
         "restart": {"type": "boolean", "description": "True restarts the shell."},
     }
-    return description, _object(properties, [])
+    return description, object_schema(properties, [])
 
 
 def _text_editor(tool: Tool) -> Definition:
@@ -79,24 +59,24 @@ def _text_editor(tool: Tool) -> Definition:
     inserted = "new_str" if tool["type"] in _EDITORS_WITH_UNDO else "insert_text"
     properties = {
         "command": _command(commands),
-        "path": _string("Absolute path of the file or directory."),
-        "file_text": _string("For create: the whole content of the file."),
-        "old_str": _string("For str_replace: the text to replace, exactly as in the file."),
-        "new_str": _string("For str_replace: the text to put in its place."),
-        "insert_line": _integer("For insert: the line after which to insert; 0 is the beginning."),
-        "insert_text": _string("For insert: the text to insert."),
-        "view_range": _integers(
+        "path": string("Absolute path of the file or directory."),
+        "file_text": string("For create: the whole content of the file."),
+        "old_str": string("For str_replace: the text to replace, exactly as in the file."),
+        "new_str": string("For str_replace: the text to put in its place."),
+        "insert_line": integer("For insert: the line after which to insert; 0 is the beginning."),
+        "insert_text": string("For insert: the text to insert."),
+        "view_range": integers(
             "For view of a file: first and last line, counted from 1; -1 as the last means the end.",
             2,
         ),
     }
     if inserted == "new_str":
         del properties["insert_text"]
-        properties["new_str"] = _string(
+        properties["new_str"] = string(
             "For str_replace: the text to put in place of old_str. For insert: the text to insert."
         )
         description = description.replace("insert_text", "new_str")
-    return description, _object(properties, ["command", "path"])
+    return description, object_schema(properties, ["command", "path"])
 
 
 _EDITORS_WITH_UNDO = frozenset({"text_editor_20241022", "text_editor_20250124"})
@@ -114,17 +94,17 @@ def _memory(tool: Tool) -> Definition:
     commands = ["view", "create", "str_replace", "insert", "delete", "rename"]
     properties = {
         "command": _command(commands),
-        "path": _string("Path below /memories; for every command but rename."),
-        "view_range": _integers("For view of a file: first and last line, counted from 1.", 2),
-        "file_text": _string("For create: the whole content of the file."),
-        "old_str": _string("For str_replace: the text to replace, exactly as in the file."),
-        "new_str": _string("For str_replace: the text to put in its place."),
-        "insert_line": _integer("For insert: the line after which to insert; 0 is the beginning."),
-        "insert_text": _string("For insert: the text to insert."),
-        "old_path": _string("For rename: the present path."),
-        "new_path": _string("For rename: the new path."),
+        "path": string("Path below /memories; for every command but rename."),
+        "view_range": integers("For view of a file: first and last line, counted from 1.", 2),
+        "file_text": string("For create: the whole content of the file."),
+        "old_str": string("For str_replace: the text to replace, exactly as in the file."),
+        "new_str": string("For str_replace: the text to put in its place."),
+        "insert_line": integer("For insert: the line after which to insert; 0 is the beginning."),
+        "insert_text": string("For insert: the text to insert."),
+        "old_path": string("For rename: the present path."),
+        "new_path": string("For rename: the new path."),
     }
-    return description, _object(properties, ["command"])
+    return description, object_schema(properties, ["command"])
 
 
 _ACTIONS = (
@@ -163,10 +143,10 @@ def _computer(tool: Tool) -> Definition:
     actions = list(_ACTIONS)
     properties = {
         "action": {"type": "string", "enum": actions, "description": "What to do."},
-        "coordinate": _integers(
+        "coordinate": integers(
             "[x, y]: where to click, scroll or move to; for left_click_drag where to end.", 2
         ),
-        "text": _string(
+        "text": string(
             "For type: the text. For key and hold_key: a key or combination such as Return or "
             "ctrl+s. For clicks and scroll: a modifier key to hold."
         ),
@@ -176,20 +156,20 @@ def _computer(tool: Tool) -> Definition:
         properties |= _LATER_PROPERTIES
     if tool.get("enable_zoom"):
         actions.append("zoom")
-        properties["region"] = _integers(
+        properties["region"] = integers(
             "For zoom: [x0, y0, x1, y1], the part of the screen to see in full resolution.", 4
         )
-    return description, _object(properties, ["action"])
+    return description, object_schema(properties, ["action"])
 
 
 _LATER_PROPERTIES: Mapping[str, Any] = {
-    "start_coordinate": _integers("For left_click_drag: [x, y] where to start.", 2),
+    "start_coordinate": integers("For left_click_drag: [x, y] where to start.", 2),
     "scroll_direction": {
         "type": "string",
         "enum": ["up", "down", "left", "right"],
         "description": "For scroll: the direction.",
     },
-    "scroll_amount": _integer("For scroll: the number of wheel clicks."),
+    "scroll_amount": integer("For scroll: the number of wheel clicks."),
     "duration": {
         "type": "number",
         "description": "For hold_key and wait: seconds, at most 100.",

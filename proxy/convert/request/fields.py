@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from proxy.convert.request.drops import Drops
+from proxy.convert.request.stop_sequences import stop_field
 from proxy.providers.profiles.base import Profile
 
 Request = Mapping[str, Any]
@@ -68,7 +69,7 @@ def note_other_fields(request: Request, drops: Drops) -> None:
 def plain_fields(request: Request, profile: Profile, drops: Drops) -> dict[str, Any]:
     """Stop strings, streaming, sampling, user and service tier, as the upstream names them."""
     return {
-        **_stop_field(request, profile, drops),
+        **stop_field(request, profile),
         **_stream_fields(request, profile),
         **_sampling_fields(request, profile, drops),
         **_user_field(request, profile, drops),
@@ -88,14 +89,6 @@ def token_field(
     if requested is not None and requested != max_tokens:
         drops.degrade("max_tokens", str(max_tokens))
     return {profile.token_field: max_tokens}
-
-
-def _stop_field(request: Request, profile: Profile, drops: Drops) -> dict[str, Any]:
-    sequences = request.get("stop_sequences") or []
-    kept = [] if profile.no_stop else sequences[: profile.max_stop]
-    if len(kept) < len(sequences):
-        drops.drop("stop_sequences", len(sequences) - len(kept))
-    return {"stop": kept} if kept else {}
 
 
 def _stream_fields(request: Request, profile: Profile) -> dict[str, Any]:

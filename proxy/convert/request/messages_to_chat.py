@@ -22,12 +22,14 @@ from proxy.convert.request.ordering import request_to_messages
 from proxy.convert.request.parts import ChatMessage, PdfReader, RefusedBlock, TurnContext
 from proxy.convert.request.pdf_text import PdfBudget, pdf_to_text
 from proxy.convert.request.prefill import prefill_fields
+from proxy.convert.request.stop_sequences import cut_here
 from proxy.convert.request.structured import structured_output
 from proxy.convert.request.thinking import thinking_delivery, thinking_fields
 from proxy.convert.request.tool_choice import is_forced, tool_fields
 from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tools import function_names, tools_to_chat
+from proxy.convert.request.toolsets import offered
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 from proxy.tokens.estimate import cheap_estimate
@@ -84,8 +86,10 @@ def _converted(
 ) -> ConvertedRequest:
     """``request``, whose turns were ``turns`` before context edits, as in the function above."""
     tools = request.get("tools") or ()
-    names = ToolNames(function_names(tools))
-    context = TurnContext(profile, Drops(), names, ToolIds(profile.tool_id), read_pdf)
+    declared = function_names(tools)
+    names = ToolNames(declared, offered(tools) if len(declared) < len(tools) else ())
+    ids = ToolIds(profile.tool_id, profile.tool_id_chars)
+    context = TurnContext(profile, Drops(), names, ids, read_pdf)
     drops = context.drops
     note_other_fields(request, drops)
     structured = structured_output(request, profile, drops)
@@ -146,15 +150,22 @@ def _reply_context(
     context: TurnContext,
     secrets: tuple[str, ...],
 ) -> ReplyContext:
+    functions = _functions_in(body)
+    may_call = bool(functions) and body.get("tool_choice") != "none"
+    text_calls = may_call and context.profile.text_tool_calls
     return ReplyContext(
         model=request.get("model") or model,
         tool_names=context.names.client_names(),
-        functions=_functions_in(body),
+        toolsets=context.names.toolsets(),
+        functions=functions,
         max_tokens=body.get(context.profile.token_field),
         known_tool_ids=context.ids.known(),
         stop_sequences=tuple(request.get("stop_sequences") or ()),
+        cut_here=cut_here(request, body, context.drops),
         thinking=thinking_delivery(request),
         think_tags=context.profile.think_tags,
+        text_tool_calls=text_calls,
+        messages=body["messages"] if text_calls else (),
         tool_args=context.profile.tool_args,
         secrets=secrets,
     )

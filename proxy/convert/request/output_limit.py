@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from proxy.errors import InvalidRequest
 
+HEADROOM = 2048
+"""Tokens for reasoning that the client did not ask for and that cannot be switched off."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutputLimits:
@@ -20,10 +23,13 @@ class OutputLimits:
     maximum: int | None = None
 
 
-def resolve_max_tokens(requested: int | None, limits: OutputLimits, *caps: int | None) -> int:
+def resolve_max_tokens(
+    requested: int | None, limits: OutputLimits, *caps: int | None, reasons_unasked: bool = False
+) -> int:
     """Tokens to request; 0: a cache pre-warm, which is answered without an upstream call.
 
     ``caps`` are the model's limits, that of the registry and that of the profile; None: unknown.
+    ``reasons_unasked``: the model's reasoning, which the client's number does not include, gets room.
     Raises InvalidRequest if the client's number is missing or negative and no default is set.
     """
     default = limits.default or 0
@@ -39,7 +45,17 @@ def resolve_max_tokens(requested: int | None, limits: OutputLimits, *caps: int |
     minimum = limits.minimum or 0
     if requested < minimum:
         requested = max(default, minimum)
+    if reasons_unasked:
+        requested = _with_headroom(requested)
     return min([requested, *(cap for cap in (limits.maximum, *caps) if cap)])
+
+
+def _with_headroom(requested: int) -> int:
+    """``requested`` and ``HEADROOM``, up to twice that in all: larger limits have room themselves.
+
+    A client that asks for one token probes the connection and expects no text.
+    """
+    return requested if requested == 1 else max(requested, min(requested + HEADROOM, 2 * HEADROOM))
 
 
 _TOO_SMALL = "Input should be greater than or equal to 0"

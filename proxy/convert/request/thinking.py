@@ -36,6 +36,14 @@ def thinking_delivery(request: Mapping[str, Any]) -> Delivery:
     return "omit" if thinking.get("display") == "omitted" else "show"
 
 
+def reasons_unasked(request: Mapping[str, Any], profile: Profile) -> bool:
+    """Whether the model reasons although the request asks for no thinking, or against it."""
+    always = profile.always_reasons or (
+        profile.thinking_style == "effort" and "none" not in profile.efforts
+    )
+    return always and _requested(request).kind in ("off", "absent")
+
+
 def thinking_fields(
     request: Mapping[str, Any], profile: Profile, drops: Drops, *, forced_tool: bool, tools: bool
 ) -> dict[str, Any]:

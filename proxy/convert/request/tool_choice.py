@@ -26,7 +26,8 @@ def tool_fields(
     """
     kind = choice["type"] if choice else None
     name = choice["name"] if choice and kind == "tool" else None
-    if name is not None and name not in tools.names and name not in tools.replaced:
+    known = (tools.names, tools.replaced, tools.families)
+    if name is not None and not any(name in names for names in known):
         raise InvalidRequest(_why_not(name, tools, model))
     fields: dict[str, Any] = {} if kind == "none" else dict(tools.fields)
     if not tools.functions:
@@ -65,7 +66,7 @@ def _choice_value(
     kind: str, name: str | None, tools: ChatTools, context: TurnContext
 ) -> str | dict[str, Any] | None:
     rule = context.profile.tool_choice
-    if name is not None and name not in tools.names:
+    if name is not None and name in tools.replaced and name not in tools.names:
         # It names a web search, which the body's own field enables.
         return None
     if rule == "auto_only":
@@ -74,7 +75,8 @@ def _choice_value(
         return None
     if name is None:
         return _PLAIN[kind]
-    if rule == "required":
+    if rule == "required" or name not in tools.names:
+        # The name is a toolset's, which is no function but several.
         context.drops.degrade("tool_choice", "required")
         return "required"
     return {"type": "function", "function": {"name": context.names.sent(name)}}

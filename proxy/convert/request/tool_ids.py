@@ -1,59 +1,137 @@
 """Tool call ids in the form that an upstream accepts.
 
-Rule: a call and its result get the same id, which is the same in every request, and ids are unique.
-Profile flag ``tool_id``: ``keep`` sends the client's id, ``nine`` nine alphanumeric characters
-(docs/protocol.md 10.11).
+Rule: a call and its result get the same id, which is the same in every request, and the calls of one
+message have different ids. An id that an upstream gave is that upstream's again; what P.tool_id and
+P.tool_id_chars do not allow is replaced (docs/protocol.md 10.2, 10.11).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import sha1
+from itertools import count
 from typing import Literal
 
+from proxy.convert.reply.carried_ids import CARRIER, carried_id
 from proxy.ids import BASE62
 
-_NINE = re.compile(r"[A-Za-z0-9]{9}")
+Form = Literal["keep", "safe", "nine"]
+
+NINE = 9
+"""Characters of every id at Mistral, and the fewest that ids are shortened to."""
+_CARRIER_CHARACTERS = len(CARRIER)
+_PREFIX = "toolu_"
+_DIGITS = 24
+_CHARACTERS: dict[Form, str] = {"keep": r"[\s\S]", "safe": "[A-Za-z0-9_-]"}
 
 
 class ToolIds:
     """The tool call ids of one request's history."""
 
-    __slots__ = ("_nine", "_sent", "_taken")
+    __slots__ = (
+        "_allowed",
+        "_in_message",
+        "_length",
+        "_nine",
+        "_other",
+        "_plain",
+        "_restored",
+        "_sent",
+    )
 
-    def __init__(self, form: Literal["keep", "nine"] = "keep") -> None:
+    def __init__(self, form: Form = "keep", longest: int | None = None) -> None:
         self._nine = form == "nine"
+        self._allowed = _allowed(form, longest)
+        """None: every id."""
+        self._length = len(_PREFIX) + _DIGITS if longest is None else max(longest, NINE)
+        self._plain = self._allowed is None
+        """True as long as every id is sent as it is."""
         self._sent: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._other: set[str] = set()
+        """Sent ids that may not be the client's."""
+        self._restored: dict[str, str] = {}
+        """The upstream's ids that blocks beside the calls told, by the client's ids."""
+        self._in_message: set[str] = set()
+        """Those of ``_other`` in the present message; with ``nine``, all sent ids."""
+
+    def restore(self, tool_id: str, upstream_id: str) -> None:
+        """Note that ``upstream_id`` is the upstream's own id of the call with ``tool_id``."""
+        self._restored[tool_id] = upstream_id
+        self._plain = False
 
     def sent(self, tool_id: str) -> str:
-        """The id that is sent upstream for the client's ``tool_id``."""
+        """The id that is sent upstream for the client's ``tool_id``.
+
+        To be called for the calls of a message, then for their results: the first id that is known
+        ends the message.
+        """
         known = self._sent.get(tool_id)
         if known is not None:
+            if not self._plain and not self._nine:
+                self._in_message.clear()
             return known
-        sent = self._nine_for(tool_id) if self._nine else tool_id
-        self._sent[tool_id] = sent
+        if self._plain and tool_id[:_CARRIER_CHARACTERS] != CARRIER:
+            self._sent[tool_id] = tool_id
+            return tool_id
+        self._plain = False
+        sent = self._sent[tool_id] = self._chosen(tool_id)
         return sent
 
-    def _nine_for(self, tool_id: str) -> str:
-        sent = tool_id
-        attempt = 0
-        while sent in self._taken or not _NINE.fullmatch(sent):
-            sent = _nine_characters(f"{tool_id}\0{attempt}" if attempt else tool_id)
-            attempt += 1
-        self._taken.add(sent)
-        return sent
+    def _chosen(self, tool_id: str) -> str:
+        if (
+            tool_id.startswith(CARRIER)
+            or tool_id in self._in_message
+            or tool_id in self._restored
+            or (self._allowed is not None and not self._allowed.fullmatch(tool_id))
+        ):
+            sent = next(filter(self._is_free, self._candidates(tool_id)))
+            self._other.add(sent)
+            self._in_message.add(sent)
+            return sent
+        if self._nine:
+            self._in_message.add(tool_id)
+        return tool_id
 
     def known(self) -> frozenset[str]:
         """Every id in the history: the client's ids and those that are sent."""
-        return frozenset(self._sent) | self._taken
+        return frozenset(self._sent) | self._other
+
+    def _is_free(self, sent: str) -> bool:
+        fits = self._allowed is None or self._allowed.fullmatch(sent) is not None
+        return fits and sent not in self._in_message and sent not in self._sent
+
+    def _candidates(self, tool_id: str) -> Iterator[str]:
+        """The upstream's own id, the client's, then ids made of the client's."""
+        own = self._restored.get(tool_id) or carried_id(tool_id)
+        if own is not None:
+            yield own
+        yield tool_id
+        for attempt in count():
+            text = f"{tool_id}\0{attempt}" if attempt else tool_id
+            if self._nine:
+                yield _digits(text, NINE)
+            else:
+                yield (_PREFIX + _digits(text, _DIGITS))[-self._length :]
 
 
-def _nine_characters(text: str) -> str:
+@lru_cache(maxsize=64)
+def _allowed(form: Form, longest: int | None) -> re.Pattern[str] | None:
+    if form == "nine":
+        return re.compile(f"[A-Za-z0-9]{{{NINE}}}")
+    if form == "keep" and longest is None:
+        return None
+    most = "" if longest is None else max(longest, NINE)
+    return re.compile(f"{_CHARACTERS[form]}{{1,{most}}}")
+
+
+def _digits(text: str, length: int) -> str:
+    """``length`` letters and digits, always the same for ``text``."""
     digest = sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     number = int.from_bytes(digest)
     digits = []
-    for _ in range(9):
+    for _ in range(length):
         number, digit = divmod(number, len(BASE62))
         digits.append(BASE62[digit])
     return "".join(digits)

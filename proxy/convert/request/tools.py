@@ -15,12 +15,17 @@ from proxy.convert.request.builtin_tools import builtin_definition
 from proxy.convert.request.drops import Drops
 from proxy.convert.request.json_schema import Schema, without_keywords
 from proxy.convert.request.parts import TurnContext, compact_json
+from proxy.convert.request.toolsets import (
+    FAMILIES,
+    deferred_members,
+    enabled_members,
+    toolset_family,
+)
 from proxy.convert.request.web_search import web_search_fields
 from proxy.errors import InvalidRequest
 
 Tool = Mapping[str, Any]
 
-TOOLSET_PREFIXES = ("computer_toolset_", "browser_toolset_")
 WEB_SEARCH_PREFIX = "web_search_"
 SERVER_PREFIXES = (
     WEB_SEARCH_PREFIX,
@@ -45,6 +50,8 @@ class ChatTools:
     """Body fields that replace server tools."""
     names: set[str] = field(default_factory=set)
     """Names of the tools that became functions, as the client wrote them."""
+    families: set[str] = field(default_factory=set)
+    """Families of the toolsets whose members became functions."""
     replaced: set[str] = field(default_factory=set)
     """Names of the tools that became ``fields``."""
     dropped: dict[str, str] = field(default_factory=dict)
@@ -63,9 +70,12 @@ def tools_to_chat(tools: Sequence[Tool], context: TurnContext) -> ChatTools:
         if _is_custom(tool) or _is_builtin(tool):
             chat.functions.append(_function(tool, context))
             chat.names.add(tool["name"])
+        elif family := toolset_family(tool):
+            _add_members(chat, tool, family, context)
         else:
             _add_server_tool(chat, tool, index, context)
         _note_options(tool, context.drops)
+    chat.names.update(context.names.bare)
     return chat
 
 
@@ -75,7 +85,23 @@ def _is_custom(tool: Tool) -> bool:
 
 def _is_builtin(tool: Tool) -> bool:
     tool_type: str = tool["type"]
-    return tool_type.startswith(BUILTIN_PREFIXES) and not tool_type.startswith(TOOLSET_PREFIXES)
+    return tool_type.startswith(BUILTIN_PREFIXES) and toolset_family(tool) is None
+
+
+def _add_members(chat: ChatTools, tool: Tool, family: str, context: TurnContext) -> None:
+    if family in chat.families:
+        raise InvalidRequest("tools: Tool names must be unique.")
+    for name in enabled_members(tool):
+        description, schema = FAMILIES[family][name]
+        function = {
+            "name": context.names.member(family, name),
+            "description": description,
+            "parameters": _parameters(schema, context),
+        }
+        chat.functions.append({"type": "function", "function": function})
+    chat.families.add(family)
+    if deferred_members(tool):
+        context.drops.routine("tools.defer_loading")
 
 
 def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnContext) -> None:

@@ -12,6 +12,7 @@ ARK = Vendor(
         "ark.ap-southeast.bytepluses.com": "/api/v3",
         ".bytepluses.com": "/api/v3",
     },
+    flags={"text_tool_calls": False},
     models=(
         rule("doubao-seed-(?!.*thinking).*|deepseek-v(3-[12]|4).*", thinking_style="toggle"),
         rule("doubao-seed-translation.*", thinking_style="none"),

@@ -6,7 +6,7 @@ Older ``api-version`` values support neither the role ``developer`` nor PDF part
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor
+from proxy.providers.profiles.base import Vendor, rule
 
 AZURE = Vendor(
     name="azure",
@@ -19,9 +19,15 @@ AZURE = Vendor(
         ".services.ai.azure.com": "/openai/v1",
     },
     flags={
+        "text_tool_calls": False,
         "token_field": "max_completion_tokens",
         "mid_system": "inline",
         "strict_tools": True,
+        "tool_id_chars": 40,
     },
+    models=(
+        # Its own ids contain the tool's name, and it stops calling tools when they come back cut.
+        rule(r"(.*[-_.])?kimi.*", tool_id_chars=None),
+    ),
     credential="api-key",
 )

@@ -46,8 +46,11 @@ class Profile:
     """False: an assistant message without text has ``""`` instead of null."""
     vision: bool = True
     pdf: Literal["none", "file"] = "none"
-    tool_id: Literal["keep", "nine"] = "keep"
-    """nine: ids are mapped to nine alphanumeric characters (Mistral)."""
+    tool_id: Literal["keep", "safe", "nine"] = "keep"
+    """keep: every id that the upstream gave comes back to it; safe: ids are of ``A-Za-z0-9_-``;
+    nine: of nine letters and digits (Mistral)."""
+    tool_id_chars: int | None = None
+    """Longest id in characters; longer ones are replaced. Less than 9 counts as 9."""
     extra_content: bool = False
     """A tool call in the history keeps the ``extra_content`` that it came with (Gemini's thought
     signature); strict upstreams refuse the member."""
@@ -62,10 +65,16 @@ class Profile:
     parallel_flag: bool = True
     schema_drop: tuple[str, ...] = ()
     """JSON Schema keywords removed from tool schemas, at any depth."""
+    text_tool_calls: bool = True
+    """Calls that stand in an answer's text become tool calls: for servers without a parser for their
+    model's calls. Makers' own APIs parse them, so there they can only be quotations."""
 
     # Reasoning
     thinking_style: Literal["none", "effort", "openrouter", "qwen", "toggle"] = "none"
     efforts: tuple[str, ...] = ("low", "medium", "high")
+    always_reasons: bool = False
+    """The model reasons before each answer, also where no thinking is asked for. Models of the style
+    ``effort`` do so too unless ``efforts`` has ``none``."""
     reasoning_history: Literal["drop", "reasoning_content", "reasoning_text", "details"] = "drop"
     effort_with_tools: Literal["send", "omit", "none"] = "send"
     """For upstreams that accept tools only without reasoning (style ``effort``): with tools

@@ -8,6 +8,7 @@ DEEPSEEK = Vendor(
     name="deepseek",
     hosts={"api.deepseek.com": "/v1"},
     flags={
+        "text_tool_calls": False,
         "thinking_style": "toggle",
         "reasoning_history": "reasoning_content",
         "forced_choice_stops_thinking": True,

@@ -19,7 +19,11 @@ REASONING = {
 }
 """OpenAI's reasoning models (docs/protocol.md 1.1, 1.4)."""
 
+TOOL_IDS = {"tool_id": "safe", "tool_id_chars": 40}
+"""OpenAI's limit; its own ids are of safe characters, so others are only those of other models."""
+
 OPENAI_CHAT: tuple[ModelRule, ...] = (
+    rule(r"(chat)?gpt-\d.*|o\d.*", **TOOL_IDS),
     rule("(chat)?gpt-4o(-mini)?(-search|-audio)?", max_output=16384),
     rule("gpt-4o-2024-05-13", max_output=4096, structured="json_object"),
     rule(r"gpt-4\.1(-mini|-nano)?", max_output=32768),
@@ -35,14 +39,15 @@ OPENAI_CHAT: tuple[ModelRule, ...] = (
 )
 
 OPENAI_REASONING: tuple[ModelRule, ...] = (
-    rule(r"o\d.*", **REASONING, parallel_flag=False),
+    rule(r"o\d.*", **REASONING, parallel_flag=False, always_reasons=True),
     rule("o1|o3|o3-(mini|pro)|o4-mini", max_output=100_000),
     # OpenAI's reference: stop is not supported by o3, o4-mini and later models.
     rule("o3|o3-pro|o[4-9].*", no_stop=True),
     rule("o3-mini", vision=False),
     rule("o1-mini", max_output=65536, vision=False, thinking_style="none", structured="none"),
     rule("o1-preview", max_output=32768, vision=False, thinking_style="none", structured="none"),
-    rule(r"gpt-[5-9].*", **REASONING, no_stop=True),
+    rule(r"gpt-[5-9].*", **REASONING, no_stop=True, always_reasons=True),
+    rule(r"gpt-5\.[1-9].*|gpt-5-chat", always_reasons=False),
     rule(r"gpt-5.*", max_output=128_000, efforts=("minimal", "low", "medium", "high")),
     rule(r"gpt-5\.1.*", efforts=("none", "low", "medium", "high")),
     rule(r"gpt-5\.[2-5].*", efforts=("none", "low", "medium", "high", "xhigh")),
@@ -53,7 +58,14 @@ OPENAI_REASONING: tuple[ModelRule, ...] = (
 )
 
 OPEN_WEIGHTS: tuple[ModelRule, ...] = (
-    rule("gpt-oss.*", thinking_style="effort", vision=False),
+    rule("gpt-oss.*", thinking_style="effort", vision=False, always_reasons=True),
+    rule(
+        r"deepseek-(r1|reasoner).*|qwq.*|qvq.*|minimax-m\d.*|magistral.*|grok-3-mini.*"
+        r"|grok-(4|code)(?!.*non-reasoning).*|gemini-(2\.5-pro|[3-9]).*"
+        r"|(?!.*non?-?(thinking|reasoning)).*-(thinking|reasoning)(-.*)?",
+        always_reasons=True,
+    ),
+    rule("gemini-.*-(image|tts|live|audio).*", always_reasons=False),
     rule(r"deepseek-(chat|reasoner|coder.*|r1.*|v[23](\.\d)?(-terminus|-speciale)?)", vision=False),
     # Servers without a reasoning parser leave the reasoning of these in the text (edge case 117).
     rule(r"deepseek-r1.*|qwq.*|minimax-m\d.*", think_tags=True),
@@ -69,4 +81,9 @@ OPEN_WEIGHTS: tuple[ModelRule, ...] = (
     rule("(open-)?(mi[sx]tral|ministral|magistral|codestral|devstral|pixtral).*", tool_id="nine"),
 )
 
-FAMILIES: tuple[ModelRule, ...] = (*OPENAI_CHAT, *OPENAI_REASONING, *OPEN_WEIGHTS)
+ANTHROPIC: tuple[ModelRule, ...] = (
+    # Gateways pass ids on to the Messages API, which demands safe characters.
+    rule(r"(.*\.)?claude-.*", tool_id="safe"),
+)
+
+FAMILIES: tuple[ModelRule, ...] = (*OPENAI_CHAT, *OPENAI_REASONING, *OPEN_WEIGHTS, *ANTHROPIC)

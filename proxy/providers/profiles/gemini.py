@@ -10,6 +10,7 @@ GEMINI = Vendor(
     name="gemini",
     hosts={"generativelanguage.googleapis.com": "/v1beta/openai"},
     flags={
+        "text_tool_calls": False,
         "extra_content": True,
         "schema_drop": (
             "$schema",

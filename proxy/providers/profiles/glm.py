@@ -8,6 +8,7 @@ GLM = Vendor(
     name="glm",
     hosts={"open.bigmodel.cn": "/api/paas/v4", "api.z.ai": "/api/paas/v4"},
     flags={
+        "text_tool_calls": False,
         "reasoning_history": "reasoning_content",
         "tool_choice": "auto_only",
         "structured": "json_object",

@@ -12,6 +12,7 @@ MINIMAX = Vendor(
         "api.minimax.chat": "/v1",
     },
     flags={
+        "text_tool_calls": False,
         "reasoning_history": "reasoning_content",
         "think_tags": True,
         "structured": "none",

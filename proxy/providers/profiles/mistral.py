@@ -13,5 +13,10 @@ MISTRAL = Vendor(
         "api.mistral.ai": "/v1",
         "codestral.mistral.ai": "/v1",
     },
-    flags={"tool_id": "nine", "prefill": "prefix", "no_stream_usage": True},
+    flags={
+        "text_tool_calls": False,
+        "tool_id": "nine",
+        "prefill": "prefix",
+        "no_stream_usage": True,
+    },
 )

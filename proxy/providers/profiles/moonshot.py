@@ -12,6 +12,7 @@ MOONSHOT = Vendor(
         "api.kimi.com": "/coding/v1",
     },
     flags={
+        "text_tool_calls": False,
         "reasoning_history": "reasoning_content",
         "forced_choice_stops_thinking": True,
         "count_endpoint": "moonshot",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.families import TOOL_IDS
 
 OPENAI = Vendor(
     name="openai",
     hosts={"api.openai.com": "/v1", ".api.openai.com": "/v1"},
     flags={
+        "text_tool_calls": False,
         "token_field": "max_completion_tokens",
         "mid_system": "inline",
         "service_tier": True,
         "strict_tools": True,
         "pdf": "file",
+        **TOOL_IDS,
     },
     models=(
         rule(r"o\d.*|gpt-[5-9].*", system_role="developer"),

@@ -15,5 +15,9 @@ OPENROUTER = Vendor(
         "pdf": "file",
         "web_search": "plugin",
     },
-    models=(rule("~?anthropic/.*", cache="anthropic"),),
+    models=(
+        rule("~?anthropic/.*", cache="anthropic"),
+        # Their makers serve these models, with parsers of their own.
+        rule("~?(anthropic|google|openai|x-ai)/.*", text_tool_calls=False),
+    ),
 )

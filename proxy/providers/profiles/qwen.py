@@ -20,7 +20,7 @@ QWEN = Vendor(
         "coding-intl.dashscope.aliyuncs.com": "/v1",
         "api-inference.modelscope.cn": "/v1",
     },
-    flags={"forced_choice_stops_thinking": True},
+    flags={"text_tool_calls": False, "forced_choice_stops_thinking": True},
     models=(
         rule(
             r"qwen-(plus|flash|turbo)|qwen3-\d+(\.\d+)?b(-a\d+b)?|qwen3-max-(preview|2026.*)"

@@ -45,6 +45,10 @@ class ChatCodec:
         self.endings = 0
 
     @property
+    def ended_early(self) -> bool:
+        return self._translator.ended_early
+
+    @property
     def started(self) -> bool:
         return self._translator.started
 

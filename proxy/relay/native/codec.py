@@ -42,6 +42,7 @@ class NativeCodec:
     relays_errors = True
     pings = False
     endings = 1
+    ended_early = False
 
     def __init__(self, call: NativeCall) -> None:
         self._call = call

@@ -41,11 +41,21 @@ def test_fresh_ids_are_24_random_characters() -> None:
     [
         pytest.param("call_abc-1", "call_abc-1", id="3 tool id kept"),
         pytest.param("", "toolu_1", id="10.2 empty"),
-        pytest.param("functions.Bash:0", "toolu_1", id="edge 85 odd characters"),
-        pytest.param("call_1\n", "toolu_1", id="10.2 a line break at the end"),
-        pytest.param("c" * 40, "c" * 40, id="10.2 40 characters"),
-        pytest.param("c" * 41, "toolu_1", id="10.2 more than 40 characters"),
+        pytest.param(
+            "functions.Bash:0", "toolu_cp1_1_ZnVuY3Rpb25zLkJhc2g6MA", id="edge 85 odd characters"
+        ),
+        pytest.param("call_1\n", "toolu_cp1_1_Y2FsbF8xCg", id="10.2 a line break at the end"),
+        pytest.param("a b", "toolu_cp1_1_YSBi", id="10.2 a space"),
+        pytest.param("调用:1", "toolu_cp1_1_6LCD55SoOjE", id="10.2 letters of another script"),
+        pytest.param("c" * 41, "c" * 41, id="10.2 more than OpenAI takes"),
+        pytest.param("c" * 128, "c" * 128, id="10.2 128 characters"),
+        pytest.param("c" * 129, "toolu_1", id="10.2 more than 128 characters"),
+        pytest.param("é" * 65, "toolu_1", id="10.2 more than 128 bytes"),
+        pytest.param("\ud83d", "toolu_1", id="10.2 half a character"),
         pytest.param("call_0", "toolu_1", id="10.2 used in the history"),
+        pytest.param(
+            "toolu_cp1_1_YQ", "toolu_cp1_1_dG9vbHVfY3AxXzFfWVE", id="10.2 one that seems to be ours"
+        ),
     ],
 )
 def test_tool_id(upstream_id: str, expected: str) -> None:
@@ -56,3 +66,8 @@ def test_tool_id(upstream_id: str, expected: str) -> None:
 def test_edge_86_an_id_is_used_once_in_an_answer() -> None:
     ids = AnswerToolIds(reply())
     assert [ids.take("a"), ids.take("a"), ids.take("b")] == ["a", "toolu_1", "b"]
+
+
+def test_edge_86_an_odd_id_comes_back_for_one_call_of_an_answer() -> None:
+    ids = AnswerToolIds(reply())
+    assert [ids.take("f:0"), ids.take("f:0")] == ["toolu_cp1_1_Zjow", "toolu_2"]

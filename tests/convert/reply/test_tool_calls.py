@@ -229,7 +229,7 @@ B1 = ("b", "g", '{"y":2}')
         ),
         pytest.param(
             [tool(0, "functions.Bash:0", "f", "{}")],
-            [("toolu_1", "f", "{}")],
+            [("toolu_cp1_1_ZnVuY3Rpb25zLkJhc2g6MA", "f", "{}")],
             id="edge 85 an odd id in a stream",
         ),
         pytest.param(

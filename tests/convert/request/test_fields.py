@@ -36,27 +36,6 @@ def test_minimal_body() -> None:
     [
         pytest.param({"stop_sequences": ["a"]}, {}, {"stop": ["a"]}, {}, id="1.1 stop"),
         pytest.param({"stop_sequences": []}, {}, {}, {}, id="1.1 empty stop omitted"),
-        pytest.param(
-            {"stop_sequences": list("abcdef")},
-            {},
-            {"stop": list("abcd")},
-            {"stop_sequences": "noted"},
-            id="1.1 first max_stop stop sequences",
-        ),
-        pytest.param(
-            {"stop_sequences": ["a", "b"]},
-            {"max_stop": 1},
-            {"stop": ["a"]},
-            {"stop_sequences": "noted"},
-            id="1.1 P.max_stop",
-        ),
-        pytest.param(
-            {"stop_sequences": ["a"]},
-            {"no_stop": True},
-            {},
-            {"stop_sequences": "noted"},
-            id="1.1 P.no_stop",
-        ),
         pytest.param({"stream": True}, {}, STREAM, {}, id="1.1 stream asks for usage"),
         pytest.param({"stream": False}, {}, {}, {}, id="1.1 stream false omits both"),
         pytest.param(
@@ -206,7 +185,7 @@ def test_minimal_body() -> None:
             {"temperature": 0.5, "stop_sequences": ["a"]},
             {"unsupported": ("temperature", "stop", "model", "messages", "seed")},
             {},
-            {"temperature": "noted", "stop": "noted"},
+            {"temperature": "noted", "stop_sequences=local": "noted"},
             id="10.11 P.unsupported removed, never model and messages",
         ),
         pytest.param(
@@ -271,11 +250,6 @@ def test_output_limit(
     assert noted(chat) == drops
 
 
-def test_stop_sequences_kept_for_the_answer() -> None:
-    chat = convert(stop_sequences=list("abcdef"))
-    assert chat.reply.stop_sequences == tuple("abcdef")
-
-
 def test_model_of_the_answer_is_the_clients() -> None:
     assert convert().reply.model == "claude-x"
 
@@ -287,6 +261,24 @@ def test_model_may_come_from_the_path_alone() -> None:
 def test_plain_profile_flags_reach_the_reply() -> None:
     reply = convert(flags={"think_tags": True, "tool_args": "buffer"}).reply
     assert (reply.think_tags, reply.tool_args) == (True, "buffer")
+
+
+def test_calls_in_text_need_tools_that_may_be_called_and_the_flag() -> None:
+    tools = [{"name": "Read", "input_schema": {"type": "object"}}]
+    chat = convert(tools=tools)
+    assert (chat.reply.text_tool_calls, chat.reply.messages) == (True, chat.body["messages"])
+    for fields, flags in (
+        ({}, {}),
+        ({"tools": tools}, {"text_tool_calls": False}),
+        ({"tools": tools, "tool_choice": {"type": "none"}}, {}),
+        ({"tools": tools, "tool_choice": {"type": "none"}}, {"tool_choice": "auto_only"}),
+        (
+            {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+            {"web_search": "options"},
+        ),
+    ):
+        reply = convert(flags=flags, **fields).reply
+        assert (reply.text_tool_calls, reply.messages) == (False, ())
 
 
 def test_messages_are_not_a_place_for_request_fields() -> None:

@@ -65,3 +65,26 @@ def test_no_usable_number(requested: int | None, message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         resolve_max_tokens(requested, OutputLimits(minimum=5, maximum=9), 7)
     assert refused.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("requested", "limits", "caps", "expected"),
+    [
+        pytest.param(64, OutputLimits(), (), 2112, id="1.1 Claude Code's classifier"),
+        pytest.param(2, OutputLimits(), (), 2050, id="1.1 very little"),
+        pytest.param(2048, OutputLimits(), (), 4096, id="1.1 as much as the room"),
+        pytest.param(3000, OutputLimits(), (), 4096, id="1.1 the room is part of it"),
+        pytest.param(4096, OutputLimits(), (), 4096, id="1.1 room enough"),
+        pytest.param(64_000, OutputLimits(), (), 64_000, id="1.1 much room"),
+        pytest.param(1, OutputLimits(), (), 1, id="1.1 a probe of the connection"),
+        pytest.param(0, OutputLimits(), (), 0, id="1.1 a pre-warm"),
+        pytest.param(None, OutputLimits(default=100), (), 2148, id="1.1 the default"),
+        pytest.param(64, OutputLimits(minimum=100), (), 2148, id="1.1 beyond the minimum"),
+        pytest.param(64, OutputLimits(maximum=1000), (), 1000, id="1.1 not above the maximum"),
+        pytest.param(64, OutputLimits(), (None, 500), 500, id="1.1 not above the model's limit"),
+    ],
+)
+def test_room_for_reasoning_that_cannot_be_switched_off(
+    requested: int | None, limits: OutputLimits, caps: tuple[int | None, ...], expected: int
+) -> None:
+    assert resolve_max_tokens(requested, limits, *caps, reasons_unasked=True) == expected

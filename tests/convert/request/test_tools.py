@@ -194,8 +194,7 @@ def test_server_tool_dropped(tool_type: str) -> None:
             pytest.param(name, {"server_tools": "error"}, id=f"1.3 P.server_tools error: {name}")
             for name in SERVER_TYPES
         ),
-        pytest.param("computer_toolset_20260801", {}, id="1.3 computer_toolset refused"),
-        pytest.param("browser_toolset_20260801", {}, id="1.3 browser_toolset refused"),
+        pytest.param("phone_toolset_20300101", {}, id="1.3 unknown toolset refused"),
         pytest.param("hologram_20300101", {}, id="1.3 unknown tool type refused"),
     ],
 )

@@ -43,6 +43,7 @@ STATED: dict[str, object] = {
     "stream_usage": True,
     "always_streams": False,
     "think_tags": False,
+    "text_calls": True,
 }
 """What a plain, strict upstream gets."""
 

@@ -35,6 +35,8 @@ HOST_FOR_VENDOR = {
 BLIND = {"image": False}
 DEVELOPER = {"system": "developer", "late_system": "developer"}
 NO_SAMPLING: dict[str, Any] = {"sampling": []}
+OWN_PARSER: dict[str, object] = {"text_calls": False}
+"""Makers' own APIs know the calls of their models; in the text there are only quotations."""
 TOP_K = {"sampling": ["temperature", "top_p", "top_k"]}
 GRADED: dict[str, Any] = {
     "thinking": graded("high", "low"),
@@ -53,21 +55,21 @@ QWEN_HYBRID = {
 DEPLOYMENT = "/openai/deployments/prod/chat/completions"
 
 SENT_TO_VENDOR: dict[str, dict[str, object]] = {
-    "openai": {"limit": {"max_completion_tokens": 987_654}, "late_system": "system", "tier": "default", "pdf": True, "strict": True},
-    "azure": {"limit": {"max_completion_tokens": 987_654}, "late_system": "system", "strict": True},
-    "deepseek": {**TOGGLE_BUT_FORCED, "stop": 16, "format": "json_object", "history": "reasoning_content"},
-    "qwen": {},
-    "moonshot": {"history": "reasoning_content"},
-    "glm": {"stop": 1, "format": "json_object", "history": "reasoning_content", "choices": (None, None, "no tools")},
-    "minimax": {"format": None, "history": "reasoning_content", "think_tags": True},
+    "openai": {**OWN_PARSER, "limit": {"max_completion_tokens": 987_654}, "late_system": "system", "tier": "default", "pdf": True, "strict": True},
+    "azure": {**OWN_PARSER, "limit": {"max_completion_tokens": 987_654}, "late_system": "system", "strict": True},
+    "deepseek": {**OWN_PARSER, **TOGGLE_BUT_FORCED, "stop": 16, "format": "json_object", "history": "reasoning_content"},
+    "qwen": OWN_PARSER,
+    "moonshot": {**OWN_PARSER, "history": "reasoning_content"},
+    "glm": {**OWN_PARSER, "stop": 1, "format": "json_object", "history": "reasoning_content", "choices": (None, None, "no tools")},
+    "minimax": {**OWN_PARSER, "format": None, "history": "reasoning_content", "think_tags": True},
     "openrouter": {**TOP_K, "late_system": "system", "pdf": True, "history": "reasoning_details", "web_search": "plugins", "thinking": switched({"reasoning": {"max_tokens": 20000}}, {"reasoning": {"enabled": False}}), "efforts": "low medium high high high"},
-    "gemini": {"call_state": {"google": {"thought_signature": "s"}}, "schema": ["$schema", "$id", "$comment", "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames", "exclusiveMinimum", "exclusiveMaximum"]},
+    "gemini": {**OWN_PARSER, "call_state": {"google": {"thought_signature": "s"}}, "schema": ["$schema", "$id", "$comment", "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames", "exclusiveMinimum", "exclusiveMaximum"]},
     "groq": {"format": "json_object", "think_tags": True},
-    "mistral": {"prefill": {"prefix": True}, "tool_id": 9, "stream_usage": False},
+    "mistral": {**OWN_PARSER, "prefill": {"prefix": True}, "tool_id": 9, "stream_usage": False},
     "ollama": {**TOP_K, "choices": (None, None, "no tools"), "think_tags": True},
     "vllm": {**TOP_K, "prefill": {"continue_final_message": True, "add_generation_prompt": False}, "think_tags": True},
     "llamacpp": {**TOP_K, "choices": ("required", "required", "none"), "think_tags": True},
-    "ark": {},
+    "ark": OWN_PARSER,
     "qiniu": {},
 }  # fmt: skip
 
@@ -100,8 +102,7 @@ EVERY_MODEL = [
     pytest.param("minimax", "api.minimaxi.com", "some-model", "", id="minimax: api.minimaxi.com"),
     pytest.param("minimax", "api.minimax.chat", "some-model", "", id="minimax: api.minimax.chat"),
     pytest.param("openrouter", "openrouter.ai", "some/model", "", id="openrouter: some/model"),
-    pytest.param("openrouter", "openrouter.ai", "google/gemini-3-pro", "", id="openrouter: google/gemini-3-pro"),
-    pytest.param("openrouter", "openrouter.ai", "x-ai/grok-5:nitro", "", id="openrouter: x-ai/grok-5:nitro"),
+    pytest.param("openrouter", "openrouter.ai", "qwen/qwen4-coder:nitro", "", id="openrouter: qwen/qwen4-coder:nitro"),
     pytest.param("gemini", "generativelanguage.googleapis.com", "gemma-4-26b-a4b-it", "", id="gemini: gemma-4-26b-a4b-it"),
     pytest.param("gemini", "generativelanguage.googleapis.com", "some-model", "", id="gemini: some-model"),
     pytest.param("gemini", "generativelanguage.googleapis.com", "gemini-2.5-flash-image", "", id="gemini: gemini-2.5-flash-image"),
@@ -183,11 +184,13 @@ MODELS = [
     pytest.param("glm", "glm-4.5v", {**TOGGLE, "limit": {"max_tokens": 16384}}, id="glm: 1.1 GLM 4.5V"),
     pytest.param("glm", "glm-4.6v-flash", {**TOGGLE, "limit": {"max_tokens": 32768}}, id="glm: 1.1 GLM 4.6V"),
     pytest.param("minimax", "MiniMax-M2.5-highspeed", BLIND, id="minimax: the older models see nothing"),
-    pytest.param("openrouter", "anthropic/claude-sonnet-4.5", {"cache": "cache_control"}, id="openrouter: edge 144 anthropic/*"),
-    pytest.param("openrouter", "Anthropic/Claude-Opus-4.8:beta", {"cache": "cache_control"}, id="openrouter: edge 144 tag and case"),
+    pytest.param("openrouter", "google/gemini-3-pro", OWN_PARSER, id="openrouter: google/gemini-3-pro"),
+    pytest.param("openrouter", "x-ai/grok-5:nitro", OWN_PARSER, id="openrouter: x-ai/grok-5:nitro"),
+    pytest.param("openrouter", "anthropic/claude-sonnet-4.5", {**OWN_PARSER, "cache": "cache_control"}, id="openrouter: edge 144 anthropic/*"),
+    pytest.param("openrouter", "Anthropic/Claude-Opus-4.8:beta", {**OWN_PARSER, "cache": "cache_control"}, id="openrouter: edge 144 tag and case"),
     pytest.param("openrouter", "claude-sonnet-4.5", {}, id="openrouter: edge 144 only behind the vendor's prefix"),
     pytest.param("openrouter", "other/anthropic", {}, id="openrouter: edge 144 not as a model's name"),
-    pytest.param("openrouter", "openai/gpt-5", {"limit": {"max_completion_tokens": 128_000}, "stop": 0, "sampling": ["top_k"]}, id="openrouter: 1.1 gpt-5* everywhere; its reasoning in OpenRouter's form"),
+    pytest.param("openrouter", "openai/gpt-5", {**OWN_PARSER, "limit": {"max_completion_tokens": 128_000}, "stop": 0, "sampling": ["top_k"]}, id="openrouter: 1.1 gpt-5* everywhere; its reasoning in OpenRouter's form"),
     pytest.param("openrouter", "deepseek/deepseek-chat", BLIND, id="openrouter: 1.1 DeepSeek's cap is not OpenRouter's"),
     pytest.param("gemini", "gemini-2.0-flash", {"limit": {"max_tokens": 8192}}, id="gemini: 1.1 gemini-2.0 8192"),
     pytest.param("gemini", "gemini-1.5-pro", {"limit": {"max_tokens": 8192}}, id="gemini: 1.1 gemini-1.5 8192"),
@@ -241,6 +244,12 @@ PARTS = [
     pytest.param("glm", "glm-4.6", "image", False, id="glm: edge 153 no content arrays from text models"),
     pytest.param("glm", "glm-4.6", "choices", (None, None, "no tools"), id="glm: 1.3 only auto is understood"),
     pytest.param("minimax", "MiniMax-M3", "think_tags", True, id="minimax: edge 154 inline thoughts"),
+    pytest.param("vllm", "qwen3-coder", "text_calls", True, id="vllm: edge 95f a server may have no parser"),
+    pytest.param("llamacpp", "qwen3-coder", "text_calls", True, id="llamacpp: edge 95f calls in the text"),
+    pytest.param("ollama", "qwen3-coder", "text_calls", True, id="ollama: edge 95f calls in the text"),
+    pytest.param("qiniu", "kimi-k2", "text_calls", True, id="qiniu: edge 95f an aggregator has many servers"),
+    pytest.param("moonshot", "kimi-k2", "text_calls", False, id="moonshot: edge 95f the maker has a parser"),
+    pytest.param("deepseek", "deepseek-chat", "text_calls", False, id="deepseek: edge 95f the maker has a parser"),
     pytest.param("minimax", "MiniMax-M3", "history", "reasoning_content", id="minimax: 10.3 reasoning goes back"),
     pytest.param("openrouter", "some/model", "late_system", "system", id="openrouter: 10.1 late system turns inline"),
     pytest.param("openrouter", "some/model", "history", "reasoning_details", id="openrouter: 10.3 reasoning_details go back"),

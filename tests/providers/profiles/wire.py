@@ -246,6 +246,14 @@ def _think_tags(profile: Profile) -> object:
     return [block["type"] for block in blocks] == ["thinking", "text"]
 
 
+def _text_calls(profile: Profile) -> object:
+    """Whether a call inside the text of an answer is reported as a call, where a tool is declared."""
+    message = {"role": "assistant", "content": "<tool_call>look</tool_call>"}
+    answer = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    told = chat_to_message(answer, converted(profile, tools=[LOOK]).reply)
+    return told["stop_reason"] == "tool_use"
+
+
 def switched(
     on: Body, off: Body, *, tool: Body | None = None, forced: Body | None = None
 ) -> dict[str, Body]:
@@ -291,6 +299,7 @@ PROBES: Mapping[str, Callable[[Profile], object]] = {
     "stream_usage": _stream_usage,
     "always_streams": _always_streams,
     "think_tags": _think_tags,
+    "text_calls": _text_calls,
 }
 PLAIN: Mapping[str, object] = {name: probe(Profile()) for name, probe in PROBES.items()}
 """What a plain upstream gets; tests/providers/profiles/test_families.py states it."""

@@ -32,10 +32,13 @@ class Counter:
         return len(text)
 
 
-def translator(*, think_tags: bool = False) -> StreamTranslator:
+def translator(*, think_tags: bool = False, cut: tuple[str, ...] = ()) -> StreamTranslator:
     reply = ReplyContext(
         model="m",
         think_tags=think_tags,
+        functions=[{"type": "function", "function": {"name": "a"}}],
+        text_tool_calls=True,
+        cut_here=cut,
         new_message_id=lambda: "msg_1",
         new_tool_id=lambda: "toolu_1",
     )
@@ -46,9 +49,9 @@ def events_in(data: bytes) -> list[Any]:
     return [orjson.loads(line[6:]) for line in data.split(b"\n") if line.startswith(b"data: ")]
 
 
-def plainly(data: bytes, *, think_tags: bool = False) -> tuple[list[Any], object]:
+def plainly(data: bytes, **facts: Any) -> tuple[list[Any], object]:
     """Every event parsed: the reference."""
-    told, decoder = translator(think_tags=think_tags), ChunkDecoder()
+    told, decoder = translator(**facts), ChunkDecoder()
     events: list[Any] = []
     for chunk in decoder.feed(data):
         if not told.ended:
@@ -60,10 +63,8 @@ def plainly(data: bytes, *, think_tags: bool = False) -> tuple[list[Any], object
     return events_in(encode_events(events)), state_of(told)
 
 
-def through_frames(
-    data: bytes, cuts: Sequence[int] = (), *, think_tags: bool = False
-) -> tuple[list[Any], object]:
-    told, decoder = translator(think_tags=think_tags), ChunkDecoder()
+def through_frames(data: bytes, cuts: Sequence[int] = (), **facts: Any) -> tuple[list[Any], object]:
+    told, decoder = translator(**facts), ChunkDecoder()
     stream = StreamBytes(decoder, told)
     bounds = [0, *sorted({cut % (len(data) + 1) for cut in cuts} - {0, len(data)}), len(data)]
     sent = b""
@@ -110,7 +111,8 @@ DONE = b"data: [DONE]\n\n"
 STRINGS = st.sampled_from(
     ["a", "b c", "", " ", "\\n", '\\"', "\\\\", "\\", '"', "é", "\\u00e9", "\\ud83d", "\\ude00", "{",
      "}", '{\\"a\\":', "1", ",", "\x7f", "\x01", "\t", "\\u007f", "\\x", "😀", "\\/", "<think>",
-     "</think>", "data: x", '"}', "claude-proxy-mark", "\\u12", "\\b", "[DONE]", "{}"]
+     "</think>", "<", "<tool_call>", "a</tool_call>", "\\n<tool_call>a</", "<b>", "data: x",
+     '"}', "claude-proxy-mark", "\\u12", "\\b", "[DONE]", "{}"]
 )  # fmt: skip
 TEXTS = st.lists(STRINGS, max_size=3).map("".join)
 TAILS = st.sampled_from(
@@ -157,6 +159,17 @@ def streams(draw: st.DrawFn) -> bytes:
 @settings(deadline=None, max_examples=400)
 def test_the_same_events_as_parsed_one_by_one(data: bytes, cuts: list[int], tags: bool) -> None:
     assert through_frames(data, cuts, think_tags=tags) == plainly(data, think_tags=tags)
+
+
+@given(
+    streams(),
+    st.lists(st.integers(0, 5000), max_size=20),
+    st.sampled_from([("a",), ("b c", "ca"), ("1", "<think>"), ("aaaaaaaa",)]),
+)
+@example(text_event("a") * 20 + FINISH, [7, 450, 451], ("aaab", "aaaaaaaaaaaa"))
+@settings(deadline=None, max_examples=200)
+def test_the_same_where_text_is_cut(data: bytes, cuts: list[int], cut: tuple[str, ...]) -> None:
+    assert through_frames(data, cuts, cut=cut) == plainly(data, cut=cut)
 
 
 @pytest.mark.parametrize(
@@ -219,10 +232,12 @@ def test_an_event_without_a_certain_place_has_no_frame(event: bytes) -> None:
     assert frame_of(event, open_run()) is None
 
 
-def test_most_of_a_plain_stream_is_copied() -> None:
+@pytest.mark.parametrize("word", ["word", "a <b>c</b> d"])
+@pytest.mark.parametrize("text_calls", [False, True])
+def test_most_of_a_plain_stream_is_copied(text_calls: bool, word: str) -> None:
     told, data = (
-        CountingTranslator(ReplyContext(model="m"), request_id="r"),
-        b"".join([text_event("word") * 1000, FINISH, DONE]),
+        CountingTranslator(ReplyContext(model="m", text_tool_calls=text_calls), request_id="r"),
+        b"".join([text_event(word) * 1000, FINISH, DONE]),
     )
     stream = StreamBytes(ChunkDecoder(), told)
     sent = stream.feed(text_event("first"))

@@ -1,0 +1,77 @@
+"""Content blocks whose text ends at stop sequences that the upstream was not sent.
+
+Rule: what precedes the sequence is written, its block is closed, and nothing follows. A sequence lies
+within one text block; thinking, arguments of calls and refusals are not scanned
+(docs/protocol.md 1.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from proxy.convert.reply import events
+from proxy.convert.reply.stop_scanner import StopScanner
+from proxy.convert.reply.stream_blocks import TEXT, BlockWriter
+
+
+class StopMatched(Exception):
+    """The text reached a stop sequence; ``CutBlocks.matched`` is it."""
+
+
+class CutBlocks(BlockWriter):
+    """A ``BlockWriter`` each of whose methods raises ``StopMatched`` at a stop sequence.
+
+    A text block begins with the first text that is certain to precede every sequence.
+    """
+
+    __slots__ = ("_begun", "_scanner", "matched")
+
+    cuts_text = True
+
+    def __init__(self, sequences: Sequence[str], *, show_thinking: bool = True) -> None:
+        super().__init__(show_thinking=show_thinking)
+        self._scanner = StopScanner(sequences)
+        self._begun = False
+        """True once the block of the present text was begun."""
+        self.matched: str | None = None
+
+    def text(self, text: str) -> None:
+        """Text, scanned; only the part before the sequence is written."""
+        self._enter_text()
+        self._write(self._scanner.feed(text))
+
+    def refusal(self, text: str) -> None:
+        """Text that is written whole."""
+        self._enter_text()
+        self._write(self._scanner.flush())
+        self._write(text)
+
+    def start_text(self) -> None:
+        super().start_text()
+        self._begun = True
+
+    def close(self) -> None:
+        """Close the open block; a text block with what was held back of it."""
+        if self.kind is TEXT and self.matched is None:
+            self._write(self._scanner.flush())
+        self._close_begun()
+
+    def _enter_text(self) -> None:
+        if self.kind is not TEXT:
+            self.close()
+            self.kind, self._begun = TEXT, False
+
+    def _write(self, text: str) -> None:
+        if text:
+            if not self._begun:
+                self.start_text()
+            self.out.append(events.text_delta(self.index, text))
+        if self._scanner.matched is not None:
+            self.matched = self._scanner.matched
+            self._close_begun()
+            raise StopMatched
+
+    def _close_begun(self) -> None:
+        if self.kind is TEXT and not self._begun:
+            self.kind = None
+        super().close()

@@ -1,0 +1,69 @@
+"""Whether markup in an answer is a quotation of the request.
+
+Rule: a model that repeats what it read calls nothing. Texts are compared without white space, escapes
+and entities, and also without what tools put before each line, since what a request shows of a page or
+a file is often JSON, HTML, or a listing with line numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import unescape
+from typing import Any
+
+_CHARACTERS = (
+    ("\\u003c", "<"),
+    ("\\u003C", "<"),
+    ("\\u003e", ">"),
+    ("\\u003E", ">"),
+    ("\\n", "\n"),
+    ("\\t", "\t"),
+    ("\\r", ""),
+    ("\\", ""),
+)
+_MAY_HOLD_MARKUP = ("<", "&lt;", "&LT;", "&#", "\\u003")
+_LINE_PREFIX = re.compile(
+    r"^[ \t]*(?:(?:[^\s:<]{1,256}:)?[0-9]{1,9}(?:\u2192|[\t:|-])|[>+|]++)", re.MULTILINE
+)
+"""A line number, of a listing or of a search, or the mark of a quotation or a table."""
+
+
+def is_quoted(markups: Iterable[str], messages: Sequence[Mapping[str, Any]]) -> bool:
+    """True when one of ``markups`` stands in a text of the request's ``messages``."""
+    wanted = [_squeezed(_unescaped(markup)) for markup in markups]
+    return any(
+        markup in form for text in _texts(messages) for form in _forms(text) for markup in wanted
+    )
+
+
+def _texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """All strings in ``messages``, at any depth, that may hold markup."""
+    left: list[object] = list(messages)
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            if any(mark in value for mark in _MAY_HOLD_MARKUP):
+                yield value
+        elif isinstance(value, Mapping):
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value
+
+
+def _forms(text: str) -> Iterator[str]:
+    """``text`` as it is compared, with and without what stands before each line."""
+    text = _unescaped(text)
+    yield _squeezed(text)
+    yield _squeezed(_LINE_PREFIX.sub("", text))
+
+
+def _unescaped(text: str) -> str:
+    text = unescape(text)
+    for escape, meaning in _CHARACTERS:
+        text = text.replace(escape, meaning)
+    return text
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())

@@ -1,0 +1,108 @@
+"""Values of parameters that were written as plain text -> JSON, by the tool's schema.
+
+Rule: text is a string wherever the schema allows one. Otherwise it is the value that it decodes to,
+if that has an allowed type; text that has none stays a string.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from proxy.convert.reply.arguments import read_arguments
+
+RAW = "_raw"
+"""The member in which unreadable arguments are kept."""
+_WORDS: Mapping[str, str] = {"True": "true", "False": "false", "None": "null"}
+"""Python's words, which models write where JSON's belong."""
+_ALTERNATIVES = ("anyOf", "oneOf", "allOf")
+_MAX_DEPTH = 8
+"""Levels of references and alternatives that are followed."""
+
+
+def typed_value(text: str, schema: object, root: Mapping[str, Any]) -> object:
+    """The value that ``text`` stands for; ``root`` is the schema that ``#/...`` refers to."""
+    types = _types(schema, root, _MAX_DEPTH)
+    if "string" in types and not ("null" in types and _is_null(text)):
+        return text
+    try:
+        value = json.loads(_WORDS.get(text.strip(), text), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return text
+    # A schema that states no type takes any; then only what cannot be meant as a string is decoded.
+    fits = _fits(value, types) if types else isinstance(value, dict | list)
+    return value if fits else text
+
+
+def object_in(text: str) -> dict[str, Any] | None:
+    """The object that ``text`` is, repaired where that is unmistakable; None where it is none."""
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        return None
+    except ValueError:
+        value = orjson.loads(read_arguments(text).text or "{}")
+        return None if RAW in value else value
+    return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _is_null(text: str) -> bool:
+    return text.strip() in ("null", "None")
+
+
+def _types(schema: object, root: Mapping[str, Any], depth: int) -> set[str]:
+    """The names of the types that ``schema`` allows; empty where it does not say."""
+    if not isinstance(schema, dict) or not depth:
+        return set()
+    stated = schema.get("type")
+    types = {stated} if isinstance(stated, str) else set(filter(_is_str, _list(stated)))
+    values = _list(schema.get("enum")) or ([schema["const"]] if "const" in schema else [])
+    if not types:
+        types = {_TYPE_NAMES[type(value)] for value in values if type(value) in _TYPE_NAMES}
+    if not types:
+        referred = _referred(schema.get("$ref"), root)
+        inner = [referred, *(each for name in _ALTERNATIVES for each in _list(schema.get(name)))]
+        types = set().union(*(_types(each, root, depth - 1) for each in inner))
+    return types
+
+
+def _referred(reference: object, root: Mapping[str, Any]) -> object:
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return None
+    found: object = root
+    for name in reference[2:].split("/"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _fits(value: object, types: set[str]) -> bool:
+    name = _TYPE_NAMES.get(type(value))
+    if name == "number" and isinstance(value, float) and value.is_integer() and "integer" in types:
+        return True
+    return name in types or (name == "integer" and "number" in types)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_str(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_TYPE_NAMES: Mapping[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
