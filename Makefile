@@ -12,6 +12,8 @@ CLAUDE_CODE := 2.1.197
 CLIENT := $(VENV)/claude-code
 TYPESCRIPT_SDK := 1.14.0
 SDK := $(VENV)/typescript-sdk
+AI_SDK := $(VENV)/ai-sdk
+LANGCHAIN := $(VENV)/langchain
 
 SOURCES := bench config proxy tests wsgi.py deploy/gunicorn.conf.py
 
@@ -55,7 +57,7 @@ test-rest: programs ## run what test-all has and test has not
 	@$(TESTS) --part=rest
 
 .PHONY: programs
-programs: $(VENV)/.installed-dev $(CLIENT)/.installed $(SDK)/.installed system-packages ## install the programs that tests start, as far as this machine allows
+programs: $(VENV)/.installed-dev $(CLIENT)/.installed $(SDK)/.installed $(AI_SDK)/.installed $(LANGCHAIN)/.installed system-packages ## install the programs that tests start, as far as this machine allows
 
 .PHONY: check
 check: programs ## run every gate: format, lint, types, imports, all tests, coverage
@@ -161,14 +163,27 @@ NPM = npm install --prefix $(@D) --silent --no-audit --no-fund --no-save --ignor
   --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 --fetch-timeout=60000
 
 $(CLIENT)/.installed: | $(BIN)/python
-	@$(call npm-install,@anthropic-ai/claude-code,$(CLAUDE_CODE),Claude Code)
+	@$(call npm-install,@anthropic-ai/claude-code@$(CLAUDE_CODE),Claude Code)
 
 $(SDK)/.installed: | $(BIN)/python
-	@$(call npm-install,@anthropic-ai/sdk,$(TYPESCRIPT_SDK),the TypeScript SDK)
+	@$(call npm-install,@anthropic-ai/sdk@$(TYPESCRIPT_SDK),the TypeScript SDK)
 
-# $(1): the package, $(2): its version, $(3): what the tests with it are called after.
+$(AI_SDK)/.installed: | $(BIN)/python
+	@$(call npm-install,ai@6.0.326 @ai-sdk/anthropic@3.0.140 zod@4.6.7,the AI SDK)
+
+# In an environment of its own, since it chooses its own versions of packages that the tests use too.
+$(LANGCHAIN)/.installed: tests/frameworks/requirements.txt | $(BIN)/python
+	@$(BIN)/python -m venv --clear $(LANGCHAIN)
+	@if $(LANGCHAIN)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $<; \
+	then touch $@; else echo 'LangChain cannot be installed: the tests with it will be skipped'; fi
+
+# $(1): packages with their versions, of which any will do where these are gone; $(2): what the tests
+# with them are called after.
 npm-install = mkdir -p $(@D); \
   if ! command -v npm >/dev/null; then \
-    echo 'npm is not there: the tests with $(3) will be skipped'; \
-  elif $(NPM) $(1)@$(2) || $(NPM) $(1); then touch $@; \
-  else echo '$(3) cannot be installed: the tests with it will be skipped'; fi
+    echo 'npm is not there: the tests with $(2) will be skipped'; \
+  elif $(NPM) $(1) || $(NPM) $(foreach package,$(1),$(call unversioned,$(package))); then touch $@; \
+  else echo '$(2) cannot be installed: the tests with it will be skipped'; fi
+
+# @scope/name@1.2 -> @scope/name, name@1.2 -> name
+unversioned = $(if $(filter @%,$(1)),@)$(firstword $(subst @, ,$(1)))
