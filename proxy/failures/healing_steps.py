@@ -18,6 +18,14 @@ from proxy.failures.complaints import (
     largest_output,
     supported_efforts,
 )
+from proxy.failures.refusal_scope import (
+    Scope,
+    always,
+    field_refused,
+    images_refused,
+    never,
+    unless_value,
+)
 from proxy.providers.profiles import Profile
 
 Body = Mapping[str, Any]
@@ -25,6 +33,7 @@ Flags = dict[str, object]
 
 GRAMMAR_BREAKERS = ("pattern", "format", "minLength", "maxLength", "minItems", "maxItems")
 """JSON Schema keywords that servers which compile schemas to grammars often do not support."""
+EXCLUDE_EACH_OTHER = r"temperature\W{0,3} and \W?top_p\W{0,3} cannot both"
 TEXT_ONLY = (
     r"unknown variant [`'\"]image_url"
     r"|image_url is only supported by certain models"
@@ -45,6 +54,8 @@ class Step:
     name: str
     flags_for: Callable[[Profile, Body, Refusal], Flags]
     """The flags to override; empty where the refusal is of another kind."""
+    concerns_model: Scope = unless_value
+    """Whether the flags are remembered for the model, or help only this request."""
 
 
 def _output_limit(profile: Profile, body: Body, refusal: Refusal) -> Flags:
@@ -92,11 +103,10 @@ def _reasoning_effort(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 
 
 def _sampling(profile: Profile, body: Body, refusal: Refusal) -> Flags:
-    both = r"temperature\W{0,3} and \W?top_p\W{0,3} cannot both"
     for name in ("temperature", "top_p"):
         if name in body and refusal.about(name):
             return {"unsupported": (*profile.unsupported, name)}
-    if "temperature" in body and "top_p" in body and refusal.says(both):
+    if "temperature" in body and "top_p" in body and refusal.says(EXCLUDE_EACH_OTHER):
         return {"unsupported": (*profile.unsupported, "top_p")}
     return {}
 
@@ -160,20 +170,28 @@ def _grammar(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     return {"schema_drop": (*profile.schema_drop, *missing)}
 
 
+def _efforts_stated(refusal: Refusal) -> bool:
+    return bool(supported_efforts(refusal)) or field_refused("reasoning_effort")(refusal)
+
+
+def _sampling_refused(refusal: Refusal) -> bool:
+    return refusal.says(EXCLUDE_EACH_OTHER) or field_refused("temperature|top_p")(refusal)
+
+
 STEPS: tuple[Step, ...] = (
-    Step("output_limit", _output_limit),
-    Step("forced_choice", _forced_choice),
-    Step("effort_with_tools", _effort_with_tools),
-    Step("reasoning_effort", _reasoning_effort),
-    Step("token_field", _token_field),
-    Step("stream_options", _stream_options),
-    Step("parallel_tool_calls", _parallel_tool_calls),
-    Step("sampling", _sampling),
-    Step("strict", _strict),
+    Step("output_limit", _output_limit, always),
+    Step("forced_choice", _forced_choice, always),
+    Step("effort_with_tools", _effort_with_tools, always),
+    Step("reasoning_effort", _reasoning_effort, _efforts_stated),
+    Step("token_field", _token_field, field_refused("max_(?:completion_)?tokens")),
+    Step("stream_options", _stream_options, field_refused("stream_options")),
+    Step("parallel_tool_calls", _parallel_tool_calls, field_refused("parallel[_ ]tool[_ ]calls")),
+    Step("sampling", _sampling, _sampling_refused),
+    Step("strict", _strict, field_refused("strict", under="tools")),
     Step("named_choice", _named_choice),
     Step("response_format", _response_format),
-    Step("developer", _developer),
-    Step("images", _images),
-    Step("grammar", _grammar),
+    Step("developer", _developer, always),
+    Step("images", _images, images_refused),
+    Step("grammar", _grammar, never),
 )
 """The first step that changes a flag takes the refusal, also where that names several items."""
