@@ -60,8 +60,9 @@ def decoded_entry(pair: bytes, entry: bytes, now: float) -> tuple[Pair, Learned]
         return None
     if until <= now:
         return None
-    # A wrong clock elsewhere must not make an entry last, or outlive every later one.
-    until, changed = min(until, now + VALID_SECONDS), min(changed, now)
+    # A wrong clock elsewhere must not make an entry last, nor its time so large that none is later.
+    latest = now + VALID_SECONDS
+    until, changed = min(until, latest), min(changed, latest)
     return (base_url, model), Learned(_known(flags), until, changed)
 
 
