@@ -16,7 +16,7 @@ Scope = Callable[[Refusal], bool]
 
 LISTED = (
     r"(?:only (?:the )?default|\bonly \S.{0,30}?\b(?:allowed|supported|accepted)"
-    r"|(?:supported|allowed|accepted|valid) (?:\w+ )?(?:values?|types?|options?|levels?)\b"
+    r"|\b(?:supported|allowed|accepted|valid) (?:\w+ )?(?:values?|types?|options?|levels?)\b"
     r"|(?:must|should) be (?:one of|either|['\"`])|expected one of|not one of)"
 )
 """The upstream states which values the model accepts."""
