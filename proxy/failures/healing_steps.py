@@ -35,7 +35,7 @@ GRAMMAR_BREAKERS = ("pattern", "format", "minLength", "maxLength", "minItems", "
 """JSON Schema keywords that servers which compile schemas to grammars often do not support."""
 EXCLUDE_EACH_OTHER = r"temperature\W{0,3} and \W?top_p\W{0,3} cannot both"
 TEXT_ONLY = (
-    r"unknown variant [`'\"]image_url"
+    r"unknown variant [`'\"]?image_url"
     r"|image_url is only supported by certain models"
     r"|image inputs? (?:is |are )?not (?:supported|enabled)"
     r"|(?:images?|vision|multi-?modal) (?:inputs? |content )?(?:is |are )?not supported (?:by|for|with)"
@@ -126,7 +126,8 @@ def _strict(profile: Profile, body: Body, refusal: Refusal) -> Flags:
         return {}
     # Required of a schema by strict, but not by the Messages API.
     narrow = r"'(?:required|additionalproperties)' is required to be supplied"
-    if refusal.about("strict", under="tools") or refusal.says(narrow):
+    demanded = refusal.says(narrow) and not refusal.says("response_format")
+    if demanded or refusal.about("strict", under="tools"):
         return {"strict_tools": False}
     return {}
 
@@ -140,7 +141,7 @@ def _response_format(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     wanted = body.get("response_format")
     if not isinstance(wanted, dict):
         return {}
-    if not refusal.about(r"response[_ ]format|json_schema", complaint=WRONG_VALUE):
+    if not refusal.about(r"response[_ ]format|json_schema|json[_ ]mode", complaint=WRONG_VALUE):
         return {}
     return {"structured": "json_object" if wanted.get("type") == "json_schema" else "none"}
 

@@ -40,7 +40,7 @@ WRITTEN_BY_CLIENT = (
 
 WRONG_VALUE = (
     r"(?:\b(?:invalid|illegal|incorrect|wrong|bad|unexpected|unsupported) (?:\w+ )?value"
-    r"|\bnot a valid\b|\bnot found\b|\bdoes not exist\b)"
+    r"|\bnot a valid\b(?! (?:field|param|arg|key|prop))|\bnot found\b|\bdoes not exist\b)"
 )
 """A complaint about a value, unless the upstream adds which values it accepts."""
 

@@ -51,7 +51,11 @@ def scope(text: str, param: str | None = None) -> tuple[str, bool] | None:
             "default (1) value is supported.",
         ),
         ("reasoning_effort", None, "Unknown parameter: 'reasoning_effort'."),
-        ("reasoning_effort", None, "Invalid value for reasoning_effort. Must be one of: low, medium"),
+        (
+            "reasoning_effort",
+            None,
+            "Invalid value for reasoning_effort. Must be one of: low, medium",
+        ),
         ("output_limit", None, "max_tokens is too large: 32000. At most 8192 completion tokens."),
         ("output_limit", None, "Range of max_tokens should be [1, 8192]"),
         ("strict", "tools[0].function.strict", "Unknown parameter: 'tools[0].function.strict'."),
