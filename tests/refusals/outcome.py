@@ -96,8 +96,13 @@ def lines() -> Iterator[Line]:
     """The lines of the catalogue; empty ones and those that begin with ``#`` are comments."""
     for number, text in enumerate(CATALOGUE.read_text("utf-8").split("\n"), start=1):
         if text and not text.startswith("#"):
-            provider, status, outcome, seen, body = text.split(SEPARATOR, 4)
-            yield Line(number, provider, int(status), outcome, seen, body)
+            yield parsed(text, number)
+
+
+def parsed(text: str, number: int = 0) -> Line:
+    """One line as it is written."""
+    provider, status, outcome, seen, body = text.split(SEPARATOR, 4)
+    return Line(number, provider, int(status), outcome, seen, body)
 
 
 def outcome(status: int, body: str) -> str:
