@@ -16,6 +16,7 @@ from proxy.failures.classify import failure_from_answer
 from proxy.failures.healing import OVERFLOW_STARTS, healing_for
 from proxy.failures.refused_media import IMAGE_REFUSED, PDF_REFUSED
 from proxy.providers.profiles.base import Profile
+from proxy.relay.native.mended import mend_for
 from proxy.relay.upstream_call import decoded
 
 CATALOGUE = Path(__file__).with_name("catalogue.txt")
@@ -73,6 +74,27 @@ BODY: dict[str, Any] = {
 }
 
 
+NATIVE = " native"
+"""End of the name of a provider that speaks the Messages API."""
+NATIVE_BODY: dict[str, Any] = {
+    "model": "some-model",
+    "max_tokens": 2000,
+    "thinking": {"type": "enabled", "budget_tokens": 1024},
+    "messages": [
+        {"role": "user", "content": "What is this?"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": "c2lnbmVk"},
+                {"type": "text", "text": "A square."},
+            ],
+        },
+        {"role": "user", "content": "Go on."},
+        {"role": "system", "content": "Be brief."},
+    ],
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the catalogue."""
@@ -105,12 +127,15 @@ def parsed(text: str, number: int = 0) -> Line:
     return Line(number, provider, int(status), outcome, seen, body)
 
 
-def outcome(status: int, body: str) -> str:
+def outcome(status: int, body: str, provider: str = "") -> str:
     """``STEP remembered``, ``STEP once``, ``too long``, ``media``, ``none`` or the client's status.
 
     ``none``: the client gets a 400 with the provider's own sentence, and nothing is repeated.
     """
     error = failure_from_answer(status, decoded(body.encode()))
+    if provider.endswith(NATIVE):
+        mend = mend_for(NATIVE_BODY, error.text, ())
+        return f"{mend.name} once" if mend else "none" if error.status == 400 else str(error.status)
     healing = healing_for(PROFILE, _refused_body(error), error)
     if healing is not None:
         return f"{healing.step} {'remembered' if healing.remembered else 'once'}"

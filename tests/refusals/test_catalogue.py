@@ -9,6 +9,7 @@ import pytest
 from proxy.failures.classify import failure_from_answer
 from proxy.failures.error_body import read_error
 from proxy.failures.healing_steps import STEPS
+from proxy.relay.native.mended import MENDS
 from proxy.relay.upstream_call import decoded
 from tests.refusals.outcome import Line, lines, outcome
 
@@ -22,7 +23,7 @@ def _id(line: Line) -> str:
 
 @pytest.mark.parametrize("line", LINES, ids=_id)
 def test_a_refusal_leads_to_what_its_line_says(line: Line) -> None:
-    found = outcome(line.status, line.body)
+    found = outcome(line.status, line.body, line.provider)
     assert found == line.outcome, f"the line would be:\n{line.written(found)}"
 
 
@@ -47,4 +48,7 @@ def test_the_catalogue_is_as_large_as_it_claims_and_has_no_line_twice() -> None:
 
 def test_every_step_takes_a_refusal_of_the_catalogue() -> None:
     healed = [line.outcome.split() for line in LINES if line.outcome.endswith((" once", "bered"))]
-    assert {name for name, _ in healed} == {step.name for step in STEPS}
+    assert {name for name, _ in healed} == {
+        *(step.name for step in STEPS),
+        *(mend.name for mend in MENDS),
+    }
