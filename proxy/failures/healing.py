@@ -70,7 +70,7 @@ def healing_for(
         if "token_field" in flags and "token_field" in healed:
             continue
         if any(getattr(profile, name) != value for name, value in flags.items()):
-            return Healing(step.name, flags, step.concerns_model(refusal))
+            return Healing(step.name, flags, step.remembers(flags, refusal))
     return None
 
 

@@ -54,8 +54,15 @@ class Step:
     name: str
     flags_for: Callable[[Profile, Body, Refusal], Flags]
     """The flags to override; empty where the refusal is of another kind."""
-    concerns_model: Scope = unless_value
-    """Whether the flags are remembered for the model, or help only this request."""
+    concerns_model: Scope | None = None
+    """Whether the refusal concerns every request to the model. None: if the flags are numbers, which
+    are limits that the upstream states, and otherwise unless it complains of a value."""
+
+    def remembers(self, flags: Flags, refusal: Refusal) -> bool:
+        """Whether ``flags``, which avoid ``refusal``, apply to later requests too."""
+        if self.concerns_model is not None:
+            return self.concerns_model(refusal)
+        return all(type(value) is int for value in flags.values()) or unless_value(refusal)
 
 
 def _output_limit(profile: Profile, body: Body, refusal: Refusal) -> Flags:
@@ -180,7 +187,7 @@ def _sampling_refused(refusal: Refusal) -> bool:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("output_limit", _output_limit, always),
+    Step("output_limit", _output_limit),
     Step("forced_choice", _forced_choice, always),
     Step("effort_with_tools", _effort_with_tools, always),
     Step("reasoning_effort", _reasoning_effort, _efforts_stated),

@@ -63,7 +63,7 @@ def never(_: Refusal) -> bool:
 
 
 def unless_value(refusal: Refusal) -> bool:
-    """Not a complaint about a value; the scope of steps without a narrower one."""
+    """Not a complaint about a value."""
     if refusal.says(BOUND) or refusal.says(WRITTEN_BY_CLIENT):
         return False
     return refusal.says(LISTED) or not refusal.says(WRONG_VALUE)
