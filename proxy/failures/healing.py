@@ -14,6 +14,7 @@ from typing import NamedTuple
 from proxy.errors import UpstreamError
 from proxy.failures.complaints import refusal_of
 from proxy.failures.healing_steps import STEPS, Body, Flags
+from proxy.failures.refusal_scope import concerns_model
 from proxy.providers.profiles import Profile
 
 OVERFLOW_STARTS = ("prompt is too long", "input length and `max_tokens`")
@@ -70,7 +71,7 @@ def healing_for(
         if "token_field" in flags and "token_field" in healed:
             continue
         if any(getattr(profile, name) != value for name, value in flags.items()):
-            return Healing(step.name, flags, step.remembers(flags, refusal))
+            return Healing(step.name, flags, concerns_model(step.name, flags, refusal))
     return None
 
 

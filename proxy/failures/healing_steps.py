@@ -18,14 +18,7 @@ from proxy.failures.complaints import (
     largest_output,
     supported_efforts,
 )
-from proxy.failures.refusal_scope import (
-    Scope,
-    always,
-    field_refused,
-    images_refused,
-    never,
-    unless_value,
-)
+from proxy.failures.refusal_scope import EXCLUDE_EACH_OTHER
 from proxy.providers.profiles import Profile
 
 Body = Mapping[str, Any]
@@ -33,7 +26,6 @@ Flags = dict[str, object]
 
 GRAMMAR_BREAKERS = ("pattern", "format", "minLength", "maxLength", "minItems", "maxItems")
 """JSON Schema keywords that servers which compile schemas to grammars often do not support."""
-EXCLUDE_EACH_OTHER = r"temperature\W{0,3} and \W?top_p\W{0,3} cannot both"
 TEXT_ONLY = (
     r"unknown variant [`'\"]?image_url"
     r"|image_url is only supported by certain models"
@@ -53,16 +45,8 @@ class Step:
 
     name: str
     flags_for: Callable[[Profile, Body, Refusal], Flags]
-    """The flags to override; empty where the refusal is of another kind."""
-    concerns_model: Scope | None = None
-    """Whether the refusal concerns every request to the model. None: if the flags are numbers, which
-    are limits that the upstream states, and otherwise unless it complains of a value."""
-
-    def remembers(self, flags: Flags, refusal: Refusal) -> bool:
-        """Whether ``flags``, which avoid ``refusal``, apply to later requests too."""
-        if self.concerns_model is not None:
-            return self.concerns_model(refusal)
-        return all(type(value) is int for value in flags.values()) or unless_value(refusal)
+    """The flags to override; empty where the refusal is of another kind. Whether they are remembered
+    is decided in ``proxy.failures.refusal_scope``."""
 
 
 def _output_limit(profile: Profile, body: Body, refusal: Refusal) -> Flags:
@@ -178,28 +162,20 @@ def _grammar(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     return {"schema_drop": (*profile.schema_drop, *missing)}
 
 
-def _efforts_stated(refusal: Refusal) -> bool:
-    return bool(supported_efforts(refusal)) or field_refused("reasoning_effort")(refusal)
-
-
-def _sampling_refused(refusal: Refusal) -> bool:
-    return refusal.says(EXCLUDE_EACH_OTHER) or field_refused("temperature|top_p")(refusal)
-
-
 STEPS: tuple[Step, ...] = (
     Step("output_limit", _output_limit),
-    Step("forced_choice", _forced_choice, always),
-    Step("effort_with_tools", _effort_with_tools, always),
-    Step("reasoning_effort", _reasoning_effort, _efforts_stated),
-    Step("token_field", _token_field, field_refused("max_(?:completion_)?tokens")),
-    Step("stream_options", _stream_options, field_refused("stream_options")),
-    Step("parallel_tool_calls", _parallel_tool_calls, field_refused("parallel[_ ]tool[_ ]calls")),
-    Step("sampling", _sampling, _sampling_refused),
-    Step("strict", _strict, field_refused("strict", under="tools")),
+    Step("forced_choice", _forced_choice),
+    Step("effort_with_tools", _effort_with_tools),
+    Step("reasoning_effort", _reasoning_effort),
+    Step("token_field", _token_field),
+    Step("stream_options", _stream_options),
+    Step("parallel_tool_calls", _parallel_tool_calls),
+    Step("sampling", _sampling),
+    Step("strict", _strict),
     Step("named_choice", _named_choice),
     Step("response_format", _response_format),
-    Step("developer", _developer, always),
-    Step("images", _images, images_refused),
-    Step("grammar", _grammar, never),
+    Step("developer", _developer),
+    Step("images", _images),
+    Step("grammar", _grammar),
 )
 """The first step that changes a flag takes the refusal, also where that names several items."""

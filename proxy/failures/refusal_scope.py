@@ -7,9 +7,9 @@ grammar) concerns the request that held it; other clients keep their values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from proxy.failures.complaints import UNKNOWN_FIELD, Refusal
+from proxy.failures.complaints import UNKNOWN_FIELD, Refusal, supported_efforts
 
 Scope = Callable[[Refusal], bool]
 """Whether a refusal concerns every request to the model."""
@@ -52,6 +52,21 @@ IMAGE_PROPERTY = (
 """A complaint about one image, not about images as such."""
 
 
+EXCLUDE_EACH_OTHER = r"temperature\W{0,3} and \W?top_p\W{0,3} cannot both"
+
+
+def concerns_model(step: str, flags: Mapping[str, object], refusal: Refusal) -> bool:
+    """Whether ``flags``, by which the healing step of that name avoids ``refusal``, are remembered.
+
+    Without a row in ``SCOPES``: if they are numbers, which are limits that the upstream states, and
+    otherwise unless it complains of a value.
+    """
+    scope = SCOPES.get(step)
+    if scope is not None:
+        return scope(refusal)
+    return all(type(value) is int for value in flags.values()) or unless_value(refusal)
+
+
 def always(_: Refusal) -> bool:
     """The refusal states a limit or a rule of the model."""
     return True
@@ -75,16 +90,42 @@ def field_refused(item: str, *, under: str = "") -> Scope:
     ``item`` and ``under`` are those of ``Refusal.about``.
     """
 
-    def concerns_model(refusal: Refusal) -> bool:
+    def refused(refusal: Refusal) -> bool:
         if not unless_value(refusal):
             return False
         named = refusal.about(item, under=under, complaint=UNKNOWN_FIELD)
         # A named param is enough for ``about``, but says nothing about what is wrong with it.
         return refusal.says(LISTED) or (named and refusal.says(UNKNOWN_FIELD))
 
-    return concerns_model
+    return refused
 
 
 def images_refused(refusal: Refusal) -> bool:
     """The model takes no images, whatever their size and format."""
     return not refusal.says(IMAGE_PROPERTY)
+
+
+def efforts_stated(refusal: Refusal) -> bool:
+    """The upstream lists the efforts that it takes, or takes none."""
+    return bool(supported_efforts(refusal)) or field_refused("reasoning_effort")(refusal)
+
+
+def sampling_refused(refusal: Refusal) -> bool:
+    """A sampling parameter is refused, alone or beside the other."""
+    return refusal.says(EXCLUDE_EACH_OTHER) or field_refused("temperature|top_p")(refusal)
+
+
+SCOPES: Mapping[str, Scope] = {
+    "forced_choice": always,
+    "effort_with_tools": always,
+    "developer": always,
+    "reasoning_effort": efforts_stated,
+    "sampling": sampling_refused,
+    "token_field": field_refused("max_(?:completion_)?tokens"),
+    "stream_options": field_refused("stream_options"),
+    "parallel_tool_calls": field_refused("parallel[_ ]tool[_ ]calls"),
+    "strict": field_refused("strict", under="tools"),
+    "images": images_refused,
+    "grammar": never,
+}
+"""By the name of the step; for a step that is not listed see ``concerns_model``."""

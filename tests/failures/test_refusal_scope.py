@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from proxy.errors import UpstreamError
+from proxy.failures.complaints import refusal_of
 from proxy.failures.healing import healing_for
+from proxy.failures.healing_steps import STEPS
+from proxy.failures.refusal_scope import SCOPES, concerns_model
 from proxy.providers.profiles import Profile
 
 TOOL = {
@@ -114,3 +117,24 @@ def test_fields_limits_and_lists_are_remembered(step: str, param: str | None, te
 )
 def test_values_help_this_request_only(step: str, param: str | None, text: str) -> None:
     assert scope(text, param) == (step, False)
+
+
+def test_scopes_belong_to_steps() -> None:
+    assert SCOPES.keys() <= {step.name for step in STEPS}
+
+
+@pytest.mark.parametrize(
+    ("flags", "text", "remembered"),
+    [
+        ({"max_stop": 4}, "stop: at most 4 strings", True),
+        ({"max_output": 9, "max_stop": 4}, "too long", True),
+        ({"vision": False}, "the images are too large", False),
+        ({"structured": "none", "max_stop": 4}, "must be less than 4", False),
+        ({"structured": "none"}, "json mode is not supported", True),
+    ],
+)
+def test_a_step_without_a_row_remembers_numbers_and_fields(
+    flags: dict[str, object], text: str, remembered: bool
+) -> None:
+    refusal = refusal_of(UpstreamError(text, status=400, upstream_status=400), {}, text)
+    assert concerns_model("a new step", flags, refusal) is remembered
