@@ -18,7 +18,6 @@ from proxy.failures.complaints import (
     largest_output,
     supported_efforts,
 )
-from proxy.failures.refusal_scope import EXCLUDE_EACH_OTHER
 from proxy.providers.profiles import Profile
 
 Body = Mapping[str, Any]
@@ -94,10 +93,11 @@ def _reasoning_effort(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 
 
 def _sampling(profile: Profile, body: Body, refusal: Refusal) -> Flags:
+    both = r"temperature\W{0,3} and \W?top_p\W{0,3} cannot both"
     for name in ("temperature", "top_p"):
         if name in body and refusal.about(name):
             return {"unsupported": (*profile.unsupported, name)}
-    if "temperature" in body and "top_p" in body and refusal.says(EXCLUDE_EACH_OTHER):
+    if "temperature" in body and "top_p" in body and refusal.says(both):
         return {"unsupported": (*profile.unsupported, "top_p")}
     return {}
 

@@ -52,7 +52,8 @@ IMAGE_PROPERTY = (
 """A complaint about one image, not about images as such."""
 
 
-EXCLUDE_EACH_OTHER = r"temperature\W{0,3} and \W?top_p\W{0,3} cannot both"
+EXCLUDE_EACH_OTHER = r"\bcannot both be\b"
+"""The upstream takes one of two parameters, whatever their values."""
 
 
 def concerns_model(step: str, flags: Mapping[str, object], refusal: Refusal) -> bool:
