@@ -2,7 +2,8 @@
 
 Rule: a request never waits for Redis. While requests arrive, a greenlet sends this worker's changes and
 reads those of the others every two seconds. If Redis does not answer, one warning is logged, the worker
-continues with what it knows, and its changes are sent later.
+continues with what it knows, and its changes are sent later. A base URL that may hold a credential is
+not sent.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import cast
+from urllib.parse import parse_qsl, urlsplit
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from redis import Redis, RedisError
 
 from proxy.providers.learned_entry import (
@@ -44,20 +47,22 @@ class ClusterFlags:
         self._unsent: dict[Pair, Learned] = {}
         self._read: dict[bytes, bytes] = {}
         """The hash as it was last read."""
+        self._one_at_a_time = BoundedSemaphore(1)
         self._due = self._running = self._failing = self._closed = False
         learned.listen, learned.publish = self._wake, self._send
 
     def exchange(self) -> bool:
         """Send and read what changed; false if Redis does not answer."""
-        try:
-            self._flush()
-            fields = cast(dict[bytes, bytes], self._client.hgetall(HASH))
-            self._adopt(fields)
-        except RedisError as error:
-            self._note_failure(error)
-            return False
-        self._note_answer()
-        return True
+        with self._one_at_a_time:
+            try:
+                self._flush()
+                fields = cast(dict[bytes, bytes], self._client.hgetall(HASH))
+                self._adopt(fields)
+            except RedisError as error:
+                self._note_failure(error)
+                return False
+            self._note_answer()
+            return True
 
     def close(self) -> None:
         """Try once to send the remaining changes, and stop the greenlet."""
@@ -72,6 +77,8 @@ class ClusterFlags:
             gevent.spawn(self._run)
 
     def _send(self, pair: Pair, entry: Learned) -> None:
+        if _may_hold_credential(pair[0]):
+            return
         self._unsent[pair] = entry
         self._wake()
 
@@ -128,3 +135,9 @@ class ClusterFlags:
         if self._failing:
             log.warning("Redis answers again, learned profile flags are shared")
         self._failing = False
+
+
+def _may_hold_credential(url: str) -> bool:
+    parts = urlsplit(url)
+    names = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return "@" in parts.netloc or not names <= {"api-version"}

@@ -106,3 +106,24 @@ def test_what_could_not_be_sent_is_sent_later(
         "Redis does not answer",
         "Redis answers again",
     ]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "sent"),
+    [
+        ("https://api.example/v1", True),
+        ("https://x.openai.azure.com/openai?api-version=2024-10-21", True),
+        ("https://user:secret@api.example/v1", False),
+        ("https://secret@api.example/v1", False),
+        ("https://api.example/v1?key=secret", False),
+        ("https://api.example/v1?api-version=1&code=secret", False),
+    ],
+)
+def test_a_url_that_may_hold_a_credential_stays_here(
+    redis: RedisServer, base_url: str, sent: bool
+) -> None:
+    one = Machine(redis)
+    one.learned.learn(base_url, "m", {"vision": False})
+    assert one.cluster.exchange()
+    assert bool(redis.client.hlen(HASH)) is sent
+    assert one.learned.flags_for(base_url, "m") == {"vision": False}
