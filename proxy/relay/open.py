@@ -25,8 +25,8 @@ from proxy.relay.billing import is_billed
 from proxy.relay.call import Call
 from proxy.relay.compaction import COMPACTING, compacted
 from proxy.relay.healed import with_healing
-from proxy.relay.native.open import open_native
-from proxy.relay.native.request import Sent, message_call
+from proxy.relay.native.healed import open_healed
+from proxy.relay.native.request import Sent
 from proxy.relay.prefaced import PrefacedCodec
 from proxy.relay.protocols import PROTOCOLS, convert
 from proxy.relay.stream import StreamedResponse
@@ -46,7 +46,7 @@ def open_answer(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) 
     all cases before anything is sent to the client.
     """
     if call.route.native:
-        return open_native(message_call(call, sent()), done)
+        return open_healed(call, sent(), done)
     message = _prewarm_message(call)
     if message is None:
         try:
