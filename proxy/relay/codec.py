@@ -22,8 +22,6 @@ class Codec(Protocol):
 
     relays_errors: bool
     """Whether the upstream's own error events are sent on; else they may become an HTTP status."""
-    pings: bool
-    """Whether ping events may be sent to the client while the upstream is silent."""
     preview: StreamPreview | None
     """The beginning of the streamed text; None if it is not logged."""
     finishing: bool
@@ -32,6 +30,10 @@ class Codec(Protocol):
     """How often ``finishing`` became true: content that follows shows that it was no end."""
     ended: bool
     """True once the last bytes for the client were returned."""
+
+    @property
+    def pings(self) -> bool:
+        """Whether a ping may be sent now: not inside an event that is passed on in pieces."""
 
     @property
     def started(self) -> bool:
