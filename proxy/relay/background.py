@@ -46,8 +46,7 @@ class Background(Generic[T]):
         self._function: Callable[[], T] | None = function
         self._exchange = exchange
         self._hub = gevent.get_hub()
-        self._greenlet = greenlet(self.run)
-        self._greenlet.gr_context = copy_context()
+        self._greenlet: Any = None
         self._due = math.inf
         self._owner: Any = None
         """The request's greenlet while it waits in ``begin``."""
@@ -61,11 +60,14 @@ class Background(Generic[T]):
         """Call the function; True once it has ended, False at the moment ``until`` if it goes on."""
         self._due, self._owner = until, getcurrent()
         self._exchange.on_check = self._check
+        # Its parent, which continues when it ends, is the present greenlet.
+        call = self._greenlet = greenlet(self.run)
+        call.gr_context = copy_context()
         try:
-            self._greenlet.switch()
+            call.switch()
         except BaseException:
             # Thrown into the waiting request, whose worker ends: end the function in the same way.
-            self._greenlet.throw()
+            call.throw()
             raise
         finally:
             self._owner = None

@@ -262,6 +262,23 @@ def test_an_early_start_says_what_the_stream_would_have_said(
     assert early[-2]["usage"]["input_tokens"] == 10
 
 
+def test_headers_of_an_early_start(start: Start, upstream: UpstreamStub, silence: Silence) -> None:
+    told = {"x-request-id": "theirs", "x-ratelimit-limit-requests": "9"}
+    upstream.answer(silence.before(text_stream("Hello", headers=told)), text_stream(headers=told))
+    request = message_request(model="a", stream=True, top_k=5)
+    client = start()
+    early = client.post(PATH, json=request)
+    headers = [dict(early.headers)]
+    silence.read(early)
+    with client.post(PATH, json=request) as prompt:
+        headers.append(dict(prompt.headers))
+    known = {name.lower(): value for name, value in headers[0].items()}
+    lost = {name.lower() for name in headers[1]} - set(known)
+    assert known["x-claude-proxy-dropped"] == "top_k"
+    assert known["request-id"].startswith("req_")
+    assert lost == {"x-upstream-request-id", "anthropic-ratelimit-requests-limit"}
+
+
 def test_without_estimates_an_early_start_states_no_tokens(
     start: Start, upstream: UpstreamStub, silence: Silence
 ) -> None:
