@@ -25,7 +25,10 @@ from proxy.relay.upstream_call import decoded
 from proxy.telemetry.logs import error_words
 
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
-_MESSAGE_START = b"message_start"
+_START = re.compile(rb'event: ?message_start\b|data: ?\{"type": ?"message_start"')
+_BEFORE_START = re.compile(rb"[:\r\n]|event: ?ping\b")
+LONGEST_START = 1 << 16
+"""Bytes of an event that may be ``message_start``; a longer one is passed on."""
 EVENTS = "text/event-stream"
 
 
@@ -139,14 +142,22 @@ class EarlyStream:
 
 
 def without_start(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes of a stream without its first event, if that is ``message_start``."""
-    head, rest = b"", iter(pieces)
+    """The bytes of a stream without ``message_start``, if no event but comments and pings is before it."""
+    held, rest = b"", iter(pieces)
     for piece in rest:
-        head += piece
-        if end := _EVENT_END.search(head):
-            if _MESSAGE_START in head[: end.start()].partition(b"\n")[0]:
-                head = head[end.end() :]
+        searched = max(0, len(held) - 3)
+        held += piece
+        while end := _EVENT_END.search(held, searched):
+            event, searched = held[: end.end()], 0
+            if _START.match(event):
+                held = held[end.end() :]
+            elif _BEFORE_START.match(event):
+                yield event
+                held = held[end.end() :]
+                continue
             break
-    if head:
-        yield head
+        if end or len(held) > LONGEST_START:
+            break
+    if held:
+        yield held
     yield from rest

@@ -764,6 +764,15 @@ START = b"event: message_start\ndata: {}\n\n"
         ([START.replace(b"\n", b"\r"), b"x"], [b"x"]),
         ([b"event: error\ndata: {}\n\n", START], [b"event: error\ndata: {}\n\n", START]),
         ([b"event: ping\n"], [b"event: ping\n"]),
+        ([b"\n\n", START + b"x"], [b"\n\n", b"x"]),
+        ([b": hello\n\n" + START, b"x"], [b": hello\n\n", b"x"]),
+        ([b"event: ping\ndata: {}\n\n" + START, b"x"], [b"event: ping\ndata: {}\n\n", b"x"]),
+        ([b'data: {"type": "message_start"}\n\nx'], [b"x"]),
+        ([b"event: error\ndata: message_start\n\nx"], [b"event: error\ndata: message_start\n\nx"]),
+        (
+            [START[:-1], *(b"x" * (1 << 15) for _ in range(3))],
+            [START[:-1] + b"x" * (1 << 16), b"x" * (1 << 15)],
+        ),
         ([], []),
     ],
 )
