@@ -24,6 +24,7 @@ from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.providers.circuit_breaker import BreakerRule
 from proxy.providers.health import ProviderHealth
+from proxy.relay.cancellation import Exchange
 from proxy.relay.early_start import without_start
 from proxy.runtime import Runtime
 from proxy.telemetry.stats import machine_stats
@@ -604,18 +605,25 @@ def test_a_body_that_is_closed_after_its_attempts_ended(
     upstream: UpstreamStub,
     silence: Silence,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
     script: Script,
     status: int,
 ) -> None:
     caplog.set_level("INFO")
     upstream.answer(silence.before(script))
     client = start()
-    shared = runtime_of(client.application)
+    watch, entered = runtime_of(client.application).watch, list[Exchange]()
+    enter = watch.enter
+
+    def noted(exchange: Exchange, client_socket: Any) -> None:
+        entered.append(exchange)
+        enter(exchange, client_socket)
+
+    monkeypatch.setattr(watch, "enter", noted)
     body = _body(client)
     next(iter(body))
-    (exchange,) = shared.watch._exchanges
     silence.over.set()
-    while exchange.on_check is not None:
+    while entered[0].on_check is not None:
         gevent.sleep(0.01)
     body.close()
     assert access_line(caplog)["status"] == status
