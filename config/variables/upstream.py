@@ -156,6 +156,13 @@ class Attempts:
         also_bare("REQUEST_TIMEOUT"),
         "Seconds between two reads of a stream after its first byte",
     )
+    early_start: float | None = setting(
+        45.0,
+        SecondsOrOff(),
+        own("EARLY_START"),
+        "Seconds without the upstream's answer after which a stream begins with pings, so that nothing "
+        "between client and proxy closes it; 0: never",
+    )
     total_timeout: float | None = setting(
         None,
         SecondsOrOff(),

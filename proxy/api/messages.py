@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from proxy.access.declaration import SPENDS
 from proxy.api.body import json_body
 from proxy.api.candidates import withheld_key_named
-from proxy.api.context import record, runtime
+from proxy.api.context import present_request, record, runtime
 from proxy.api.native_responses import may_be_native, native_route, sent_request
 from proxy.api.openapi.answers import Message
 from proxy.api.openapi.operation import (
@@ -22,9 +22,10 @@ from proxy.api.openapi.operation import (
     Answer,
     Operation,
 )
-from proxy.api.responses import answered, begin_call, end_of, response_for
+from proxy.api.responses import answered, begin_call, end_of
 from proxy.concurrency import yield_if_large
 from proxy.providers.routing import Route
+from proxy.relay.answer import Answer as UpstreamAnswer
 from proxy.relay.call import Call
 from proxy.relay.input_estimate import request_estimate
 from proxy.relay.open import open_answer
@@ -90,14 +91,13 @@ def _answered(call: Call, body: bytes) -> Response:
     """The answer of the call's route or, in its place, of a fallback, native or not."""
     requests = {call.route.native: call.request}
 
-    def attempt() -> Response:
+    def attempt() -> UpstreamAnswer:
         native = call.route.native
         if native not in requests:
             requests[native] = parse_json_object(body) if native else _convertible(body)
         call.request = requests[native]
         with withheld_key_named(call.route.provider):
-            answer = open_answer(call, lambda: sent_request(body), end_of(call))
-        return response_for(answer)
+            return open_answer(call, lambda: sent_request(body), end_of(call))
 
     return answered(call, attempt)
 
@@ -114,7 +114,7 @@ def checked_request(body: bytes | dict[str, Any]) -> dict[str, Any]:
     return load_message_request(
         body,
         strict=settings.strict,
-        api_version=request.headers.get("anthropic-version"),
+        api_version=present_request().headers.get("anthropic-version"),
         image_max_chars=settings.image_block_data_max_size,
         max_tokens_required=settings.default_max_tokens is None,
     )

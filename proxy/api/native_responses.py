@@ -10,11 +10,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from config.urls import MESSAGES
 from proxy.api.candidates import credential
-from proxy.api.context import record, runtime
+from proxy.api.context import present_request, record, runtime
 from proxy.api.responses import begin_call, response_for
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.failures.policy import failure_kind
@@ -118,6 +118,7 @@ def native_answer(endpoint: str, body: bytes | None) -> Response:
 
 def sent_request(body: bytes | None) -> Sent:
     """The present request for a native upstream, with ``body``."""
+    request = present_request()
     return Sent(
         method="GET" if request.method == "HEAD" else request.method,
         headers=request.headers.to_wsgi_list(),
@@ -135,7 +136,7 @@ def _answer(call: NativeCall) -> Response:
         shared.accounting.finish(call.upstream.record)
 
     with ExitStack() as unless_streaming:
-        watch.enter(exchange, request.environ.get("gunicorn.socket"))
+        watch.enter(exchange, present_request().environ.get("gunicorn.socket"))
         unless_streaming.callback(watch.leave, exchange)
         answer = _opened(call, ended)
         if answer.stream is not None:

@@ -19,6 +19,7 @@ from proxy.relay.answer import JSON, Answer
 from proxy.relay.attempts import with_failover
 from proxy.relay.call import Call, record_route
 from proxy.relay.cancellation import Exchange
+from proxy.relay.early_start import EarlyStream, answer_in_time
 from proxy.telemetry.logs import log_body
 
 ROUTE_HEADER = "x-claude-proxy-route"
@@ -65,24 +66,28 @@ def watched(exchange: Exchange) -> Iterator[None]:
         watch.leave(exchange)
 
 
-def answered(call: Call, attempt: Callable[[], Response]) -> Response:
+def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
     """What ``attempt`` returns for the first of the call's routes and keys that is not refused.
 
-    A streamed response stays watched until it calls what ``end_of`` returned.
+    A stream may begin before that is known. A streamed response stays watched until it calls what
+    ``end_of`` returned.
     """
     if call.record.stream:
         limit_stream()
     watch, streams = runtime().watch, False
     watch.enter(call.exchange, present_request().environ.get("gunicorn.socket"))
     try:
-        response = with_failover(call, attempt)
+        answer = answer_in_time(call, lambda: with_failover(call, attempt), end_of(call))
+        response = response_for(answer)
         streams = response.is_streamed
     finally:
         if not streams:
             watch.leave(call.exchange)
     if call.answer_headers:
         response.headers.update(call.answer_headers)
-    response.headers[ROUTE_HEADER] = call.route.header
+    if len(call.candidates) == 1 or not isinstance(answer.stream, EarlyStream):
+        # Else a fallback may still answer.
+        response.headers[ROUTE_HEADER] = call.route.header
     shown = call.settings.log_body_max_chars
     if shown and not streams:
         log_body("answer body", call.record.request_id, response.data, shown)

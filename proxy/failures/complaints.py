@@ -25,6 +25,9 @@ QUOTED_REQUEST = re.compile(
 )
 """Where a text begins to repeat the request: ``"input": {``, ``messages = [``."""
 
+SUGGESTION = re.compile(r"\b(?:did you mean|you meant|you may have meant)\b[^?\n]{0,80}\??")
+"""Names a field that was not sent, or that is fine: ``property 'store' is unsupported, did you mean 'stop'?``."""
+
 COMPLAINT = (
     r"(?:unsupported|(?:not|n't) (?:currently |yet )?support|unknown|unrecogni[sz]ed"
     r"|invalid(?!_request)|not (?:permitted|allowed|available|compatible|one of)|extra.?inputs"
@@ -85,7 +88,7 @@ def refusal_of(error: UpstreamError, chat_body: Mapping[str, Any], text: str) ->
 
     A param that names nothing in the body is ignored: gateways put request ids there.
     """
-    text = text[:LONGEST_TEXT].lower()
+    text = SUGGESTION.sub("", text[:LONGEST_TEXT].lower())
     quote = QUOTED_REQUEST.search(text)
     param = (error.param or "").lower().removeprefix("body.")
     named = re.split(r"[.\[]", param, maxsplit=1)[0]

@@ -46,6 +46,7 @@ class Exchange:
         "deadlines",
         "drained",
         "gone",
+        "on_check",
     )
 
     def __init__(self, total_seconds: float | None = None) -> None:
@@ -63,6 +64,9 @@ class Exchange:
         """True once the process shuts down: every wait ends at once."""
         self.gone = False
         """True once the client closed its connection."""
+        self.on_check: Callable[[float], object] | None = None
+        """Called with the time at each check while the request's calls run in the background; waits
+        and calls are then not those of the greenlet that writes to the client."""
 
     def limit(self, seconds: float | None, text: str = "") -> None:
         """End the present phase in ``seconds`` (None: never); ``text`` is the error message then."""
@@ -129,6 +133,8 @@ class Exchange:
         """Called by the sweeper: end the request's wait or cancel its call if an event is due."""
         if gone:
             self.gone = True
+        if self.on_check is not None:
+            self.on_check(now)
         result = self._due(now)
         if result is None:
             return
@@ -136,6 +142,9 @@ class Exchange:
             self._hub.loop.run_callback(self._waiter.switch, result)
         elif self._greenlet is not None and result is not WaitResult.PING:
             self._hub.loop.run_callback(self._cancel, result)
+        elif self.on_check is not None:
+            # A call in the background computes; it notices a client that left at its next wait.
+            return
         elif self.begun and result in (WaitResult.GONE, WaitResult.TOTAL):
             self._stop_writing()
 

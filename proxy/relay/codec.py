@@ -22,8 +22,6 @@ class Codec(Protocol):
 
     relays_errors: bool
     """Whether the upstream's own error events are sent on; else they may become an HTTP status."""
-    pings: bool
-    """Whether ping events may be sent to the client while the upstream is silent."""
     preview: StreamPreview | None
     """The beginning of the streamed text; None if it is not logged."""
     finishing: bool
@@ -36,6 +34,10 @@ class Codec(Protocol):
     @property
     def ended_early(self) -> bool:
         """True when the answer was cut while the upstream still wrote: its stream is to be closed."""
+
+    @property
+    def pings(self) -> bool:
+        """Whether a ping may be sent now: not inside an event that is passed on in pieces."""
 
     @property
     def started(self) -> bool:

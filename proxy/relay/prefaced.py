@@ -24,10 +24,13 @@ class PrefacedCodec:
         self._codec = codec
         self._preface = preface
         self.relays_errors = codec.relays_errors
-        self.pings = codec.pings
         self.preview: StreamPreview | None = codec.preview
         self.finishing = self.ended = False
         self.endings = 0
+
+    @property
+    def pings(self) -> bool:
+        return self._codec.pings
 
     @property
     def ended_early(self) -> bool:

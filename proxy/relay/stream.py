@@ -113,14 +113,15 @@ class StreamedResponse:
     def _pump(self) -> Generator[bytes]:
         codec, deadlines = self._codec, self._deadlines
         self._asked = self._exchange.begun = True
-        deadlines.pings = codec.pings
+        deadlines.pings = True
         if self._first:
             yield self._mark_sent(self._first)
         while not codec.ended:
             result = self._await_bytes()
             if result is WaitResult.PING:
                 deadlines.last_event = monotonic()
-                yield PING
+                if codec.pings:
+                    yield PING
                 continue
             if result is WaitResult.GONE:
                 return

@@ -24,6 +24,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 
 from proxy.access.admission import connections_that_fit, open_files, spare
+from proxy.relay.background import Background
 from proxy.server.cached_settings import cache_settings
 from proxy.server.connection_pool import ConnectionPool
 from proxy.server.hang_report import call_stack, is_running
@@ -42,6 +43,8 @@ HANDSHAKE_SECONDS = 0.1
 QUICK_SECONDS = 1.0
 """Time for sending the last events in a stop that does not wait for requests."""
 KILL_SECONDS = 0.5
+REQUEST_CODE = (RequestWorker.handle.__code__, Background.run.__code__)
+"""The outermost code of a request, and of the greenlet in which it calls its upstream."""
 
 
 class ProxyWorker(RequestWorker):
@@ -88,7 +91,7 @@ class ProxyWorker(RequestWorker):
         """
         self._begin_end()
         self.log.error("no heartbeat: this worker hung in %s", call_stack(frame))
-        if is_running(RequestWorker.handle.__code__, frame):
+        if any(is_running(code, frame) for code in REQUEST_CODE):
             super().handle_abort(sig, frame)
 
     def _begin_end(self) -> None:

@@ -689,3 +689,41 @@ def test_relayed_paths_need_the_key(upstream: UpstreamStub) -> None:
     client = create_app(settings).test_client()
     for path in ("/v1/files", "/v1/models", f"{PATH}/batches"):
         assert client.get(path, headers=KEY).status_code == 401
+
+
+SENT_PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+@pytest.mark.parametrize(
+    "before", [0, 1, 2, 4], ids=["nothing", "the start", "events", "a comment"]
+)
+def test_silence_between_events_is_filled_with_pings(
+    client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.1)
+    monkeypatch.setattr("proxy.relay.deadlines.PING_SECONDS", 0.1)
+    silence, events = threading.Event(), native_events()
+    first, rest = b"".join(events[:before]), b"".join(events[before:])
+    upstream.answer(streamed(*filter(None, (first, Wait(silence), rest))))
+    response = client.post(PATH, json={"model": "m", "stream": True}, headers=KEY)
+    pieces = cast("Iterator[bytes]", iter(response.response))
+    read = b""
+    while SENT_PING not in read:
+        read += next(pieces)
+    silence.set()
+    read += b"".join(pieces)
+    assert read.startswith(first + SENT_PING)
+    assert read.replace(SENT_PING, b"") == first + rest
+
+
+@pytest.mark.parametrize("held", [10, -1, -2], ids=["its name", "one line end", "no line end"])
+def test_no_ping_is_sent_inside_an_event(
+    client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    monkeypatch.setattr("proxy.relay.stream.PEEK_SECONDS", 0.1)
+    monkeypatch.setattr("proxy.relay.deadlines.PING_SECONDS", 0.1)
+    events = native_events()
+    whole, cut = b"".join(events), len(b"".join(events[:4])) + held % len(events[4])
+    upstream.answer(streamed(whole[:cut], Sleep(0.8), whole[cut:]))
+    response = client.post(PATH, json={"model": "m", "stream": True}, headers=KEY)
+    assert response.data == whole

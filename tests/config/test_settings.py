@@ -104,6 +104,9 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "9"}, "total_timeout", 9.0, id="TOTAL"),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "off"}, "total_timeout", None, id="TOTAL off"),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "0"}, "total_timeout", None, id="TOTAL 0"),
+        pytest.param({}, "early_start", 45.0, id="EARLY_START not set"),
+        pytest.param({"CLAUDE_PROXY_EARLY_START": "9.5"}, "early_start", 9.5, id="EARLY_START"),
+        pytest.param({"CLAUDE_PROXY_EARLY_START": "0"}, "early_start", None, id="EARLY_START 0"),
         pytest.param({"MAX_RETRIES": "3"}, "max_retries", 3, id="MAX_RETRIES"),
         pytest.param({"CLAUDE_PROXY_MAX_RETRIES": "0"}, "max_retries", 0, id="MAX_RETRIES 0"),
         pytest.param(

@@ -55,12 +55,15 @@ class Nginx:
 
 @contextmanager
 def nginx_in_front(
-    *ports: int, snippets: Sequence[str] = (), certificate: tuple[Path, Path] | None = None
+    *ports: int,
+    snippets: Sequence[str] = (),
+    certificate: tuple[Path, Path] | None = None,
+    read_timeout: str = "1h",
 ) -> Iterator[Nginx]:
     """Run the shipped nginx.conf before the processes on ``ports`` of the loopback address.
 
     ``snippets`` are files of ``deploy/nginx/`` to switch on, such as ``rate-limit.conf``; tls.conf
-    needs a ``certificate``: chain and key. Raises ``NotStarted`` when nginx does not listen in time.
+    needs a ``certificate``: chain and key. ``read_timeout`` replaces the shipped one. Raises ``NotStarted`` when nginx does not listen in time.
     """
     assert NGINX, "nginx is not installed"
     # Workers run as www-data, which must be able to walk to the temporary files.
@@ -68,7 +71,7 @@ def nginx_in_front(
         directory = Path(name)
         directory.chmod(0o755)
         port, tls_port = free_port(), free_port()
-        _write(directory, port, ports)
+        _write(directory, port, ports, read_timeout)
         for snippet in snippets:
             text = (DEPLOY / "nginx" / snippet).read_text("utf-8")
             if snippet == "tls.conf":
@@ -91,12 +94,13 @@ def nginx_in_front(
             process.wait(60)
 
 
-def _write(directory: Path, port: int, ports: Sequence[int]) -> None:
+def _write(directory: Path, port: int, ports: Sequence[int], read_timeout: str) -> None:
     text = (DEPLOY / "nginx.conf").read_text("utf-8")
     text = _replaced(text, r"(?m)^\s*listen \[::\]:80 default_server;\n", "")
     text = _replaced(text, r"listen 80 ", f"listen 127.0.0.1:{port} ")
     text = _replaced(text, r"/run/nginx\.pid", f"{directory}/nginx.pid")
     text = _replaced(text, r"/var/log/nginx/", f"{directory}/", count=2)
+    text = _replaced(text, r"proxy_read_timeout 1h;", f"proxy_read_timeout {read_timeout};")
     # Without root nginx may write nowhere else.
     places = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in BUFFERED)
     text = _replaced(text, r"(?m)^http \{\n", f"http {{\n{places}")

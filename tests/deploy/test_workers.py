@@ -24,7 +24,9 @@ from tests.upstream_stub import (
     Sleep,
     UpstreamStub,
     Wait,
+    chunk,
     json_answer,
+    sse,
     text_stream,
 )
 from tests.upstream_stub import completion as whole_answer
@@ -171,26 +173,36 @@ def test_a_worker_that_hung_drains_and_is_replaced(upstream: UpstreamStub, tmp_p
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    ("script", "ending", "status"),
+    [
+        (text_stream("x", Sleep(0.3), "hang", Sleep(0.3), "x"), "cut", 200),
+        (sse(chunk(content="hang"), chunk("stop")), "500 api_error", 500),
+        ((Sleep(2), *text_stream("hang")), "cut", 200),
+    ],
+    ids=["after its start", "before its start", "after an early start"],
+)
 def test_a_stream_in_which_a_worker_hung_was_not_left_by_its_client(
-    upstream: UpstreamStub, tmp_path: Path
+    upstream: UpstreamStub, tmp_path: Path, script: Script, ending: str, status: int
 ) -> None:
     configuration = tmp_path / "hanging.py"
     shipped = str(ROOT / "deploy" / "gunicorn.conf.py")
     configuration.write_text(HANGING.format(shipped=shipped), "utf-8")
-    upstream.default = text_stream("x", Sleep(0.3), "hang", Sleep(0.3), "x")
+    upstream.default = script
     options = ("-c", str(configuration), "--timeout", "2")
-    with live_proxy(settings(upstream), options=options) as proxy:
+    environ = settings(upstream) | {"CLAUDE_PROXY_EARLY_START": "1"}
+    with live_proxy(environ, options=options) as proxy:
         client = WatchedClient(proxy.port)
         client.send(raw_request(message()))
-        assert client.read().ending == "cut"
+        assert client.read().ending == ending
         client.close()
         until(lambda: "POST /v1/messages" in proxy.log(), "no line")
         (line,) = [line for line in proxy.log().splitlines() if "POST /v1/messages" in line]
         until(lambda: proxy.get("/health")[0] == 200, "nobody serves")
         counted = exchange(proxy.port, request("GET", "/metrics")).decode()
-    assert "POST /v1/messages 200 " in line
+    assert f"POST /v1/messages {status} " in line
     assert " error=broken off " in line
-    assert 'route="/v1/messages",status="200"} 1.0' in counted
+    assert f'route="/v1/messages",status="{status}"}} 1.0' in counted
     assert "claude_proxy_streams_open 0.0" in counted
 
 

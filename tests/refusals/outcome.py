@@ -28,6 +28,7 @@ PROFILE = Profile(
     strict_tools=True,
     system_role="developer",
 )
+CALL_ID = "call_" + "0" * 60
 _TOOL = {
     "type": "function",
     "function": {
@@ -38,7 +39,7 @@ _TOOL = {
     },
 }
 _CALL = {
-    "id": "call_1",
+    "id": CALL_ID,
     "type": "function",
     "function": {"name": "lookup_page", "arguments": "{}"},
 }
@@ -54,7 +55,7 @@ BODY: dict[str, Any] = {
             ],
         },
         {"role": "assistant", "content": "I look it up.", "tool_calls": [_CALL]},
-        {"role": "tool", "tool_call_id": "call_1", "content": "A square."},
+        {"role": "tool", "tool_call_id": CALL_ID, "content": "A square."},
         {"role": "user", "content": "Go on."},
     ],
     "max_tokens": 200_000,

@@ -59,11 +59,14 @@ def times(proxy: LiveProxy) -> dict[str, Times]:
 
 _WAITED_FOR = {"nothing": "message_start", "text": "ping again", "finished": "message_stop"}
 """Streams by what their upstream sends before it falls silent, and the event that ends the test."""
+_NO_HEAD = "no head"
 
 
 def _silent_after_what_the_model_says(recorded: Recorded) -> Script:
     if not recorded.json.get("stream"):
         return json_answer(completion("Hello"))
+    if recorded.json["model"] == _NO_HEAD:
+        return (Wait(threading.Event()),)
     sent = {
         "nothing": [],
         "text": [chunk(content="Hello")],
@@ -73,12 +76,12 @@ def _silent_after_what_the_model_says(recorded: Recorded) -> Script:
 
 
 def _event_times(proxy: LiveProxy, model: str) -> Times:
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=90)
     body = {**_request(model), "stream": True}
     begun, seen = monotonic(), dict[str, float]()
     connection.request("POST", "/v1/messages", json.dumps(body), {"x-api-key": "c"})
     with connection.getresponse() as response:
-        while _WAITED_FOR[model] not in seen:
+        while _WAITED_FOR.get(model, "message_start") not in seen:
             name = response.readline().decode().partition("event: ")[2].strip()
             if name:
                 seen[f"{name} again" if name in seen else name] = monotonic() - begun
@@ -105,6 +108,12 @@ def test_4_ping(times: dict[str, Times]) -> None:
 def test_4_silence_after_the_finish(times: dict[str, Times]) -> None:
     """The stream ends well 5 s after the finish where nothing else comes."""
     assert 5 <= times["finished"]["message_stop"] <= 5 + SLACK
+
+
+@pytest.mark.long
+def test_4_early_start(proxy: LiveProxy) -> None:
+    """The stream begins 45 s after the request if no head came."""
+    assert 45 <= _event_times(proxy, _NO_HEAD)["message_start"] <= 45 + SLACK
 
 
 @pytest.mark.parametrize(("size", "status"), [(32 * MEBIBYTE, 200), (32 * MEBIBYTE + 1, 413)])

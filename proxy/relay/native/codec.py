@@ -40,7 +40,6 @@ class NativeCodec:
     """One stream; ``EventScan`` reads what its events report (``proxy.relay.codec.Codec``)."""
 
     relays_errors = True
-    pings = False
     endings = 1
     ended_early = False
 
@@ -55,6 +54,10 @@ class NativeCodec:
         self._deltas = self._bytes = 0
         """How many were passed on so far."""
         self.started = self.finishing = self.ended = False
+
+    @property
+    def pings(self) -> bool:
+        return not self._scan.inside_event
 
     @property
     def content_seen(self) -> bool:

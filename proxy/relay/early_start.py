@@ -1,0 +1,163 @@
+"""The answer to a streamed request whose upstream is silent for long: it begins before the upstream's.
+
+Rule: load balancers and CDNs close a connection on which nothing is sent for 60 to 100 s. So after
+EARLY_START seconds the client gets its 200, ``message_start`` and pings, while the attempts go on; their
+final failure is then an ``error`` event (docs/protocol.md section 4, "Early start").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
+from time import monotonic
+
+from proxy import sse
+from proxy.convert.reply import events
+from proxy.convert.reply.usage import no_usage
+from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError
+from proxy.ids import new_message_id
+from proxy.relay import deadlines
+from proxy.relay.answer import Answer, AnswerStream
+from proxy.relay.background import Background
+from proxy.relay.call import Call
+from proxy.relay.input_estimate import request_estimate
+from proxy.relay.upstream_call import decoded
+from proxy.telemetry.logs import error_words
+
+_EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
+_START = re.compile(rb'event: ?message_start\b|data: ?\{"type": ?"message_start"')
+_BEFORE_START = re.compile(rb"[:\r\n]|event: ?ping\b")
+LONGEST_START = 1 << 16
+"""Bytes of an event that may be ``message_start``; a longer one is passed on."""
+EVENTS = "text/event-stream"
+
+
+def answer_in_time(call: Call, attempts: Callable[[], Answer], done: Callable[[], None]) -> Answer:
+    """What ``attempts`` returns, or an ``EarlyStream`` of it if that is not there in time.
+
+    Raises what ``attempts`` raises in time. ``done`` is called when an early stream has ended.
+    """
+    seconds = call.settings.early_start
+    if not (seconds and call.record.stream):
+        return attempts()
+    background = Background(attempts, call.exchange)
+    if background.begin(monotonic() + seconds):
+        return background.result()
+    return Answer(200, sse.HEADERS, stream=EarlyStream(call, background, done))
+
+
+class EarlyStream:
+    """The body of a stream that began before its attempts ended: bytes, with ``close`` as WSGI wants.
+
+    ``close`` ends the attempts if they still run, frees what they opened, and calls ``done``.
+    """
+
+    def __init__(self, call: Call, attempts: Background[Answer], done: Callable[[], None]) -> None:
+        self._call = call
+        self._attempts = attempts
+        self._done = done
+        self._message_started = not call.route.native
+        self._taken = False
+        self._stream: AnswerStream | None = None
+        """The body of the attempts' answer."""
+        self._error: ProxyError | None = None
+        """What ended the attempts."""
+        self._pieces = self._pump()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Called by the server when the answer has ended, however it ended."""
+        self._pieces.close()
+        try:
+            self._attempts.cancel()
+            self._take()
+            if self._stream is not None:
+                self._stream.close()
+            else:
+                self._record()
+        finally:
+            self._done()
+
+    def _pump(self) -> Generator[bytes]:
+        exchange, attempts = self._call.exchange, self._attempts
+        exchange.begun = True
+        yield self._start()
+        while not attempts.wait(monotonic() + deadlines.PING_SECONDS):
+            yield sse.PING
+        exchange.deadlines.last_event = monotonic()
+        self._take()
+        if self._stream is not None:
+            yield from without_start(self._stream) if self._message_started else self._stream
+        elif self._error is not None and not isinstance(self._error, ClientGone):
+            yield self._event(self._error)
+
+    def _start(self) -> bytes:
+        """The first bytes; a native upstream's own ``message_start`` follows later."""
+        if not self._message_started:
+            return sse.PING
+        call = self._call
+        estimate = 0
+        if call.settings.enable_token_estimation:
+            estimate = request_estimate(call.request)
+        usage = no_usage(estimate)
+        start = events.message_start(new_message_id(), call.request["model"], usage)
+        return sse.encode_events([start]) + sse.PING
+
+    def _take(self) -> None:
+        """Keep how the attempts ended; later calls change nothing."""
+        if self._taken:
+            return
+        self._taken = True
+        try:
+            answer = self._attempts.result()
+        except ProxyError as error:
+            self._error = error
+            return
+        if answer.headers.get("content-type", "").lower().startswith(EVENTS):
+            self._stream = answer.stream
+            return
+        self._error = UpstreamError("the upstream answered a streamed request without a stream")
+        if answer.stream is not None:
+            answer.stream.close()
+
+    def _event(self, error: ProxyError) -> bytes:
+        """``error`` as the event that ends the stream."""
+        if isinstance(error, NativeRefusal):
+            body = decoded(error.body)
+            if isinstance(body, dict) and body.get("type") == "error":
+                return sse.encode_events([body])
+        return sse.encode_events([error.to_body(self._call.record.request_id)])
+
+    def _record(self) -> None:
+        record, error = self._call.record, self._error
+        if error is None or isinstance(error, ClientGone):
+            record.cut_short()
+        else:
+            record.error = error_words(error)
+
+
+def without_start(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of a stream without ``message_start``, if no event but comments and pings is before it."""
+    held, rest = b"", iter(pieces)
+    for piece in rest:
+        searched = max(0, len(held) - 3)
+        held += piece
+        while end := _EVENT_END.search(held, searched):
+            event, searched = held[: end.end()], 0
+            if _START.match(event):
+                held = held[end.end() :]
+            elif _BEFORE_START.match(event):
+                yield event
+                held = held[end.end() :]
+                continue
+            break
+        if end or len(held) > LONGEST_START:
+            break
+    if held:
+        yield held
+    yield from rest
