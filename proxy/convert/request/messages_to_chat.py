@@ -26,6 +26,7 @@ from proxy.convert.request.tool_choice import is_forced, tool_fields
 from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tools import function_names, tools_to_chat
+from proxy.convert.schema_values import ClientSchema
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 
@@ -81,7 +82,10 @@ def message_request_to_chat(
         body["response_format"] = structured.response_format
     _remove_unsupported(body, profile, drops)
     return ConvertedRequest(
-        "chat", body, _reply_context(request, model, body, context, secrets), drops
+        "chat",
+        body,
+        _reply_context(request, model, body, context, secrets, converted.schemas),
+        drops,
     )
 
 
@@ -116,11 +120,13 @@ def _reply_context(
     body: Mapping[str, Any],
     context: TurnContext,
     secrets: tuple[str, ...],
+    schemas: Mapping[str, ClientSchema],
 ) -> ReplyContext:
     return ReplyContext(
         model=request.get("model") or model,
         tool_names=context.names.client_names(),
         functions=_functions_in(body),
+        schemas=schemas,
         max_tokens=body.get(context.profile.token_field),
         known_tool_ids=context.ids.known(),
         stop_sequences=tuple(request.get("stop_sequences") or ()),

@@ -7,6 +7,7 @@ Older ``api-version`` values support neither the role ``developer`` nor PDF part
 from __future__ import annotations
 
 from proxy.providers.profiles.base import Vendor
+from proxy.providers.profiles.schema_dialects import OPENAI_STEPS
 
 AZURE = Vendor(
     name="azure",
@@ -22,6 +23,7 @@ AZURE = Vendor(
         "token_field": "max_completion_tokens",
         "mid_system": "inline",
         "strict_tools": True,
+        "schema_steps": OPENAI_STEPS,
     },
     credential="api-key",
 )

@@ -1,0 +1,106 @@
+"""Walk through a JSON Schema and change the schemas in it.
+
+Rule: the client's schema is not modified. It is returned itself if it needs no change; otherwise only
+the objects on the path to a change are copied. Names of properties and values are not keywords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from proxy.convert.schema_values import Schema
+
+_NAMED_SCHEMAS = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+)
+"""Keywords whose value maps names to schemas."""
+_VALUES = frozenset({"enum", "const", "default", "example", "examples", "required"})
+"""Keywords whose value is no schema."""
+_CONTAINERS = (dict, list)
+
+
+def rewritten(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    """``schema`` with ``change`` applied to every schema in it, the innermost first.
+
+    ``change`` returns its argument if that needs no change.
+    """
+    differing = {}
+    for key, value in schema.items():
+        if isinstance(value, _CONTAINERS) and key not in _VALUES:
+            new = _member(key, value, change)
+            if new is not value:
+                differing[key] = new
+    return change({**schema, **differing} if differing else schema)
+
+
+def _member(key: str, value: Any, change: Callable[[Schema], Schema]) -> Any:
+    if isinstance(value, list):
+        items = [rewritten(item, change) if isinstance(item, dict) else item for item in value]
+        return items if _differ(items, value) else value
+    if key not in _NAMED_SCHEMAS:
+        return rewritten(value, change)
+    named = {
+        name: rewritten(schema, change) if isinstance(schema, dict) else schema
+        for name, schema in value.items()
+    }
+    return named if _differ(named.values(), value.values()) else value
+
+
+def _differ(new: Iterable[Any], old: Iterable[Any]) -> bool:
+    return any(one is not other for one, other in zip(new, old, strict=True))
+
+
+_ONE = frozenset(
+    {
+        "items",
+        "additionalProperties",
+        "additionalItems",
+        "contains",
+        "propertyNames",
+        "not",
+        "if",
+        "then",
+        "else",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "contentSchema",
+    }
+)
+_MANY = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_PLACES = _ONE | _MANY | _NAMED_SCHEMAS
+"""Keywords whose value is a schema, a list of schemas or schemas by name (draft 2020-12)."""
+
+
+def each_schema(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    """As ``rewritten``, but only where draft 2020-12 says that a schema stands.
+
+    For changes that add to a schema: what stands at unknown keywords is left as it is.
+    """
+    return change(members_changed(schema, lambda inner: each_schema(inner, change)))
+
+
+def members_changed(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    """``schema`` with ``change`` applied to the schemas that it holds itself, no deeper."""
+    differing = {}
+    for key in _PLACES.intersection(schema):
+        value = schema[key]
+        new = _in_place(key, value, change)
+        if new is not value:
+            differing[key] = new
+    return {**schema, **differing} if differing else schema
+
+
+def _in_place(key: str, value: Any, change: Callable[[Schema], Schema]) -> Any:
+    if isinstance(value, list) and key in _MANY:
+        items = [change(item) if isinstance(item, dict) else item for item in value]
+        return items if _differ(items, value) else value
+    if not isinstance(value, dict) or key in _MANY:
+        return value
+    if key in _ONE:
+        return change(value)
+    named = {
+        name: change(schema) if isinstance(schema, dict) else schema
+        for name, schema in value.items()
+    }
+    return named if _differ(named.values(), value.values()) else value
