@@ -17,6 +17,7 @@ from proxy.providers.profiles.schema_dialects import (
     GEMINI_KEYWORDS,
     GEMINI_STEPS,
     GRAMMAR_STEPS,
+    MOONSHOT_KEYWORDS,
     MOONSHOT_STEPS,
     SchemaStep,
 )
@@ -89,7 +90,9 @@ SCHEMA_REFUSALS: tuple[SchemaRefusal, ...] = (
         r"|conflict in schema definitions",
         MOONSHOT_STEPS,
     ),
-    SchemaRefusal(r"moonshot flavored json schema", ("inline_refs", "array_items")),
+    SchemaRefusal(
+        r"moonshot flavored json schema", ("inline_refs", "array_items"), keep=MOONSHOT_KEYWORDS
+    ),
     SchemaRefusal(
         r"(?:one|any|all)_?of\W[^\n]{0,60}(?:top.level|root)"
         r"|(?:top.level|root)[^\n]{0,40}\W(?:one|any|all)_?of\b"

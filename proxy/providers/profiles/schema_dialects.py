@@ -95,10 +95,34 @@ MOONSHOT_STEPS: tuple[SchemaStep, ...] = (
 )
 """Moonshot Flavored JSON Schema (the documents of Moonshot's validator, walle)."""
 
+MOONSHOT_KEYWORDS = (
+    "type",
+    "title",
+    "description",
+    "default",
+    "enum",
+    "anyOf",
+    "$ref",
+    "$defs",
+    "$id",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+)
+"""The keywords of MFJS. Moonshot deletes others itself, so they are left out after a refusal only."""
+
 GRAMMAR_STEPS: tuple[SchemaStep, ...] = (
     "draft_2020",
     "merge_root",
     "merge_all_of",
+    "one_of_any",
     "any_of_typed",
     "grammar",
 )

@@ -7,7 +7,7 @@ by its JSON text and the dialect. The cache is limited in the total size of thos
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,7 +20,8 @@ from proxy.providers.profiles.schema_dialects import SchemaStep
 
 CACHE_BYTES = 8 * 1024 * 1024
 """JSON text of the schemas that are kept; the schemas themselves take several times as much."""
-LARGEST_KEPT = 256 * 1024
+LARGEST = 256 * 1024
+"""JSON text of the largest schema that is rewritten, twice what services accept."""
 DEEPEST = 60
 """Brackets inside each other, up to which a schema is rewritten."""
 _METADATA = frozenset({"$schema", "$id", "$comment", "title"})
@@ -81,8 +82,10 @@ def in_dialect(schema: Schema, dialect: Dialect) -> Rewritten:
     try:
         text = orjson.dumps(schema)
     except TypeError:
-        # Integers above 64 bits and the like.
-        return rewrite(schema, dialect)
+        # Integers above 64 bits and the like, or nested without end.
+        return Rewritten(schema)
+    if len(text) > LARGEST:
+        return Rewritten(schema)
     kept = _CACHE.get((text, dialect))
     if kept is None:
         done = rewrite(schema, dialect)
@@ -115,13 +118,12 @@ def rewrite(schema: Schema, dialect: Dialect) -> Rewritten:
 
 def _depth(schema: Schema) -> int:
     """Brackets inside each other in ``schema``."""
-    depth, level = 0, [schema]
+    depth = 0
+    level: list[Any] = [schema]
     while level and depth <= DEEPEST:
         depth += 1
-        held = [
-            value for each in level for value in (each.values() if isinstance(each, dict) else each)
-        ]
-        level = [value for value in held if isinstance(value, dict | list)]
+        held = [list(each.values()) if isinstance(each, dict) else each for each in level]
+        level = [value for values in held for value in values if isinstance(value, dict | list)]
     return depth
 
 
@@ -140,8 +142,6 @@ class _Cache:
         return found
 
     def put(self, key: tuple[bytes, Dialect], value: Rewritten, size: int) -> None:
-        if size > LARGEST_KEPT or key in self._entries:
-            return
         self._entries[key] = value
         self._size += size
         while self._size > self._limit:

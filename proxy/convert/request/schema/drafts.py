@@ -12,7 +12,7 @@ from typing import Any
 from proxy.convert.request.schema.combine import distinct, required_of
 from proxy.convert.request.schema.types import TYPES
 from proxy.convert.request.schema.walk import each_schema
-from proxy.convert.schema_values import Schema
+from proxy.convert.schema_values import Schema, referred
 
 _TYPE_FOR_NAME: Mapping[str, str] = {
     "str": "string",
@@ -37,8 +37,14 @@ _TYPE_FOR_NAME: Mapping[str, str] = {
 
 
 def draft_2020(root: Schema) -> Schema:
-    """``root`` as the meta-schema of draft 2020-12 requires it."""
-    return each_schema(each_schema(root, _with_members), _modern)
+    """``root`` as the meta-schema of draft 2020-12 requires it, without references to nothing."""
+
+    def known(schema: Schema) -> Schema:
+        if "$ref" not in schema or referred(root, schema["$ref"]) is not None:
+            return schema
+        return {key: value for key, value in schema.items() if key != "$ref"}
+
+    return each_schema(each_schema(each_schema(root, known), _with_members), _modern)
 
 
 def _with_members(schema: Schema) -> Schema:
@@ -188,7 +194,6 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "title": _is_text,
     "pattern": _is_text,
     "format": _is_text,
-    "$ref": _is_text,
     **dict.fromkeys(
         ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), _is_number
     ),

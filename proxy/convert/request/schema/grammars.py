@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from proxy.convert.request.schema.walk import each_schema
-from proxy.convert.schema_values import Schema, referred
+from proxy.convert.schema_values import Schema
 
 MOST_REPETITIONS = 1000
 """llama.cpp refuses a grammar that repeats a rule more than 2000 times."""
@@ -27,15 +27,13 @@ _FORMATS: Mapping[str, frozenset[str]] = {
 
 
 def grammar(root: Schema) -> Schema:
-    """``root`` without patterns, repetitions and references that fail as a grammar."""
+    """``root`` without patterns and repetitions that fail as a grammar."""
 
     def change(schema: Schema) -> Schema:
         gone = [key for key in _REPEATS if _is_long(schema.get(key))]
         pattern = schema.get("pattern")
         if isinstance(pattern, str) and not is_simple(pattern):
             gone.append("pattern")
-        if "$ref" in schema and referred(root, schema["$ref"]) is None:
-            gone.append("$ref")
         return {key: schema[key] for key in schema if key not in gone} if gone else schema
 
     return each_schema(root, change)

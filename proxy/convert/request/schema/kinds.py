@@ -25,7 +25,7 @@ ANY_VALUE: tuple[dict[str, Any], ...] = (
     {"type": "array", "items": {"type": "string"}},
 )
 """Branches for a schema that allows every value, where each schema needs a type."""
-_STRUCTURE = frozenset({"anyOf", "oneOf", "allOf", "$ref", "$dynamicRef", "enum", "const", "not"})
+_STRUCTURE = frozenset({"anyOf", "oneOf", "allOf", "$ref", "$dynamicRef", "enum", "const"})
 
 
 def type_lists(root: Schema) -> Schema:
@@ -59,6 +59,9 @@ def _split(schema: Schema, kinds: list[str]) -> Schema:
             if kind != "null":
                 branch["enum"] = fitting
         branches.append(branch)
+    if not branches:
+        # No value in ``enum`` has one of the types: a mistake in the schema.
+        return {**kept, "type": kinds[0]}
     return {**kept, **branches[0]} if len(branches) == 1 else {**kept, "anyOf": branches}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from proxy.convert.request.schema.combine import ANNOTATIONS, DOCUMENT, both
 from proxy.convert.request.schema.types import implied_type, stated_types
-from proxy.convert.request.schema.walk import each_schema, members_changed
+from proxy.convert.request.schema.walk import members_changed, schemas_in
 from proxy.convert.schema_values import Schema, referred
 
 RECURSIONS = 2
@@ -37,17 +37,12 @@ def local_refs(root: Schema) -> Schema:
 
     Else the references are inlined (Moonshot's schemas have definitions at the root alone).
     """
-    problems: list[str] = []
-
-    def look(inner: Schema) -> Schema:
-        if inner is not root and not {"$defs", "definitions"}.isdisjoint(inner):
-            problems.append("definitions inside")
-        if not _REFS_SET.isdisjoint(inner) and not _is_plain(inner, root):
-            problems.append("a reference")
-        return inner
-
-    each_schema(root, look)
-    return inline_refs(root) if problems or "definitions" in root else root
+    odd = any(
+        (inner is not root and not {"$defs", "definitions"}.isdisjoint(inner))
+        or (not _REFS_SET.isdisjoint(inner) and not _is_plain(inner, root))
+        for inner in schemas_in(root)
+    )
+    return inline_refs(root) if odd or "definitions" in root else root
 
 
 def _is_plain(schema: Schema, root: Schema) -> bool:
@@ -106,12 +101,5 @@ def _inlined(root: Schema) -> tuple[Schema, bool]:
 
 
 def _has_refs(root: Schema) -> bool:
-    found: list[Schema] = []
-
-    def look(inner: Schema) -> Schema:
-        if not _REFS_SET.isdisjoint(inner) or "$defs" in inner or "definitions" in inner:
-            found.append(inner)
-        return inner
-
-    each_schema(root, look)
-    return bool(found)
+    words = _REFS_SET | {"$defs", "definitions"}
+    return any(not words.isdisjoint(inner) for inner in schemas_in(root))

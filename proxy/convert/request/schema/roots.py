@@ -7,6 +7,7 @@ Which members belong together is told in the description.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from proxy.convert.request.schema.combine import both, either, properties_of, required_of
@@ -16,8 +17,11 @@ from proxy.convert.schema_values import Schema, as_text, referred
 _UNIONS = ("anyOf", "oneOf")
 _FOREIGN = ("$ref", "anyOf", "oneOf", "allOf", "enum", "not", "const")
 """Keywords that services refuse at the root of a function's parameters."""
+_CONDITIONS = frozenset({"if", "then", "else"})
 MAX_DEPTH = 8
 """References and unions inside each other that are followed."""
+MOST_READ = 300
+"""Schemas that are read for one root."""
 MOST_SETS = 8
 """Sets of required members that the description tells."""
 
@@ -26,27 +30,12 @@ def merge_root(root: Schema) -> Schema:
     """``root`` as one object, if it describes objects."""
     if root.get("type") == "object" and not any(key in root for key in _FOREIGN):
         return root
-    if not _is_object(root, root, 0):
+    if not _Reader(root).is_object(root, 0):
         return root
-    flat = _flat(root, root, 0)
+    flat = _Reader(root).flat(root, 0)
     flat["type"] = "object"
     flat.setdefault("properties", {})
     return flat
-
-
-def _is_object(schema: Schema, root: Schema, depth: int) -> bool:
-    """Whether ``schema`` allows objects, and everything else only beside them."""
-    if "object" in stated_types(schema) or "properties" in schema:
-        return True
-    if depth > MAX_DEPTH or "type" in schema:
-        return False
-    if "$ref" in schema:
-        target = referred(root, schema["$ref"])
-        return target is not None and _is_object(target, root, depth + 1)
-    parts = _parts(schema, "anyOf") or _parts(schema, "oneOf")
-    if parts:
-        return all(_is_object(part, root, depth + 1) for part in parts)
-    return any(_is_object(part, root, depth + 1) for part in _parts(schema, "allOf"))
 
 
 def _parts(schema: Schema, keyword: str) -> list[Schema]:
@@ -54,24 +43,50 @@ def _parts(schema: Schema, keyword: str) -> list[Schema]:
     return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
 
 
-def _flat(schema: Schema, root: Schema, depth: int) -> dict[str, Any]:
-    """``schema`` with what its references and combinations say of objects among its own keywords."""
-    flat = {key: value for key, value in schema.items() if key not in _FOREIGN}
-    if depth > MAX_DEPTH:
+@dataclass(slots=True)
+class _Reader:
+    """Follows references and combinations of ``root``; few of them, as each may hold many others."""
+
+    root: Schema
+    read: int = 0
+
+    def _may_go_on(self, depth: int) -> bool:
+        self.read += 1
+        return depth <= MAX_DEPTH and self.read <= MOST_READ
+
+    def is_object(self, schema: Schema, depth: int) -> bool:
+        """Whether ``schema`` allows objects, and everything else only beside them."""
+        if "object" in stated_types(schema) or "properties" in schema:
+            return True
+        if "type" in schema or not self._may_go_on(depth):
+            return False
+        if "$ref" in schema:
+            target = referred(self.root, schema["$ref"])
+            return target is not None and self.is_object(target, depth + 1)
+        parts = _parts(schema, "anyOf") or _parts(schema, "oneOf")
+        if parts:
+            return all(self.is_object(part, depth + 1) for part in parts)
+        return any(self.is_object(part, depth + 1) for part in _parts(schema, "allOf"))
+
+    def flat(self, schema: Schema, depth: int) -> dict[str, Any]:
+        """``schema`` with what its references and combinations say of objects among its keywords."""
+        flat = {key: value for key, value in schema.items() if key not in _FOREIGN}
+        if not self._may_go_on(depth):
+            return flat
+        target = referred(self.root, schema["$ref"]) if "$ref" in schema else None
+        if target is not None:
+            flat = both(flat, self.flat(target, depth + 1))
+        for part in _parts(schema, "allOf"):
+            inner = self.flat(part, depth + 1)
+            flat = both(flat, {key: inner[key] for key in inner if key not in _CONDITIONS})
+        for keyword in _UNIONS:
+            branches = [self.flat(part, depth + 1) for part in _parts(schema, keyword)]
+            objects = [
+                part for part in branches if "object" in stated_types(part) or _is_open(part)
+            ]
+            if objects:
+                flat = _with_choice(both(flat, _choice(objects)), objects)
         return flat
-    target = referred(root, schema["$ref"]) if "$ref" in schema else None
-    if target is not None:
-        flat = both(flat, _flat(target, root, depth + 1))
-    for part in _parts(schema, "allOf"):
-        conditions = {"if", "then", "else"}
-        inner = _flat(part, root, depth + 1)
-        flat = both(flat, {key: inner[key] for key in inner if key not in conditions})
-    for keyword in _UNIONS:
-        branches = [_flat(part, root, depth + 1) for part in _parts(schema, keyword)]
-        branches = [part for part in branches if "object" in stated_types(part) or _is_open(part)]
-        if branches:
-            flat = _with_choice(both(flat, _choice(branches)), branches)
-    return flat
 
 
 def _is_open(schema: Schema) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from proxy.convert.request.schema.combine import (
@@ -10,14 +12,15 @@ from proxy.convert.request.schema.combine import (
     both,
     distinct,
     either,
-    properties_of,
 )
 from proxy.convert.request.schema.types import stated_types
-from proxy.convert.request.schema.walk import each_schema
+from proxy.convert.request.schema.walk import each_schema, schemas_in
 from proxy.convert.schema_values import Schema, referred
 
-MOST_COPIES = 200
-"""Properties that may be repeated in the branches of one union."""
+MOST_COPIES = 150
+"""Schemas that may be repeated in the branches of one union."""
+MOST_PASSES = 12
+"""Times that one step goes through a schema."""
 _CONDITIONS = frozenset({"if", "then", "else"})
 
 
@@ -74,9 +77,19 @@ def any_of_typed(root: Schema) -> Schema:
         if not beside:
             return schema
         kept = {key: value for key, value in schema.items() if key in stay and key != "anyOf"}
-        return _pushed(kept, beside, branches)
+        return _pushed(kept, beside, branches, root)
 
-    return each_schema(root, change)
+    return _settled(root, change)
+
+
+def _settled(root: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    """``root`` changed until nothing is left to change: members that were merged may need it anew."""
+    for _ in range(MOST_PASSES):
+        changed = each_schema(root, change)
+        if changed is root:
+            break
+        root = changed
+    return root
 
 
 def _branches(schema: Schema) -> list[Schema]:
@@ -86,14 +99,49 @@ def _branches(schema: Schema) -> list[Schema]:
     return branches
 
 
-def _pushed(kept: dict[str, Any], beside: Schema, branches: list[Schema]) -> Schema:
-    if len(branches) * len(properties_of(beside)) > MOST_COPIES:
+def _pushed(kept: dict[str, Any], beside: Schema, branches: list[Schema], root: Schema) -> Schema:
+    """``kept`` with ``anyOf`` of each branch and what stood beside; with the one branch that is left."""
+    branches = [inner for branch in branches for inner in _flat(branch)]
+    if _is_large(beside, copies=len(branches)):
         return {**kept, **both(beside, either(branches))}
     possible = [branch for branch in branches if _agree(beside, branch)] or branches
-    pushed = distinct(both(branch, beside) for branch in possible)
+    pushed = distinct(_restricted(branch, beside, root) for branch in possible)
     if len(pushed) == 1 and "$ref" not in pushed[0]:
         return {**pushed[0], **kept}
     return {**kept, "anyOf": pushed}
+
+
+def _is_large(schema: Schema, copies: int) -> bool:
+    """Whether so many ``copies`` are too many."""
+    most = MOST_COPIES // copies
+    return sum(1 for _ in islice(schemas_in(schema), most + 1)) > most
+
+
+def _restricted(branch: Schema, beside: Schema, root: Schema) -> Schema:
+    """``branch`` with what stood beside; a reference only with its annotations.
+
+    What a reference names is put in its place, unless it refers to others itself: those may lead back.
+    """
+    if "$ref" not in branch or not beside.keys() - ANNOTATIONS:
+        return both(branch, beside)
+    target = referred(root, branch["$ref"])
+    if target is None or _holds_ref(target):
+        return both(branch, {key: beside[key] for key in beside if key in ANNOTATIONS})
+    rest = {key: value for key, value in branch.items() if key != "$ref"}
+    return both(both(rest, target), beside)
+
+
+def _holds_ref(schema: Schema) -> bool:
+    return any("$ref" in inner for inner in schemas_in(schema))
+
+
+def _flat(branch: Schema) -> list[Schema]:
+    """A branch, or those of the unions in it, which have nothing but annotations beside them."""
+    inner = _branches(branch)
+    if not inner:
+        return [branch]
+    beside = {key: value for key, value in branch.items() if key != "anyOf"}
+    return [flat for part in inner for flat in _flat(both(part, beside))]
 
 
 def _agree(one: Schema, other: Schema) -> bool:
@@ -135,11 +183,13 @@ def any_of_alone(root: Schema) -> Schema:
         if not branches or len(schema) == 1:
             return schema
         beside = {key: value for key, value in schema.items() if key != "anyOf"}
-        moved = _pushed({}, {key: beside[key] for key in beside if key != "nullable"}, branches)
+        moved = _pushed(
+            {}, {key: beside[key] for key in beside if key != "nullable"}, branches, root
+        )
         inner = moved.get("anyOf")
         marks = {"nullable": True} if beside.get("nullable") else {}
         if not isinstance(inner, list):
             return {**moved, **marks}
         return {"anyOf": [{**branch, **marks} for branch in inner]}
 
-    return each_schema(root, change)
+    return _settled(root, change)

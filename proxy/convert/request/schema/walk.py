@@ -6,7 +6,7 @@ the objects on the path to a change are copied. Names of properties and values a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from proxy.convert.schema_values import Schema
@@ -78,6 +78,19 @@ def each_schema(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     For changes that add to a schema: what stands at unknown keywords is left as it is.
     """
     return change(members_changed(schema, lambda inner: each_schema(inner, change)))
+
+
+def schemas_in(schema: Schema) -> Iterator[Schema]:
+    """``schema`` and every schema in it, where draft 2020-12 says that one stands."""
+    waiting = [schema]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        for key in _PLACES.intersection(each):
+            value = each[key]
+            held = value.values() if isinstance(value, dict) and key in _NAMED_SCHEMAS else [value]
+            held = value if isinstance(value, list) and key in _MANY else held
+            waiting += [inner for inner in held if isinstance(inner, dict)]
 
 
 def members_changed(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:

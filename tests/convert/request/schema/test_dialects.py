@@ -1,0 +1,82 @@
+"""Schemas pass the rules of each service, and arguments come back as the client's schema says."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from proxy.convert.reply.client_values import restored
+from proxy.convert.request.messages_to_chat import message_request_to_chat
+from proxy.convert.request.schema.dialect import Dialect, Rewritten, dialect_of, rewrite
+from proxy.convert.request.schema.drafts import draft_2020
+from proxy.failures.schema_refusals import GRAMMARS
+from proxy.providers.profiles import Profile, overridden, profile_for
+from tests.convert.request.schema import service_rules
+from tests.convert.request.schema.random_schemas import FAITHFUL, ODD, values_for
+
+HOSTS = {
+    "openai": "api.openai.com",
+    "gemini": "generativelanguage.googleapis.com",
+    "moonshot": "api.moonshot.ai",
+    "mistral": "api.mistral.ai",
+    "llamacpp": "localhost:8080",
+}
+PROFILES: dict[str, Profile] = {name: profile_for(host, "m") for name, host in HOSTS.items()}
+BEDROCK = overridden(Profile(), {"schema_steps": ("draft_2020", "merge_root")})
+"""What a gateway to Bedrock has after its first refusal."""
+PROFILES["bedrock"] = BEDROCK
+SERVICES = pytest.mark.parametrize("service", sorted(service_rules.RULES))
+
+
+def parameters_sent(schema: dict[str, Any], profile: Profile) -> Any:
+    """The parameters of a tool with ``schema`` in the body for ``profile``."""
+    request = {
+        "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"name": "t", "input_schema": schema}],
+    }
+    chat = message_request_to_chat(request, profile, model="m", max_tokens=100)
+    return chat.body["tools"][0]["function"].get("parameters")
+
+
+@SERVICES
+@given(schema=ODD)
+@settings(max_examples=150, deadline=None)
+def test_any_schema_passes_the_rules_of_a_service(service: str, schema: dict[str, Any]) -> None:
+    before = deepcopy(schema)
+    sent = parameters_sent(schema, PROFILES[service])
+    assert service_rules.RULES[service](sent) == []
+    assert schema == before, "the client's schema is not modified"
+
+
+@given(schema=ODD)
+@settings(max_examples=100, deadline=None)
+def test_after_a_refused_grammar_any_schema_compiles(schema: dict[str, Any]) -> None:
+    healed = overridden(Profile(), GRAMMARS.flags(Profile()))
+    sent = parameters_sent(schema, healed)
+    assert service_rules.llamacpp(sent) == []
+    assert service_rules.xgrammar(sent) == []
+
+
+def rewritten_for(service: str, schema: dict[str, Any]) -> Rewritten:
+    dialect = dialect_of(PROFILES[service])
+    assert isinstance(dialect, Dialect)
+    return rewrite(schema, dialect)
+
+
+@pytest.mark.parametrize("service", ["gemini", "moonshot"])
+@given(data=st.data(), schema=FAITHFUL)
+@settings(max_examples=150, deadline=None)
+def test_values_come_back_as_the_clients_schema_says(
+    service: str, data: st.DataObject, schema: dict[str, Any]
+) -> None:
+    done = rewritten_for(service, schema)
+    value = data.draw(values_for(done.schema))
+    text = restored(json.dumps(value), schema) if done.recoded else json.dumps(value)
+    errors = list(Draft202012Validator(draft_2020(schema)).iter_errors(json.loads(text)))
+    assert [error.message for error in errors] == []
