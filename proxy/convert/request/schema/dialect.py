@@ -7,11 +7,13 @@ by its JSON text and the dialect. The cache is limited in the total size of thos
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
 from proxy.convert.request.drops import Drops
+from proxy.convert.request.schema.features import FEATURES, features_of
 from proxy.convert.request.schema.keywords import with_keywords_only, without_keywords
 from proxy.convert.request.schema.steps import STEPS
 from proxy.convert.schema_values import Schema
@@ -23,7 +25,7 @@ CACHE_BYTES = 8 * 1024 * 1024
 LARGEST = 256 * 1024
 """JSON text of the largest schema that is rewritten, twice what services accept."""
 DEEPEST = 60
-"""Brackets inside each other, up to which a schema is rewritten."""
+"""Brackets inside each other, up to which a schema is rewritten; at least every second is a brace."""
 _METADATA = frozenset({"$schema", "$id", "$comment", "title"})
 """Keywords that do not restrict what a schema allows."""
 
@@ -36,6 +38,14 @@ class Dialect(NamedTuple):
     keep: tuple[str, ...]
     for_answers: bool = False
     """Nothing translates values back."""
+
+    def ordered_steps(self) -> tuple[SchemaStep, ...]:
+        """The steps in the order in which they are applied."""
+        return _ordered(self.steps)
+
+    def known(self) -> frozenset[str]:
+        """What ``features_of`` may find where ``keep`` removes nothing."""
+        return _known(self.keep)
 
 
 class Rewritten(NamedTuple):
@@ -84,7 +94,7 @@ def in_dialect(schema: Schema, dialect: Dialect) -> Rewritten:
     except TypeError:
         # Integers above 64 bits and the like, or nested without end.
         return Rewritten(schema)
-    if len(text) > LARGEST:
+    if len(text) > LARGEST or (text.count(b"{") > DEEPEST and _depth(schema) > DEEPEST):
         return Rewritten(schema)
     kept = _CACHE.get((text, dialect))
     if kept is None:
@@ -95,25 +105,36 @@ def in_dialect(schema: Schema, dialect: Dialect) -> Rewritten:
 
 
 def rewrite(schema: Schema, dialect: Dialect) -> Rewritten:
-    """As ``in_dialect``, without the cache."""
-    if _depth(schema) > DEEPEST:
-        return Rewritten(schema)
+    """As ``in_dialect``, without the cache and for any size."""
     changed: list[tuple[SchemaStep, bool]] = []
-    for name, step in STEPS.items():
-        if name not in dialect.steps:
+    features = features_of(schema)
+    for name in dialect.ordered_steps():
+        step = STEPS[name]
+        if step.acts_on and step.acts_on.isdisjoint(features):
             continue
         apply = step.for_answers if dialect.for_answers and step.for_answers else step.rewrite
         new = apply(schema)
         if new is not schema and new != schema:
             changed.append((name, step.loses(schema)))
             schema = new
+            features = features_of(schema) if step.adds is None else features | step.adds
     removed: set[str] = set()
-    if dialect.keep:
+    if dialect.keep and not features <= dialect.known():
         schema, removed = with_keywords_only(schema, dialect.keep)
     if dialect.drop:
         schema, dropped = without_keywords(schema, dialect.drop)
         removed |= dropped
     return Rewritten(schema, tuple(changed), frozenset(removed))
+
+
+@lru_cache(maxsize=256)
+def _ordered(steps: tuple[SchemaStep, ...]) -> tuple[SchemaStep, ...]:
+    return tuple(name for name in STEPS if name in steps)
+
+
+@lru_cache(maxsize=256)
+def _known(keep: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(keep) | FEATURES
 
 
 def _depth(schema: Schema) -> int:

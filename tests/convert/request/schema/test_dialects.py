@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ PROFILES: dict[str, Profile] = {name: profile_for(host, "m") for name, host in H
 BEDROCK = overridden(Profile(), {"schema_steps": ("draft_2020", "merge_root")})
 """What a gateway to Bedrock has after its first refusal."""
 PROFILES["bedrock"] = BEDROCK
+CLAUDE_CODE: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("claude_code_2_1_197.json").read_text("utf-8")
+)
+"""The schemas of its tools by their names, as it sent them, with the descriptions cut."""
 SERVICES = pytest.mark.parametrize("service", sorted(service_rules.RULES))
 
 
@@ -46,7 +51,7 @@ def parameters_sent(schema: dict[str, Any], profile: Profile) -> Any:
 
 @SERVICES
 @given(schema=ODD)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_schema_passes_the_rules_of_a_service(service: str, schema: dict[str, Any]) -> None:
     before = deepcopy(schema)
     sent = parameters_sent(schema, PROFILES[service])
@@ -55,12 +60,25 @@ def test_any_schema_passes_the_rules_of_a_service(service: str, schema: dict[str
 
 
 @given(schema=ODD)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_after_a_refused_grammar_any_schema_compiles(schema: dict[str, Any]) -> None:
     healed = overridden(Profile(), GRAMMARS.flags(Profile()))
     sent = parameters_sent(schema, healed)
     assert service_rules.llamacpp(sent) == []
     assert service_rules.xgrammar(sent) == []
+
+
+@SERVICES
+@pytest.mark.parametrize("name", sorted(CLAUDE_CODE))
+def test_claude_codes_tools_pass_the_rules_of_a_service(service: str, name: str) -> None:
+    sent = parameters_sent(CLAUDE_CODE[name], PROFILES[service])
+    assert service_rules.RULES[service](sent) == []
+
+
+def test_claude_codes_tools_go_to_a_gateway_before_bedrock_as_they_are() -> None:
+    for schema in CLAUDE_CODE.values():
+        assert parameters_sent(schema, Profile()) == schema
+        assert service_rules.bedrock(schema) == []
 
 
 def rewritten_for(service: str, schema: dict[str, Any]) -> Rewritten:
@@ -71,7 +89,7 @@ def rewritten_for(service: str, schema: dict[str, Any]) -> Rewritten:
 
 @pytest.mark.parametrize("service", ["gemini", "moonshot"])
 @given(data=st.data(), schema=FAITHFUL)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_values_come_back_as_the_clients_schema_says(
     service: str, data: st.DataObject, schema: dict[str, Any]
 ) -> None:
