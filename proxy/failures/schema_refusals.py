@@ -106,15 +106,15 @@ SCHEMA_REFUSALS: tuple[SchemaRefusal, ...] = (
         ("draft_2020", "array_items"),
     ),
     SchemaRefusal(
-        r"draft.2020|not valid under any of the given schemas|meta.?schema"
-        r"|is not of type '\w+'|invalid (?:tool|json) schema|json schema is invalid",
-        ("draft_2020", "merge_root", "array_items"),
-    ),
-    SchemaRefusal(
         r"\$(?:ref|defs|dynamicref)\b|\breference to component|pointertonowhere|unresolvable"
         r"|(?:recursive|circular|infinite recursion)[^\n]{0,60}(?:schema|ref)"
         r"|(?:schema|ref)\w*[^\n]{0,60}(?:recursive|circular|infinite recursion)",
         ("draft_2020", "inline_refs"),
+    ),
+    SchemaRefusal(
+        r"draft.2020|not valid under any of the given schemas|meta.?schema"
+        r"|is not of type '\w+'|invalid (?:tool|json) schema|json schema is invalid",
+        ("draft_2020", "merge_root", "array_items"),
     ),
 )
 """In order; the first that changes a flag is taken."""

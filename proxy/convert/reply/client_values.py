@@ -1,7 +1,8 @@
 """Arguments for a rewritten schema -> the values that the client's own schema names.
 
 Rule: the client's schema decides. A string that it allows stays a string; else a string that is the
-text of one of its values becomes that value, and JSON of an object or array becomes that.
+text of one of its values becomes that value, and JSON of an object or array becomes that. So does
+JSON where the client's schema allows everything.
 """
 
 from __future__ import annotations
@@ -101,13 +102,15 @@ def _from_text(text: str, schemas: list[Schema]) -> Any:
     for value in values:
         if as_text(value) == text:
             return value
+    kind = _START_OF.get(text[:1])
     kinds = {kind for schema in schemas for kind in _types(schema)}
-    if text[:1] in _START_OF and _START_OF[text[0]] in kinds:
-        return _decoded(text, _START_OF[text[0]])
-    return text
+    is_open = all(_OPEN.isdisjoint(schema) for schema in schemas)
+    return _decoded(text, kind) if kind is not None and (kind in kinds or is_open) else text
 
 
 _START_OF: Mapping[str, str] = {"{": "object", "[": "array"}
+_OPEN = frozenset({"type", "enum", "const", "$ref", *_COMBINATIONS})
+"""Without one of them a schema allows everything, but the upstream may have been offered no object."""
 _CLASS_OF: Mapping[str, type] = {"object": dict, "array": list}
 
 

@@ -88,6 +88,7 @@ MOONSHOT_STEPS: tuple[SchemaStep, ...] = (
     "one_of_any",
     "const_enum",
     "type_lists",
+    "exclusive_bounds",
     "typed",
     "any_of_typed",
     "plain_enums",

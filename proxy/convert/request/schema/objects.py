@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from proxy.convert.request.schema.combine import ANNOTATIONS, properties_of, required_of
 from proxy.convert.request.schema.walk import each_schema
 from proxy.convert.schema_values import Schema
 
-AS_JSON = "A JSON object, written as text."
+AS_JSON = "An object is written as JSON text."
 _SIZES = frozenset({"minProperties", "maxProperties", "required", "additionalProperties"})
 
 
 def no_empty_objects(root: Schema) -> Schema:
-    """No ``properties`` without members, and no branch that is such an object beside others."""
+    """No ``properties`` without members, and no branch that is such an object beside others.
+
+    Where such a branch goes, the string among the others is described as JSON text, and ``restored``
+    (proxy/convert/reply/client_values.py) decodes it.
+    """
 
     def change(schema: Schema) -> Schema:
-        if schema.get("properties") == {}:
-            schema = {key: value for key, value in schema.items() if key != "properties"}
         branches = schema.get("anyOf")
-        if not isinstance(branches, list):
+        kept = [part for part in branches if not _is_bare(part)] if branches else []
+        if not kept or len(kept) == len(branches or ()):
             return schema
-        kept = [branch for branch in branches if not _is_bare(branch)]
-        if not kept or len(kept) == len(branches):
+        return {**schema, "anyOf": [_told(part) if _is_text(part) else part for part in kept]}
+
+    return each_schema(no_empty_properties(root), change)
+
+
+def no_empty_properties(root: Schema) -> Schema:
+    """No ``properties`` without members."""
+
+    def change(schema: Schema) -> Schema:
+        if schema.get("properties") != {}:
             return schema
-        return {**schema, "anyOf": kept}
+        return {key: value for key, value in schema.items() if key != "properties"}
 
     return each_schema(root, change)
+
+
+def _is_text(schema: object) -> bool:
+    if not isinstance(schema, dict):
+        return False
+    return schema.get("type") == "string" and not schema.keys() - ANNOTATIONS - {"type", "nullable"}
+
+
+def _told(schema: Schema) -> dict[str, Any]:
+    """``schema`` with the description that an object is written as JSON."""
+    description = schema.get("description")
+    before = f"{description}\n" if isinstance(description, str) and description else ""
+    return {**schema, "description": before + AS_JSON}
 
 
 def _is_bare(schema: object) -> bool:
@@ -44,9 +70,7 @@ def objects_as_json(root: Schema) -> Schema:
         if schema is root or not _is_bare(schema):
             return schema
         kept = {key: schema[key] for key in schema if key in ("description", "title", "nullable")}
-        description = kept.get("description")
-        before = f"{description}\n" if isinstance(description, str) and description else ""
-        return {"type": "string", **kept, "description": before + AS_JSON}
+        return _told({"type": "string", **kept})
 
     return each_schema(root, change)
 

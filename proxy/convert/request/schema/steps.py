@@ -22,7 +22,12 @@ from proxy.convert.request.schema.features import (
 )
 from proxy.convert.request.schema.grammars import grammar, string_formats
 from proxy.convert.request.schema.kinds import array_items, exclusive_bounds, type_lists, typed
-from proxy.convert.request.schema.objects import known_required, no_empty_objects, objects_as_json
+from proxy.convert.request.schema.objects import (
+    known_required,
+    no_empty_objects,
+    no_empty_properties,
+    objects_as_json,
+)
 from proxy.convert.request.schema.refs import cuts_recursion, inline_refs, local_refs
 from proxy.convert.request.schema.roots import merge_root
 from proxy.convert.request.schema.unions import (
@@ -95,7 +100,9 @@ STEPS: Mapping[SchemaStep, Step] = {
     "objects_as_json": Step(
         objects_as_json, _BARE, recodes=True, for_answers=lambda schema: schema
     ),
-    "no_empty_objects": Step(no_empty_objects, _BARE, _NOTHING),
+    "no_empty_objects": Step(
+        no_empty_objects, _BARE, _NOTHING, recodes=True, for_answers=no_empty_properties
+    ),
     "known_required": Step(known_required, frozenset({UNKNOWN_REQUIRED}), _NOTHING),
     "grammar": Step(grammar, _REPEATS, _NOTHING, loses=_always),
 }

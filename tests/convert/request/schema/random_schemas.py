@@ -162,6 +162,28 @@ ODD = st.builds(
 )
 """Schemas of tools with everything that somebody's MCP server sends."""
 
+KEYWORDS = (
+    "type", "properties", "required", "items", "prefixItems", "anyOf", "oneOf", "allOf", "not",
+    "enum", "const", "$ref", "$defs", "definitions", "additionalProperties", "exclusiveMinimum",
+    "minimum", "minLength", "maxItems", "pattern", "format", "description", "nullable", "default",
+)  # fmt: skip
+JUNK_VALUES = st.one_of(
+    SCALARS, st.sampled_from(["object", "array", "null", "#/$defs/a", "#", "#/properties/a", "^a$"])
+)
+JUNK: st.SearchStrategy[Schema] = st.dictionaries(
+    st.sampled_from(KEYWORDS),
+    st.recursive(
+        JUNK_VALUES,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.sampled_from([*KEYWORDS, *NAMES]), inner, max_size=3),
+        ),
+        max_leaves=12,
+    ),
+    max_size=5,
+)
+"""Objects with any JSON value at any keyword."""
+
 
 @st.composite
 def values_for(draw: st.DrawFn, schema: Mapping[str, Any] | None) -> Any:

@@ -16,10 +16,12 @@ from proxy.convert.reply.client_values import restored
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.convert.request.schema.dialect import Dialect, Rewritten, dialect_of, rewrite
 from proxy.convert.request.schema.drafts import draft_2020
+from proxy.convert.request.schema.steps import STEPS
 from proxy.failures.schema_refusals import GRAMMARS
 from proxy.providers.profiles import Profile, overridden, profile_for
+from proxy.providers.profiles.schema_dialects import SchemaStep
 from tests.convert.request.schema import service_rules
-from tests.convert.request.schema.random_schemas import FAITHFUL, ODD, values_for
+from tests.convert.request.schema.random_schemas import FAITHFUL, JUNK, ODD, values_for
 
 HOSTS = {
     "openai": "api.openai.com",
@@ -98,3 +100,23 @@ def test_values_come_back_as_the_clients_schema_says(
     text = restored(json.dumps(value), schema) if done.recoded else json.dumps(value)
     errors = list(Draft202012Validator(draft_2020(schema)).iter_errors(json.loads(text)))
     assert [error.message for error in errors] == []
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+@given(schema=st.one_of(ODD, JUNK))
+@settings(max_examples=40, deadline=None)
+def test_a_step_alone_takes_any_schema(name: SchemaStep, schema: dict[str, Any]) -> None:
+    before = deepcopy(schema)
+    for for_answers in (False, True):
+        done = rewrite(schema, Dialect((name,), (), (), for_answers))
+        json.dumps(done.schema)
+        assert [step for step, _ in done.steps] == ([name] if done.schema != schema else [])
+    assert schema == before
+
+
+@given(arguments=st.one_of(JUNK, st.dictionaries(st.sampled_from("abc"), JUNK)), schema=JUNK)
+@settings(max_examples=100, deadline=None)
+def test_any_arguments_are_read_by_any_schema(
+    arguments: dict[str, Any], schema: dict[str, Any]
+) -> None:
+    assert json.loads(restored(json.dumps(arguments), schema)).keys() == arguments.keys()
