@@ -75,7 +75,7 @@ class CallArguments:
         ``client_schema``: arguments come for another schema and are translated once complete.
         """
         self._object.types = types
-        if client_schema is not None and self._mode == "new":
+        if client_schema is not None and not self._custom:
             self._mode, self._client_schema = "hold", client_schema
 
     @property
