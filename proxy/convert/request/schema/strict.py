@@ -40,6 +40,8 @@ def _closed(schema: Schema) -> Schema:
     additional = schema.get("additionalProperties")
     if not isinstance(properties, dict) or additional not in (None, False):
         raise OpenSchema
+    if not all(isinstance(member, dict) for member in properties.values()):
+        raise OpenSchema
     if additional is None and not properties:
         raise OpenSchema
     if additional is False and _all_required(schema, properties):

@@ -63,11 +63,37 @@ def test_any_schema_passes_the_rules_of_a_service(service: str, schema: dict[str
 
 @given(schema=ODD)
 @settings(max_examples=60, deadline=None)
+def test_an_answers_schema_is_strict_only_if_the_rules_of_strict_mode_hold(
+    schema: dict[str, Any],
+) -> None:
+    request = {
+        "messages": [{"role": "user", "content": "hi"}],
+        "output_config": {"format": {"type": "json_schema", "schema": schema}},
+    }
+    chat = message_request_to_chat(request, PROFILES["openai"], model="m", max_tokens=100)
+    sent = chat.body["response_format"]["json_schema"]
+    assert service_rules.openai(sent["schema"]) == []
+    if sent["strict"]:
+        assert service_rules.openai_strict(sent["schema"]) == []
+
+
+@given(schema=ODD)
+@settings(max_examples=60, deadline=None)
 def test_after_a_refused_grammar_any_schema_compiles(schema: dict[str, Any]) -> None:
     healed = overridden(Profile(), GRAMMARS.flags(Profile()))
     sent = parameters_sent(schema, healed)
     assert service_rules.llamacpp(sent) == []
     assert service_rules.xgrammar(sent) == []
+
+
+def test_strict_schemas_are_not_rare() -> None:
+    schema = CLAUDE_CODE["TaskGet"]
+    request = {
+        "messages": [{"role": "user", "content": "hi"}],
+        "output_config": {"format": {"type": "json_schema", "schema": schema}},
+    }
+    chat = message_request_to_chat(request, PROFILES["openai"], model="m", max_tokens=100)
+    assert chat.body["response_format"]["json_schema"]["strict"] is True
 
 
 @SERVICES
