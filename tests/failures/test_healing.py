@@ -240,7 +240,7 @@ HEALED = [
             param="tools[0].function.parameters",
         ),
         {"schema_steps": ("draft_2020", "merge_root")},
-        id="10.11a a union at the root of a schema",
+        id="1.6 a union at the root of a schema",
     ),
     pytest.param(
         {"tools": [TOOL], "reasoning_effort": "high"},

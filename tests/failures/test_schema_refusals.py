@@ -159,7 +159,7 @@ REFUSALS = [
     ),
     ("schema field `const` is not supported", {"schema_steps": ("const_enum",)}),
 ]
-IDS = [f"10.11a {number} {text[-40:].strip()}" for number, (text, _) in enumerate(REFUSALS)]
+IDS = [f"1.6 {number} {text[-40:].strip()}" for number, (text, _) in enumerate(REFUSALS)]
 
 
 @pytest.mark.parametrize(("text", "flags"), REFUSALS, ids=IDS)

@@ -31,7 +31,7 @@ SchemaStep = Literal[
     "known_required",
     "grammar",
 ]
-"""docs/protocol.md 10.11a says what each step does."""
+"""docs/protocol.md 1.6 says what each step does."""
 
 OPENAI_STEPS: tuple[SchemaStep, ...] = ("draft_2020", "merge_root", "array_items")
 """OpenAI's functions without ``strict``: an object at the root, no union beside it, typed arrays."""

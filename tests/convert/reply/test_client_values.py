@@ -1,4 +1,4 @@
-"""Arguments for a rewritten schema become the values of the client's schema (protocol.md 10.11a)."""
+"""Arguments for a rewritten schema become the values of the client's schema (protocol.md 1.6)."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def schema_format(schema: dict[str, Any], *, strict: bool = True) -> dict[str, A
             schema_format(closed({"anyOf": [{"const": 1}, {"const": 2}]})),
             [HI],
             {},
-            id="10.11a strict mode knows anyOf only",
+            id="1.6 strict mode knows anyOf only",
         ),
         pytest.param(
             {"output_format": {"schema": closed({"not": {"type": "null"}})}},
@@ -83,7 +83,7 @@ def schema_format(schema: dict[str, Any], *, strict: bool = True) -> dict[str, A
             schema_format(closed({"not": {"type": "null"}}), strict=False),
             [HI],
             {"output_format=not_strict": "noted"},
-            id="10.11a a keyword that strict mode does not know",
+            id="1.6 a keyword that strict mode does not know",
         ),
         pytest.param(
             {"output_format": {"schema": {"anyOf": [closed({"type": "null"}), SCHEMA]}}},
@@ -102,7 +102,7 @@ def schema_format(schema: dict[str, Any], *, strict: bool = True) -> dict[str, A
                 "output_format=not_strict": "noted",
                 "output_format.schema=merge_root": "noted",
             },
-            id="10.11a a merged union is not strict",
+            id="1.6 a merged union is not strict",
         ),
         pytest.param(
             {"output_format": {"schema": closed({"type": "integer", "enum": [1, 2]})}},
@@ -110,7 +110,7 @@ def schema_format(schema: dict[str, Any], *, strict: bool = True) -> dict[str, A
             schema_format(closed({"type": "integer", "description": "One of: 1, 2."})),
             [HI],
             {"output_format.schema=enum_strings": "routine"},
-            id="10.11a values of an answer are told, as nothing translates them back",
+            id="1.6 values of an answer are told, as nothing translates them back",
         ),
         pytest.param(
             {"output_config": {"format": {"schema": {"type": "object", "properties": {"a": {}}}}}},

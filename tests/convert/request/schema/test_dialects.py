@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from proxy.convert.reply.client_values import restored
+from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.messages_to_chat import message_request_to_chat
-from proxy.convert.request.schema.dialect import Dialect, Rewritten, dialect_of, rewrite
+from proxy.convert.request.schema.dialect import (
+    CACHE_BYTES,
+    DEEPEST,
+    LARGEST,
+    Dialect,
+    Rewritten,
+    dialect_of,
+    in_dialect,
+    rewrite,
+)
 from proxy.convert.request.schema.drafts import draft_2020
 from proxy.convert.request.schema.steps import STEPS
 from proxy.failures.schema_refusals import GRAMMARS
@@ -43,12 +53,7 @@ SERVICES = pytest.mark.parametrize("service", sorted(service_rules.RULES))
 
 def parameters_sent(schema: dict[str, Any], profile: Profile) -> Any:
     """The parameters of a tool with ``schema`` in the body for ``profile``."""
-    request = {
-        "messages": [{"role": "user", "content": "hi"}],
-        "tools": [{"name": "t", "input_schema": schema}],
-    }
-    chat = message_request_to_chat(request, profile, model="m", max_tokens=100)
-    return chat.body["tools"][0]["function"].get("parameters")
+    return tool_of(schema, profile).body["tools"][0]["function"].get("parameters")
 
 
 @SERVICES
@@ -146,3 +151,75 @@ def test_any_arguments_are_read_by_any_schema(
     arguments: dict[str, Any], schema: dict[str, Any]
 ) -> None:
     assert json.loads(restored(json.dumps(arguments), schema)).keys() == arguments.keys()
+
+
+def tool_of(schema: dict[str, Any], profile: Profile) -> ConvertedRequest:
+    request = {
+        "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"name": "t", "input_schema": schema}],
+    }
+    return message_request_to_chat(request, profile, model="m", max_tokens=100)
+
+
+UNION = {
+    "type": "object",
+    "properties": {
+        "n": {"type": "integer", "enum": [1, 2]},
+        "u": {"type": "string", "format": "uri"},
+    },
+    "anyOf": [{"required": ["n"]}, {"required": ["u"]}],
+    "$schema": "http://json-schema.org/draft-07/schema#",
+}
+
+
+def test_the_dry_run_names_every_rewrite() -> None:
+    chat = tool_of(UNION, PROFILES["gemini"])
+    report = {(row["name"], row["became"], row["routine"]) for row in chat.drops.report()}
+    place = "tools.input_schema"
+    assert report == {
+        (place, "merge_root", False),
+        (place, "string_formats", False),
+        (place, "enum_strings", True),
+        (f"{place}.$schema", None, True),
+    }
+    assert chat.drops.header() == f"{place}=merge_root, {place}=string_formats"
+
+
+def test_a_rewritten_schema_is_kept() -> None:
+    """Requests of a session bring the same schemas, parsed anew."""
+    first = tool_of(deepcopy(UNION), PROFILES["gemini"])
+    second = tool_of(deepcopy(UNION), PROFILES["gemini"])
+    other = tool_of(deepcopy(UNION), PROFILES["openai"])
+    sent = [chat.body["tools"][0]["function"]["parameters"] for chat in (first, second, other)]
+    assert sent[0] is sent[1]
+    assert sent[0] != sent[2]
+    assert first.drops.report() == second.drops.report()
+
+
+def test_what_is_kept_is_limited() -> None:
+    dialect = dialect_of(PROFILES["gemini"])
+    assert dialect is not None
+    wide = {**UNION, "description": "x" * 200_000}
+    first = in_dialect({**wide, "title": "first"}, dialect).schema
+    for number in range(CACHE_BYTES // 200_000 + 1):
+        in_dialect({**wide, "title": f"{number}"}, dialect)
+    again = in_dialect({**wide, "title": "first"}, dialect).schema
+    assert again == first
+    assert again is not first
+
+
+def test_the_order_in_a_profile_has_no_meaning() -> None:
+    steps = PROFILES["gemini"].schema_steps
+    turned = Dialect(steps[::-1], (), ())
+    assert rewrite(UNION, turned) == rewrite(UNION, Dialect(steps, (), ()))
+
+
+@pytest.mark.parametrize("name", ["too large", "too deep"])
+def test_what_is_too_large_or_too_deep_is_sent_as_it_is(name: str) -> None:
+    schema: dict[str, Any] = {**UNION, "description": "x" * LARGEST}
+    if name == "too deep":
+        inner: dict[str, Any] = {"const": 1}
+        for _ in range(DEEPEST):
+            inner = {"items": inner}
+        schema = {"type": "object", "properties": {"a": inner}}
+    assert parameters_sent(schema, PROFILES["gemini"]) is schema

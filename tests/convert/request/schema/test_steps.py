@@ -1,4 +1,4 @@
-"""What each schema step makes of a schema: docs/protocol.md 10.11a."""
+"""What each schema step makes of a schema: docs/protocol.md 1.6."""
 
 from __future__ import annotations
 
