@@ -168,7 +168,7 @@ _DROPPED_KEYWORDS = (
 _KEYWORD_FOR_WORD = {word.lower(): word for word in (*_STEP_FOR_KEYWORD, *_DROPPED_KEYWORDS)}
 _KEYWORD = "|".join(re.escape(word) for word in _KEYWORD_FOR_WORD)
 _NAMED = re.compile(rf"(?<![\w$-])(?:{_KEYWORD})(?![\w-])")
-_SCHEMA_WORDS = r"schema|parameter|propert|keyword|function|tool|json|payload|field|key"
+_SCHEMA_WORDS = r"schema|parameter|property|properties|keyword|function|tool|json|payload|field|key"
 
 
 def schema_flags(profile: Profile, body: Mapping[str, Any], refusal: Refusal) -> dict[str, object]:
