@@ -98,7 +98,8 @@ def test_an_unknown_gateway_is_satisfied_and_the_client_gets_its_values(
     request = message_request(tools=[{"name": "set", "input_schema": SCHEMAS[name]}])
     first = client.post(PATH, json=request)
     assert first.status_code == 200, first.json
-    assert first.json["content"][-1]["input"] == {"state": 2}
+    message = first.get_json()
+    assert message["content"][-1]["input"] == {"state": 2}
     asked = len(upstream.requests)
     assert asked <= 4
     assert client.post(PATH, json=request).status_code == 200

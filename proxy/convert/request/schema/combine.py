@@ -6,6 +6,7 @@ property has one schema wherever its name occurs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,17 @@ def both(one: Schema, other: Schema) -> dict[str, Any]:
     return merged
 
 
+def all_of(schemas: Sequence[Schema]) -> dict[str, Any]:
+    """``both`` of all ``schemas``, of which there is one at least; the first has priority."""
+    merged = list(schemas)
+    while len(merged) > 1:
+        # In pairs: one after the other would copy the properties of the first for each.
+        pairs = zip(merged[::2], merged[1::2], strict=False)
+        last = merged[-1:] if len(merged) % 2 else []
+        merged = [*(both(one, other) for one, other in pairs), *last]
+    return dict(merged[0])
+
+
 def either(schemas: Sequence[Schema]) -> dict[str, Any]:
     """The object schema whose members are those of any of ``schemas``, all objects.
 
@@ -42,23 +54,13 @@ def either(schemas: Sequence[Schema]) -> dict[str, Any]:
         "type": "object",
         "properties": {name: _any_of(members) for name, members in found.items()},
     }
-    common = [name for name in found if all(name in required_of(schema) for schema in schemas)]
-    common += _required_only(schemas, found)
+    required = [required_of(schema) for schema in schemas]
+    common = set(required[0]).intersection(*required[1:]) if required else set()
     if common:
-        result["required"] = common
+        result["required"] = [name for name in distinct(required[0]) if name in common]
     if schemas and all(schema.get("additionalProperties") is False for schema in schemas):
         result["additionalProperties"] = False
     return result
-
-
-def _required_only(schemas: Sequence[Schema], found: Mapping[str, object]) -> list[str]:
-    """Names that all require and none describes; the schema beside the union may describe them."""
-    first = required_of(schemas[0]) if schemas else []
-    return [
-        name
-        for name in first
-        if name not in found and all(name in required_of(schema) for schema in schemas[1:])
-    ]
 
 
 def properties_of(schema: Schema) -> Mapping[str, Schema]:
@@ -78,12 +80,18 @@ def required_of(schema: Schema) -> list[str]:
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
-    """``values`` without repetitions, by JSON's equality (1 is not true)."""
-    kept: list[Any] = []
+    """``values`` without repetitions; 1, 1.0 and true are different."""
+    kept: dict[Any, Any] = {}
     for value in values:
-        if not any(type(value) is type(other) and value == other for other in kept):
-            kept.append(value)
-    return kept
+        kept.setdefault(_key(value), value)
+    return list(kept.values())
+
+
+def _key(value: Any) -> Any:
+    """What is equal for equal JSON values, and hashable."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, sort_keys=True)
+    return value.__class__, value
 
 
 def _any_of(schemas: list[Schema]) -> Schema:
@@ -135,7 +143,8 @@ def _both_types(one: Any, other: Any) -> Any:
 def _both_enums(one: Any, other: Any) -> Any:
     if not isinstance(one, list) or not isinstance(other, list):
         return one
-    return [value for value in one if value in other] or one
+    shared = set(map(_key, other))
+    return [value for value in one if _key(value) in shared] or one
 
 
 def _both_required(one: Any, other: Any) -> Any:

@@ -24,6 +24,8 @@ CACHE_BYTES = 8 * 1024 * 1024
 """JSON text of the schemas that are kept; the schemas themselves take several times as much."""
 LARGEST = 256 * 1024
 """JSON text of the largest schema that is rewritten, twice what services accept."""
+MOST_GROWTH = 16
+"""Times that a schema may grow beyond 128 KiB: its branches repeat what stood beside them."""
 DEEPEST = 60
 """Brackets inside each other, up to which a schema is rewritten; at least every second is a brace."""
 _METADATA = frozenset({"$schema", "$id", "$comment", "title"})
@@ -99,6 +101,8 @@ def in_dialect(schema: Schema, dialect: Dialect) -> Rewritten:
     kept = _CACHE.get((text, dialect))
     if kept is None:
         done = rewrite(schema, dialect)
+        if len(orjson.dumps(done.schema)) > MOST_GROWTH * len(text) + LARGEST // 2:
+            done = Rewritten(schema)
         _CACHE.put((text, dialect), _UNCHANGED if done.schema is schema else done, len(text))
         return done
     return Rewritten(schema) if kept is _UNCHANGED else kept

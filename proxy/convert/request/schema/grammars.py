@@ -61,7 +61,7 @@ def string_formats(root: Schema) -> Schema:
             return schema
         kind = schema.get("type")
         known = _FORMATS.get(kind, frozenset()) if isinstance(kind, str) else frozenset()
-        if schema["format"] in known:
+        if isinstance(schema["format"], str) and schema["format"] in known:
             return schema
         return {key: value for key, value in schema.items() if key != "format"}
 

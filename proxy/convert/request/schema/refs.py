@@ -15,8 +15,8 @@ from proxy.convert.request.schema.walk import members_changed, schemas_in
 from proxy.convert.schema_values import Schema, referred
 
 RECURSIONS = 2
-MAX_SCHEMAS = 2000
-"""Most schemas in a result."""
+MAX_SCHEMAS = 1000
+"""Schemas of a result beyond which no reference is followed."""
 _ANCHORS = frozenset({"$anchor", "$dynamicAnchor", "$recursiveAnchor"})
 _REFS = ("$ref", "$dynamicRef", "$recursiveRef")
 _REFS_SET = frozenset(_REFS)
@@ -63,7 +63,7 @@ class _Inliner:
 
     def expand(self, schema: Schema, path: tuple[str, ...]) -> Schema:
         """``schema`` with its references, and those of what it holds, in place."""
-        self.schemas += 1
+        self.schemas += 1 + _weight(schema)
         ref = next((schema[name] for name in _REFS if name in schema), None)
         if ref is not None:
             beside = {key: value for key, value in schema.items() if key not in _REFS}
@@ -82,6 +82,13 @@ class _Inliner:
             self.cut = True
             return both(beside, _outline(target))
         return both(beside, self.expand(target, (*path, ref)))
+
+
+def _weight(schema: Schema) -> int:
+    """What long values add to the size of a schema, in schemas of usual size."""
+    values, told = schema.get("enum"), schema.get("description")
+    listed = len(values) // 8 if isinstance(values, list) else 0
+    return listed + (len(told) // 500 if isinstance(told, str) else 0)
 
 
 def _outline(schema: Schema) -> dict[str, Any]:

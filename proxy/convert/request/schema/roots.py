@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.convert.request.schema.combine import both, either, properties_of, required_of
+from proxy.convert.request.schema.combine import all_of, both, either, properties_of, required_of
 from proxy.convert.request.schema.types import stated_types
 from proxy.convert.schema_values import Schema, as_text, referred
 
@@ -76,9 +76,9 @@ class _Reader:
         target = referred(self.root, schema["$ref"]) if "$ref" in schema else None
         if target is not None:
             flat = both(flat, self.flat(target, depth + 1))
-        for part in _parts(schema, "allOf"):
-            inner = self.flat(part, depth + 1)
-            flat = both(flat, {key: inner[key] for key in inner if key not in _CONDITIONS})
+        parts = [self.flat(part, depth + 1) for part in _parts(schema, "allOf")]
+        kept = [{key: part[key] for key in part if key not in _CONDITIONS} for part in parts]
+        flat = all_of([flat, *kept])
         for keyword in _UNIONS:
             branches = [self.flat(part, depth + 1) for part in _parts(schema, keyword)]
             objects = [

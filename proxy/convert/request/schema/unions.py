@@ -9,6 +9,7 @@ from typing import Any
 from proxy.convert.request.schema.combine import (
     ANNOTATIONS,
     DOCUMENT,
+    all_of,
     both,
     distinct,
     either,
@@ -19,6 +20,8 @@ from proxy.convert.schema_values import Schema, referred
 
 MOST_COPIES = 150
 """Schemas that may be repeated in the branches of one union."""
+LARGEST_TARGET = 30
+"""Schemas in what a reference names, where that is put in the place of the reference."""
 MOST_PASSES = 12
 """Times that one step goes through a schema."""
 _CONDITIONS = frozenset({"if", "then", "else"})
@@ -31,11 +34,10 @@ def merge_all_of(root: Schema) -> Schema:
         parts = schema.get("allOf")
         if not isinstance(parts, list):
             return schema
-        merged: dict[str, Any] = {key: schema[key] for key in schema if key != "allOf"}
-        for part in parts:
-            if isinstance(part, dict):
-                merged = both(merged, _resolved(part, root, alone=len(parts) == 1))
-        return merged
+        beside = {key: schema[key] for key in schema if key != "allOf"}
+        alone = len(parts) == 1
+        kept = [_resolved(part, root, alone=alone) for part in parts if isinstance(part, dict)]
+        return all_of([beside, *kept])
 
     return each_schema(root, change)
 
@@ -120,19 +122,17 @@ def _is_large(schema: Schema, copies: int) -> bool:
 def _restricted(branch: Schema, beside: Schema, root: Schema) -> Schema:
     """``branch`` with what stood beside; a reference only with its annotations.
 
-    What a reference names is put in its place, unless it refers to others itself: those may lead back.
+    What a reference names is put in its place, unless it is large or refers to others itself: those
+    may lead back.
     """
     if "$ref" not in branch or not beside.keys() - ANNOTATIONS:
         return both(branch, beside)
     target = referred(root, branch["$ref"])
-    if target is None or _holds_ref(target):
+    inner = list(islice(schemas_in(target or {}), LARGEST_TARGET + 1))
+    if target is None or len(inner) > LARGEST_TARGET or any("$ref" in each for each in inner):
         return both(branch, {key: beside[key] for key in beside if key in ANNOTATIONS})
     rest = {key: value for key, value in branch.items() if key != "$ref"}
     return both(both(rest, target), beside)
-
-
-def _holds_ref(schema: Schema) -> bool:
-    return any("$ref" in inner for inner in schemas_in(schema))
 
 
 def _flat(branch: Schema) -> list[Schema]:

@@ -223,3 +223,31 @@ def test_what_is_too_large_or_too_deep_is_sent_as_it_is(name: str) -> None:
             inner = {"items": inner}
         schema = {"type": "object", "properties": {"a": inner}}
     assert parameters_sent(schema, PROFILES["gemini"]) is schema
+
+
+STRING = {"type": "string"}
+NUMBERS = {"enum": list(range(12_000))}
+HOSTILE: dict[str, dict[str, Any]] = {
+    "a long enum in every branch": {"a": {**NUMBERS, "anyOf": [{"title": str(n)} for n in range(140)]}},
+    "a long definition used often": {f"p{n}": {"$ref": "#/$defs/e", "minLength": 1} for n in range(900)},
+    "definitions that multiply": {"a": {"$ref": "#/$defs/d0"}},
+    "unions that multiply": {"a": {"$ref": "#/$defs/u0"}},
+    "a root in every branch": {"a": {"type": "string", "anyOf": [{"$ref": "#"}] * 2000}},
+    "many parts": {"a": {"allOf": [{"properties": {f"p{n}": STRING}} for n in range(2000)]}},
+}  # fmt: skip
+DEFINITIONS: dict[str, Any] = {
+    "e": NUMBERS,
+    **{f"d{n}": {"properties": {c: {"$ref": f"#/$defs/d{n + 1}"} for c in "abcdefgh"}} for n in range(30)},
+    **{f"u{n}": {"minLength": n, "anyOf": [{"$ref": f"#/$defs/u{n + 1}"}] * 9} for n in range(30)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", sorted(HOSTS))
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_schema_grows_beyond_measure(name: str, service: str) -> None:
+    schema = {"type": "object", "properties": HOSTILE[name], "$defs": DEFINITIONS}
+    dialect = dialect_of(PROFILES[service])
+    assert dialect is not None
+    size = len(json.dumps(schema))
+    assert size < LARGEST
+    assert len(json.dumps(in_dialect(schema, dialect).schema)) < 20 * size + LARGEST
