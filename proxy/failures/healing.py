@@ -20,8 +20,17 @@ from proxy.providers.profiles import Profile
 OVERFLOW_STARTS = ("prompt is too long", "input length and `max_tokens`")
 """How proxy/failures/classify.py begins the message of a context overflow (docs/protocol.md 10.6)."""
 
-NO_IMAGES = {404: "support image input", 500: "image input is not supported"}
-"""Refusals of images with another status than 400 or 422: OpenRouter's, llama.cpp's."""
+WORDS_FOR_STATUS = {
+    404: ("support image input",),
+    500: (
+        "image input is not supported",
+        "failed to parse grammar",
+        "json schema conversion failed",
+        "unimplemented key",
+    ),
+}
+"""Refusals with another status than 400 or 422: OpenRouter's and llama.cpp's of images, those of
+schemas by servers that compile them (llama.cpp, vLLM)."""
 YAML_WORDS = frozenset({"true", "false", "null"})
 
 
@@ -84,8 +93,8 @@ def is_refusal(error: UpstreamError, text: str) -> bool:
         return False
     if error.upstream_status is None:
         return error.status == 400
-    words = NO_IMAGES.get(error.upstream_status)
-    return error.upstream_status in (400, 422) or (words is not None and words in text)
+    words = WORDS_FOR_STATUS.get(error.upstream_status, ())
+    return error.upstream_status in (400, 422) or any(word in text.lower() for word in words)
 
 
 def as_yaml(flags: Mapping[str, object]) -> str:

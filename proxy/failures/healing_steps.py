@@ -20,14 +20,13 @@ from proxy.failures.complaints import (
     most_stop_strings,
     supported_efforts,
 )
+from proxy.failures.schema_refusals import grammar_flags, schema_flags
 from proxy.failures.tool_id_steps import tool_id_flags
 from proxy.providers.profiles import Profile
 
 Body = Mapping[str, Any]
 Flags = dict[str, object]
 
-GRAMMAR_BREAKERS = ("pattern", "format", "minLength", "maxLength", "minItems", "maxItems")
-"""JSON Schema keywords that servers which compile schemas to grammars often do not support."""
 TEXT_ONLY = (
     r"unknown variant [`'\"]?image_url"
     r"|image_url is only supported by certain models"
@@ -167,13 +166,6 @@ def _images(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     return {"vision": False} if sent and refusal.says(TEXT_ONLY) else {}
 
 
-def _grammar(profile: Profile, body: Body, refusal: Refusal) -> Flags:
-    if "tools" not in body or not refusal.says(r"failed to (?:parse|compile) (?:the )?grammar"):
-        return {}
-    missing = [word for word in GRAMMAR_BREAKERS if word not in profile.schema_drop]
-    return {"schema_drop": (*profile.schema_drop, *missing)}
-
-
 STEPS: tuple[Step, ...] = (
     Step("output_limit", _output_limit),
     Step("forced_choice", _forced_choice),
@@ -185,11 +177,12 @@ STEPS: tuple[Step, ...] = (
     Step("sampling", _sampling),
     Step("stop", _stop),
     Step("strict", _strict),
+    Step("grammar", grammar_flags),
+    Step("schema", schema_flags),
     Step("named_choice", _named_choice),
     Step("response_format", _response_format),
     Step("developer", _developer),
     Step("images", _images),
-    Step("grammar", _grammar),
     Step("tool_ids", tool_id_flags),
 )
 """The first step that changes a flag takes the refusal, also where that names several items."""

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from proxy.errors import UpstreamError
 from proxy.failures.healing import as_yaml, heal, healing_for
 from proxy.failures.healing_steps import STEPS
+from proxy.failures.schema_refusals import GRAMMAR_BREAKERS, GRAMMAR_UNKNOWN
 from proxy.providers.profiles import Profile, overridden, profile_for
+from proxy.providers.profiles.schema_dialects import GRAMMAR_STEPS
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 STRICT_TOOL = {"type": "function", "function": {**TOOL["function"], "strict": True}}  # type: ignore[dict-item]
@@ -295,16 +297,20 @@ HEALED = [
         {"tools": [TOOL]},
         refused("failed to parse grammar"),
         {
-            "schema_drop": (
-                "pattern",
-                "format",
-                "minLength",
-                "maxLength",
-                "minItems",
-                "maxItems",
-            )
+            "schema_steps": (*GRAMMAR_STEPS, "local_refs"),
+            "schema_drop": (*GRAMMAR_BREAKERS, *GRAMMAR_UNKNOWN),
         },
         id="edge 155 a schema that is no grammar is simplified",
+    ),
+    pytest.param(
+        {"tools": [TOOL]},
+        refused(
+            "Invalid schema for function 'f': schema must have type 'object' and not have"
+            " 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
+            param="tools[0].function.parameters",
+        ),
+        {"schema_steps": ("draft_2020", "merge_root")},
+        id="1.8 a union at the root of a schema",
     ),
     pytest.param(
         {"tools": [TOOL], "reasoning_effort": "high"},

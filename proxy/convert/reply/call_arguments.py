@@ -21,7 +21,9 @@ from proxy.convert.reply.arguments import (
     read_arguments,
     repeats_from_start,
 )
+from proxy.convert.reply.client_values import restored
 from proxy.convert.reply.object_text import ObjectText
+from proxy.convert.schema_values import Schema
 from proxy.errors import UpstreamError
 
 MAX_BLANKS = 1000
@@ -36,6 +38,7 @@ class CallArguments:
 
     __slots__ = (
         "_blanks",
+        "_client_schema",
         "_custom",
         "_decided",
         "_held",
@@ -51,6 +54,8 @@ class CallArguments:
 
     def __init__(self, *, hold: bool, custom: bool, warnings: Counter[str]) -> None:
         self._custom = custom
+        self._client_schema: Schema | None = None
+        """What arguments that were asked for by another schema must be for the client."""
         self._mode: Literal["new", "stream", "hold"] = "hold" if hold or custom else "new"
         self._held: list[str] = []
         self._object = ObjectText()
@@ -64,9 +69,14 @@ class CallArguments:
         self._seen_room = COPY_CHARS
         self._warnings = warnings
 
-    def expect(self, types: Mapping[str, type]) -> None:
-        """Name the members, by type, that may come as a string of JSON; before the first ``add``."""
+    def expect(self, types: Mapping[str, type], client_schema: Schema | None = None) -> None:
+        """Name the members, by type, that may come as a string of JSON; before the first ``add``.
+
+        ``client_schema``: arguments come for another schema and are translated once complete.
+        """
         self._object.types = types
+        if client_schema is not None and not self._custom:
+            self._mode, self._client_schema = "hold", client_schema
 
     @property
     def complete(self) -> bool:
@@ -194,10 +204,13 @@ class CallArguments:
         if self._custom:
             return json_text({"input": "".join(self._held)})
         if self._members is not None:
-            return self._merged(self._members, "".join(self._held))
+            return self._for_client(self._merged(self._members, "".join(self._held)))
         read = read_arguments("".join(self._held), self._object.types)
         self._note_repair(read.repaired)
-        return read.text
+        return self._for_client(read.text)
+
+    def _for_client(self, text: str) -> str:
+        return text if self._client_schema is None else restored(text, self._client_schema)
 
     def _merged(self, members: dict[str, Any], more: str) -> str:
         """``members`` with what text behind them says: an object, or the members that follow."""

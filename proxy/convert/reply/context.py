@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from proxy.convert.schema_values import ClientSchema
 from proxy.ids import new_message_id, new_tool_id
 
 
@@ -30,6 +31,8 @@ class ReplyContext:
     """Names of a toolset's members, as sent upstream or without the family -> the family."""
     functions: Sequence[Mapping[str, Any]] = ()
     """The declared tools as sent upstream."""
+    schemas: Mapping[str, ClientSchema] = field(default_factory=dict)
+    """The client's own schemas of the tools that were sent with another one, by the names as sent."""
     max_tokens: int | None = None
     """The output limit as sent upstream."""
     known_tool_ids: frozenset[str] = frozenset()

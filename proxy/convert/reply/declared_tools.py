@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from proxy.convert.schema_values import ClientSchema, Schema
+
 _BETWEEN_PARTS = re.compile(r"[^A-Za-z0-9_-]+")
 """What no name that was sent upstream contains."""
 
@@ -19,10 +21,16 @@ JSON_TYPES: Mapping[str, type] = {"array": list, "object": dict}
 class DeclaredTools:
     """The functions of a request, by their names as sent upstream."""
 
-    __slots__ = ("_functions", "_parameters_for_name")
+    __slots__ = ("_functions", "_parameters_for_name", "_schemas")
 
-    def __init__(self, functions: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        functions: Sequence[Mapping[str, Any]],
+        schemas: Mapping[str, ClientSchema] | None = None,
+    ) -> None:
+        """``schemas``: the client's own, of the functions that were sent with another schema."""
         self._functions = functions
+        self._schemas = schemas or {}
         self._parameters_for_name: dict[str, Any] | None = None
 
     def name(self, said: str) -> str:
@@ -52,12 +60,18 @@ class DeclaredTools:
 
     def types(self, name: str) -> Mapping[str, type]:
         """The top-level members of ``name`` whose type is exactly array (list) or object (dict)."""
-        parameters = self._parameters().get(name)
+        own = self._schemas.get(name)
+        parameters = self._parameters().get(name) if own is None else own.schema
         properties = parameters.get("properties") if isinstance(parameters, dict) else None
         if not isinstance(properties, dict):
             return {}
         types = {member: _type_in(schema) for member, schema in properties.items()}
         return {member: wanted for member, wanted in types.items() if wanted is not None}
+
+    def recoded(self, name: str) -> Schema | None:
+        """The client's schema of ``name``, if arguments come back in another form than it says."""
+        own = self._schemas.get(name)
+        return own.schema if own is not None and own.recoded else None
 
     def _parameters(self) -> dict[str, Any]:
         if self._parameters_for_name is None:

@@ -85,7 +85,7 @@ class ToolCalls:
         self._usage = usage
         self._warnings = warnings
         self._ids = AnswerToolIds(reply)
-        self._declared = DeclaredTools(reply.functions)
+        self._declared = DeclaredTools(reply.functions, reply.schemas)
         self._matcher = CallMatcher(hold_arguments=reply.tool_args == "buffer", warnings=warnings)
         self._states = CallStates(blocks)
         self._queue: deque[ToolCall] = deque()
@@ -185,7 +185,7 @@ class ToolCalls:
 
     def _name(self, call: ToolCall, name: str) -> None:
         call.name = name
-        call.arguments.expect(self._declared.types(name))
+        call.arguments.expect(self._declared.types(name), self._declared.recoded(name))
         for fragment in call.early:
             self._add_arguments(call, fragment)
         call.early.clear()

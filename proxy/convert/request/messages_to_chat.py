@@ -30,6 +30,7 @@ from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tools import function_names, tools_to_chat
 from proxy.convert.request.toolsets import offered
+from proxy.convert.schema_values import ClientSchema
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 from proxy.tokens.estimate import cheap_estimate
@@ -111,7 +112,10 @@ def _converted(
         body["response_format"] = structured.response_format
     _remove_unsupported(body, profile, drops)
     return ConvertedRequest(
-        "chat", body, _reply_context(request, model, body, context, secrets), drops
+        "chat",
+        body,
+        _reply_context(request, model, body, context, secrets, converted.schemas),
+        drops,
     )
 
 
@@ -149,6 +153,7 @@ def _reply_context(
     body: Mapping[str, Any],
     context: TurnContext,
     secrets: tuple[str, ...],
+    schemas: Mapping[str, ClientSchema],
 ) -> ReplyContext:
     functions = _functions_in(body)
     may_call = bool(functions) and body.get("tool_choice") != "none"
@@ -158,6 +163,7 @@ def _reply_context(
         tool_names=context.names.client_names(),
         toolsets=context.names.toolsets(),
         functions=functions,
+        schemas=schemas,
         max_tokens=body.get(context.profile.token_field),
         known_tool_ids=context.ids.known(),
         stop_sequences=tuple(request.get("stop_sequences") or ()),

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.convert.request.drops import Drops
-from proxy.convert.request.json_schema import OpenSchema, Schema, strict_schema, without_keywords
 from proxy.convert.request.parts import compact_json
+from proxy.convert.request.schema.dialect import dialect_of, in_dialect
+from proxy.convert.request.schema.strict import OpenSchema, strict_schema
+from proxy.convert.schema_values import Schema
 from proxy.providers.profiles.base import Profile
 
 SCHEMA_NAME = "output"
@@ -54,11 +56,15 @@ def _json_schema_format(
     except OpenSchema:
         # A closed schema would forbid answers that the client's schema allows.
         strict = False
+    dialect = dialect_of(profile, for_answers=True)
+    if dialect is not None:
+        done = in_dialect(schema, dialect)
+        done.note(drops, f"{name}.schema", answers=True)
+        schema = done.schema
+        # Strict mode requires every member, but no branch of a merged union has all of them.
+        strict = strict and "merge_root" not in dict(done.steps)
+    if not strict:
         drops.degrade(name, "not_strict")
-    if profile.schema_drop:
-        schema, removed = without_keywords(schema, profile.schema_drop)
-        for keyword in removed:
-            drops.routine(f"{name}.schema.{keyword}")
     json_schema = {"name": SCHEMA_NAME, "schema": schema, "strict": strict}
     return {"type": "json_schema", "json_schema": json_schema}
 

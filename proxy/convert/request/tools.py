@@ -13,8 +13,8 @@ from typing import Any
 from proxy.convert.request.builtin_tools import PREFIXES as BUILTIN_PREFIXES
 from proxy.convert.request.builtin_tools import builtin_definition
 from proxy.convert.request.drops import Drops
-from proxy.convert.request.json_schema import Schema, without_keywords
 from proxy.convert.request.parts import TurnContext, compact_json
+from proxy.convert.request.schema.dialect import Dialect, dialect_of, in_dialect
 from proxy.convert.request.toolsets import (
     FAMILIES,
     deferred_members,
@@ -22,6 +22,7 @@ from proxy.convert.request.toolsets import (
     toolset_family,
 )
 from proxy.convert.request.web_search import web_search_fields
+from proxy.convert.schema_values import ClientSchema, Schema
 from proxy.errors import InvalidRequest
 
 Tool = Mapping[str, Any]
@@ -37,8 +38,6 @@ SERVER_PREFIXES = (
 )
 _OPTIONS = frozenset({"defer_loading", "eager_input_streaming", "cache_control", "allowed_callers"})
 """Members of a tool that have no equivalent in a function."""
-_METADATA_KEYWORDS = frozenset({"$schema", "$id", "$comment", "title"})
-"""Keywords that do not restrict what a schema allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,8 @@ class ChatTools:
     """Names of the tools that became ``fields``."""
     dropped: dict[str, str] = field(default_factory=dict)
     """Types of the tools that this upstream cannot run, by the client's names of them."""
+    schemas: dict[str, ClientSchema] = field(default_factory=dict)
+    """The client's schemas that were sent in another form, by the names as sent."""
 
 
 def function_names(tools: Sequence[Tool]) -> list[str]:
@@ -66,12 +67,13 @@ def function_names(tools: Sequence[Tool]) -> list[str]:
 def tools_to_chat(tools: Sequence[Tool], context: TurnContext) -> ChatTools:
     """Convert ``tools``. Raises InvalidRequest for a type that this upstream does not support."""
     chat = ChatTools()
+    dialect = dialect_of(context.profile)
     for index, tool in enumerate(tools):
         if _is_custom(tool) or _is_builtin(tool):
-            chat.functions.append(_function(tool, context))
+            chat.functions.append(_function(tool, context, dialect, chat.schemas))
             chat.names.add(tool["name"])
         elif family := toolset_family(tool):
-            _add_members(chat, tool, family, context)
+            _add_members(chat, tool, family, context, dialect)
         else:
             _add_server_tool(chat, tool, index, context)
         _note_options(tool, context.drops)
@@ -88,16 +90,15 @@ def _is_builtin(tool: Tool) -> bool:
     return tool_type.startswith(BUILTIN_PREFIXES) and toolset_family(tool) is None
 
 
-def _add_members(chat: ChatTools, tool: Tool, family: str, context: TurnContext) -> None:
+def _add_members(
+    chat: ChatTools, tool: Tool, family: str, context: TurnContext, dialect: Dialect | None
+) -> None:
     if family in chat.families:
         raise InvalidRequest("tools: Tool names must be unique.")
     for name in enabled_members(tool):
         description, schema = FAMILIES[family][name]
-        function = {
-            "name": context.names.member(family, name),
-            "description": description,
-            "parameters": _parameters(schema, context),
-        }
+        function = {"name": context.names.member(family, name), "description": description}
+        _add_parameters(function, schema, context, dialect, chat.schemas)
         chat.functions.append({"type": "function", "function": function})
     chat.families.add(family)
     if deferred_members(tool):
@@ -117,7 +118,12 @@ def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnConte
         raise InvalidRequest(f"tools.{index}: '{tool_type}' is not supported by this upstream")
 
 
-def _function(tool: Tool, context: TurnContext) -> dict[str, Any]:
+def _function(
+    tool: Tool,
+    context: TurnContext,
+    dialect: Dialect | None,
+    schemas: dict[str, ClientSchema],
+) -> dict[str, Any]:
     schema: Schema
     if _is_custom(tool):
         description, schema = tool.get("description") or "", tool.get("input_schema") or {}
@@ -130,7 +136,7 @@ def _function(tool: Tool, context: TurnContext) -> dict[str, Any]:
         description = "\n".join(lines).lstrip()
     if description:
         function["description"] = description
-    function["parameters"] = _parameters(schema, context)
+    _add_parameters(function, schema, context, dialect, schemas)
     if tool.get("strict"):
         if context.profile.strict_tools:
             function["strict"] = True
@@ -139,20 +145,32 @@ def _function(tool: Tool, context: TurnContext) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _parameters(schema: Schema, context: TurnContext) -> Schema:
+def _add_parameters(
+    function: dict[str, Any],
+    schema: Schema,
+    context: TurnContext,
+    dialect: Dialect | None,
+    schemas: dict[str, ClientSchema],
+) -> None:
+    """Give ``function`` the parameters of ``schema``, and note in ``schemas`` what a rewrite changed."""
+    sent = _object_schema(schema)
+    if dialect is not None:
+        done = in_dialect(sent, dialect)
+        if done.schema is not sent:
+            done.note(context.drops, "tools.input_schema")
+            schemas[function["name"]] = ClientSchema(sent, done.recoded)
+            sent = done.schema
+    if dialect is None or sent.get("properties") or "no_empty_objects" not in dialect.steps:
+        function["parameters"] = sent
+
+
+def _object_schema(schema: Schema) -> Schema:
+    """``schema`` with what every upstream needs: the input of a tool is always an object."""
     if "type" not in schema:
-        # The input of a tool is always an object.
         schema = {"type": "object", **schema}
     if schema["type"] == "object" and schema.get("properties") is None:
         schema = {**schema, "properties": {}}
-    unwanted = context.profile.schema_drop
-    if not unwanted:
-        return schema
-    shorter, removed = without_keywords(schema, unwanted)
-    for keyword in removed:
-        note = context.drops.routine if keyword in _METADATA_KEYWORDS else context.drops.drop
-        note(f"tools.input_schema.{keyword}")
-    return shorter
+    return schema
 
 
 def _note_options(tool: Tool, drops: Drops) -> None:

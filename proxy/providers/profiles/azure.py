@@ -7,6 +7,7 @@ Older ``api-version`` values support neither the role ``developer`` nor PDF part
 from __future__ import annotations
 
 from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.schema_dialects import OPENAI_STEPS
 
 AZURE = Vendor(
     name="azure",
@@ -24,6 +25,7 @@ AZURE = Vendor(
         "mid_system": "inline",
         "strict_tools": True,
         "tool_id_chars": 40,
+        "schema_steps": OPENAI_STEPS,
     },
     models=(
         # Its own ids contain the tool's name, and it stops calling tools when they come back cut.

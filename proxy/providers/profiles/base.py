@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from proxy.providers.profiles.schema_dialects import SchemaStep
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -64,7 +66,11 @@ class Profile:
     """required: a named tool is sent as ``required``; auto_only: the field is omitted."""
     parallel_flag: bool = True
     schema_drop: tuple[str, ...] = ()
-    """JSON Schema keywords removed from tool schemas, at any depth."""
+    """JSON Schema keywords removed from schemas, at any depth."""
+    schema_keep: tuple[str, ...] = ()
+    """The only JSON Schema keywords that are sent; empty: all."""
+    schema_steps: tuple[SchemaStep, ...] = ()
+    """Rewrites of schemas (schema_dialects.py), before keywords are removed."""
     text_tool_calls: bool = True
     """Calls that stand in an answer's text become tool calls: for servers without a parser for their
     model's calls. Makers' own APIs parse them, so there they can only be quotations."""

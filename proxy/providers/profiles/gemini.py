@@ -1,10 +1,11 @@
-"""Gemini's OpenAI endpoint: fewer JSON Schema keywords, effort for the models that think, thought
+"""Gemini's OpenAI endpoint: a subset of OpenAPI schemas, effort for the models that think, thought
 signatures that must be sent back with their tool calls.
 """
 
 from __future__ import annotations
 
 from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.schema_dialects import GEMINI_KEYWORDS, GEMINI_STEPS
 
 GEMINI = Vendor(
     name="gemini",
@@ -12,17 +13,8 @@ GEMINI = Vendor(
     flags={
         "text_tool_calls": False,
         "extra_content": True,
-        "schema_drop": (
-            "$schema",
-            "$id",
-            "$comment",
-            "additionalProperties",
-            "unevaluatedProperties",
-            "patternProperties",
-            "propertyNames",
-            "exclusiveMinimum",
-            "exclusiveMaximum",
-        ),
+        "schema_steps": GEMINI_STEPS,
+        "schema_keep": GEMINI_KEYWORDS,
     },
     models=(
         rule(r"gemini-(1|2\.0).*", max_output=8192),

@@ -6,6 +6,7 @@ llama.cpp treats a named choice as ``auto`` without an error; LM Studio refuses 
 from __future__ import annotations
 
 from proxy.providers.profiles.base import Vendor
+from proxy.providers.profiles.schema_dialects import GRAMMAR_STEPS
 
 LLAMACPP = Vendor(
     name="llamacpp",
@@ -18,5 +19,10 @@ LLAMACPP = Vendor(
         "lmstudio": "/v1",
         "lm-studio": "/v1",
     },
-    flags={"tool_choice": "required", "top_k": True, "think_tags": True},
+    flags={
+        "tool_choice": "required",
+        "top_k": True,
+        "think_tags": True,
+        "schema_steps": GRAMMAR_STEPS,
+    },
 )

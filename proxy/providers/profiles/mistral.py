@@ -18,5 +18,8 @@ MISTRAL = Vendor(
         "tool_id": "nine",
         "prefill": "prefix",
         "no_stream_usage": True,
+        # Tool schemas are checked against draft 2020-12 and compiled to a grammar.
+        "schema_drop": ("$schema", "$id"),
+        "schema_steps": ("draft_2020", "merge_root"),
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.schema_dialects import MOONSHOT_STEPS
 
 MOONSHOT = Vendor(
     name="moonshot",
@@ -16,6 +17,7 @@ MOONSHOT = Vendor(
         "reasoning_history": "reasoning_content",
         "forced_choice_stops_thinking": True,
         "count_endpoint": "moonshot",
+        "schema_steps": MOONSHOT_STEPS,
     },
     models=(
         # These models answer 400 unless temperature and top_p have the fixed values.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proxy.providers.profiles.base import Vendor, rule
 from proxy.providers.profiles.families import TOOL_IDS
+from proxy.providers.profiles.schema_dialects import OPENAI_STEPS
 
 OPENAI = Vendor(
     name="openai",
@@ -14,6 +15,7 @@ OPENAI = Vendor(
         "mid_system": "inline",
         "service_tier": True,
         "strict_tools": True,
+        "schema_steps": OPENAI_STEPS,
         "pdf": "file",
         **TOOL_IDS,
     },

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from proxy.convert.request.json_schema import OpenSchema, strict_schema, without_keywords
+from proxy.convert.request.schema.keywords import without_keywords
+from proxy.convert.request.schema.strict import OpenSchema, strict_schema
 
 STRING = {"type": "string"}
 

@@ -30,6 +30,10 @@ LINE = (
 HI = says("user", "hi")
 
 
+def closed(member: dict[str, Any]) -> dict[str, Any]:
+    return {**SCHEMA, "properties": {"a": member}}
+
+
 def schema_format(schema: dict[str, Any], *, strict: bool = True) -> dict[str, Any]:
     json_schema = {"name": "output", "schema": schema, "strict": strict}
     return {"response_format": {"type": "json_schema", "json_schema": json_schema}}
@@ -64,6 +68,49 @@ def schema_format(schema: dict[str, Any], *, strict: bool = True) -> dict[str, A
             [HI],
             {},
             id="1.1 output_config.format wins",
+        ),
+        pytest.param(
+            {"output_format": {"schema": closed({"oneOf": [{"const": 1}, {"const": 2}]})}},
+            {},
+            schema_format(closed({"anyOf": [{"const": 1}, {"const": 2}]})),
+            [HI],
+            {},
+            id="1.8 strict mode knows anyOf only",
+        ),
+        pytest.param(
+            {"output_format": {"schema": closed({"not": {"type": "null"}})}},
+            {},
+            schema_format(closed({"not": {"type": "null"}}), strict=False),
+            [HI],
+            {"output_format=not_strict": "noted"},
+            id="1.8 a keyword that strict mode does not know",
+        ),
+        pytest.param(
+            {"output_format": {"schema": {"anyOf": [closed({"type": "null"}), SCHEMA]}}},
+            {"schema_steps": ("merge_root",)},
+            schema_format(
+                {
+                    "type": "object",
+                    "properties": {"a": {"anyOf": [{"type": "null"}, {"type": "string"}]}},
+                    "required": ["a"],
+                    "additionalProperties": False,
+                },
+                strict=False,
+            ),
+            [HI],
+            {
+                "output_format=not_strict": "noted",
+                "output_format.schema=merge_root": "noted",
+            },
+            id="1.8 a merged union is not strict",
+        ),
+        pytest.param(
+            {"output_format": {"schema": closed({"type": "integer", "enum": [1, 2]})}},
+            {"schema_steps": ("enum_strings",)},
+            schema_format(closed({"type": "integer", "description": "One of: 1, 2."})),
+            [HI],
+            {"output_format.schema=enum_strings": "routine"},
+            id="1.8 values of an answer are told, as nothing translates them back",
         ),
         pytest.param(
             {"output_config": {"format": {"schema": {"type": "object", "properties": {"a": {}}}}}},

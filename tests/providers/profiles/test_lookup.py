@@ -21,7 +21,7 @@ from proxy.providers.profiles import (
 from proxy.providers.profiles.families import FAMILIES
 from tests.paths import DOCS
 
-NOT_VENDORS = {"base", "families", "lookup", "overrides", "vendors"}
+NOT_VENDORS = {"base", "families", "lookup", "overrides", "schema_dialects", "vendors"}
 DOCUMENT = DOCS / "providers.md"
 VENDOR = pytest.mark.parametrize("vendor", PROFILES, ids=lambda vendor: str(vendor.name))
 

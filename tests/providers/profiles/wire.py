@@ -24,6 +24,18 @@ KEYWORDS = (
     "patternProperties", "propertyNames", "exclusiveMinimum", "exclusiveMaximum",
     "pattern", "format", "minLength", "description",
 )  # fmt: skip
+DIALECT: dict[str, dict[str, Any]] = {
+    "q": {
+        "type": "string", "$schema": "x", "$id": "x", "$comment": "x", "pattern": "^x$",
+        "format": "date-time", "minLength": 1, "description": "x",
+    },
+    "n": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 9},
+    "o": {
+        "type": "object", "properties": {"p": {"type": "string"}}, "additionalProperties": True,
+        "unevaluatedProperties": True, "patternProperties": {}, "propertyNames": {"minLength": 1},
+    },
+}  # fmt: skip
+"""Schemas that have every one of KEYWORDS, each with a value that the keyword allows."""
 SCHEMA = {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}
 LOOK = {"name": "look", "input_schema": SCHEMA}
 NAMED = {"type": "tool", "name": "look"}
@@ -190,9 +202,10 @@ def _parallel(profile: Profile) -> object:
 
 def _schema(profile: Profile) -> object:
     """The keywords that a tool's schema loses."""
-    schema = {**SCHEMA, "properties": {"q": dict.fromkeys(KEYWORDS, "x")}}
+    schema = {**SCHEMA, "properties": DIALECT}
     body = converted(profile, tools=[{"name": "look", "input_schema": schema}]).body
-    left = body["tools"][0]["function"]["parameters"]["properties"]["q"]
+    sent = body["tools"][0]["function"]["parameters"]["properties"]
+    left = {word for name in DIALECT for word in sent[name]}
     return [word for word in KEYWORDS if word not in left]
 
 
