@@ -128,5 +128,7 @@ SCOPES: Mapping[str, Scope] = {
     "strict": field_refused("strict", under="tools"),
     "images": images_refused,
     "grammar": never,
+    # A rewrite takes nothing from other clients: it acts on schemas that this upstream refuses.
+    "schema": always,
 }
 """By the name of the step; for a step that is not listed see ``concerns_model``."""
