@@ -49,6 +49,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
         candidates=candidates,
         client_for=shared.clients.for_provider,
         deadline=monotonic() + shared.settings.failover_deadline,
+        client_agent=present_request().environ.get("HTTP_USER_AGENT", ""),
     )
 
 

@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from proxy.errors import UpstreamError
-from proxy.failures.complaints import refusal_of
+from proxy.failures.complaints import LONGEST_TEXT, refusal_of
 from proxy.failures.healing_steps import STEPS, Body, Flags
+from proxy.failures.history_steps import in_any_status
 from proxy.providers.profiles import Profile
 
 OVERFLOW_STARTS = ("prompt is too long", "input length and `max_tokens`")
@@ -78,7 +79,9 @@ def _is_refusal(error: UpstreamError, text: str) -> bool:
     if error.upstream_status is None:
         return error.status == 400
     words = NO_IMAGES.get(error.upstream_status)
-    return error.upstream_status in (400, 422) or (words is not None and words in text)
+    if error.upstream_status in (400, 422) or (words is not None and words in text):
+        return True
+    return in_any_status(error.upstream_status, text[:LONGEST_TEXT])
 
 
 def as_yaml(flags: Mapping[str, object]) -> str:

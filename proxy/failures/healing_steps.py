@@ -18,6 +18,7 @@ from proxy.failures.complaints import (
     largest_output,
     supported_efforts,
 )
+from proxy.failures.history_steps import ROWS
 from proxy.providers.profiles import Profile
 
 Body = Mapping[str, Any]
@@ -175,5 +176,6 @@ STEPS: tuple[Step, ...] = (
     Step("developer", _developer),
     Step("images", _images),
     Step("grammar", _grammar),
+    *(Step(row.step, row.flags_for) for row in ROWS),
 )
 """The first step that changes a flag takes the refusal, also where that names several items."""

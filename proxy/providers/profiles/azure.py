@@ -22,6 +22,7 @@ AZURE = Vendor(
         "token_field": "max_completion_tokens",
         "mid_system": "inline",
         "strict_tools": True,
+        "max_tools": 128,
     },
     credential="api-key",
 )

@@ -65,6 +65,8 @@ OPEN_WEIGHTS: tuple[ModelRule, ...] = (
         vision=False,
     ),
     rule(r"llama-?3\.[13](-.*)?|mixtral.*|codestral.*", vision=False),
+    # Kimi's plan for coding agents admits them by their User-Agent.
+    rule("kimi-for-coding.*", user_agent="client"),
     # Their chat templates check the length of a tool call's id, so every server needs this.
     rule("(open-)?(mi[sx]tral|ministral|magistral|codestral|devstral|pixtral).*", tool_id="nine"),
 )

@@ -1,4 +1,5 @@
-"""Mistral: ids of nine characters for tool calls, prefill with ``prefix``, unknown fields are refused.
+"""Mistral: ids of nine characters for tool calls, prefill with ``prefix``, unknown fields are refused,
+no user message may follow a tool's.
 
 The last chunk of a stream reports usage without ``stream_options``.
 """
@@ -13,5 +14,10 @@ MISTRAL = Vendor(
         "api.mistral.ai": "/v1",
         "codestral.mistral.ai": "/v1",
     },
-    flags={"tool_id": "nine", "prefill": "prefix", "no_stream_usage": True},
+    flags={
+        "tool_id": "nine",
+        "prefill": "prefix",
+        "no_stream_usage": True,
+        "history_shapes": ("no_user_after_tool",),
+    },
 )

@@ -1,4 +1,7 @@
-"""Moonshot AI (Kimi): newer models have fixed sampling; the history must contain the reasoning."""
+"""Moonshot AI (Kimi): newer models have fixed sampling; the history must contain the reasoning.
+
+``api.kimi.com`` admits coding agents by their ``User-Agent``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ MOONSHOT = Vendor(
         "reasoning_history": "reasoning_content",
         "forced_choice_stops_thinking": True,
         "count_endpoint": "moonshot",
+        "user_agent": "client",
     },
     models=(
         # These models answer 400 unless temperature and top_p have the fixed values.

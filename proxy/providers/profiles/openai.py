@@ -12,6 +12,7 @@ OPENAI = Vendor(
         "mid_system": "inline",
         "service_tier": True,
         "strict_tools": True,
+        "max_tools": 128,
         "pdf": "file",
     },
     models=(

@@ -48,7 +48,8 @@ def _fits(value: object, kind: Any) -> bool:
     if get_origin(kind) is Literal:
         return isinstance(value, str) and value in get_args(kind)
     if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(isinstance(entry, str) for entry in value)
+        entries = get_args(kind)[0]
+        return isinstance(value, tuple) and all(_fits(entry, entries) for entry in value)
     if kind is int:
         return type(value) is int and value > 0
     if kind is float:
@@ -65,7 +66,8 @@ def _kind_wording(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(choice) for choice in get_args(kind))
     if get_origin(kind) is tuple:
-        return "a list of strings"
+        entries = get_args(kind)[0]
+        return "a list of strings" if entries is str else f"a list of {_kind_wording(entries)}"
     return KIND_WORDINGS[kind]
 
 
