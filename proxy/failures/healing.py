@@ -22,6 +22,8 @@ OVERFLOW_STARTS = ("prompt is too long", "input length and `max_tokens`")
 
 NO_IMAGES = {404: "support image input", 500: "image input is not supported"}
 """Refusals of images with another status than 400 or 422: OpenRouter's, llama.cpp's."""
+SWAPPED = ("token_field", "reasoning_history", "extra_content")
+"""Flags that one refusal may set and another one set back; each is healed once in a request."""
 YAML_WORDS = frozenset({"true", "false", "null"})
 
 
@@ -55,8 +57,8 @@ def healing_for(
 ) -> Healing | None:
     """How to change ``profile`` before ``chat_body`` is converted and sent once more.
 
-    ``healed`` names the flags already healed for this request: a token field that was swapped is not
-    swapped back. All other steps lead one way, but an upstream may state ever smaller limits, so the
+    ``healed`` names the flags already healed for this request: one of ``SWAPPED`` is not swapped
+    back. All other steps lead one way, but an upstream may state ever smaller limits, so the
     caller limits the number of repetitions. ``text`` replaces the error's own text, where part of
     that must be ignored.
     """
@@ -66,7 +68,7 @@ def healing_for(
     refusal = refusal_of(error, chat_body, text)
     for step in STEPS:
         flags = step.flags_for(profile, chat_body, refusal)
-        if "token_field" in flags and "token_field" in healed:
+        if any(name in healed for name in SWAPPED if name in flags):
             continue
         if any(getattr(profile, name) != value for name, value in flags.items()):
             return Healing(step.name, flags)

@@ -147,7 +147,9 @@ def _null_content(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 
 def _max_tools(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     sent = len(body.get("tools") or ())
-    stated = [int(number) for found in TOOLS_STATED.findall(refusal.text) for number in found if number]
+    stated = [
+        int(number) for found in TOOLS_STATED.findall(refusal.text) for number in found if number
+    ]
     limits = stated or GUESSED_LIMITS
     limit = next((each for each in limits if 0 < each < sent), None)
     return {} if limit is None else {"max_tools": limit}

@@ -96,14 +96,19 @@ class UpstreamProtocol(ABC):
         sent = encoded(body)
         yield_if_large(len(sent))
         stream = body.get("stream") is True
-        headers = upstream_headers(
-            route.provider,
-            call.key,
-            call.record.correlation_id,
-            stream=stream,
-            client_agent=call.client_agent if converted.client_agent else "",
-        )
+        headers = call_headers(call, converted, stream=stream)
         return call.upstream_call(self.url(route), headers, sent)
+
+
+def call_headers(call: Call, converted: ConvertedRequest, *, stream: bool) -> dict[str, str]:
+    """Headers of the request that carries ``converted`` to the route's upstream."""
+    return upstream_headers(
+        call.route.provider,
+        call.key,
+        call.record.correlation_id,
+        stream=stream,
+        client_agent=call.client_agent if converted.client_agent else "",
+    )
 
 
 def upstream_headers(

@@ -111,6 +111,9 @@ SHAPES: Mapping[HistoryShape, Callable[[Messages, Demand], Messages]] = {
 
 def shaped(messages: Messages, request: Mapping[str, Any], context: TurnContext) -> Messages:
     """``messages`` of the converted ``request`` as the profile's ``history_shapes`` demand them."""
+    if not any(message["role"] in ("user", "tool") for message in messages):
+        # Refused by the caller; a shape must not hide that the user said nothing.
+        return messages
     demand = Demand(context.profile, context.drops, _offers_tools(request, context.profile))
     for name, shape in SHAPES.items():
         if name in context.profile.history_shapes:
