@@ -40,6 +40,7 @@ GRADED: dict[str, Any] = {
     "thinking": graded("high", "low"),
     "efforts": "low medium high high high",
 }
+UNSIGNED = {"unsigned_call": {"google": {"thought_signature": "skip_thought_signature_validator"}}}
 TOGGLED_ON = {"thinking": {"type": "enabled"}}
 TOGGLED_OFF = {"thinking": {"type": "disabled"}}
 TOGGLE = {"thinking": switched(TOGGLED_ON, TOGGLED_OFF)}
@@ -53,17 +54,17 @@ QWEN_HYBRID = {
 DEPLOYMENT = "/openai/deployments/prod/chat/completions"
 
 SENT_TO_VENDOR: dict[str, dict[str, object]] = {
-    "openai": {"limit": {"max_completion_tokens": 987_654}, "late_system": "system", "tier": "default", "pdf": True, "strict": True},
-    "azure": {"limit": {"max_completion_tokens": 987_654}, "late_system": "system", "strict": True},
+    "openai": {"limit": {"max_completion_tokens": 987_654}, "late_system": "system", "tier": "default", "pdf": True, "strict": True, "tool_count": 128},
+    "azure": {"limit": {"max_completion_tokens": 987_654}, "late_system": "system", "strict": True, "tool_count": 128},
     "deepseek": {**TOGGLE_BUT_FORCED, "stop": 16, "format": "json_object", "history": "reasoning_content"},
     "qwen": {},
-    "moonshot": {"history": "reasoning_content"},
+    "moonshot": {"history": "reasoning_content", "agent": "client"},
     "glm": {"stop": 1, "format": "json_object", "history": "reasoning_content", "choices": (None, None, "no tools")},
     "minimax": {"format": None, "history": "reasoning_content", "think_tags": True},
     "openrouter": {**TOP_K, "late_system": "system", "pdf": True, "history": "reasoning_details", "web_search": "plugins", "thinking": switched({"reasoning": {"max_tokens": 20000}}, {"reasoning": {"enabled": False}}), "efforts": "low medium high high high"},
     "gemini": {"call_state": {"google": {"thought_signature": "s"}}, "schema": ["$schema", "$id", "$comment", "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames", "exclusiveMinimum", "exclusiveMaximum"]},
     "groq": {"format": "json_object", "think_tags": True},
-    "mistral": {"prefill": {"prefix": True}, "tool_id": 9, "stream_usage": False},
+    "mistral": {"prefill": {"prefix": True}, "tool_id": 9, "stream_usage": False, "behind_result": "tool"},
     "ollama": {**TOP_K, "choices": (None, None, "no tools"), "think_tags": True},
     "vllm": {**TOP_K, "prefill": {"continue_final_message": True, "add_generation_prompt": False}, "think_tags": True},
     "llamacpp": {**TOP_K, "choices": ("required", "required", "none"), "think_tags": True},
@@ -193,8 +194,8 @@ MODELS = [
     pytest.param("gemini", "gemini-1.5-pro", {"limit": {"max_tokens": 8192}}, id="gemini: 1.1 gemini-1.5 8192"),
     pytest.param("gemini", "gemini-2.5-pro", GRADED, id="gemini: 1.4 always thinks"),
     pytest.param("gemini", "models/gemini-2.5-flash", {"thinking": graded("high", "none"), "efforts": "low medium high high high"}, id="gemini: 1.4 gemini-2.5-flash can be told not to think"),
-    pytest.param("gemini", "gemini-3.8-flash", GRADED, id="gemini: 1.4 gemini-3"),
-    pytest.param("gemini", "gemini-pro-latest", GRADED, id="gemini: 1.4 latest"),
+    pytest.param("gemini", "gemini-3.8-flash", {**GRADED, **UNSIGNED}, id="gemini: 1.4 gemini-3"),
+    pytest.param("gemini", "gemini-pro-latest", {**GRADED, **UNSIGNED}, id="gemini: 1.4 latest"),
     pytest.param("groq", "openai/gpt-oss-120b", {**BLIND, **GRADED, "limit": {"max_tokens": 65536}, "format": "json_schema"}, id="groq: 1.4 gpt-oss"),
     pytest.param("groq", "llama-3.3-70b-versatile", {**BLIND, "limit": {"max_tokens": 32768}}, id="groq: 1.1 Llama 3.3"),
     pytest.param("groq", "moonshotai/kimi-k2-instruct-0905", {**BLIND, "limit": {"max_tokens": 16384}, "format": "json_schema"}, id="groq: 1.1 Kimi K2"),
@@ -255,6 +256,11 @@ PARTS = [
     pytest.param("mistral", "mistral-large-latest", "limit", {"max_tokens": 987_654}, id="mistral: 1.1 max_completion_tokens is refused"),
     pytest.param("mistral", "mistral-large-latest", "history", None, id="mistral: 10.3 reasoning_content is refused"),
     pytest.param("mistral", "mistral-large-latest", "stream_usage", False, id="mistral: 1.1 usage comes unasked"),
+    pytest.param("mistral", "devstral-medium-latest", "behind_result", "tool", id="mistral: edge 147 no user message after a tool's"),
+    pytest.param("openai", "gpt-5", "tool_count", 128, id="openai: 1.3 at most 128 tools"),
+    pytest.param("moonshot", "kimi-for-coding", "agent", "client", id="moonshot: the coding plan admits agents"),
+    pytest.param("qiniu", "moonshotai/kimi-for-coding", "agent", "client", id="qiniu: a gateway before the coding plan"),
+    pytest.param("gemini", "gemini-2.5-pro", "unsigned_call", None, id="gemini: edge 146 older models check no signature"),
     pytest.param("ollama", "qwen3:8b", "sampling", ["temperature", "top_p", "top_k"], id="ollama: edge 11 top_k is forwarded"),
     pytest.param("ollama", "qwen3:8b", "choices", (None, None, "no tools"), id="ollama: 1.3 the field is ignored there"),
     pytest.param("vllm", "some-model", "prefill", {"continue_final_message": True, "add_generation_prompt": False}, id="vllm: 2.8 continue_final_message"),
