@@ -79,7 +79,7 @@ def _is_refusal(error: UpstreamError, text: str) -> bool:
     if error.message.startswith(OVERFLOW_STARTS):
         return False
     if error.upstream_status is None:
-        return error.status == 400
+        return error.status == 400 or in_any_status(error.status, text[:LONGEST_TEXT])
     words = NO_IMAGES.get(error.upstream_status)
     if error.upstream_status in (400, 422) or (words is not None and words in text):
         return True

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import UpstreamError
-from proxy.failures.classify import failure_from_answer
+from proxy.failures.classify import failure_from_answer, failure_from_chunk
 from proxy.failures.healing import heal, healing_for
 from proxy.failures.history_steps import ROWS
 from proxy.providers.profiles import Profile, overridden
@@ -46,7 +46,7 @@ PREAMBLE = body(USER, calls("1", content="I look."), RESULT, tools=tools(1))
 REMINDED = body(USER, calls("1"), RESULT, USER, tools=tools(1))
 LATE = body(SYSTEM, USER, ANSWER, {"role": "system", "content": "late"}, USER)
 PREFILLED = body(USER, ANSWER)
-SIGNED = {"extra_content": {"google": {"thought_signature": "x"}}}
+SIGNED: dict[str, Any] = {"extra_content": {"google": {"thought_signature": "x"}}}
 HELD = body(USER, calls("1", **SIGNED), RESULT, tools=tools(1))
 
 
@@ -403,6 +403,13 @@ def test_a_refusal_of_what_was_done_already_is_not_healed() -> None:
 def test_templates_and_gateways_report_these_with_other_statuses(status: int) -> None:
     text = "Error rendering prompt with jinja template: Conversation roles must alternate"
     error = failure_from_answer(status, {"error": {"message": text}})
+    assert heal(Profile(), body(USER, ANSWER, USER), error) == shape("alternate")
+
+
+def test_an_error_in_a_stream_that_began_with_200() -> None:
+    text = "While executing CallExpression: Jinja Exception: conversation roles must alternate"
+    error = failure_from_chunk({"error": {"code": "server_error", "message": text}})
+    assert error.status >= 500
     assert heal(Profile(), body(USER, ANSWER, USER), error) == shape("alternate")
 
 
