@@ -71,6 +71,18 @@ def test_a_session_goes_on_after_a_refusal(
     assert "Be brief." in upstream.requests[-1].body.decode()
 
 
+def test_a_template_with_several_demands(client: FlaskClient, upstream: UpstreamStub) -> None:
+    rules = (history_rules.no_system, history_rules.strict_alternation, history_rules.user_last)
+    upstream.default = strict(
+        lambda messages: next((words for rule in rules if (words := rule(messages))), None)
+    )
+    turns = [*SESSION, assistant("The answer")]
+    request = message_request(messages=turns, tools=TOOLS, system="S")
+    response = client.post(PATH, json=request)
+    assert response.status_code == 200, response.json
+    assert len(upstream.requests) == 5
+
+
 def test_a_refusal_that_stays_reaches_the_client(
     client: FlaskClient, upstream: UpstreamStub
 ) -> None:

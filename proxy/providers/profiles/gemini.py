@@ -29,8 +29,6 @@ GEMINI = Vendor(
         # These refuse a call without a signature, such as one that another model made.
         rule(r"gemini-([3-9]|flash|pro).*", history_shapes=("signed_calls",)),
         rule(r"gemini-2\.5-flash(-lite)?", efforts=("none", "low", "medium", "high")),
-        # "Developer instruction is not enabled"; Gemma 4 has a system role.
-        rule("gemma-[1-3].*", history_shapes=("no_system",)),
         rule("gemini-.*-(image|tts|live|audio).*", thinking_style="none"),
     ),
 )

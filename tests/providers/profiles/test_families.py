@@ -157,10 +157,16 @@ OPEN_WEIGHTS = [
     pytest.param("MiniMaxAI/MiniMax-M2.1", {**BLIND, "think_tags": True}, id="edge 154 MiniMax M2"),
     pytest.param("minimax-m3", {"think_tags": True}, id="edge 154 MiniMax M3"),
     pytest.param("llama-3.3-70b-versatile", BLIND, id="edge 125 Llama 3.3"),
-    pytest.param("mistral-large-2512", {"tool_id": 9}, id="edge 147 Mistral"),
-    pytest.param("mistralai/devstral-small", {"tool_id": 9}, id="edge 147 Devstral"),
-    pytest.param("mixtral-8x7b", {**BLIND, "tool_id": 9}, id="edge 147 Mixtral"),
-    pytest.param("open-mistral-nemo", {"tool_id": 9}, id="edge 147 open weights"),
+    pytest.param("mistral-large-2512", {"tool_id": 9, "behind_result": "tool"}, id="edge 147 Mistral"),
+    pytest.param("mistralai/devstral-small", {"tool_id": 9, "behind_result": "tool"}, id="edge 147 Devstral"),
+    pytest.param("mixtral-8x7b", {**BLIND, "tool_id": 9, "behind_result": "tool"}, id="edge 147 Mixtral"),
+    pytest.param("open-mistral-nemo", {"tool_id": 9, "behind_result": "tool"}, id="edge 147 open weights"),
+    pytest.param("google/gemma-3-27b-it", {"system": "user"}, id="Gemma 3 has no system role"),
+    pytest.param("gemma-2-9b-it", {"system": "user"}, id="Gemma 2"),
+    pytest.param("gemma3:12b", {"system": "user"}, id="Gemma 3 with a tag"),
+    pytest.param("gemma-3n-e4b-it", {"system": "user"}, id="Gemma 3n"),
+    pytest.param("gemma-4-26b-a4b-it", {}, id="Gemma 4 has a system role"),
+    pytest.param("kimi-for-coding", {"agent": "client"}, id="the coding plan of Kimi"),
 ]  # fmt: skip
 
 
