@@ -153,6 +153,31 @@ def test_a_host_that_admits_agents_gets_the_clients_name(
     assert upstream.requests[-1].headers["user-agent"] == AGENT
 
 
+def test_counts_are_asked_with_the_same_agent(connect: Connect, upstream: UpstreamStub) -> None:
+    provider = Provider(name="p", base_url=upstream.base_url, api_keys=("k",))
+    registered = Model("m", "kimi-for-coding", provider)
+    registry = Registry((provider,), provider, (registered,), from_file=True)
+    proxy = connect(registry=registry, token_counting="upstream")
+    usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+    upstream.default = lambda _: json_answer({**completion("ok"), "usage": usage})
+    response = proxy.post(
+        f"{PATH}/count_tokens", json=message_request(model="m"), headers={"user-agent": AGENT}
+    )
+    assert response.json == {"input_tokens": 9}
+    assert upstream.requests[0].headers["user-agent"] == AGENT
+
+
+@pytest.mark.parametrize("agent", ["claude-cli/\xe9", "x" * 8000, "", " \t ", "a\tb"])
+def test_an_odd_agent_is_no_failure(connect: Connect, upstream: UpstreamStub, agent: str) -> None:
+    provider = Provider(name="p", base_url=upstream.base_url, api_keys=("k",))
+    registered = Model("m", "kimi-for-coding", provider)
+    proxy = connect(registry=Registry((provider,), provider, (registered,), from_file=True))
+    upstream.default = lambda _: json_answer(completion("ok"))
+    environ = {"HTTP_USER_AGENT": agent}
+    response = proxy.post(PATH, json=message_request(model="m"), environ_overrides=environ)
+    assert response.status_code == 200, response.json
+
+
 @pytest.mark.parametrize(
     ("model", "extra", "sent"),
     [
