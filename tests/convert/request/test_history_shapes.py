@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, get_args
 
+import orjson
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles import profile_for
 from proxy.providers.profiles.base import HistoryShape, Profile
+from proxy.schemas import load_message_request
 from tests.convert import history_rules
 from tests.convert.random_requests import FLAGS, REQUESTS
 from tests.convert.request_builders import (
@@ -34,6 +37,7 @@ from tests.convert.request_builders import (
     tool,
     user,
 )
+from tests.paths import GOLDEN
 
 LOOK = [tool()]
 ASKED = user("q")
@@ -451,6 +455,18 @@ def test_a_conversation_without_the_user_is_still_refused() -> None:
 
 def test_every_shape_of_the_flag_has_its_function() -> None:
     assert tuple(SHAPES) == get_args(HistoryShape)
+
+
+@pytest.mark.parametrize("shape", history_rules.RULES)
+@pytest.mark.parametrize(
+    "path", sorted((GOLDEN / "requests").glob("*.in.json")), ids=lambda p: p.name
+)
+def test_strict_servers_accept_what_claude_code_sends(path: Path, shape: HistoryShape) -> None:
+    request = load_message_request(orjson.loads(path.read_bytes())["request"])
+    profile = Profile(history_shapes=(shape,), web_search="options")
+    chat = message_request_to_chat(request, profile, model="m", max_tokens=100)
+    rules = (*history_rules.RULES[shape], history_rules.pairs)
+    assert [rule(chat.body["messages"]) for rule in rules] == [None] * len(rules)
 
 
 @settings(max_examples=300, deadline=None)
