@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import re
 from typing import Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+
+from config.registry.values import AZURE_API_VERSION
 
 CHAT = "/chat/completions"
+INVOCATIONS = "/invocations"
+"""Ends the Chat Completions endpoint of one model at Databricks."""
 MESSAGES = "/messages"
 DEFAULT_PATH = "/v1"
 _DEPLOYMENT = "/deployments/"
-_COMPLETE = re.compile(r"/(?:v[0-9]+[a-z0-9]*|openai|compat|inference|chat/completions)$")
+_COMPLETE = re.compile(
+    r"/(?:v[0-9]+[a-z0-9]*|openai|compat|inference|openapi|serving-endpoints|chat/completions"
+    r"|invocations)$"
+)
+_FOUNDRY = re.compile(r"/models(?:/chat/completions)?/*$")
+FOUNDRY_API_VERSION = "2024-05-01-preview"
+"""``api-version`` of the Azure AI Model Inference API, whose versions are not those of Azure OpenAI."""
 _REPEATED_VERSION = re.compile(r"(?:/v1){2,}$")
 
 
@@ -34,7 +44,7 @@ def chat_url(provider: Located, base_path: str | None = None) -> str:
     missing, incomplete, or the ``/v1`` of other hosts.
     """
     path = urlsplit(provider.base_url).path.rstrip("/")
-    if not path.endswith(CHAT):
+    if not path.endswith((CHAT, INVOCATIONS)):
         path = _api_path(path, base_path) + CHAT
     return _url(provider, path)
 
@@ -42,8 +52,12 @@ def chat_url(provider: Located, base_path: str | None = None) -> str:
 def models_url(provider: Located, base_path: str | None = None) -> str:
     """The model list, at the base path of ``chat_url``; on Azure, at the path above ``/deployments``."""
     path = urlsplit(provider.base_url).path.rstrip("/")
-    full = path.endswith(CHAT)
-    path = path.removesuffix(CHAT) if full else _api_path(path, base_path)
+    if path.endswith(INVOCATIONS):
+        path = path.removesuffix(INVOCATIONS).rpartition("/")[0]
+    elif path.endswith(CHAT):
+        path = path.removesuffix(CHAT)
+    else:
+        path = _api_path(path, base_path)
     if _DEPLOYMENT in f"{path}/":
         path = path.partition(_DEPLOYMENT)[0]
     return _url(provider, f"{path}/models")
@@ -60,12 +74,14 @@ def messages_url(provider: Located) -> str:
 def registered_base_url(base_url: str) -> str:
     """``base_url`` of a registry file, with ``/v1`` appended if the file leaves it out.
 
-    Unchanged if the path names the API: a version, ``/openai``, ``/compat``, ``/inference``, an
-    Azure deployment, or the endpoint itself.
+    Unchanged if the path names the API: a version, ``/openai``, ``/compat``, ``/inference``, Vertex's
+    ``/openapi``, Databricks' ``/serving-endpoints``, Foundry's ``/models``, an Azure deployment, or
+    the endpoint itself.
     """
     parts = urlsplit(base_url)
     path = parts.path.rstrip("/")
-    if not _COMPLETE.search(path) and not is_azure_deployment(base_url):
+    named = _COMPLETE.search(path) or is_azure_deployment(base_url) or _is_foundry(parts)
+    if not named:
         path += DEFAULT_PATH
     return urlunsplit(parts._replace(path=path))
 
@@ -73,6 +89,12 @@ def registered_base_url(base_url: str) -> str:
 def is_azure_deployment(base_url: str) -> bool:
     """Whether it is ``.../openai/deployments/NAME``, which needs ``api-version`` and ``api-key``."""
     return _DEPLOYMENT in urlsplit(base_url).path
+
+
+def _is_foundry(parts: SplitResult) -> bool:
+    """Whether it is the Model Inference API of Azure AI Foundry, which needs ``api-version``."""
+    host = (parts.hostname or "").rstrip(".")
+    return host.endswith(".azure.com") and _FOUNDRY.fullmatch(parts.path) is not None
 
 
 def without_query(url: str) -> str:
@@ -94,7 +116,18 @@ def _api_path(path: str, base_path: str | None) -> str:
 def _url(provider: Located, path: str) -> str:
     parts = urlsplit(provider.base_url)
     query = parts.query
-    if is_azure_deployment(provider.base_url) and "api-version" not in dict(parse_qsl(query)):
-        version = urlencode({"api-version": provider.azure_api_version})
-        query = f"{query}&{version}" if query else version
+    version = _api_version(provider, parts)
+    if version and "api-version" not in dict(parse_qsl(query)):
+        named = urlencode({"api-version": version})
+        query = f"{query}&{named}" if query else named
     return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+
+
+def _api_version(provider: Located, parts: SplitResult) -> str:
+    """The ``api-version`` that the URL needs; empty if it needs none."""
+    if is_azure_deployment(provider.base_url):
+        return provider.azure_api_version
+    if not _is_foundry(parts):
+        return ""
+    own = provider.azure_api_version
+    return FOUNDRY_API_VERSION if own == AZURE_API_VERSION else own

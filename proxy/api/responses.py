@@ -52,6 +52,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
         client_for=shared.clients.for_provider,
         deadline=monotonic() + shared.settings.failover_deadline,
         fallback_credit=asks_for_credit(present_request().environ.get("HTTP_ANTHROPIC_BETA")),
+        client_agent=present_request().environ.get("HTTP_USER_AGENT", ""),
     )
 
 

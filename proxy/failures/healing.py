@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from proxy.errors import UpstreamError
-from proxy.failures.complaints import refusal_of
+from proxy.failures.complaints import LONGEST_TEXT, refusal_of
 from proxy.failures.healing_steps import STEPS, Body, Flags
+from proxy.failures.history_steps import in_any_status
 from proxy.failures.refusal_scope import concerns_model
 from proxy.providers.profiles import Profile
 
@@ -31,6 +32,8 @@ WORDS_FOR_STATUS = {
 }
 """Refusals with another status than 400 or 422: OpenRouter's and llama.cpp's of images, those of
 schemas by servers that compile them (llama.cpp, vLLM)."""
+SWAPPED = ("token_field", "reasoning_history", "extra_content")
+"""Flags that one refusal may set and another one set back; each is healed once in a request."""
 YAML_WORDS = frozenset({"true", "false", "null"})
 
 
@@ -66,8 +69,8 @@ def healing_for(
 ) -> Healing | None:
     """How to change ``profile`` before ``chat_body`` is converted and sent once more.
 
-    ``healed`` names the flags already healed for this request: a token field that was swapped is not
-    swapped back. All other steps lead one way, but an upstream may state ever smaller limits, so the
+    ``healed`` names the flags already healed for this request: one of ``SWAPPED`` is not swapped
+    back. All other steps lead one way, but an upstream may state ever smaller limits, so the
     caller limits the number of repetitions. ``text`` replaces the error's own text, where part of
     that must be ignored.
     """
@@ -77,7 +80,7 @@ def healing_for(
     refusal = refusal_of(error, chat_body, text)
     for step in STEPS:
         flags = step.flags_for(profile, chat_body, refusal)
-        if "token_field" in flags and "token_field" in healed:
+        if any(name in healed for name in SWAPPED if name in flags):
             continue
         if any(getattr(profile, name) != value for name, value in flags.items()):
             return Healing(step.name, flags, concerns_model(step.name, flags, refusal))
@@ -92,9 +95,11 @@ def is_refusal(error: UpstreamError, text: str) -> bool:
     if error.message.startswith(OVERFLOW_STARTS):
         return False
     if error.upstream_status is None:
-        return error.status == 400
+        return error.status == 400 or in_any_status(error.status, text[:LONGEST_TEXT])
     words = WORDS_FOR_STATUS.get(error.upstream_status, ())
-    return error.upstream_status in (400, 422) or any(word in text.lower() for word in words)
+    if error.upstream_status in (400, 422) or any(word in text.lower() for word in words):
+        return True
+    return in_any_status(error.upstream_status, text[:LONGEST_TEXT])
 
 
 def as_yaml(flags: Mapping[str, object]) -> str:

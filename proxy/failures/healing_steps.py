@@ -20,6 +20,7 @@ from proxy.failures.complaints import (
     most_stop_strings,
     supported_efforts,
 )
+from proxy.failures.history_steps import ROWS
 from proxy.failures.schema_refusals import grammar_flags, schema_flags
 from proxy.failures.tool_id_steps import tool_id_flags
 from proxy.providers.profiles import Profile
@@ -184,5 +185,6 @@ STEPS: tuple[Step, ...] = (
     Step("developer", _developer),
     Step("images", _images),
     Step("tool_ids", tool_id_flags),
+    *(Step(row.step, row.flags_for) for row in ROWS),
 )
 """The first step that changes a flag takes the refusal, also where that names several items."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from proxy.failures.complaints import UNKNOWN_FIELD, Refusal, supported_efforts
+from proxy.failures.history_steps import ROWS
 
 Scope = Callable[[Refusal], bool]
 """Whether a refusal concerns every request to the model."""
@@ -130,5 +131,7 @@ SCOPES: Mapping[str, Scope] = {
     "grammar": never,
     # A rewrite takes nothing from other clients: it acts on schemas that this upstream refuses.
     "schema": always,
+    # What an upstream demands of a history's order and form holds for every history.
+    **{row.step: always for row in ROWS},
 }
 """By the name of the step; for a step that is not listed see ``concerns_model``."""

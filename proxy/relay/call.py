@@ -55,6 +55,8 @@ class Call:
     deadline: float
     """Moment of the monotonic clock after which no further attempt starts."""
 
+    client_agent: str = ""
+    """The client's ``User-Agent``; empty if it sent none."""
     outcome: Outcome | None = None
     """Reports to the circuit breaker how the present attempt ended."""
     pdfs: RequestPdfs = field(default_factory=RequestPdfs)

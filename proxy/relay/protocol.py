@@ -97,22 +97,39 @@ class UpstreamProtocol(ABC):
         sent = encoded(body)
         yield_if_large(len(sent))
         stream = body.get("stream") is True
-        headers = upstream_headers(
-            route.provider, call.key, call.record.correlation_id, stream=stream
-        )
+        headers = call_headers(call, converted, stream=stream)
         return call.upstream_call(self.url(route), headers, sent)
 
 
+def call_headers(call: Call, converted: ConvertedRequest, *, stream: bool) -> dict[str, str]:
+    """Headers of the request that carries ``converted`` to the route's upstream."""
+    return upstream_headers(
+        call.route.provider,
+        call.key,
+        call.record.correlation_id,
+        stream=stream,
+        client_agent=call.client_agent if converted.client_agent else "",
+    )
+
+
 def upstream_headers(
-    provider: Provider, key: str | None, correlation_id: str, *, stream: bool = False
+    provider: Provider,
+    key: str | None,
+    correlation_id: str,
+    *,
+    stream: bool = False,
+    client_agent: str = "",
 ) -> dict[str, str]:
-    """Headers of a converted request: at most one credential, and none of the client's headers."""
+    """Headers of a converted request: at most one credential, and none of the client's headers.
+
+    ``client_agent``: the client's ``User-Agent`` where the profile sends that one; else empty.
+    """
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if stream else "application/json",
         # Compression would buffer and so delay the events of a stream.
         "accept-encoding": "identity" if stream else "gzip, deflate",
-        "user-agent": f"claude-proxy/{__version__}",
+        "user-agent": client_agent or f"claude-proxy/{__version__}",
         "x-request-id": correlation_id,
     }
     if key is not None:

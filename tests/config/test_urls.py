@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from config.registry.values import Provider
-from config.urls import chat_url, is_azure_deployment, models_url, without_query
+from config.urls import (
+    chat_url,
+    is_azure_deployment,
+    models_url,
+    registered_base_url,
+    without_query,
+)
 
 AZURE = "https://x.openai.azure.com/openai/deployments/d"
 
@@ -175,6 +181,126 @@ def provider(base_url: str, version: str = "2024-10-21") -> Provider:
 def test_upstream_url(base_url: str, base_path: str | None, chat: str, models: str) -> None:
     assert chat_url(provider(base_url), base_path) == chat
     assert models_url(provider(base_url), base_path) == models
+
+
+@pytest.mark.parametrize(
+    ("base_url", "chat"),
+    [
+        pytest.param(
+            "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/l/endpoints/openapi",
+            "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/l/endpoints/openapi"
+            "/chat/completions",
+            id="Vertex AI",
+        ),
+        pytest.param(
+            "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global/endpoints/openapi/",
+            "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global/endpoints/openapi"
+            "/chat/completions",
+            id="Vertex AI, global",
+        ),
+        pytest.param(
+            "https://adb-1.azuredatabricks.net/serving-endpoints",
+            "https://adb-1.azuredatabricks.net/serving-endpoints/chat/completions",
+            id="Databricks",
+        ),
+        pytest.param(
+            "https://dbc-1.cloud.databricks.com/serving-endpoints/dbx-llama/invocations",
+            "https://dbc-1.cloud.databricks.com/serving-endpoints/dbx-llama/invocations",
+            id="Databricks, one model",
+        ),
+        pytest.param(
+            "https://dbc-1.cloud.databricks.com/ai-gateway/mlflow/v1",
+            "https://dbc-1.cloud.databricks.com/ai-gateway/mlflow/v1/chat/completions",
+            id="Databricks' gateway",
+        ),
+        pytest.param(
+            "https://res.services.ai.azure.com/models",
+            "https://res.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview",
+            id="Foundry",
+        ),
+        pytest.param(
+            "https://res.services.ai.azure.com/models/chat/completions",
+            "https://res.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview",
+            id="Foundry, the endpoint",
+        ),
+        pytest.param(
+            "https://res.services.ai.azure.com/models?api-version=2025-04-01",
+            "https://res.services.ai.azure.com/models/chat/completions?api-version=2025-04-01",
+            id="Foundry, a version that is given",
+        ),
+        pytest.param(
+            "https://res.services.ai.azure.com/openai/v1",
+            "https://res.services.ai.azure.com/openai/v1/chat/completions",
+            id="Foundry's newer API has no version",
+        ),
+        pytest.param(
+            "https://api.deepinfra.com/v1/openai",
+            "https://api.deepinfra.com/v1/openai/chat/completions",
+            id="DeepInfra",
+        ),
+        pytest.param(
+            "https://models.github.ai/inference",
+            "https://models.github.ai/inference/chat/completions",
+            id="GitHub Models",
+        ),
+        pytest.param(
+            "https://gateway.ai.cloudflare.com/v1/a/g/compat",
+            "https://gateway.ai.cloudflare.com/v1/a/g/compat/chat/completions",
+            id="Cloudflare's gateway",
+        ),
+        pytest.param(
+            "https://api.fireworks.ai/inference/v1/chat/completions/",
+            "https://api.fireworks.ai/inference/v1/chat/completions",
+            id="an endpoint with a slash",
+        ),
+        pytest.param(
+            "https://gw.test/models/v2/chat/completions?key=a",
+            "https://gw.test/models/v2/chat/completions?key=a",
+            id="an endpoint with a query",
+        ),
+    ],
+)
+def test_documented_roots_from_environment_and_registry_alike(base_url: str, chat: str) -> None:
+    assert chat_url(provider(base_url)) == chat
+    assert chat_url(provider(registered_base_url(base_url))) == chat
+
+
+@pytest.mark.parametrize(
+    ("base_url", "registered"),
+    [
+        pytest.param("https://h.test/models", "https://h.test/models/v1", id="not Azure's host"),
+        pytest.param(
+            "https://h.test/openapi-gateway", "https://h.test/openapi-gateway/v1", id="a prefix"
+        ),
+        pytest.param("https://h.test/litellm", "https://h.test/litellm/v1", id="a gateway's path"),
+    ],
+)
+def test_other_paths_of_a_registry_get_a_version(base_url: str, registered: str) -> None:
+    assert registered_base_url(base_url) == registered
+
+
+@pytest.mark.parametrize(
+    ("base_url", "models"),
+    [
+        pytest.param(
+            "https://h.test/serving-endpoints/m/invocations",
+            "https://h.test/serving-endpoints/models",
+            id="one model at Databricks",
+        ),
+        pytest.param(
+            "https://h.test/v1/endpoints/openapi",
+            "https://h.test/v1/endpoints/openapi/models",
+            id="Vertex AI",
+        ),
+    ],
+)
+def test_lists_of_models(base_url: str, models: str) -> None:
+    assert models_url(provider(base_url)) == models
+
+
+def test_an_operators_version_counts_for_foundry_too() -> None:
+    url = chat_url(provider("https://res.services.ai.azure.com/models", version="2025-04-01"))
+    assert url.endswith("/models/chat/completions?api-version=2025-04-01")
 
 
 def test_azure_version_is_the_providers_and_escaped() -> None:

@@ -18,3 +18,5 @@ class ConvertedRequest:
     body: dict[str, Any]
     reply: ReplyContext
     drops: Drops
+    client_agent: bool = False
+    """Send the client's User-Agent in place of the proxy's."""

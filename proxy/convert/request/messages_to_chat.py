@@ -17,6 +17,7 @@ from proxy.convert.request.context_edits import apply_edits, edits_of
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.drops import Drops
 from proxy.convert.request.fields import note_other_fields, plain_fields, token_field
+from proxy.convert.request.history_shapes import shaped
 from proxy.convert.request.locate import refusal
 from proxy.convert.request.ordering import request_to_messages
 from proxy.convert.request.parts import ChatMessage, PdfReader, RefusedBlock, TurnContext
@@ -27,6 +28,7 @@ from proxy.convert.request.structured import structured_output
 from proxy.convert.request.thinking import thinking_delivery, thinking_fields
 from proxy.convert.request.tool_choice import is_forced, tool_fields
 from proxy.convert.request.tool_ids import ToolIds
+from proxy.convert.request.tool_limit import limited_tools
 from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tools import function_names, tools_to_chat
 from proxy.convert.request.toolsets import offered
@@ -91,6 +93,8 @@ def _converted(
     names = ToolNames(declared, offered(tools) if len(declared) < len(tools) else ())
     ids = ToolIds(profile.tool_id, profile.tool_id_chars)
     context = TurnContext(profile, Drops(), names, ids, read_pdf)
+    if profile.max_tools is not None:
+        tools = limited_tools(request, turns, context)
     drops = context.drops
     note_other_fields(request, drops)
     structured = structured_output(request, profile, drops)
@@ -111,12 +115,8 @@ def _converted(
     if structured.response_format:
         body["response_format"] = structured.response_format
     _remove_unsupported(body, profile, drops)
-    return ConvertedRequest(
-        "chat",
-        body,
-        _reply_context(request, model, body, context, secrets, converted.schemas),
-        drops,
-    )
+    reply = _reply_context(request, model, body, context, secrets, converted.schemas)
+    return ConvertedRequest("chat", body, reply, drops, profile.user_agent == "client")
 
 
 def _messages(
@@ -129,6 +129,8 @@ def _messages(
         messages = request_to_messages(request, system_line, context)
     except RefusedBlock as refused:
         raise refusal(turns, refused) from None
+    if context.profile.history_shapes:
+        messages = shaped(messages, request, context)
     prefill = prefill_fields(messages, context.profile)
     if not any(message["role"] in ("user", "tool") for message in messages):
         raise InvalidRequest("messages: at least one user message with content is required")

@@ -26,6 +26,7 @@ AZURE = Vendor(
         "strict_tools": True,
         "tool_id_chars": 40,
         "schema_steps": OPENAI_STEPS,
+        "max_tools": 128,
     },
     models=(
         # Its own ids contain the tool's name, and it stops calling tools when they come back cut.

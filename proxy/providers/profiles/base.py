@@ -14,6 +14,22 @@ from typing import Literal
 
 from proxy.providers.profiles.schema_dialects import SchemaStep
 
+HistoryShape = Literal[
+    "calls_need_tools",
+    "calls_as_text",
+    "no_system",
+    "one_call",
+    "content_or_calls",
+    "no_user_after_tool",
+    "alternate",
+    "user_last",
+    "named_results",
+    "signed_calls",
+    "reasoning_filled",
+]
+"""What an upstream demands of the order and the form of messages; each is described at its function
+in ``proxy/convert/request/history_shapes.py``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -57,7 +73,12 @@ class Profile:
     """A tool call in the history keeps the ``extra_content`` that it came with (Gemini's thought
     signature); strict upstreams refuse the member."""
 
+    history_shapes: tuple[HistoryShape, ...] = ()
+    """Demands on the order and the form of messages, which the converted messages are made to meet."""
+
     # Tools
+    max_tools: int | None = None
+    """Most functions in one request; others are left out (``proxy/convert/request/tool_limit.py``)."""
     strict_tools: bool = False
     server_tools: Literal["drop", "error"] = "drop"
     web_search: Literal["options", "plugin"] | None = None
@@ -99,6 +120,10 @@ class Profile:
     """The upstream only streams: non-stream requests are streamed and aggregated."""
     first_byte_timeout: float | None = None
     """Seconds to the first byte; None: the operator's setting."""
+
+    # Headers
+    user_agent: Literal["own", "client"] = "own"
+    """client: the client's own, for hosts that admit coding agents by it."""
 
     @property
     def api(self) -> str:

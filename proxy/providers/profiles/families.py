@@ -77,8 +77,16 @@ OPEN_WEIGHTS: tuple[ModelRule, ...] = (
         vision=False,
     ),
     rule(r"llama-?3\.[13](-.*)?|mixtral.*|codestral.*", vision=False),
-    # Their chat templates check the length of a tool call's id, so every server needs this.
-    rule("(open-)?(mi[sx]tral|ministral|magistral|codestral|devstral|pixtral).*", tool_id="nine"),
+    # Kimi's plan for coding agents admits them by their User-Agent.
+    rule("kimi-for-coding.*", user_agent="client"),
+    # Their chat templates check the length of a tool call's id, and which role follows a tool's.
+    rule(
+        "(open-)?(mi[sx]tral|ministral|magistral|codestral|devstral|pixtral).*",
+        tool_id="nine",
+        history_shapes=("no_user_after_tool",),
+    ),
+    # No system role before Gemma 4: templates refuse it, or put the prompt before the user's text.
+    rule("gemma-?[1-3].*", history_shapes=("no_system",)),
 )
 
 ANTHROPIC: tuple[ModelRule, ...] = (

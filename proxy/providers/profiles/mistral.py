@@ -1,4 +1,5 @@
-"""Mistral: ids of nine characters for tool calls, prefill with ``prefix``, unknown fields are refused.
+"""Mistral: ids of nine characters for tool calls, prefill with ``prefix``, unknown fields are refused,
+no user message may follow a tool's.
 
 The last chunk of a stream reports usage without ``stream_options``.
 """
@@ -21,5 +22,6 @@ MISTRAL = Vendor(
         # Tool schemas are checked against draft 2020-12 and compiled to a grammar.
         "schema_drop": ("$schema", "$id"),
         "schema_steps": ("draft_2020", "merge_root"),
+        "history_shapes": ("no_user_after_tool",),
     },
 )

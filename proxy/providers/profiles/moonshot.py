@@ -1,4 +1,7 @@
-"""Moonshot AI (Kimi): newer models have fixed sampling; the history must contain the reasoning."""
+"""Moonshot AI (Kimi): newer models have fixed sampling; the history must contain the reasoning.
+
+``api.kimi.com`` admits coding agents by their ``User-Agent``.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ MOONSHOT = Vendor(
         "forced_choice_stops_thinking": True,
         "count_endpoint": "moonshot",
         "schema_steps": MOONSHOT_STEPS,
+        "user_agent": "client",
     },
     models=(
         # These models answer 400 unless temperature and top_p have the fixed values.

@@ -16,6 +16,7 @@ OPENAI = Vendor(
         "service_tier": True,
         "strict_tools": True,
         "schema_steps": OPENAI_STEPS,
+        "max_tools": 128,
         "pdf": "file",
         **TOOL_IDS,
     },

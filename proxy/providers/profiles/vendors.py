@@ -18,6 +18,7 @@ from proxy.providers.profiles.openai import OPENAI
 from proxy.providers.profiles.openrouter import OPENROUTER
 from proxy.providers.profiles.qiniu import QINIU
 from proxy.providers.profiles.qwen import QWEN
+from proxy.providers.profiles.vertex import VERTEX
 from proxy.providers.profiles.vllm import VLLM
 
 PROFILES: tuple[Vendor, ...] = (
@@ -30,6 +31,7 @@ PROFILES: tuple[Vendor, ...] = (
     MINIMAX,
     OPENROUTER,
     GEMINI,
+    VERTEX,
     GROQ,
     MISTRAL,
     OLLAMA,

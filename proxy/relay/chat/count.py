@@ -18,7 +18,7 @@ from proxy.convert.reply.usage import INPUT_COUNTS, usage_from_chat
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.errors import UpstreamError
 from proxy.relay.call import Call
-from proxy.relay.protocol import upstream_headers
+from proxy.relay.protocol import call_headers
 from proxy.relay.upstream_call import decoded, encoded, fetch
 from proxy.upstream.event_decoder import ChunkDecoder, sniff
 
@@ -67,7 +67,7 @@ def _endpoint_count(
     """The count of the upstream's own endpoint; None if that is missing or refuses."""
     body = {name: converted.body[name] for name in ("model", "messages")}
     try:
-        answer, _ = _post(call, endpoint_url(url, endpoint), body)
+        answer, _ = _post(call, endpoint_url(url, endpoint), body, converted)
     except UpstreamError as error:
         if error.upstream_status is None:
             raise
@@ -79,18 +79,17 @@ def _endpoint_count(
 
 def _usage_of_one_token(call: Call, converted: ConvertedRequest, url: str) -> int | None:
     body = {**converted.body, **{name: 1 for name in LIMIT_FIELDS if name in converted.body}}
-    answer, content_type = _post(call, url, body)
+    answer, content_type = _post(call, url, body, converted)
     if sniff(answer, content_type) != "sse":
         return prompt_tokens([decoded(answer)], call.route.model)
     decoder = ChunkDecoder()
     return prompt_tokens([*decoder.feed(answer), *decoder.finish()], call.route.model)
 
 
-def _post(call: Call, url: str, body: Mapping[str, Any]) -> tuple[bytes, str]:
-    stream = body.get("stream") is True
-    headers = upstream_headers(
-        call.route.provider, call.key, call.record.correlation_id, stream=stream
-    )
+def _post(
+    call: Call, url: str, body: Mapping[str, Any], converted: ConvertedRequest
+) -> tuple[bytes, str]:
+    headers = call_headers(call, converted, stream=body.get("stream") is True)
     sent = call.upstream_call(url, headers, encoded(body))
     seconds = min(sent.first_byte_seconds, COUNT_SECONDS)
     return fetch(replace(sent, first_byte_seconds=seconds), "count")

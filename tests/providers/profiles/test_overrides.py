@@ -28,6 +28,11 @@ from proxy.providers.profiles.overrides import FLAG_TYPES
         pytest.param({"first_byte_timeout": 5}, Profile(first_byte_timeout=5), id="seconds"),
         pytest.param({"first_byte_timeout": 0.5}, Profile(first_byte_timeout=0.5), id="parts"),
         pytest.param(
+            {"history_shapes": ["one_call", "no_system"]},
+            Profile(history_shapes=("one_call", "no_system")),
+            id="a list of known words",
+        ),
+        pytest.param(
             {"vision": False, "top_k": True}, Profile(vision=False, top_k=True), id="several"
         ),
     ],
@@ -48,6 +53,13 @@ def test_overridden(flags: dict[str, object], expected: Profile) -> None:
         pytest.param({"pdf": "pages"}, "pdf: must be 'none' or 'file'", id="10.11 another word"),
         pytest.param(
             {"cache": True}, "cache: must be 'anthropic' or 'breakpoint' or null", id="a switch"
+        ),
+        pytest.param(
+            {"history_shapes": ["one_calls"]},
+            "history_shapes: must be a list of 'calls_need_tools' or 'calls_as_text' or 'no_system'"
+            " or 'one_call' or 'content_or_calls' or 'no_user_after_tool' or 'alternate' or"
+            " 'user_last' or 'named_results' or 'signed_calls' or 'reasoning_filled'",
+            id="an unknown word in a list",
         ),
         pytest.param({"max_stop": True}, "max_stop: must be an integer above 0", id="no bool"),
         pytest.param({"max_stop": 0}, "max_stop: must be an integer above 0", id="zero"),

@@ -176,6 +176,30 @@ def _history(profile: Profile) -> object:
     return next((name for name in message if "THOUGHT" in text_of(message[name])), None)
 
 
+def _unsigned_call(profile: Profile) -> object:
+    """The state of a call that came without any."""
+    body = converted(profile, messages=_called(), tools=[LOOK]).body
+    return body["messages"][1]["tool_calls"][0].get("extra_content")
+
+
+def _behind_result(profile: Profile) -> object:
+    """The role of the message in which a reminder behind a tool result is sent."""
+    *before, results = _called()
+    reminder = {"type": "text", "text": "REMINDER"}
+    turns = [*before, {"role": "user", "content": [*results["content"], reminder]}]
+    messages = converted(profile, messages=turns, tools=[LOOK]).body["messages"]
+    return next(message["role"] for message in messages if "REMINDER" in text_of(message))
+
+
+def _tool_count(profile: Profile) -> object:
+    tools = [{**LOOK, "name": f"look{number}"} for number in range(200)]
+    return len(converted(profile, tools=tools).body["tools"])
+
+
+def _agent(profile: Profile) -> object:
+    return "client" if converted(profile).client_agent else "own"
+
+
 def _strict(profile: Profile) -> object:
     tool = {**LOOK, "strict": True}
     return "strict" in converted(profile, tools=[tool]).body["tools"][0]["function"]
@@ -301,7 +325,11 @@ PROBES: Mapping[str, Callable[[Profile], object]] = {
     "empty_content": _empty_content,
     "tool_id": _tool_id,
     "call_state": _call_state,
+    "unsigned_call": _unsigned_call,
+    "behind_result": _behind_result,
     "history": _history,
+    "tool_count": _tool_count,
+    "agent": _agent,
     "strict": _strict,
     "choices": _choices,
     "parallel": _parallel,
