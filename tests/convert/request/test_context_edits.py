@@ -554,6 +554,11 @@ def test_what_is_told_without_anything_to_clear(management: Any, expected: Any) 
             "context_management.edits.1: the `clear_thinking_20251015` strategy must be listed first",
             id="thinking is not first",
         ),
+        pytest.param(
+            {"edits": [uses()] * 17},
+            "context_management.edits: List should have at most 16 items after validation, not 17",
+            id="too many edits",
+        ),
     ],
 )
 def test_what_is_refused(management: Any, message: str) -> None:
