@@ -128,4 +128,7 @@ def _is_result(block: dict[str, Any]) -> bool:
 
 
 def _may_be_marked(block: dict[str, Any]) -> bool:
-    return type(block.get("cache_control")) in NULLABLE_OBJECT
+    get = block.get
+    return (
+        type(get("cache_control")) in NULLABLE_OBJECT and type(get("toolset_name")) in NULLABLE_TEXT
+    )

@@ -21,6 +21,8 @@ SAMPLING_FREE_VERSION = "2026-10-21"
 SAMPLING_FIELDS = ("temperature", "top_p", "top_k")
 MIN_STRICT_BUDGET = 1024
 CLEAR_THINKING = "clear_thinking_20251015"
+MOST_EDITS = 16
+"""Context edits of one request: each may convert the whole history once more."""
 THREAD_UNSUPPORTED: Mapping[str, object] = {"error_code": "thread_unsupported_request"}
 DETAILS_FOR_FIELD: Mapping[str, Mapping[str, object]] = {"thread": THREAD_UNSUPPORTED}
 """What the refusal of a field says to SDKs, as anthropic's ``ThreadUnsupportedRequestError`` has it."""
@@ -70,8 +72,16 @@ def check_tools(request: Request) -> None:
 
 
 def check_edits(management: Mapping[str, Any]) -> None:
-    """Refuse thinking that would be cleared after other edits, as the Messages API does."""
+    """Refuse thinking that would be cleared after other edits, as the Messages API does.
+
+    More than ``MOST_EDITS`` are refused too.
+    """
     kinds = [edit["type"] for edit in management.get("edits") or ()]
+    if len(kinds) > MOST_EDITS:
+        raise InvalidRequest(
+            f"context_management.edits: List should have at most {MOST_EDITS} items after "
+            f"validation, not {len(kinds)}"
+        )
     for index, kind in enumerate(kinds):
         if kind == CLEAR_THINKING and set(kinds[:index]) - {CLEAR_THINKING}:
             raise InvalidRequest(

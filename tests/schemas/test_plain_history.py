@@ -55,6 +55,8 @@ PLAIN: list[Any] = [
     pytest.param([{"role": "user", "content": "hello"}], id="2.7 one text"),
     pytest.param([system("x"), *LONG[:2], system(text()), LONG[2]], id="2.4 system turns"),
 ]
+ADDED = ["cache_control", "is_error", "content", "text", "toolset_name", "output_config", "x"]
+"""Members that a random history gets."""
 NOT_PLAIN: list[Any] = [
     pytest.param([], id="2.7 nothing"),
     pytest.param(None, id="2.7 no list"),
@@ -85,6 +87,17 @@ NOT_PLAIN: list[Any] = [
     pytest.param(
         [LONG[0], assistant(tool_use()), user(tool_result(), tool_result())],
         id="9 two results of one call, which is tolerated",
+    ),
+    *(
+        pytest.param(
+            [LONG[0], assistant({**tool_use(), "toolset_name": name}), user(tool_result())],
+            id=f"1.3 the toolset {name}",
+        )
+        for name in (["computer"], {"computer": 1}, 5, True, 1.5)
+    ),
+    pytest.param(
+        [LONG[0], assistant(tool_use()), user(tool_result(toolset_name=["computer"]))],
+        id="1.3 a toolset of a result",
     ),
     pytest.param([user(text(), tool_use())], id="22 a call of the user"),
     pytest.param([user(text(), THOUGHT)], id="22 a thought of the user"),
@@ -150,8 +163,7 @@ def histories(draw: st.DrawFn) -> list[Any]:
             if isinstance(holder, list):
                 holder.append(value)
             else:
-                name = draw(st.sampled_from(["cache_control", "is_error", "content", "text", "x"]))
-                holder[name] = value
+                holder[draw(st.sampled_from(ADDED))] = value
         elif action == "replace":
             holder[key] = value
         elif action == "remove":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from proxy.convert.reply import events
@@ -215,6 +216,11 @@ class StreamTranslator:
             self.ended_early = True
             self._end()
 
+    def _held(self) -> Iterable[Piece]:
+        """All that is held back, as what it is without more to come."""
+        pieces, calls = self._reader.flush(), self._text_calls
+        return pieces if calls is None else chain(calls.read(pieces), calls.release())
+
     def _delta_of(self, number: int, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The choice's delta; a server that streams one whole message has it in ``message``."""
         delta = choice.get("delta")
@@ -272,9 +278,17 @@ class StreamTranslator:
         self.ended = True
 
     def _end_with(self, error: ProxyError) -> list[Event]:
-        """End with an error; an open block stays open, so that no client runs half a tool call."""
-        if self._text_calls is not None and self.started:
-            self._writer.write(self._text_calls.release())
+        """End with an error; an open block stays open, so that no client runs half a tool call.
+
+        What was held back of the text is text. Where that reaches a stop sequence at which it is
+        cut, the message is complete.
+        """
+        if self.started:
+            self._writer.release(self._held())
+        if self._writer.blocks.matched is not None:
+            self._finish = STOPPED
+            self._end()
+            return self._writer.blocks.take()
         self.error = error
         self.ended = True
         return [*self._writer.blocks.take(), events.error_event(error, self._request_id)]

@@ -50,10 +50,14 @@ class CutBlocks(BlockWriter):
         super().start_text()
         self._begun = True
 
-    def close(self) -> None:
-        """Close the open block; a text block with what was held back of it."""
+    def release(self) -> None:
+        """Write what was held back of a text block."""
         if self.kind is TEXT and self.matched is None:
             self._write(self._scanner.flush())
+
+    def close(self) -> None:
+        """Close the open block; a text block with what was held back of it."""
+        self.release()
         self._close_begun()
 
     def _enter_text(self) -> None:

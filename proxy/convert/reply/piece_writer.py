@@ -76,6 +76,17 @@ class PieceWriter:
             if self._waiting and not self.tools.unfinished:
                 self._write_waiting()
 
+    def release(self, pieces: Iterable[Piece]) -> None:
+        """Write ``pieces`` and text that was held back: the answer breaks off.
+
+        Nothing while a call is open, which that would close.
+        """
+        if self.blocks.kind is TOOL:
+            return
+        self.write(pieces)
+        with suppress(StopMatched):
+            self.blocks.release()
+
     def end(self, finish: str) -> None:
         """No piece follows: write what waits and close everything.
 

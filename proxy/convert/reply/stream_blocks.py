@@ -82,6 +82,9 @@ class BlockWriter:
         """Text of a refusal, in which no stop sequence is searched."""
         self.text(text)
 
+    def release(self) -> None:
+        """Write text that was held back; the open block stays open."""
+
     def start_text(self) -> None:
         """A new text block, so far empty; no block may be open."""
         self.out.append(events.block_start(self.index, events.text_block()))

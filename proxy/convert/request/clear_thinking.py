@@ -10,8 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from proxy.convert.reply.private_state import unpack_message_state, unpack_tool_state
+from proxy.convert.reply.private_state import (
+    unpack_call_id,
+    unpack_message_state,
+    unpack_tool_state,
+)
 
+STATES = (unpack_tool_state, unpack_message_state, unpack_call_id)
+"""What reads the state of a call or a message, and gives None for other data."""
 DEFAULT_KEEP = 1
 """Assistant turns whose thinking is kept where the edit does not say how many."""
 
@@ -72,4 +78,4 @@ def _is_thinking(block: Mapping[str, Any]) -> bool:
     if block["type"] != "redacted_thinking":
         return False
     data = block["data"]
-    return unpack_tool_state(data) is None and unpack_message_state(data) is None
+    return all(unpack(data) is None for unpack in STATES)

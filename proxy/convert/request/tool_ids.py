@@ -54,7 +54,9 @@ class ToolIds:
         self._restored: dict[str, str] = {}
         """The upstream's ids that blocks beside the calls told, by the client's ids."""
         self._in_message: set[str] = set()
-        """Those of ``_other`` in the present message; with ``nine``, all sent ids."""
+        """The ids that were sent in the present message; with ``nine``, all sent ids.
+
+        Empty as long as ``_plain``."""
 
     def restore(self, tool_id: str, upstream_id: str) -> None:
         """Note that ``upstream_id`` is the upstream's own id of the call with ``tool_id``."""
@@ -62,22 +64,30 @@ class ToolIds:
         self._plain = False
 
     def sent(self, tool_id: str) -> str:
-        """The id that is sent upstream for the client's ``tool_id``.
+        """The id that is sent upstream for the client's ``tool_id`` of a call.
 
-        To be called for the calls of a message, then for their results: the first id that is known
-        ends the message.
+        To be called for the calls of a message, before ``result`` for their results. An id that the
+        history repeats is sent as before, unless the message has another call with that.
         """
         known = self._sent.get(tool_id)
         if known is not None:
-            if not self._plain and not self._nine:
-                self._in_message.clear()
-            return known
-        if self._plain and tool_id[:_CARRIER_CHARACTERS] != CARRIER:
+            if self._plain or self._nine:
+                return known
+            if known not in self._in_message:
+                self._in_message.add(known)
+                return known
+        elif self._plain and tool_id[:_CARRIER_CHARACTERS] != CARRIER:
             self._sent[tool_id] = tool_id
             return tool_id
         self._plain = False
         sent = self._sent[tool_id] = self._chosen(tool_id)
         return sent
+
+    def result(self, tool_id: str) -> str:
+        """The id that was sent for the last call with ``tool_id``; its message has no more calls."""
+        if not self._plain and not self._nine:
+            self._in_message.clear()
+        return self._sent.get(tool_id) or self.sent(tool_id)
 
     def _chosen(self, tool_id: str) -> str:
         if (
@@ -88,11 +98,10 @@ class ToolIds:
         ):
             sent = next(filter(self._is_free, self._candidates(tool_id)))
             self._other.add(sent)
-            self._in_message.add(sent)
-            return sent
-        if self._nine:
-            self._in_message.add(tool_id)
-        return tool_id
+        else:
+            sent = tool_id
+        self._in_message.add(sent)
+        return sent
 
     def known(self) -> frozenset[str]:
         """Every id in the history: the client's ids and those that are sent."""

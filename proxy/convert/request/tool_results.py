@@ -24,7 +24,7 @@ def tool_result_to_message(block: Block, context: TurnContext) -> tuple[ChatMess
 
     Raises RefusedBlock for content that cannot be converted for this upstream.
     """
-    sent_id = context.ids.sent(block["tool_use_id"])
+    sent_id = context.ids.result(block["tool_use_id"])
     content = block.get("content")
     plain = content if isinstance(content, str) else _only_text(content)
     if plain is not None and not block.get("is_error") and not block.get("cache_control"):

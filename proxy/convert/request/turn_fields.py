@@ -28,9 +28,10 @@ def turn_fields(request: Mapping[str, Any]) -> dict[str, Any]:
     """The members of ``request``, whose shapes are right, that the fields of its turns replace.
 
     ``messages`` without these fields, ``tools`` and ``output_config``; nothing where no turn has such
-    fields, so that a request to which they were applied stays the same. Turns and blocks keep their places, so that paths in errors stay right. Raises
-    InvalidRequest for a reference to an unknown tool, a name that is another type of tool's, and
-    fields of a turn that is there for one answer only (``clear_at``).
+    fields, so that a request to which they were applied stays the same. Turns and blocks keep their
+    places, so that paths in errors stay right. Raises InvalidRequest for a reference to an unknown
+    tool, a name that is another type of tool's, and fields of a turn that is there for one answer
+    only (``clear_at``).
     """
     turns: Sequence[Turn] = request["messages"]
     changing = [index for index, turn in enumerate(turns) if _has_fields(turn)]

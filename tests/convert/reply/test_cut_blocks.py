@@ -30,6 +30,55 @@ from tests.convert.chunk_builders import (
 from tests.convert.stream_grammar import assert_legal
 
 CUT = reply(cut_here=("END",), stop_sequences=("END",))
+FAILED: dict[str, Any] = {"error": {"message": "m"}}
+BROKEN = "error api_error: m"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "sequences", "expected"),
+    [
+        pytest.param(
+            [text("a EN")],
+            ["END"],
+            ["0 text", "text_delta a ", "text_delta EN", BROKEN],
+            id="what may begin one",
+        ),
+        pytest.param(
+            [text("E")], ["END"], ["0 text", "text_delta E", BROKEN], id="that alone"
+        ),
+        pytest.param(
+            [text("a EN")],
+            ["ENDS", "EN"],
+            ["0 text", "text_delta a ", "0 stop", "end stop_sequence"],
+            id="one that a longer one might have replaced",
+        ),
+        pytest.param(
+            [text("<thi")], ["END"], ["0 text", "text_delta <thi", BROKEN],
+            id="half a tag",
+        ),
+        pytest.param(
+            [text("a"), tool(0, "t", "f", '{"a":'), text("EN")],
+            ["END"],
+            ["0 text", "text_delta a", "0 stop", "1 tool_use t f", 'input_json_delta {"a":', BROKEN],
+            id="not while a call is open",
+        ),
+        pytest.param(
+            [tool(0, "t", "f", "{}"), tool(1, "u", "g"), text("<thi")],
+            ["END"],
+            ["0 tool_use t f", BROKEN],
+            id="nor while a second one waits",
+        ),
+        pytest.param(
+            [reasoning("r EN")], ["END"], ["0 thinking", "thinking_delta r EN", BROKEN],
+            id="thinking holds nothing back",
+        ),
+    ],
+)  # fmt: skip
+def test_text_that_is_held_back_when_a_stream_breaks_off(
+    chunks: list[object], sequences: list[str], expected: list[str]
+) -> None:
+    cut = reply(cut_here=tuple(sequences), stop_sequences=tuple(sequences), think_tags=True)
+    assert body(translated([*chunks, FAILED], cut)) == expected
 
 
 @pytest.mark.parametrize(

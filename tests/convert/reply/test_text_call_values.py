@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.convert.reply.text_calls.values import object_in, typed_value
+from proxy.convert.reply.text_calls.values import MAX_SCHEMAS, object_in, typed_value
 from tests.convert.reply.test_text_calls import calls, whole
 
 ROOT = {
@@ -39,6 +39,8 @@ STRING, INTEGER = {"type": "string"}, {"type": "integer"}
         pytest.param("5", {"type": "number"}, 5, id="an integer is a number"),
         pytest.param("1e3", {"type": "number"}, 1000.0, id="a number"),
         pytest.param("NaN", {"type": "number"}, "NaN", id="not a number"),
+        pytest.param("1e999", {"type": "number"}, "1e999", id="beyond a double"),
+        pytest.param('{"a": -1e999}', {"type": "object"}, '{"a": -1e999}', id="one in an object"),
         pytest.param("-Infinity", {"type": "number"}, "-Infinity", id="no number of JSON"),
         pytest.param("true", {"type": "boolean"}, True, id="a boolean"),
         pytest.param("False", {"type": "boolean"}, False, id="one of Python"),
@@ -87,11 +89,38 @@ def test_3_a_value_gets_the_type_of_the_schema(text: str, schema: object, expect
         ("x", None),
         ('"x"', None),
         ("{" * 10, None),
+        ('{"a": 1e999}', None),
         ('{"a":' * 100_000, None),
     ],
 )
 def test_objects(text: str, expected: object) -> None:
     assert object_in(text) == expected
+
+
+def _loops(count: int) -> dict[str, object]:
+    """A schema each of whose ``count`` alternatives is the schema itself."""
+    loop = {"$ref": "#/$defs/loop"}
+    return {"$defs": {"loop": {**loop, "anyOf": [loop] * count, "allOf": [dict(loop)] * count}}}
+
+
+def _chain(length: int) -> dict[str, object]:
+    links = {f"s{at}": {"$ref": f"#/$defs/s{at + 1}"} for at in range(length)}
+    return {"$defs": {"loop": {"$ref": "#/$defs/s0"}, **links, f"s{length}": INTEGER}}
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        pytest.param(_loops(2), "5", id="two"),
+        pytest.param(_loops(10_000), "5", id="many"),
+        pytest.param(_chain(20), 5, id="a chain"),
+        pytest.param(_chain(MAX_SCHEMAS), "5", id="a chain that is not followed to its end"),
+        pytest.param({"$defs": {"loop": {"anyOf": [{}] * 10 + [INTEGER]}}}, 5, id="empty ones"),
+        pytest.param({"$defs": {"loop": {"anyOf": [None, "x", 1, INTEGER]}}}, 5, id="no schemas"),
+    ],
+)
+def test_references_are_followed_once(root: dict[str, object], expected: object) -> None:
+    assert typed_value("5", {"$ref": "#/$defs/loop"}, root) == expected
 
 
 @pytest.mark.parametrize(

@@ -370,6 +370,23 @@ def test_3_also_in_another_form(form: str, quoted: Any) -> None:
     assert_text(FORMS[form], messages=[{"role": "tool", "content": content}])
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param("&#" + "9" * 5000 + "; {}", id="decimal, beyond what int() reads"),
+        pytest.param("&#" + "9" * 100_000 + "<{}", id="without its end"),
+        pytest.param("&#x" + "f" * 100_000 + "; {}", id="hexadecimal"),
+        pytest.param("&#" + "0" * 5000 + "60; {}", id="with zeros"),
+        pytest.param("&#1114112;&#55296;&#0; {}", id="no characters"),
+        pytest.param("&" * 5000 + "#{}", id="only the sign"),
+    ],
+)
+def test_3_amid_odd_character_references(page: str) -> None:
+    said_before = page.format(HERMES.replace("<", "&#" + "0" * 5000 + "60;"))
+    assert_text(HERMES, messages=[{"role": "tool", "content": said_before}])
+    assert_calls(HERMES, "", [HOSTS], messages=[{"role": "tool", "content": page}])
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_3_calls_of_the_upstream_itself_make_it_text(form: str) -> None:
     call = {"tool_calls": [entry(0, "c1", "Read", '{"path":"/etc/hosts"}')]}

@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.convert.reply.private_state import pack_detail, pack_members, pack_tool_state
+from proxy.convert.reply.private_state import (
+    pack_call_id,
+    pack_detail,
+    pack_members,
+    pack_tool_state,
+)
 from proxy.convert.request.context_edits import EDITS, apply_edits
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.messages_to_chat import message_request_to_chat
@@ -394,6 +399,17 @@ def test_state_that_an_upstream_needs_is_no_thinking() -> None:
     assert told(chat)[0]["cleared_thinking_turns"] == 1
 
 
+def test_the_upstreams_id_of_a_call_is_no_thinking() -> None:
+    long = "functions.Read:" + "7" * 200
+    own = redacted(pack_call_id("t1", long))
+    turns = [user("go"), assistant(thinking("A"), own, call("t1")), user(result("r", "t1"))]
+    chat = edited(*turns, assistant("x"), *loop("B"), edits=[thoughts()], flags=THINKS)
+    sent = [m["tool_calls"][0]["id"] for m in chat.body["messages"] if "tool_calls" in m]
+    assert sent == [m["tool_call_id"] for m in chat.body["messages"] if m["role"] == "tool"]
+    assert sent == [long]
+    assert told(chat)[0]["cleared_thinking_turns"] == 1
+
+
 @pytest.mark.parametrize(
     ("data", "flags"),
     [
@@ -537,6 +553,11 @@ def test_what_is_told_without_anything_to_clear(management: Any, expected: Any) 
             {"edits": [uses(), thoughts()]},
             "context_management.edits.1: the `clear_thinking_20251015` strategy must be listed first",
             id="thinking is not first",
+        ),
+        pytest.param(
+            {"edits": [uses()] * 17},
+            "context_management.edits: List should have at most 16 items after validation, not 17",
+            id="too many edits",
         ),
     ],
 )

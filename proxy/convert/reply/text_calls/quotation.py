@@ -22,6 +22,9 @@ _CHARACTERS = (
     ("\\r", ""),
     ("\\", ""),
 )
+_ZEROS = re.compile(r"&#0++(?=[0-9])")
+_NO_CHARACTER = re.compile(r"&#[0-9]{8,}+;?")
+"""A reference to no character; ``unescape`` raises ValueError for one of more than 4,300 digits."""
 _MAY_HOLD_MARKUP = ("<", "&lt;", "&LT;", "&#", "\\u003")
 _LINE_PREFIX = re.compile(
     r"^[ \t]*(?:(?:[^\s:<]{1,256}:)?[0-9]{1,9}(?:\u2192|[\t:|-])|[>+|]++)", re.MULTILINE
@@ -59,6 +62,8 @@ def _forms(text: str) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> str:
+    if "&#" in text:
+        text = _NO_CHARACTER.sub("\ufffd", _ZEROS.sub("&#", text))
     text = unescape(text)
     for escape, meaning in _CHARACTERS:
         text = text.replace(escape, meaning)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isinf
 from typing import Any
 
 import orjson
@@ -19,17 +20,17 @@ RAW = "_raw"
 _WORDS: Mapping[str, str] = {"True": "true", "False": "false", "None": "null"}
 """Python's words, which models write where JSON's belong."""
 _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
-_MAX_DEPTH = 8
-"""Levels of references and alternatives that are followed."""
+MAX_SCHEMAS = 64
+"""References and alternatives of one parameter that are followed."""
 
 
 def typed_value(text: str, schema: object, root: Mapping[str, Any]) -> object:
     """The value that ``text`` stands for; ``root`` is the schema that ``#/...`` refers to."""
-    types = _types(schema, root, _MAX_DEPTH)
+    types = _types(schema, root)
     if "string" in types and not ("null" in types and _is_null(text)):
         return text
     try:
-        value = json.loads(_WORDS.get(text.strip(), text), parse_constant=_refuse)
+        value = _decoded(_WORDS.get(text.strip(), text))
     except (ValueError, RecursionError):
         return text
     # A schema that states no type takes any; then only what cannot be meant as a string is decoded.
@@ -40,7 +41,7 @@ def typed_value(text: str, schema: object, root: Mapping[str, Any]) -> object:
 def object_in(text: str) -> dict[str, Any] | None:
     """The object that ``text`` is, repaired where that is unmistakable; None where it is none."""
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = _decoded(text)
     except RecursionError:
         return None
     except ValueError:
@@ -49,28 +50,57 @@ def object_in(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def _decoded(text: str) -> Any:
+    """The value of ``text``; raises ValueError for what is no JSON, and for numbers beyond a double."""
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        raise ValueError(digits)
+    return number
 
 
 def _is_null(text: str) -> bool:
     return text.strip() in ("null", "None")
 
 
-def _types(schema: object, root: Mapping[str, Any], depth: int) -> set[str]:
+def _types(schema: object, root: Mapping[str, Any]) -> set[str]:
     """The names of the types that ``schema`` allows; empty where it does not say."""
-    if not isinstance(schema, dict) or not depth:
-        return set()
+    types: set[str] = set()
+    left, seen = [schema], {id(schema)}
+    for each in left:
+        if not isinstance(each, dict):
+            continue
+        own = _own_types(each)
+        types |= own
+        for inner in () if own else _inner(each, root):
+            # A schema may refer to itself, and to one that refers to it, any number of times.
+            if id(inner) not in seen and len(left) < MAX_SCHEMAS:
+                seen.add(id(inner))
+                left.append(inner)
+    return types
+
+
+def _own_types(schema: Mapping[str, Any]) -> set[str]:
+    """The types that ``schema`` states, or those of its values."""
     stated = schema.get("type")
     types = {stated} if isinstance(stated, str) else set(filter(_is_str, _list(stated)))
+    if types:
+        return types
     values = _list(schema.get("enum")) or ([schema["const"]] if "const" in schema else [])
-    if not types:
-        types = {_TYPE_NAMES[type(value)] for value in values if type(value) in _TYPE_NAMES}
-    if not types:
-        referred = _referred(schema.get("$ref"), root)
-        inner = [referred, *(each for name in _ALTERNATIVES for each in _list(schema.get(name)))]
-        types = set().union(*(_types(each, root, depth - 1) for each in inner))
-    return types
+    return {_TYPE_NAMES[type(value)] for value in values if type(value) in _TYPE_NAMES}
+
+
+def _inner(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[object]:
+    """The schemas that ``schema`` refers to or offers."""
+    alternatives = (each for name in _ALTERNATIVES for each in _list(schema.get(name)))
+    return [_referred(schema.get("$ref"), root), *alternatives]
 
 
 def _referred(reference: object, root: Mapping[str, Any]) -> object:
