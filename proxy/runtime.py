@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
+from time import time
 from typing import TYPE_CHECKING
 
 from config.errors import ConfigError
@@ -16,6 +16,7 @@ from config.settings import Settings
 from proxy.access.admission import Admission, admitted, open_files
 from proxy.access.limits.build import build_limiter
 from proxy.access.limits.limiter import Limiter
+from proxy.providers.flag_board import shared_board
 from proxy.providers.health import ProviderHealth
 from proxy.providers.learned_flags import LearnedFlags
 from proxy.providers.routing import Router
@@ -32,6 +33,7 @@ from proxy.tokens import encoding_for
 from proxy.upstream.clients import Clients
 
 if TYPE_CHECKING:
+    from proxy.providers.cluster_flags import ClusterFlags
     from proxy.telemetry.cluster_usage import ClusterUsage
 
 
@@ -52,6 +54,8 @@ class Runtime:
     accounting: Accounting
     usage: ClusterUsage | None
     """None if usage is not shared with other machines."""
+    cluster_flags: ClusterFlags | None
+    """None if learned flags are not shared with other machines."""
     admission: Admission
     limiter: Limiter | None
     """None if no rate limit is set."""
@@ -61,12 +65,14 @@ class Runtime:
     """Sends the error reports that are still queued; None if error reports are off."""
 
     def close(self) -> None:
-        """Close idle connections; send the remaining usage counts, traces and error reports.
+        """Close idle connections; send the remaining counts, learned flags, traces and error reports.
 
         To be called when the worker ends; no background work remains.
         """
         self.clients.close()
         self.accounting.close()
+        if self.cluster_flags is not None:
+            self.cluster_flags.close()
         if self.flush_reports is not None:
             self.flush_reports()
 
@@ -107,12 +113,13 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
     models = {model.remote_id for model in registry.models} | set(router.tiers)
     metrics = Metrics(models, (provider.name for provider in registry.providers))
     usage, tracing = _shared_usage(settings, metrics), tracing_for(settings)
+    learned = LearnedFlags(time, board=shared_board())
     return Runtime(
         settings=settings,
         registry=registry,
         router=router,
         clients=Clients(settings, registry.providers),
-        learned=LearnedFlags(monotonic),
+        learned=learned,
         watch=watch,
         drain=PROCESS,
         models=ModelList(),
@@ -120,6 +127,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         metrics=metrics,
         accounting=Accounting(_sinks(metrics, usage, tracing), metrics),
         usage=usage,
+        cluster_flags=_cluster_flags(settings, learned),
         admission=Admission(admitted(settings, open_files())),
         limiter=build_limiter(settings),
         tracing=tracing,
@@ -146,3 +154,12 @@ def _shared_usage(settings: Settings, metrics: Metrics) -> ClusterUsage | None:
     from proxy.telemetry.cluster_usage import ClusterUsage
 
     return ClusterUsage(redis_client(settings.redis_url), lambda: own_counts(metrics))
+
+
+def _cluster_flags(settings: Settings, learned: LearnedFlags) -> ClusterFlags | None:
+    if settings.redis_url is None:
+        return None
+    from proxy.providers.cluster_flags import ClusterFlags
+    from proxy.redis_client import redis_client
+
+    return ClusterFlags(redis_client(settings.redis_url), learned, time)

@@ -29,6 +29,7 @@ from proxy.cli.environment import current_settings, put_in_force
 from proxy.cli.interrupt import end_when_interrupted
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import CannotStart, ensure_certificate, ensure_free, raise_file_limit
+from proxy.providers import flag_board
 from proxy.server.arbiter import amend
 from proxy.telemetry.logs import logging_config, omit_unused_log_fields
 from proxy.telemetry.uncaught import Logged, log_uncaught_errors
@@ -90,8 +91,9 @@ def shipped_options() -> dict[str, Any]:
 
 
 def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str, Any]:
-    """All of gunicorn's options, including hooks and logging."""
+    """All of gunicorn's options, including hooks and logging; called at the start and at each reload."""
     open_files = raise_file_limit()
+    flag_board.share()
 
     def on_starting(arbiter: Arbiter) -> None:
         log_uncaught_errors()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from proxy.errors import UpstreamError
 from proxy.failures.complaints import refusal_of
 from proxy.failures.healing_steps import STEPS, Body, Flags
+from proxy.failures.refusal_scope import concerns_model
 from proxy.providers.profiles import Profile
 
 OVERFLOW_STARTS = ("prompt is too long", "input length and `max_tokens`")
@@ -29,6 +30,8 @@ class Healing(NamedTuple):
 
     step: str
     flags: Flags
+    remembered: bool
+    """Whether the refusal concerns the model, so that the flags apply to later requests too."""
 
 
 def heal(
@@ -60,7 +63,7 @@ def healing_for(
     that must be ignored.
     """
     text = error.text if text is None else text
-    if not _is_refusal(error, text):
+    if not is_refusal(error, text):
         return None
     refusal = refusal_of(error, chat_body, text)
     for step in STEPS:
@@ -68,11 +71,15 @@ def healing_for(
         if "token_field" in flags and "token_field" in healed:
             continue
         if any(getattr(profile, name) != value for name, value in flags.items()):
-            return Healing(step.name, flags)
+            return Healing(step.name, flags, concerns_model(step.name, flags, refusal))
     return None
 
 
-def _is_refusal(error: UpstreamError, text: str) -> bool:
+def is_refusal(error: UpstreamError, text: str) -> bool:
+    """Whether ``error`` refuses the content of a request, other than by its length.
+
+    ``text`` is the trusted part of the error's text.
+    """
     if error.message.startswith(OVERFLOW_STARTS):
         return False
     if error.upstream_status is None:

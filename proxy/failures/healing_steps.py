@@ -29,7 +29,7 @@ Flags = dict[str, object]
 GRAMMAR_BREAKERS = ("pattern", "format", "minLength", "maxLength", "minItems", "maxItems")
 """JSON Schema keywords that servers which compile schemas to grammars often do not support."""
 TEXT_ONLY = (
-    r"unknown variant [`'\"]image_url"
+    r"unknown variant [`'\"]?image_url"
     r"|image_url is only supported by certain models"
     r"|image inputs? (?:is |are )?not (?:supported|enabled)"
     r"|(?:images?|vision|multi-?modal) (?:inputs? |content )?(?:is |are )?not supported (?:by|for|with)"
@@ -47,7 +47,8 @@ class Step:
 
     name: str
     flags_for: Callable[[Profile, Body, Refusal], Flags]
-    """The flags to override; empty where the refusal is of another kind."""
+    """The flags to override; empty where the refusal is of another kind. Whether they are remembered
+    is decided in ``proxy.failures.refusal_scope``."""
 
 
 def _output_limit(profile: Profile, body: Body, refusal: Refusal) -> Flags:
@@ -128,7 +129,8 @@ def _strict(profile: Profile, body: Body, refusal: Refusal) -> Flags:
         return {}
     # Required of a schema by strict, but not by the Messages API.
     narrow = r"'(?:required|additionalproperties)' is required to be supplied"
-    if refusal.about("strict", under="tools") or refusal.says(narrow):
+    demanded = refusal.says(narrow) and not refusal.says("response_format")
+    if demanded or refusal.about("strict", under="tools"):
         return {"strict_tools": False}
     return {}
 
@@ -142,7 +144,7 @@ def _response_format(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     wanted = body.get("response_format")
     if not isinstance(wanted, dict):
         return {}
-    if not refusal.about(r"response[_ ]format|json_schema", complaint=WRONG_VALUE):
+    if not refusal.about(r"response[_ ]format|json_schema|json[_ ]mode", complaint=WRONG_VALUE):
         return {}
     return {"structured": "json_object" if wanted.get("type") == "json_schema" else "none"}
 

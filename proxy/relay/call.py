@@ -91,6 +91,10 @@ class Call:
         """The route's profile with the flags that healing learned for this upstream and model."""
         return learned_profile(self.route, self.learned)
 
+    def known_flags(self) -> Mapping[str, object]:
+        """The flags that healing learned for this upstream and model."""
+        return self.learned.flags_for(self.route.provider.base_url, self.route.model)
+
     def max_tokens(self, profile: Profile) -> int:
         """Output limit to send; 0 is a cache pre-warm, which is answered without an upstream call."""
         limits = OutputLimits(

@@ -1,24 +1,28 @@
 """Repeats a refused call at once with another profile, if its refusal can be healed.
 
-Rule: flags are remembered for this upstream and model once a repetition was accepted
-(docs/protocol.md 1.5). Flags that did not help are not remembered. Flags that follow only from text of
-the client, which the refusal quotes, are used for this request only.
+Rule: flags are remembered for this upstream and model once a repetition was accepted, if the refusal
+concerns the model (docs/protocol.md 1.5). Flags that did not help are not remembered. Flags that follow
+from a refused value, or only from text of the client that the refusal quotes, are used for this request
+only. Remembered flags are forgotten when the form that they chose is refused, or when a request with
+them is refused and cannot be healed.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from proxy.concurrency import run_off_loop
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.errors import UpstreamError
+from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.complaints import LONGEST_TEXT
-from proxy.failures.healing import as_yaml
+from proxy.failures.healing import Healing, as_yaml, is_refusal
 from proxy.failures.quotations import own_words
+from proxy.failures.refused_media import IMAGE_REFUSED, PDF_REFUSED
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 from proxy.relay.call import Call
@@ -37,35 +41,76 @@ T = TypeVar("T")
 class _Healing:
     """The profile of one request as its refusals change it."""
 
+    own_profile: Profile
+    """The route's, without what was learned."""
+    known: Mapping[str, object]
+    """The flags that were learned from earlier requests."""
     profile: Profile
     stated_profile: Profile
     """The profile with the flags in ``stated`` only; flags that are lists are extended from it."""
     flags: dict[str, object] = field(default_factory=dict)
     """All flags that were overridden."""
     stated: dict[str, object] = field(default_factory=dict)
-    """The flags that follow from the upstream's own words; they are remembered."""
+    """The flags that follow from the upstream's own words about the model; they are remembered."""
+    refuted: set[str] = field(default_factory=set)
+    """Flags learned earlier whose form was refused; they are forgotten."""
 
     def heal(self, converted: ConvertedRequest, error: UpstreamError) -> Mapping[str, object]:
         """The flags to override after ``error``; none if it cannot be healed."""
-        heal = PROTOCOLS[converted.api].heal
-        body, healed = converted.body, self.flags
-        flags = heal(self.profile, body, error, healed=healed)
+        healing = self._healing(self.profile, converted, error)
+        if healing is None:
+            return {}
+        flags: Mapping[str, object] = self._refute(healing)
         if not flags:
-            return flags
-        text = run_off_loop(own_words, error.text[:LONGEST_TEXT], body)
-        if heal(self.profile, body, error, healed=healed, text=text) == flags:
-            stated = heal(self.stated_profile, body, error, healed=healed, text=text)
-            self.stated_profile = overridden(self.stated_profile, stated)
-            self.stated |= stated
+            flags = healing.flags
+            if healing.remembered:
+                self._state(healing, converted, error)
         self.flags |= flags
         self.profile = overridden(self.profile, flags)
         return flags
 
+    def _healing(
+        self,
+        profile: Profile,
+        converted: ConvertedRequest,
+        error: UpstreamError,
+        text: str | None = None,
+    ) -> Healing | None:
+        protocol = PROTOCOLS[converted.api]
+        return protocol.heal(profile, converted.body, error, healed=self.flags, text=text)
+
+    def _refute(self, healing: Healing) -> dict[str, object]:
+        """The profile's own values of flags learned earlier, if their form is what was refused.
+
+        A number or a list is no other form: the upstream states a narrower limit.
+        """
+        own = {
+            name: getattr(self.own_profile, name)
+            for name, value in healing.flags.items()
+            if isinstance(value, str) and name in self.known and name not in self.flags
+        }
+        if not own or not healing.remembered:
+            return {}
+        self.stated_profile = overridden(self.stated_profile, own)
+        self.refuted |= own.keys()
+        return own
+
+    def _state(self, healing: Healing, converted: ConvertedRequest, error: UpstreamError) -> None:
+        """Note the flags to remember, if ``healing`` follows from the upstream's own words alone."""
+        text = run_off_loop(own_words, error.text[:LONGEST_TEXT], converted.body)
+        if self._healing(self.profile, converted, error, text) != healing:
+            return
+        stated = self._healing(self.stated_profile, converted, error, text)
+        if stated is not None and stated.remembered:
+            self.stated_profile = overridden(self.stated_profile, stated.flags)
+            self.stated |= stated.flags
+
 
 def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
     """What ``attempt`` returns for the converted request; repeated while refusals can be healed."""
-    profile = call.profile()
-    healing = _Healing(profile, profile)
+    own, known = call.route.profile, call.known_flags()
+    profile = overridden(own, known)
+    healing = _Healing(own, known, profile, profile)
     converted = convert(call, profile)
     for left in range(MAX_HEALINGS, -1, -1):
         try:
@@ -74,23 +119,55 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
             last = not left or time.monotonic() >= call.deadline
             flags = {} if last else healing.heal(converted, error)
             if not flags:
+                _forget(call, healing, error)
                 raise
             for name in flags:
                 call.record.record_event("healing", name)
             converted = convert(call, healing.profile)
         else:
             break
-    if healing.stated:
-        _remember(call, healing.stated)
+    if healing.stated or healing.refuted:
+        _remember(call, healing)
     return result
 
 
-def _remember(call: Call, flags: Mapping[str, object]) -> None:
-    route = call.route
-    call.learned.learn(route.provider.base_url, route.model, flags)
+def _remember(call: Call, healing: _Healing) -> None:
+    route, own = call.route, healing.own_profile
+    # What the profile has by itself need not be remembered.
+    flags = {name: value for name, value in healing.stated.items() if getattr(own, name) != value}
+    forgotten = (healing.refuted | healing.stated.keys()) - flags.keys()
+    call.learned.learn(route.provider.base_url, route.model, flags, forget=forgotten)
+    if not flags:
+        _log_forgotten(call, forgotten)
+        return
     log.warning(
         "%s refused part of a request for %s; remembered as this profile override:\n%s",
         route.provider.name,
         route.model,
         as_yaml(flags),
+    )
+
+
+def _forget(call: Call, healing: _Healing, error: UpstreamError) -> None:
+    """Forget what was learned if a request with it was refused in a way that no step heals."""
+    if not healing.known or not is_refusal(error, error.text) or _is_understood(error):
+        return
+    route = call.route
+    forgotten = call.learned.forget(route.provider.base_url, route.model)
+    if forgotten:
+        _log_forgotten(call, forgotten)
+
+
+def _is_understood(error: UpstreamError) -> bool:
+    """Whether the refusal has a cause that no flag has: a credential, a limit, a broken image."""
+    media = error.message.startswith((IMAGE_REFUSED, PDF_REFUSED))
+    return media or error.status != 400 or error.code == OUTPUT_LIMIT_REACHED
+
+
+def _log_forgotten(call: Call, names: Collection[str]) -> None:
+    log.warning(
+        "%s refused a request for %s as it was learned; forgotten: %s",
+        call.route.provider.name,
+        call.route.model,
+        ", ".join(sorted(names)),
     )

@@ -24,8 +24,8 @@ from proxy.relay.answer import Answer
 from proxy.relay.billing import is_billed
 from proxy.relay.call import Call
 from proxy.relay.healed import with_healing
-from proxy.relay.native.open import open_native
-from proxy.relay.native.request import Sent, message_call
+from proxy.relay.native.healed import open_healed
+from proxy.relay.native.request import Sent
 from proxy.relay.protocols import PROTOCOLS, convert
 from proxy.relay.stream import StreamedResponse
 from proxy.relay.upstream_call import MAX_ANSWER_BYTES, UpstreamCall, send_accepted
@@ -44,7 +44,7 @@ def open_answer(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) 
     all cases before anything is sent to the client.
     """
     if call.route.native:
-        return open_native(message_call(call, sent()), done)
+        return open_healed(call, sent(), done)
     message = _prewarm_message(call)
     if message is None:
         try:

@@ -18,6 +18,7 @@ from proxy.concurrency import yield_if_large
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.parts import PdfReader
 from proxy.errors import UpstreamError
+from proxy.failures.healing import Healing
 from proxy.providers.profiles import credential_header
 from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
@@ -66,8 +67,8 @@ class UpstreamProtocol(ABC):
         *,
         healed: Collection[str],
         text: str | None = None,
-    ) -> dict[str, object]:
-        """Flags to override so that ``body`` is not refused again (``failures.healing.heal``)."""
+    ) -> Healing | None:
+        """How to convert so that ``body`` is not refused again (``failures.healing.healing_for``)."""
 
     @abstractmethod
     def message(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from proxy.providers.learned_flags import LONGEST_PAIR, VALID_SECONDS, LearnedFlags
+from proxy.providers.learned_entry import VALID_SECONDS
+from proxy.providers.learned_flags import LONGEST_PAIR, LearnedFlags
 
 
 class Clock:
@@ -74,3 +75,23 @@ def test_after_an_hour_only_what_the_next_refusal_taught_is_valid() -> None:
     assert learned.flags_for("u", "m") == {"max_output": 9}
     clock.now += VALID_SECONDS - 1
     assert learned.flags_for("u", "m") == {"max_output": 9}
+
+
+def test_what_no_longer_helps_is_forgotten() -> None:
+    learned = LearnedFlags(Clock())
+    learned.learn("u", "m", {"max_output": 9, "no_stop": True})
+    learned.learn("u", "m", {"vision": False}, forget=["no_stop", "never_learned"])
+    assert learned.flags_for("u", "m") == {"max_output": 9, "vision": False}
+    assert learned.forget("u", "m") == {"max_output": 9, "vision": False}
+    assert learned.forget("u", "m") == learned.flags_for("u", "m") == {}
+
+
+def test_what_is_learned_after_forgetting_is_valid_for_an_hour_again() -> None:
+    clock = Clock()
+    learned = LearnedFlags(clock)
+    learned.learn("u", "m", {"vision": False})
+    clock.now += VALID_SECONDS - 1
+    learned.forget("u", "m")
+    learned.learn("u", "m", {"vision": False})
+    clock.now += VALID_SECONDS - 1
+    assert learned.flags_for("u", "m") == {"vision": False}

@@ -16,7 +16,7 @@ from config.settings import Settings
 from proxy.cli.doctor.client import ProbeClient
 from proxy.cli.doctor.examination import Examination, Result
 from proxy.cli.doctor.probes import PROBES, Probe
-from proxy.cli.doctor.report import advice, printable, shortened, table, title
+from proxy.cli.doctor.report import advice, catalogue_lines, printable, shortened, table, title
 from proxy.errors import NotFound, ProxyError
 from proxy.providers.routing import Route, Router
 from proxy.upstream.clients import Clients
@@ -116,6 +116,8 @@ def examine(probe_client: ProbeClient, progress: Progress) -> bool:
         progress.clear()
     print(table(examination.results))
     print(f"\n{advice(examination.found, answers=examination.answers)}\n", flush=True)
+    if lines := catalogue_lines(route.provider.name, examination.unhealed):
+        print(f"{lines}\n", flush=True)
     return examination.answers
 
 

@@ -16,7 +16,7 @@ from proxy.cli.doctor.judges import Judgement, Outcome
 from proxy.cli.doctor.probes import Probe, Step, body_of, flags_of
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
-from proxy.failures.healing import heal
+from proxy.failures.healing import heal, is_refusal
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 
@@ -53,6 +53,8 @@ class Examination:
     results: list[Result] = field(default_factory=list)
     found: dict[str, object] = field(default_factory=dict)
     """Profile flags that the profile lacks."""
+    unhealed: list[UpstreamError] = field(default_factory=list)
+    """Refusals that no healing step takes."""
 
     @property
     def answers(self) -> bool:
@@ -118,6 +120,8 @@ class Examination:
                     answer = Answer(finish_reason="length")
                     break
                 flags = heal(profile, body, error, healed=healed)
+                if not flags and is_refusal(error, error.text):
+                    self.unhealed.append(error)
                 if not flags and error.upstream_status not in REFUSALS and error.status != 400:
                     raise
                 if last_try or not flags or probe.own_flags & flags.keys():

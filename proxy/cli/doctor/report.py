@@ -5,10 +5,12 @@ Rule: pure. Texts from an upstream are shortened and contain no control characte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from config.urls import without_query
 from proxy.cli.doctor.examination import Result
+from proxy.errors import UpstreamError
 from proxy.failures.healing import as_yaml
 from proxy.providers.routing import Route
 from proxy.redaction import mask_secrets
@@ -40,6 +42,25 @@ def advice(flags: Mapping[str, object], *, answers: bool) -> str:
     if not flags:
         return "The profile is correct: no flags to add."
     return f"Add to this model in the registry file:\n\n{as_yaml(flags)}"
+
+
+def catalogue_lines(provider: str, refusals: Iterable[UpstreamError]) -> str:
+    """The paragraph with one line for each refusal, as tests/refusals/catalogue.txt has them.
+
+    Empty if there is none. Each line names what the refusal leads to: nothing is healed.
+    """
+    lines = dict.fromkeys(_catalogue_line(provider, refusal) for refusal in refusals)
+    if not lines:
+        return ""
+    return "\n".join(["No healing step takes these refusals; to report them, paste:\n", *lines])
+
+
+def _catalogue_line(provider: str, refusal: UpstreamError) -> str:
+    told = {"message": refusal.text, "param": refusal.param, "code": refusal.code}
+    body = {"error": {name: value for name, value in told.items() if value is not None}}
+    status = refusal.upstream_status or refusal.status
+    parts = (provider, str(status), "none", "doctor", json.dumps(body, ensure_ascii=False))
+    return " | ".join(map(printable, parts))
 
 
 def shortened(text: str) -> str:

@@ -10,7 +10,7 @@ from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.convert.request.parts import PdfReader
 from proxy.errors import UpstreamError
-from proxy.failures.healing import heal
+from proxy.failures.healing import Healing, healing_for
 from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
@@ -65,8 +65,8 @@ class ChatProtocol(UpstreamProtocol):
         *,
         healed: Collection[str],
         text: str | None = None,
-    ) -> dict[str, object]:
-        return heal(profile, body, error, healed=healed, text=text)
+    ) -> Healing | None:
+        return healing_for(profile, body, error, healed=healed, text=text)
 
     def message(
         self, call: Call, converted: ConvertedRequest, body: bytes, content_type: str

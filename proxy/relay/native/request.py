@@ -1,12 +1,12 @@
 """A client's request as it is sent to a native upstream.
 
 Rule: unchanged except for what docs/protocol.md section 8 names: the model's name, thinking that this
-proxy signed, the credential, and headers that are not passed on.
+proxy signed, what the upstream refused, the credential, and headers that are not passed on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -18,6 +18,7 @@ from proxy.relay.answer import JSON
 from proxy.relay.call import Call
 from proxy.relay.input_estimate import NativeEstimate
 from proxy.relay.native.headers import credential, request_headers
+from proxy.relay.native.mended import Mend
 from proxy.relay.native.model_name import with_model
 from proxy.relay.native.own_thinking import may_hold_own_thinking, without_own_thinking
 from proxy.relay.upstream_call import UpstreamCall, encoded
@@ -57,18 +58,20 @@ class NativeCall:
             self.upstream.record.estimate_usage(count, output)
 
 
-def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> NativeCall:
+def message_call(
+    call: Call, sent: Sent, endpoint: str = MESSAGES, *, mends: Sequence[Mend] = ()
+) -> NativeCall:
     """The request for a message, or for a count of its tokens, whose route is native.
 
-    ``endpoint`` is the path after the upstream's ``/v1``. Records in ``call`` which blocks were
-    removed.
+    ``endpoint`` is the path after the upstream's ``/v1``; ``mends`` are the changes after refusals.
+    Records in ``call`` what was removed or changed.
     """
     asked, model = call.request.get("model"), call.route.model
     provider, stream = call.route.provider, call.request.get("stream") is True
     upstream = call.upstream_call(
         endpoint_url(provider, endpoint, sent.query),
         native_headers(provider, call.key, sent, call.record.correlation_id, stream=stream),
-        _body(call, sent),
+        _body(call, sent, mends),
         # The client's own key need not be masked in its answer.
         secrets=provider.secrets,
     )
@@ -79,9 +82,20 @@ def message_call(call: Call, sent: Sent, endpoint: str = MESSAGES) -> NativeCall
     )
 
 
-def _body(call: Call, sent: Sent) -> bytes:
+def mended_request(
+    request: Mapping[str, Any], mends: Sequence[Mend]
+) -> tuple[Mapping[str, Any], Drops]:
+    """``request`` without thinking that this proxy signed, after ``mends``; and what they dropped."""
+    drops = Drops()
+    changed: Mapping[str, Any] = without_own_thinking(request, drops) or request
+    for mend in mends:
+        changed = mend.changed(changed, drops) or changed
+    return changed, drops
+
+
+def _body(call: Call, sent: Sent, mends: Sequence[Mend]) -> bytes:
     body, model = sent.body or b"", call.route.model
-    kept = _without_own_thinking(call, body)
+    kept = _changed(call, body, mends)
     if kept is not None:
         return encoded({**kept, "model": model})
     return body if call.request.get("model") == model else with_model(body, model)
@@ -120,11 +134,12 @@ def endpoint_url(provider: Provider, endpoint: str, query: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"{base}{endpoint}", joined, ""))
 
 
-def _without_own_thinking(call: Call, body: bytes) -> dict[str, Any] | None:
-    if not may_hold_own_thinking(body):
+def _changed(call: Call, body: bytes, mends: Sequence[Mend]) -> Mapping[str, Any] | None:
+    """The request as it is changed; None if the client's bytes are sent."""
+    if not mends and not may_hold_own_thinking(body):
         return None
-    drops = Drops()
-    kept = without_own_thinking(call.request, drops)
-    if kept is not None:
-        call.record_drops(drops)
-    return kept
+    changed, drops = mended_request(call.request, mends)
+    if changed is call.request:
+        return None
+    call.record_drops(drops)
+    return changed

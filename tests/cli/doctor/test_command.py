@@ -80,6 +80,19 @@ def test_the_table_and_the_flags(
     assert credentials(stub) == {f"Bearer {KEY}"}
 
 
+def test_a_refusal_that_no_step_takes_is_printed_to_paste(
+    stub: UpstreamStub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub.default = upstream(refuses_member("tools", f"no tools for {KEY}"))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert main(["doctor", "--model", "some-model"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.endswith(
+        "No healing step takes these refusals; to report them, paste:\n\n"
+        'localhost | 400 | none | doctor | {"error": {"message": "no tools for ***"}}\n\n'
+    )
+
+
 def test_a_key_for_passthrough(stub: UpstreamStub, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--key", KEY, "--model", "gpt-x"]) == 0
     shown = capsys.readouterr()

@@ -367,3 +367,14 @@ def test_the_pasted_profile_changes_what_is_sent(stub: UpstreamStub) -> None:
     assert changed <= before.keys()
     assert changed.isdisjoint(after)
     assert after["max_completion_tokens"] == 100
+
+
+def test_refusals_that_no_step_takes_are_kept(stub: UpstreamStub) -> None:
+    examination = examined(
+        stub,
+        upstream(
+            refuses_member("tools", "this deployment knows no tools"),
+            refuses_member("stream_options", "Unknown parameter: 'stream_options'."),
+        ),
+    )
+    assert {refusal.text for refusal in examination.unhealed} == {"this deployment knows no tools"}

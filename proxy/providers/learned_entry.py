@@ -1,0 +1,81 @@
+"""What healing learned for one upstream and model, and its form in shared memory and in Redis.
+
+Rule: of two entries for the same pair the one changed last applies, also an empty one, so that workers
+and machines agree in whatever order they hear of a change. What was read is checked flag by flag: it
+may come from another version of this program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from proxy.providers.profiles import overridden
+from proxy.providers.profiles.base import Profile
+
+VALID_SECONDS = 3600.0
+NOTHING: Mapping[str, object] = MappingProxyType({})
+Pair = tuple[str, str]
+"""Base URL and model name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The flags of one pair; without flags: what was known is forgotten."""
+
+    flags: Mapping[str, object]
+    valid_until: float
+    """Seconds since 1970."""
+    changed: float
+    """Seconds since 1970."""
+
+
+Entries = Iterable[tuple[Pair, Learned]]
+
+
+def encoded_pair(pair: Pair) -> bytes:
+    """``pair`` as JSON: ``[BASE_URL, MODEL]``."""
+    return orjson.dumps(pair)
+
+
+def encoded_entry(entry: Learned) -> bytes:
+    """``entry`` as JSON: ``[VALID_UNTIL, CHANGED, {FLAG: VALUE}]``."""
+    return orjson.dumps([entry.valid_until, entry.changed, dict(entry.flags)])
+
+
+def decoded_entry(pair: bytes, entry: bytes, now: float) -> tuple[Pair, Learned] | None:
+    """The entry in what the two functions above wrote; None for anything else and for expired ones."""
+    try:
+        base_url, model = orjson.loads(pair)
+        until, changed, flags = orjson.loads(entry)
+    except (ValueError, TypeError):
+        return None
+    texts = isinstance(base_url, str) and isinstance(model, str)
+    if not texts or not _is_time(until) or not _is_time(changed) or not isinstance(flags, dict):
+        return None
+    if until <= now:
+        return None
+    # A wrong clock elsewhere must not make an entry last, nor its time so large that none is later.
+    latest = now + VALID_SECONDS
+    until, changed = min(until, latest), min(changed, latest)
+    return (base_url, model), Learned(_known(flags), until, changed)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _known(flags: Mapping[str, Any]) -> dict[str, object]:
+    """The flags that this version has, with valid values."""
+    known: dict[str, object] = {}
+    for name, value in flags.items():
+        try:
+            known[name] = getattr(overridden(Profile(), {name: value}), name)
+        except ValueError:
+            continue
+    return known
