@@ -14,14 +14,16 @@ from typing import NamedTuple
 from proxy.errors import UpstreamError
 from proxy.failures.complaints import refusal_of
 from proxy.failures.healing_steps import STEPS, Body, Flags
+from proxy.failures.other_statuses import refuses_in_other_status
 from proxy.failures.refusal_scope import concerns_model
 from proxy.providers.profiles import Profile
 
 OVERFLOW_STARTS = ("prompt is too long", "input length and `max_tokens`")
 """How proxy/failures/classify.py begins the message of a context overflow (docs/protocol.md 10.6)."""
 
-NO_IMAGES = {404: "support image input", 500: "image input is not supported"}
-"""Refusals of images with another status than 400 or 422: OpenRouter's, llama.cpp's."""
+HEALED_ONCE: Mapping[str, str] = {"token_field": "token_field", "affordable": "max_output"}
+"""Steps that are no longer taken in a request once their flag was healed: a field that was swapped is
+not swapped back, and credit that shrinks with each answer is not followed downwards."""
 YAML_WORDS = frozenset({"true", "false", "null"})
 
 
@@ -67,9 +69,9 @@ def healing_for(
         return None
     refusal = refusal_of(error, chat_body, text)
     for step in STEPS:
-        flags = step.flags_for(profile, chat_body, refusal)
-        if "token_field" in flags and "token_field" in healed:
+        if HEALED_ONCE.get(step.name) in healed:
             continue
+        flags = step.flags_for(profile, chat_body, refusal)
         if any(getattr(profile, name) != value for name, value in flags.items()):
             return Healing(step.name, flags, concerns_model(step.name, flags, refusal))
     return None
@@ -84,8 +86,7 @@ def is_refusal(error: UpstreamError, text: str) -> bool:
         return False
     if error.upstream_status is None:
         return error.status == 400
-    words = NO_IMAGES.get(error.upstream_status)
-    return error.upstream_status in (400, 422) or (words is not None and words in text)
+    return error.upstream_status in (400, 422) or refuses_in_other_status(error, text)
 
 
 def as_yaml(flags: Mapping[str, object]) -> str:

@@ -31,8 +31,8 @@ PROFILE = Profile(
 _TOOL = {
     "type": "function",
     "function": {
-        "name": "lookup_page",
-        "description": "Look a page up",
+        "name": "mcp__documentation-of-all-our-products__lookup_page_by_its_number",
+        "description": "Look a page up. " + "Pages have numbers. " * 400,
         "strict": True,
         "parameters": {"type": "object", "properties": {"page": {"type": "string"}}},
     },
@@ -40,7 +40,7 @@ _TOOL = {
 _CALL = {
     "id": "call_1",
     "type": "function",
-    "function": {"name": "lookup_page", "arguments": "{}"},
+    "function": {"name": _TOOL["function"]["name"], "arguments": "{}"},
 }
 BODY: dict[str, Any] = {
     "model": "some-model",
@@ -66,13 +66,22 @@ BODY: dict[str, Any] = {
     "stop": ["END"],
     "reasoning_effort": "xhigh",
     "tools": [_TOOL],
-    "tool_choice": {"type": "function", "function": {"name": "lookup_page"}},
+    "tool_choice": {"type": "function", "function": {"name": _TOOL["function"]["name"]}},
     "response_format": {
         "type": "json_schema",
         "json_schema": {"name": "output", "strict": True, "schema": {"type": "object"}},
     },
 }
 
+_PREFILL = {"role": "assistant", "content": "The answer is"}
+VARIANTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"stream": False},
+    {"max_tokens": 1},
+    {"messages": [*BODY["messages"], _PREFILL]},
+    {"thinking": {"type": "enabled"}, "enable_thinking": True, "tool_stream": True},
+)
+"""What cannot stand in one request; the first with which a step takes the refusal counts."""
 
 NATIVE = " native"
 """End of the name of a provider that speaks the Messages API."""
@@ -136,9 +145,11 @@ def outcome(status: int, body: str, provider: str = "") -> str:
     if provider.endswith(NATIVE):
         mend = mend_for(NATIVE_BODY, error.text, ())
         return f"{mend.name} once" if mend else "none" if error.status == 400 else str(error.status)
-    healing = healing_for(PROFILE, _refused_body(error), error)
-    if healing is not None:
-        return f"{healing.step} {'remembered' if healing.remembered else 'once'}"
+    refused = _refused_body(error)
+    for variant in VARIANTS:
+        healing = healing_for(PROFILE, refused | variant, error)
+        if healing is not None:
+            return f"{healing.step} {'remembered' if healing.remembered else 'once'}"
     if error.message.startswith(OVERFLOW_STARTS):
         return "too long"
     if error.message.startswith((IMAGE_REFUSED, PDF_REFUSED)):

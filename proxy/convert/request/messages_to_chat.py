@@ -87,7 +87,8 @@ def _converted(
     """``request``, whose turns were ``turns`` before context edits, as in the function above."""
     tools = request.get("tools") or ()
     declared = function_names(tools)
-    names = ToolNames(declared, offered(tools) if len(declared) < len(tools) else ())
+    members = offered(tools) if len(declared) < len(tools) else ()
+    names = ToolNames(declared, members, longest=profile.tool_name_chars)
     ids = ToolIds(profile.tool_id, profile.tool_id_chars)
     context = TurnContext(profile, Drops(), names, ids, read_pdf)
     drops = context.drops
@@ -103,13 +104,22 @@ def _converted(
         **plain_fields(request, profile, drops),
         **choice,
         **thinking_fields(
-            request, profile, drops, forced_tool=is_forced(choice), tools="tools" in choice
+            request,
+            profile,
+            drops,
+            forced_tool=is_forced(choice),
+            tools="tools" in choice,
+            prefilled=messages[-1]["role"] == "assistant",
         ),
         **prefill,
     }
     if structured.response_format:
         body["response_format"] = structured.response_format
+    if profile.tool_stream and "stream" in body and "tools" in body:
+        body["tool_stream"] = True
     _remove_unsupported(body, profile, drops)
+    if profile.tool_name_chars:
+        drops.degrade_many("tools.name", str(profile.tool_name_chars), names.shortened())
     return ConvertedRequest(
         "chat", body, _reply_context(request, model, body, context, secrets), drops
     )

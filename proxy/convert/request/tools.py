@@ -37,6 +37,8 @@ SERVER_PREFIXES = (
 )
 _OPTIONS = frozenset({"defer_loading", "eager_input_streaming", "cache_control", "allowed_callers"})
 """Members of a tool that have no equivalent in a function."""
+CUT = "…"
+"""Ends a description that was cut."""
 _METADATA_KEYWORDS = frozenset({"$schema", "$id", "$comment", "title"})
 """Keywords that do not restrict what a schema allows."""
 
@@ -95,7 +97,7 @@ def _add_members(chat: ChatTools, tool: Tool, family: str, context: TurnContext)
         description, schema = FAMILIES[family][name]
         function = {
             "name": context.names.member(family, name),
-            "description": description,
+            "description": _fitting(description, context),
             "parameters": _parameters(schema, context),
         }
         chat.functions.append({"type": "function", "function": function})
@@ -129,7 +131,7 @@ def _function(tool: Tool, context: TurnContext) -> dict[str, Any]:
         lines = [description, "", "Examples:", *map(compact_json, examples)]
         description = "\n".join(lines).lstrip()
     if description:
-        function["description"] = description
+        function["description"] = _fitting(description, context)
     function["parameters"] = _parameters(schema, context)
     if tool.get("strict"):
         if context.profile.strict_tools:
@@ -137,6 +139,15 @@ def _function(tool: Tool, context: TurnContext) -> dict[str, Any]:
         else:
             context.drops.drop("tools.strict")
     return {"type": "function", "function": function}
+
+
+def _fitting(description: str, context: TurnContext) -> str:
+    """``description``, cut to the longest that the upstream accepts."""
+    longest = context.profile.description_chars
+    if longest is None or len(description) <= longest:
+        return description
+    context.drops.degrade("tools.description", str(longest))
+    return description[: longest - len(CUT)].rstrip() + CUT
 
 
 def _parameters(schema: Schema, context: TurnContext) -> Schema:
