@@ -47,7 +47,7 @@ def is_damaged(url: str) -> bool:
     if len(data) % 4:
         return True
     if head.startswith(_RIFF):
-        return head[8:12] != _WEBP or int.from_bytes(head[4:8], "little") > _size(data)
+        return head[8:12] != _WEBP or int.from_bytes(head[4:8], "little") + 8 > _size(data)
     end = next((end for start, end in _ENDS.items() if head.startswith(start)), None)
     return end is None or end not in tail
 

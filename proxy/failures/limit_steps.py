@@ -31,6 +31,7 @@ _FEWEST = tuple(
         rf"(?: is| of|:)?|not? (?:be )?(?:less|lower|smaller|fewer) than|不能小于|不得小于|最小值?为?)"
         rf"{NUMBER}",
         rf"{TOKENS}{NEARBY}(?:\[|\bbetween\b|\bfrom\b){NUMBER}[`'\" ]*(?:,|and|to\b)",
+        rf"\bminimum (?:value )?(?:of|for) \W?{TOKENS}\W{{0,3}}(?:is|of|:)?{NUMBER}",
         rf"\bminimum of{NUMBER}\W{{0,5}}{TOKENS}",
         rf"\bat least{NUMBER} (?:completion |output )tokens",
     )

@@ -20,7 +20,7 @@ STREAM_WANTED = re.compile(
     r"\bstream(?:ing)?[`'\"]? ?(?:=|:|must be|should be|needs to be|has to be|is not|to)(?: set to)?"
     r" ?[`'\"]?true"
     r"|\bonly (?:\w+ ){0,2}?(?:supports?|supported|available|allowed|works?|accepts?|served)"
-    r"(?: \w+){0,2}? stream(?:ing|ed)?\b|\b(?:supports?|accepts?|allows?) only stream(?:ing|ed)?\b"
+    r"(?: (?:in|as|the|a|with|via|for)){0,2} [`'\"]?stream(?:ing|ed)?\b|\b(?:supports?|accepts?|allows?) only stream(?:ing|ed)?\b"
     r"|\b(?:enable|use|set) (?:the )?[`'\"]?stream(?:ing)?\b"
     r"|\bnon[- ]?stream(?:ing|ed)? (?:\w+ ){0,3}?(?:not|unsupported|disabled)\b"
     r"|\bfor non[- ]?stream(?:ing|ed)? (?:calls?|requests?|mode|responses?)"
@@ -52,7 +52,7 @@ def no_stream_flags(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 CHOICE_REFUSED = re.compile(
     r"\bno (?:endpoints?|providers?)[^\n.]{0,40} supports?\b[^\n.]{0,40}\btool_choice"
     r"|\btool_choices?\b[^\n]{0,60}?(?:not |n't |un)(?:yet |currently |be )?support"
-    r"|(?:not|n't) (?:yet |currently )?support[^\n.]{0,40}\btool_choice"
+    r"|(?:not|n't) (?:yet |currently )?support[^\n]{0,40}\btool_choice"
     r"|\bonly\b[^\n.]{0,30}\btool_choice\b[^\n.]{0,30}\b(?:supported|allowed)"
     r"|\btool choices other than"
 )

@@ -27,6 +27,7 @@ PROFILE = Profile(
     efforts=("minimal", "low", "medium", "high", "xhigh"),
     strict_tools=True,
     system_role="developer",
+    tool_stream=True,
 )
 _TOOL = {
     "type": "function",

@@ -37,7 +37,7 @@ from proxy.tokens.estimate import cheap_estimate
 _NEVER_REMOVED = frozenset({"model", "messages"})
 _REMOVED_WITH: Mapping[str, tuple[str, ...]] = {
     "tools": ("tool_choice", "parallel_tool_calls"),
-    "stream": ("stream_options",),
+    "stream": ("stream_options", "tool_stream"),
 }
 """Fields to remove together with another field, without which an upstream refuses them."""
 
