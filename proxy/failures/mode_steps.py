@@ -103,10 +103,10 @@ def thinking_flags(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 
 
 _PREFILL_AGAINST_THINKING = re.compile(
-    r"pre-?fill\w*[^\n]{0,80}?(?:thinking|reasoning)|(?:thinking|reasoning)[^\n]{0,100}?"
+    r"pre-?fill\w{0,4}[^\n]{0,80}?(?:thinking|reasoning)|(?:thinking|reasoning)[^\n]{0,100}?"
     r"(?:pre-?fill|final [`'\"]?assistant|start with a thinking block|last message)"
     r"|(?:final|last) [`'\"]?assistant[`'\"]? message[^\n]{0,60}?(?:thinking|reasoning)"
-    r"|(?:prefix|continu\w+)[^\n]{0,60}? (?:thinking|reasoning) mode"
+    r"|(?:prefix|continu\w{1,8})[^\n]{0,60}? (?:thinking|reasoning) mode"
 )
 
 
