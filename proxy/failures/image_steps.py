@@ -74,9 +74,9 @@ def unreadable_flags(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 def _named(text: str, urls: Mapping[tuple[int, int], str]) -> list[str]:
     """The image whose place in the request, or whose address, the refusal names."""
     found = _PLACE.search(text)
-    place = (int(found[1]), int(found[2])) if found else None
-    if place in urls:
-        return [urls[place]]
+    named = urls.get((int(found[1]), int(found[2]))) if found else None
+    if named is not None:
+        return [named]
     addresses = [url for url in urls.values() if not url.startswith("data:")]
     return [url for url in addresses if url.lower() in text]
 

@@ -76,7 +76,7 @@ def affordable_flags(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 
 
 _TOOL = r"(?<![a-z])(?:tools?|functions?|toolspec|function_?declarations?)(?![a-z])"
-_WITHIN = r"(?:(?!propert(?:y|ies)|param|schema)[^\n;]){0,60}?"
+_WITHIN = r"(?:(?!property|properties|param|schema)[^\n;]){0,60}?"
 _DESCRIPTION = re.compile(
     rf"{_TOOL}{_WITHIN}(?<![a-z])descriptions?(?![a-z])"
     r"|\bdescriptions? (?:of|for|in) (?:the |a |your )?(?:tool|function)s?\b|(?:工具|函数)描述"

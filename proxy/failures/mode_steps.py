@@ -21,7 +21,7 @@ STREAM_WANTED = re.compile(
     r" ?[`'\"]?true"
     r"|\bonly (?:\w+ ){0,2}?(?:supports?|supported|available|allowed|works?|accepts?|served)"
     r"(?: (?:in|as|the|a|with|via|for)){0,2} [`'\"]?stream(?:ing|ed)?\b|\b(?:supports?|accepts?|allows?) only stream(?:ing|ed)?\b"
-    r"|\b(?:enable|use|set) (?:the )?[`'\"]?stream(?:ing)?\b"
+    r"|\b(?:please|must|should|need to|have to) (?:enable|use|set) (?:the )?[`'\"]?stream(?:ing)?\b"
     r"|\bnon[- ]?stream(?:ing|ed)? (?:\w+ ){0,3}?(?:not|unsupported|disabled)\b"
     r"|\bfor non[- ]?stream(?:ing|ed)? (?:calls?|requests?|mode|responses?)"
     r"|(?:not|n't)(?: \w+){0,6} [`'\"(]{0,2}stream ?= ?[`'\"]?false"
@@ -112,7 +112,7 @@ _PREFILL_AGAINST_THINKING = re.compile(
 
 def prefill_flags(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     """Without thinking, where the conversation ends with a beginning of the answer."""
-    messages = body.get("messages") or ()
+    messages = body.get("messages") or []
     prefilled = bool(messages) and messages[-1].get("role") == "assistant"
     refused = prefilled and _PREFILL_AGAINST_THINKING.search(refusal.text)
     return {"prefill_stops_thinking": True} if refused else {}

@@ -99,7 +99,7 @@ UNREADABLE = [
 def test_1_5_the_broken_image_is_left_out(text: str, status: int) -> None:
     body = asking(WHOLE, BROKEN, OTHER)
     healing = healing_for(Profile(), body, refused(text, status))
-    expected = {"unreadable_images": (image_key(BROKEN),)}
+    expected: dict[str, object] = {"unreadable_images": (image_key(BROKEN),)}
     assert healing == Healing("unreadable_images", expected, False)
 
 

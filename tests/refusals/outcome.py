@@ -29,10 +29,11 @@ PROFILE = Profile(
     system_role="developer",
     tool_stream=True,
 )
+_NAME = "mcp__documentation-of-all-our-products__lookup_page_by_its_number"
 _TOOL = {
     "type": "function",
     "function": {
-        "name": "mcp__documentation-of-all-our-products__lookup_page_by_its_number",
+        "name": _NAME,
         "description": "Look a page up. " + "Pages have numbers. " * 400,
         "strict": True,
         "parameters": {"type": "object", "properties": {"page": {"type": "string"}}},
@@ -41,7 +42,7 @@ _TOOL = {
 _CALL = {
     "id": "call_1",
     "type": "function",
-    "function": {"name": _TOOL["function"]["name"], "arguments": "{}"},
+    "function": {"name": _NAME, "arguments": "{}"},
 }
 BODY: dict[str, Any] = {
     "model": "some-model",
@@ -67,7 +68,7 @@ BODY: dict[str, Any] = {
     "stop": ["END"],
     "reasoning_effort": "xhigh",
     "tools": [_TOOL],
-    "tool_choice": {"type": "function", "function": {"name": _TOOL["function"]["name"]}},
+    "tool_choice": {"type": "function", "function": {"name": _NAME}},
     "response_format": {
         "type": "json_schema",
         "json_schema": {"name": "output", "strict": True, "schema": {"type": "object"}},

@@ -21,7 +21,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 class ToolNames:
     """The names of one request: declared tools first, then those that only its history uses."""
 
-    __slots__ = ("_longest", "_member_sent", "_sent", "_taken", "bare")
+    __slots__ = ("_fits", "_longest", "_member_sent", "_sent", "_taken", "bare")
 
     def __init__(
         self,
@@ -34,6 +34,8 @@ class ToolNames:
         characters of a name, if the upstream accepts fewer than ``LONGEST``."""
         names = list(declared)
         self._longest = min(longest or LONGEST, LONGEST)
+        form = FITTING if self._longest == LONGEST else _fitting(self._longest)
+        self._fits = form.fullmatch
         self._sent = {name: name for name in names if self._fits(name)}
         self._taken = set(self._sent)
         for name in names:
@@ -80,9 +82,6 @@ class ToolNames:
             return 0
         return sum(self._longest < len(name) for name in self._sent)
 
-    def _fits(self, name: str) -> bool:
-        return FITTING.fullmatch(name) is not None and len(name) <= self._longest
-
     def _add_members(self, members: list[tuple[str, str]]) -> None:
         for family, name in members:
             self.member(family, name)
@@ -100,6 +99,10 @@ class ToolNames:
             attempt += 1
         self._taken.add(sent)
         return sent
+
+
+def _fitting(longest: int) -> re.Pattern[str]:
+    return re.compile(rf"[A-Za-z0-9_-]{{1,{longest}}}")
 
 
 def _alias(name: str, salt: str, longest: int) -> str:

@@ -24,7 +24,7 @@ from tests.convert.request_builders import (
     user,
 )
 
-BROKEN = {"unreadable_images": (image_key(PNG_PART["image_url"]["url"]),)}
+BROKEN = {"unreadable_images": (image_key("data:image/png;base64,QQ=="),)}
 
 
 @pytest.mark.parametrize(
