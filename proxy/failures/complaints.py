@@ -61,10 +61,15 @@ FIELD_NAMES = (
     "stop_sequences", "stream_options", "parallel_tool_calls", "tool_choice", "tool_stream",
     "reasoning_effort", "response_format", "enable_thinking", "thinking_budget", "service_tier",
 )  # fmt: skip
-_OTHER_SPELLING = re.compile(
-    rf"(?<![a-z])(?:{'|'.join(name.replace('_', '[-_ ]?') for name in FIELD_NAMES)})(?![a-z])"
+_SPELLINGS = (
+    "reasoning effort",
+    "tool choice",
+    "top p",
+    *(n.replace("_", "[-_]?") for n in FIELD_NAMES),
 )
-"""The same names in camelCase (in lower case here), with hyphens or as words: ``reasoningeffort``."""
+_OTHER_SPELLING = re.compile(rf"(?<![a-z])(?:{'|'.join(_SPELLINGS)})(?![a-z])")
+"""The same names in camelCase (in lower case here) or with hyphens: ``reasoningeffort``, ``top-p``. Other
+names as words, such as parallel tool calls, mean more than the field."""
 _NAME_FOR_LETTERS = {name.replace("_", ""): name for name in FIELD_NAMES}
 _JOINTS = str.maketrans("", "", "-_ ")
 
