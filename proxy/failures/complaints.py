@@ -56,13 +56,30 @@ NOT_IN_SCHEMA = "".join(
 )
 """Excludes properties of the client's tools, which may be called ``temperature`` too."""
 
+FIELD_NAMES = (
+    "max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_tokens", "top_p", "top_k",
+    "stop_sequences", "stream_options", "parallel_tool_calls", "tool_choice", "tool_stream",
+    "reasoning_effort", "response_format", "enable_thinking", "thinking_budget", "service_tier",
+)  # fmt: skip
+_SPELLINGS = (
+    "reasoning effort",
+    "tool choice",
+    "top p",
+    *(n.replace("_", "[-_]?") for n in FIELD_NAMES),
+)
+_OTHER_SPELLING = re.compile(rf"(?<![a-z])(?:{'|'.join(_SPELLINGS)})(?![a-z])")
+"""The same names in camelCase (in lower case here) or with hyphens: ``reasoningeffort``, ``top-p``. Other
+names as words, such as parallel tool calls, mean more than the field."""
+_NAME_FOR_LETTERS = {name.replace("_", ""): name for name in FIELD_NAMES}
+_JOINTS = str.maketrans("", "", "-_ ")
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An upstream's refusal of one request body, prepared for matching."""
 
     text: str
-    """Its own words in lower case, without what it quotes of the request."""
+    """Its own words in lower case, without what it quotes of the request; ``FIELD_NAMES`` as there."""
     param: str
     """The path that its error object names, always of a field that was sent; else ``""``."""
 
@@ -88,14 +105,19 @@ def refusal_of(error: UpstreamError, chat_body: Mapping[str, Any], text: str) ->
 
     A param that names nothing in the body is ignored: gateways put request ids there.
     """
-    text = SUGGESTION.sub("", text[:LONGEST_TEXT].lower())
+    text = SUGGESTION.sub("", as_sent(text[:LONGEST_TEXT].lower()))
     quote = QUOTED_REQUEST.search(text)
-    param = (error.param or "").lower().removeprefix("body.")
+    param = as_sent((error.param or "").lower().removeprefix("body."))
     named = re.split(r"[.\[]", param, maxsplit=1)[0]
     return Refusal(
         text=text[: quote.start()] if quote else text,
         param=param if named in chat_body else "",
     )
+
+
+def as_sent(text: str) -> str:
+    """``text`` with the names of fields as they are sent: ``toolchoice`` -> ``tool_choice``."""
+    return _OTHER_SPELLING.sub(lambda found: _NAME_FOR_LETTERS[found[0].translate(_JOINTS)], text)
 
 
 @lru_cache(maxsize=64)
@@ -131,13 +153,13 @@ EXCLUSIVE_LIMITS = tuple(
         rf"{TOKENS}{NEARBY}(?:less|lower|smaller) than{NUMBER}",
     )
 )
-SUM = re.compile(r"\+ ?\W?max_")
-"""The sum of prompt and output: a context window, not a limit of the output."""
+NO_OUTPUT_LIMIT = re.compile(r"\+ ?\W?max_|\bafford\b")
+"""The sum of prompt and output: a context window, not a limit of the output; or what can be paid for."""
 
 
 def largest_output(refusal: Refusal) -> int | None:
     """The largest output in tokens that the refusal says is allowed (docs/protocol.md 1.5)."""
-    if refusal.says(SUM.pattern):
+    if refusal.says(NO_OUTPUT_LIMIT.pattern):
         return None
     for patterns, excess in ((INCLUSIVE_LIMITS, 0), (EXCLUSIVE_LIMITS, 1)):
         for pattern in patterns:

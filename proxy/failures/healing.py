@@ -15,23 +15,24 @@ from proxy.errors import UpstreamError
 from proxy.failures.complaints import LONGEST_TEXT, refusal_of
 from proxy.failures.healing_steps import STEPS, Body, Flags
 from proxy.failures.history_steps import in_any_status
+from proxy.failures.other_statuses import refuses_in_other_status
 from proxy.failures.refusal_scope import concerns_model
 from proxy.providers.profiles import Profile
 
 OVERFLOW_STARTS = ("prompt is too long", "input length and `max_tokens`")
 """How proxy/failures/classify.py begins the message of a context overflow (docs/protocol.md 10.6)."""
 
+HEALED_ONCE: Mapping[str, str] = {"affordable": "max_output"}
+"""Steps that are no longer taken in a request once their flag was healed: credit that shrinks with each
+answer is not followed downwards."""
 WORDS_FOR_STATUS = {
-    404: ("support image input",),
     500: (
-        "image input is not supported",
         "failed to parse grammar",
         "json schema conversion failed",
         "unimplemented key",
     ),
 }
-"""Refusals with another status than 400 or 422: OpenRouter's and llama.cpp's of images, those of
-schemas by servers that compile them (llama.cpp, vLLM)."""
+"""Refusals of schemas by servers that compile them (llama.cpp, vLLM)."""
 SWAPPED = ("token_field", "reasoning_history", "extra_content")
 """Flags that one refusal may set and another one set back; each is healed once in a request."""
 YAML_WORDS = frozenset({"true", "false", "null"})
@@ -79,6 +80,8 @@ def healing_for(
         return None
     refusal = refusal_of(error, chat_body, text)
     for step in STEPS:
+        if HEALED_ONCE.get(step.name) in healed:
+            continue
         flags = step.flags_for(profile, chat_body, refusal)
         if any(name in healed for name in SWAPPED if name in flags):
             continue
@@ -98,6 +101,8 @@ def is_refusal(error: UpstreamError, text: str) -> bool:
         return error.status == 400 or in_any_status(error.status, text[:LONGEST_TEXT])
     words = WORDS_FOR_STATUS.get(error.upstream_status, ())
     if error.upstream_status in (400, 422) or any(word in text.lower() for word in words):
+        return True
+    if refuses_in_other_status(error, text):
         return True
     return in_any_status(error.upstream_status, text[:LONGEST_TEXT])
 

@@ -2,7 +2,7 @@
 
 Rule: a step is a pure function that returns flags only where the upstream complains of an item that
 the request holds. Every step leads further from the profile's own choice, so that healing ends. A
-forced tool choice and an output schema are weakened, never removed.
+forced tool choice and an output schema are weakened before they are left to the model.
 """
 
 from __future__ import annotations
@@ -21,24 +21,22 @@ from proxy.failures.complaints import (
     supported_efforts,
 )
 from proxy.failures.history_steps import ROWS
+from proxy.failures.image_steps import text_only_flags, unreadable_flags
+from proxy.failures.limit_steps import affordable_flags, min_output_flags, text_limit_flags
+from proxy.failures.mode_steps import (
+    no_stream_flags,
+    prefill_flags,
+    stream_flags,
+    thinking_flags,
+    tool_choice_flags,
+    tool_stream_flags,
+)
 from proxy.failures.schema_refusals import grammar_flags, schema_flags
 from proxy.failures.tool_id_steps import tool_id_flags
 from proxy.providers.profiles import Profile
 
 Body = Mapping[str, Any]
 Flags = dict[str, object]
-
-TEXT_ONLY = (
-    r"unknown variant [`'\"]?image_url"
-    r"|image_url is only supported by certain models"
-    r"|image inputs? (?:is |are )?not (?:supported|enabled)"
-    r"|(?:images?|vision|multi-?modal) (?:inputs? |content )?(?:is |are )?not supported (?:by|for|with)"
-    r" (?:this|the) model"
-    r"|(?:not|n't) support (?:image_url|images?|vision|multi-?modal)(?: inputs?| content)?\b(?! url)"
-    r"|support image input|not a (?:multi-?modal|vision)|at most 0 image"
-    r"|content.{0,12} must be a string|content.{0,24}\['text'\]"
-)
-"""Refusals of models without vision (edge case 125), but not those of one invalid image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +133,6 @@ def _strict(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     return {}
 
 
-def _named_choice(profile: Profile, body: Body, refusal: Refusal) -> Flags:
-    named = isinstance(body.get("tool_choice"), dict)
-    return {"tool_choice": "required"} if named and refusal.about("tool[_ ]choice") else {}
-
-
 def _response_format(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     wanted = body.get("response_format")
     if not isinstance(wanted, dict):
@@ -157,18 +150,13 @@ def _developer(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     return {"system_role": "system"} if refused else {}
 
 
-def _images(profile: Profile, body: Body, refusal: Refusal) -> Flags:
-    sent = any(
-        part.get("type") == "image_url"
-        for message in body.get("messages", ())
-        if isinstance(message.get("content"), list)
-        for part in message["content"]
-    )
-    return {"vision": False} if sent and refusal.says(TEXT_ONLY) else {}
-
-
 STEPS: tuple[Step, ...] = (
+    Step("stream", stream_flags),
+    Step("no_stream", no_stream_flags),
+    Step("prefill", prefill_flags),
+    Step("affordable", affordable_flags),
     Step("output_limit", _output_limit),
+    Step("min_output", min_output_flags),
     Step("forced_choice", _forced_choice),
     Step("effort_with_tools", _effort_with_tools),
     Step("reasoning_effort", _reasoning_effort),
@@ -180,11 +168,15 @@ STEPS: tuple[Step, ...] = (
     Step("strict", _strict),
     Step("grammar", grammar_flags),
     Step("schema", schema_flags),
-    Step("named_choice", _named_choice),
+    Step("tool_choice", tool_choice_flags),
+    Step("tool_stream", tool_stream_flags),
+    Step("thinking", thinking_flags),
     Step("response_format", _response_format),
     Step("developer", _developer),
-    Step("images", _images),
+    Step("images", text_only_flags),
+    Step("unreadable_images", unreadable_flags),
     Step("tool_ids", tool_id_flags),
+    Step("tool_texts", text_limit_flags),
     *(Step(row.step, row.flags_for) for row in ROWS),
 )
 """The first step that changes a flag takes the refusal, also where that names several items."""

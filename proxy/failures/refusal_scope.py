@@ -117,7 +117,29 @@ def sampling_refused(refusal: Refusal) -> bool:
     return refusal.says(EXCLUDE_EACH_OTHER) or field_refused("temperature|top_p")(refusal)
 
 
+def tool_choice_refused(refusal: Refusal) -> bool:
+    """The model takes no such choice; not that the tool of one request is wrong."""
+    return unless_value(refusal) or refusal.says(r"\bno (?:endpoints?|providers?) ")
+
+
+def thinking_refused(refusal: Refusal) -> bool:
+    """The parameter is refused, not one of its values."""
+    return unless_value(refusal) and not refusal.says(r"\bthinking types?\b")
+
+
+def names_the_model(refusal: Refusal) -> bool:
+    """The upstream speaks of the model, not of what one request combines."""
+    return refusal.says(r"\bmodel\b")
+
+
 SCOPES: Mapping[str, Scope] = {
+    "stream": always,
+    "no_stream": names_the_model,
+    "prefill": always,
+    "affordable": never,
+    "tool_choice": tool_choice_refused,
+    "thinking": thinking_refused,
+    "unreadable_images": never,
     "forced_choice": always,
     "effort_with_tools": always,
     "developer": always,

@@ -52,12 +52,25 @@ _PDF_WORDS = re.compile(
 )
 
 
-_UNREADABLE = re.compile(
+_DECODERS = (
     r"cannot identify image file|(?:load|decode|parse|open) (?:the )?image\b(?!s? from)|image: unknown format"
     r"|truncated image|image file is truncated|broken data stream when reading image"
-    r"|invalid image (?:type|data|format|input)|unsupported image (?:type|format)|not a valid image",
+    r"|invalid image (?:type|data|format|input)|unsupported image (?:type|format)|not a valid image"
+)
+_UNREADABLE = re.compile(_DECODERS, re.IGNORECASE)
+_STATE = r"(?:invalid|corrupt(?:ed)?|malformed|broken|damaged|truncated|undecodable|unreadable)"
+UNREADABLE_IMAGE = re.compile(
+    rf"{_DECODERS}|\b{_STATE} (?:or \w+ )?(?:input |png |jpe?g |gif |webp |base64[- ]?){{0,2}}(?:encoded )?image\b(?!_| url)"
+    rf"|\bimage (?:data |file |input )?(?:is|are|was|appears to be|seems) (?:{_STATE}|empty|not valid)\b"
+    r"|represent a valid image|as a valid image|could not process (?:the )?(?:input )?image"
+    r"|(?:unable to|cannot|can't|could not) (?:process|read|decode|identify) (?:the |this |your |an? )?(?:input )?image\b"
+    r"|image[^.\n]{0,40} (?:can ?not|could not|can't|couldn't) be (?:decoded|read|parsed|loaded|opened|identified)"
+    r"|(?:base64|image)[^.\n]{0,30} decod(?:e|ing) (?:failed|failure|error)|uploaded an unsupported image"
+    r"|match the provided media type|media format is not supported or incorrect"
+    r"|图片.{0,6}(?:解析|解码|读取|识别).{0,4}(?:错误|失败)",
     re.IGNORECASE,
 )
+"""Words for an image that cannot be decoded, by decoders and by the services in front of them."""
 
 
 def is_unreadable_image(facts: ErrorFacts) -> bool:

@@ -62,7 +62,7 @@ def scope(text: str, param: str | None = None) -> tuple[str, bool] | None:
         ("output_limit", None, "max_tokens is too large: 32000. At most 8192 completion tokens."),
         ("output_limit", None, "Range of max_tokens should be [1, 8192]"),
         ("strict", "tools[0].function.strict", "Unknown parameter: 'tools[0].function.strict'."),
-        ("named_choice", None, "Invalid tool_choice type: 'object'. Supported string values: auto"),
+        ("tool_choice", None, "Invalid tool_choice type: 'object'. Supported string values: auto"),
         ("response_format", None, "This response_format type is unavailable now"),
         ("response_format", None, "'response_format.type' must be 'json_object' or 'text'"),
         ("images", None, "This model does not support images"),
@@ -113,7 +113,7 @@ def test_fields_limits_and_lists_are_remembered(step: str, param: str | None, te
         ("images", None, "image inputs not supported: dimensions exceed the limit"),
         ("images", None, "This model does not support image inputs that are animated"),
         ("grammar", None, "Failed to initialize samplers: failed to parse grammar"),
-        ("named_choice", None, "Invalid value for 'tool_choice': function 'f' not found in tools"),
+        ("tool_choice", None, "Invalid value for 'tool_choice': function 'f' not found in tools"),
     ],
 )
 def test_values_help_this_request_only(step: str, param: str | None, text: str) -> None:

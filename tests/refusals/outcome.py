@@ -27,13 +27,15 @@ PROFILE = Profile(
     efforts=("minimal", "low", "medium", "high", "xhigh"),
     strict_tools=True,
     system_role="developer",
+    tool_stream=True,
 )
+_NAME = "mcp__documentation-of-all-our-products__lookup_page_by_its_number"
 CALL_ID = "call_" + "0" * 60
 _TOOL = {
     "type": "function",
     "function": {
-        "name": "lookup_page",
-        "description": "Look a page up",
+        "name": _NAME,
+        "description": "Look a page up. " + "Pages have numbers. " * 400,
         "strict": True,
         "parameters": {"type": "object", "properties": {"page": {"type": "string"}}},
     },
@@ -41,7 +43,7 @@ _TOOL = {
 _CALL = {
     "id": CALL_ID,
     "type": "function",
-    "function": {"name": "lookup_page", "arguments": "{}"},
+    "function": {"name": _NAME, "arguments": "{}"},
 }
 BODY: dict[str, Any] = {
     "model": "some-model",
@@ -67,13 +69,22 @@ BODY: dict[str, Any] = {
     "stop": ["END"],
     "reasoning_effort": "xhigh",
     "tools": [_TOOL],
-    "tool_choice": {"type": "function", "function": {"name": "lookup_page"}},
+    "tool_choice": {"type": "function", "function": {"name": _NAME}},
     "response_format": {
         "type": "json_schema",
         "json_schema": {"name": "output", "strict": True, "schema": {"type": "object"}},
     },
 }
 
+_PREFILL = {"role": "assistant", "content": "The answer is"}
+VARIANTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"stream": False},
+    {"max_tokens": 1},
+    {"messages": [*BODY["messages"], _PREFILL]},
+    {"thinking": {"type": "enabled"}, "enable_thinking": True, "tool_stream": True},
+)
+"""What cannot stand in one request; the first with which a step takes the refusal counts."""
 
 NATIVE = " native"
 """End of the name of a provider that speaks the Messages API."""
@@ -137,9 +148,11 @@ def outcome(status: int, body: str, provider: str = "") -> str:
     if provider.endswith(NATIVE):
         mend = mend_for(NATIVE_BODY, error.text, ())
         return f"{mend.name} once" if mend else "none" if error.status == 400 else str(error.status)
-    healing = healing_for(PROFILE, _refused_body(error), error)
-    if healing is not None:
-        return f"{healing.step} {'remembered' if healing.remembered else 'once'}"
+    refused = _refused_body(error)
+    for variant in VARIANTS:
+        healing = healing_for(PROFILE, refused | variant, error)
+        if healing is not None:
+            return f"{healing.step} {'remembered' if healing.remembered else 'once'}"
     if error.message.startswith(OVERFLOW_STARTS):
         return "too long"
     if error.message.startswith((IMAGE_REFUSED, PDF_REFUSED)):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from proxy.convert.request.parts import Block, Part, RefusedBlock, TurnContext, text_part
 from proxy.convert.request.pdf_text import PdfText
+from proxy.failures.broken_images import image_key
 
 PDF = "application/pdf"
 DEFAULT_FILENAME = "document.pdf"
@@ -20,7 +21,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
 def image_to_parts(block: Block, context: TurnContext) -> list[Part]:
-    """An ``image_url`` part, or a text part as a placeholder if the model accepts no images.
+    """An ``image_url`` part, or a text part as a placeholder if the model does not accept the image.
 
     Raises RefusedBlock for a ``file`` source.
     """
@@ -36,6 +37,12 @@ def image_to_parts(block: Block, context: TurnContext) -> list[Part]:
         url = source["url"]
     else:
         url = f"data:{source['media_type']};base64,{source['data']}"
+    unreadable = context.profile.unreadable_images
+    if unreadable and image_key(url) in unreadable:
+        context.drops.degrade("image", "placeholder")
+        return [
+            text_part(f"[image left out, because it could not be read: {_image_label(source)}]")
+        ]
     return [{"type": "image_url", "image_url": {"url": url}}]
 
 

@@ -32,6 +32,11 @@ class Drops:
         """Note that ``name`` was replaced by ``became``, such as a ``document`` by ``text``."""
         self._noted[f"{name}={became}"] += 1
 
+    def degrade_many(self, name: str, became: str, count: int) -> None:
+        """As ``degrade``, ``count`` times; 0 is none."""
+        if count:
+            self._noted[f"{name}={became}"] += count
+
     def routine(self, name: str) -> None:
         """Note a drop that changes nothing in the answer, such as ``cache_control``."""
         self._routine[name] += 1

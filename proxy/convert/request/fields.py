@@ -85,6 +85,8 @@ def token_field(
         return {}
     if profile.max_output:
         max_tokens = min(max_tokens, profile.max_output)
+    if profile.min_output:
+        max_tokens = max(max_tokens, profile.min_output)
     requested = request.get("max_tokens")
     if requested is not None and requested != max_tokens:
         drops.degrade("max_tokens", str(max_tokens))

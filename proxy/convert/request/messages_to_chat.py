@@ -40,7 +40,7 @@ from proxy.tokens.estimate import cheap_estimate
 _NEVER_REMOVED = frozenset({"model", "messages"})
 _REMOVED_WITH: Mapping[str, tuple[str, ...]] = {
     "tools": ("tool_choice", "parallel_tool_calls"),
-    "stream": ("stream_options",),
+    "stream": ("stream_options", "tool_stream"),
 }
 """Fields to remove together with another field, without which an upstream refuses them."""
 
@@ -90,7 +90,8 @@ def _converted(
     """``request``, whose turns were ``turns`` before context edits, as in the function above."""
     tools = request.get("tools") or ()
     declared = function_names(tools)
-    names = ToolNames(declared, offered(tools) if len(declared) < len(tools) else ())
+    members = offered(tools) if len(declared) < len(tools) else ()
+    names = ToolNames(declared, members, longest=profile.tool_name_chars)
     ids = ToolIds(profile.tool_id, profile.tool_id_chars)
     context = TurnContext(profile, Drops(), names, ids, read_pdf)
     if profile.max_tools is not None:
@@ -108,13 +109,22 @@ def _converted(
         **plain_fields(request, profile, drops),
         **choice,
         **thinking_fields(
-            request, profile, drops, forced_tool=is_forced(choice), tools="tools" in choice
+            request,
+            profile,
+            drops,
+            forced_tool=is_forced(choice),
+            tools="tools" in choice,
+            prefilled=messages[-1]["role"] == "assistant",
         ),
         **prefill,
     }
     if structured.response_format:
         body["response_format"] = structured.response_format
+    if profile.tool_stream and "stream" in body and "tools" in body:
+        body["tool_stream"] = True
     _remove_unsupported(body, profile, drops)
+    if profile.tool_name_chars:
+        drops.degrade_many("tools.name", str(profile.tool_name_chars), names.shortened())
     reply = _reply_context(request, model, body, context, secrets, converted.schemas)
     return ConvertedRequest("chat", body, reply, drops, profile.user_agent == "client")
 

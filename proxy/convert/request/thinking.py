@@ -45,17 +45,31 @@ def reasons_unasked(request: Mapping[str, Any], profile: Profile) -> bool:
 
 
 def thinking_fields(
-    request: Mapping[str, Any], profile: Profile, drops: Drops, *, forced_tool: bool, tools: bool
+    request: Mapping[str, Any],
+    profile: Profile,
+    drops: Drops,
+    *,
+    forced_tool: bool,
+    tools: bool,
+    prefilled: bool = False,
 ) -> dict[str, Any]:
     """Body fields for the request's thinking and effort.
 
-    ``forced_tool``: the converted request requires a tool call; ``tools``: it has tools.
+    ``forced_tool``: the converted request requires a tool call; ``tools``: it has tools; ``prefilled``:
+    it ends with a message of the assistant.
     """
     requested = _requested(request)
+    if prefilled and profile.prefill_stops_thinking:
+        if requested.kind != "off" and requested != _NOTHING:
+            drops.drop("thinking")
+        requested = _OFF
+        if profile.thinking_style == "none":
+            # llama.cpp and vLLM: what the model's chat template does without a parameter of its own.
+            return {"chat_template_kwargs": {"enable_thinking": False}}
     if forced_tool and profile.forced_choice_stops_thinking and requested.kind != "off":
         if requested != _NOTHING:
             drops.drop("thinking")
-        requested = Requested("off", None, None)
+        requested = _OFF
     if profile.thinking_style == "effort" and profile.effort_with_tools != "send" and tools:
         if requested.kind != "off" and requested != _NOTHING:
             drops.drop("thinking")
@@ -64,6 +78,7 @@ def thinking_fields(
 
 
 _NOTHING = Requested("absent", None, None)
+_OFF = Requested("off", None, None)
 
 
 def _requested(request: Mapping[str, Any]) -> Requested:

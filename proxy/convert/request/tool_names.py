@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha1
 
+LONGEST = 64
+"""Characters of a name that all upstreams accept."""
 FITTING = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -19,14 +21,22 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 class ToolNames:
     """The names of one request: declared tools first, then those that only its history uses."""
 
-    __slots__ = ("_member_sent", "_sent", "_taken", "bare")
+    __slots__ = ("_fits", "_longest", "_member_sent", "_sent", "_taken", "bare")
 
     def __init__(
-        self, declared: Iterable[str] = (), members: Iterable[tuple[str, str]] = ()
+        self,
+        declared: Iterable[str] = (),
+        members: Iterable[tuple[str, str]] = (),
+        *,
+        longest: int | None = None,
     ) -> None:
-        """``members``: family and name of each member that a declared toolset offers."""
+        """``members``: family and name of each member that a declared toolset offers. ``longest``:
+        characters of a name, if the upstream accepts fewer than ``LONGEST``."""
         names = list(declared)
-        self._sent = {name: name for name in names if FITTING.fullmatch(name)}
+        self._longest = min(longest or LONGEST, LONGEST)
+        form = FITTING if self._longest == LONGEST else _fitting(self._longest)
+        self._fits = form.fullmatch
+        self._sent = {name: name for name in names if self._fits(name)}
         self._taken = set(self._sent)
         for name in names:
             self.sent(name)
@@ -38,7 +48,7 @@ class ToolNames:
             self._add_members(offered)
 
     def sent(self, name: str) -> str:
-        """``name`` or its alias: 55 characters, ``_`` and 8 hex digits of its sha1."""
+        """``name`` or its alias: its first characters, ``_`` and 8 hex digits of its sha1."""
         known = self._sent.get(name)
         if known is not None:
             return known
@@ -66,6 +76,12 @@ class ToolNames:
         families = {sent: family for (family, _), sent in self._member_sent.items()}
         return families | {name: families[self._sent[name]] for name in self.bare}
 
+    def shortened(self) -> int:
+        """How many names of tools were replaced because they are longer than ``longest``."""
+        if self._longest == LONGEST:
+            return 0
+        return sum(self._longest < len(name) for name in self._sent)
+
     def _add_members(self, members: list[tuple[str, str]]) -> None:
         for family, name in members:
             self.member(family, name)
@@ -77,14 +93,18 @@ class ToolNames:
     def _free(self, name: str) -> str:
         sent = name
         attempt = 0
-        while sent in self._taken or not FITTING.fullmatch(sent):
+        while sent in self._taken or not self._fits(sent):
             # A second attempt is needed only if a client uses a name that is another name's alias.
-            sent = _alias(name, "" if attempt == 0 else f"\0{attempt}")
+            sent = _alias(name, "" if attempt == 0 else f"\0{attempt}", self._longest)
             attempt += 1
         self._taken.add(sent)
         return sent
 
 
-def _alias(name: str, salt: str) -> str:
+def _fitting(longest: int) -> re.Pattern[str]:
+    return re.compile(rf"[A-Za-z0-9_-]{{1,{longest}}}")
+
+
+def _alias(name: str, salt: str, longest: int) -> str:
     digest = sha1((name + salt).encode("utf-8", "surrogatepass"), usedforsecurity=False)
-    return f"{_UNFIT.sub('_', name[:55])}_{digest.hexdigest()[:8]}"
+    return f"{_UNFIT.sub('_', name[: longest - 9])}_{digest.hexdigest()[:8]}"

@@ -38,6 +38,8 @@ SERVER_PREFIXES = (
 )
 _OPTIONS = frozenset({"defer_loading", "eager_input_streaming", "cache_control", "allowed_callers"})
 """Members of a tool that have no equivalent in a function."""
+CUT = "…"
+"""Ends a description that was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,10 @@ def _add_members(
         raise InvalidRequest("tools: Tool names must be unique.")
     for name in enabled_members(tool):
         description, schema = FAMILIES[family][name]
-        function = {"name": context.names.member(family, name), "description": description}
+        function = {
+            "name": context.names.member(family, name),
+            "description": _fitting(description, context),
+        }
         _add_parameters(function, schema, context, dialect, chat.schemas)
         chat.functions.append({"type": "function", "function": function})
     chat.families.add(family)
@@ -135,7 +140,7 @@ def _function(
         lines = [description, "", "Examples:", *map(compact_json, examples)]
         description = "\n".join(lines).lstrip()
     if description:
-        function["description"] = description
+        function["description"] = _fitting(description, context)
     _add_parameters(function, schema, context, dialect, schemas)
     if tool.get("strict"):
         if context.profile.strict_tools:
@@ -143,6 +148,15 @@ def _function(
         else:
             context.drops.drop("tools.strict")
     return {"type": "function", "function": function}
+
+
+def _fitting(description: str, context: TurnContext) -> str:
+    """``description``, cut to the longest that the upstream accepts."""
+    longest = context.profile.description_chars
+    if longest is None or len(description) <= longest:
+        return description
+    context.drops.degrade("tools.description", str(longest))
+    return description[: longest - len(CUT)].rstrip() + CUT
 
 
 def _add_parameters(

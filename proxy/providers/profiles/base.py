@@ -42,6 +42,8 @@ class Profile:
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     max_output: int | None = None
     """Largest output of the model in tokens; larger requests are clamped."""
+    min_output: int | None = None
+    """Least output in tokens that the upstream accepts; smaller requests are raised to it."""
     max_input: int | None = None
     """Longest prompt in tokens, if known; a longer one is refused without an upstream call."""
     system_role: Literal["system", "developer"] = "system"
@@ -60,9 +62,14 @@ class Profile:
     # Messages
     mid_system: Literal["inline", "wrap"] = "wrap"
     prefill: Literal["send", "prefix", "vllm", "error"] = "send"
+    prefill_stops_thinking: bool = False
+    """A request that ends with a prefill is sent without thinking."""
     null_content: bool = True
     """False: an assistant message without text has ``""`` instead of null."""
     vision: bool = True
+    unreadable_images: tuple[str, ...] = ()
+    """Keys (``proxy.failures.broken_images``) of images that the upstream could not decode; they are
+    left out. Healing sets them for one request."""
     pdf: Literal["none", "file"] = "none"
     tool_id: Literal["keep", "safe", "nine"] = "keep"
     """keep: every id that the upstream gave comes back to it; safe: ids are of ``A-Za-z0-9_-``;
@@ -86,6 +93,13 @@ class Profile:
     tool_choice: Literal["any", "required", "auto_only"] = "any"
     """required: a named tool is sent as ``required``; auto_only: the field is omitted."""
     parallel_flag: bool = True
+    tool_stream: bool = False
+    """``tool_stream: true`` is sent with streamed requests that have tools (GLM): without it the
+    arguments of a call arrive in one piece, after a long silence."""
+    description_chars: int | None = None
+    """Longest description of a tool in characters; a longer one is cut."""
+    tool_name_chars: int | None = None
+    """Longest name of a tool in characters; a longer one is replaced by an alias. At most 64."""
     schema_drop: tuple[str, ...] = ()
     """JSON Schema keywords removed from schemas, at any depth."""
     schema_keep: tuple[str, ...] = ()

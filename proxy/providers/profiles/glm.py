@@ -16,6 +16,7 @@ GLM = Vendor(
     },
     models=(
         rule(r"glm-(4\.[5-9]|[5-9]).*", thinking_style="toggle"),
+        rule(r"glm-(4\.[6-9]|[5-9]).*", tool_stream=True),
         # Thinking cannot be disabled; requests only choose its effort.
         rule(r"glm-5\.[3-9].*", thinking_style="effort", efforts=("low", "high", "max")),
         rule(r"glm-4\.5v", max_output=16384),

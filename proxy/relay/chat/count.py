@@ -78,7 +78,8 @@ def _endpoint_count(
 
 
 def _usage_of_one_token(call: Call, converted: ConvertedRequest, url: str) -> int | None:
-    body = {**converted.body, **{name: 1 for name in LIMIT_FIELDS if name in converted.body}}
+    least = call.profile().min_output or 1
+    body = {**converted.body, **{name: least for name in LIMIT_FIELDS if name in converted.body}}
     answer, content_type = _post(call, url, body, converted)
     if sniff(answer, content_type) != "sse":
         return prompt_tokens([decoded(answer)], call.route.model)

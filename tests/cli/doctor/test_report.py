@@ -55,9 +55,9 @@ def test_advice() -> None:
     ("status", "payload"),
     [
         (400, {"error": {"message": "tools are not for this model", "code": "no_tools"}}),
-        (422, {"error": {"message": "stop: at most 4 | not 5", "param": "stop"}}),
+        (422, {"error": {"message": "seed: at most 4 | not 5", "param": "seed"}}),
         (400, {"detail": [{"loc": ["body", "tools"], "msg": "Extra inputs", "type": "x"}]}),
-        (400, '模型不支持 "stop"\nsecond line\ttab'),
+        (400, '模型不支持 "seed"\nsecond line\ttab'),
         (400, {"message": "\x1b]0;owned\x07 no\u202e", "code": 20015}),
     ],
 )

@@ -17,6 +17,7 @@ GRADED: dict[str, Any] = {
     "efforts": "low medium high high high",
 }
 STATED: dict[str, object] = {
+    "tool_stream": False,
     "limit": {"max_tokens": 987_654},
     "system": "system",
     "late_system": "user",

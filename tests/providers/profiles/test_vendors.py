@@ -47,6 +47,7 @@ UNSIGNED = {"unsigned_call": {"google": {"thought_signature": "skip_thought_sign
 TOGGLED_ON = {"thinking": {"type": "enabled"}}
 TOGGLED_OFF = {"thinking": {"type": "disabled"}}
 TOGGLE = {"thinking": switched(TOGGLED_ON, TOGGLED_OFF)}
+TOOL_STREAM: dict[str, object] = {"tool_stream": True}
 TOGGLE_BUT_FORCED = {"thinking": switched(TOGGLED_ON, TOGGLED_OFF, forced=TOGGLED_OFF)}
 QWEN_ON = {"enable_thinking": True, "thinking_budget": 20000}
 QWEN_OFF = {"enable_thinking": False}
@@ -183,11 +184,11 @@ MODELS = [
     pytest.param("moonshot", "kimi-k2.5", {**TOGGLE_BUT_FORCED, **NO_SAMPLING}, id="moonshot: 1.4 kimi-k2.5 toggles, its sampling is fixed"),
     pytest.param("moonshot", "kimi-k2.7-code", NO_SAMPLING, id="moonshot: 1.4 kimi-k2.7-code always thinks"),
     pytest.param("moonshot", "kimi-k3", {**NO_SAMPLING, "thinking": graded("high", "low", forced="low"), "efforts": "low low high high max"}, id="moonshot: 1.4 kimi-k3 grades"),
-    pytest.param("glm", "glm-4.6", {**BLIND, **TOGGLE}, id="glm: 1.4 GLM 4.5 and later"),
-    pytest.param("glm", "glm-5.2", {**BLIND, **TOGGLE}, id="glm: 1.4 GLM 5 toggles"),
-    pytest.param("glm", "glm-5.3", {**BLIND, "thinking": graded("high", "low"), "efforts": "low low high high max"}, id="glm: edge 153 GLM 5.3 always thinks: none becomes low"),
+    pytest.param("glm", "glm-4.6", {**BLIND, **TOGGLE, **TOOL_STREAM}, id="glm: 1.4 GLM 4.5 and later"),
+    pytest.param("glm", "glm-5.2", {**BLIND, **TOGGLE, **TOOL_STREAM}, id="glm: 1.4 GLM 5 toggles"),
+    pytest.param("glm", "glm-5.3", {**BLIND, **TOOL_STREAM, "thinking": graded("high", "low"), "efforts": "low low high high max"}, id="glm: edge 153 GLM 5.3 always thinks: none becomes low"),
     pytest.param("glm", "glm-4.5v", {**TOGGLE, "limit": {"max_tokens": 16384}}, id="glm: 1.1 GLM 4.5V"),
-    pytest.param("glm", "glm-4.6v-flash", {**TOGGLE, "limit": {"max_tokens": 32768}}, id="glm: 1.1 GLM 4.6V"),
+    pytest.param("glm", "glm-4.6v-flash", {**TOGGLE, **TOOL_STREAM, "limit": {"max_tokens": 32768}}, id="glm: 1.1 GLM 4.6V"),
     pytest.param("minimax", "MiniMax-M2.5-highspeed", BLIND, id="minimax: the older models see nothing"),
     pytest.param("openrouter", "google/gemini-3-pro", OWN_PARSER, id="openrouter: google/gemini-3-pro"),
     pytest.param("openrouter", "x-ai/grok-5:nitro", OWN_PARSER, id="openrouter: x-ai/grok-5:nitro"),

@@ -233,6 +233,10 @@ def _schema(profile: Profile) -> object:
     return [word for word in KEYWORDS if word not in left]
 
 
+def _tool_stream(profile: Profile) -> object:
+    return converted(profile, tools=[LOOK], stream=True).body.get("tool_stream", False)
+
+
 def _web_search(profile: Profile) -> object:
     tool = {"type": "web_search_20250305", "name": "web_search"}
     body = converted(profile, tools=[tool]).body
@@ -323,6 +327,7 @@ PROBES: Mapping[str, Callable[[Profile], object]] = {
     "cache": _cache,
     "prefill": _prefill,
     "empty_content": _empty_content,
+    "tool_stream": _tool_stream,
     "tool_id": _tool_id,
     "call_state": _call_state,
     "unsigned_call": _unsigned_call,
