@@ -24,7 +24,7 @@ REFUSALS = frozenset({400, 422, 500})
 def open_healed(call: Call, sent: Sent, done: Callable[[], None]) -> Answer:
     """The result of ``open_native``, which is repeated after refusals that a change avoids.
 
-    Raises what ``open_native`` raises. The answer to a refusal that no change avoids is the refusal.
+    Raises what ``open_native`` raises, and the last ``NativeRefusal`` if no change avoids it.
     """
     mends: list[Mend] = []
     while True:

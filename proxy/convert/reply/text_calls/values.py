@@ -1,7 +1,7 @@
-"""Values of parameters that were written as plain text -> JSON, by the tool's schema.
+"""Parameter values that a model wrote as plain text -> JSON values, by the tool's schema.
 
-Rule: text is a string wherever the schema allows one. Otherwise it is the value that it decodes to,
-if that has an allowed type; text that has none stays a string.
+Rule: the value is a string if the schema allows one. Otherwise it is the decoded text, if this has an
+allowed type; if not, it is a string too.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import orjson
 from proxy.convert.reply.arguments import read_arguments
 
 RAW = "_raw"
-"""The member in which unreadable arguments are kept."""
+"""The member that contains arguments that cannot be parsed."""
 _WORDS: Mapping[str, str] = {"True": "true", "False": "false", "None": "null"}
-"""Python's words, which models write where JSON's belong."""
+"""Python's literals, which models write instead of JSON's."""
 _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
 _MAX_DEPTH = 8
-"""Levels of references and alternatives that are followed."""
+"""Maximum depth of references and alternatives that are followed."""
 
 
 def typed_value(text: str, schema: object, root: Mapping[str, Any]) -> object:
-    """The value that ``text`` stands for; ``root`` is the schema that ``#/...`` refers to."""
+    """The value of ``text`` under ``schema``; ``root`` is the schema to which ``#/...`` refers."""
     types = _types(schema, root, _MAX_DEPTH)
     if "string" in types and not ("null" in types and _is_null(text)):
         return text
@@ -32,13 +32,13 @@ def typed_value(text: str, schema: object, root: Mapping[str, Any]) -> object:
         value = json.loads(_WORDS.get(text.strip(), text), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return text
-    # A schema that states no type takes any; then only what cannot be meant as a string is decoded.
+    # A schema without a type allows all types; then only text that cannot be meant as a string is decoded.
     fits = _fits(value, types) if types else isinstance(value, dict | list)
     return value if fits else text
 
 
 def object_in(text: str) -> dict[str, Any] | None:
-    """The object that ``text`` is, repaired where that is unmistakable; None where it is none."""
+    """The object in ``text``, repaired if the repair is unambiguous; None if it is not an object."""
     try:
         value = json.loads(text, parse_constant=_refuse)
     except RecursionError:
@@ -58,7 +58,7 @@ def _is_null(text: str) -> bool:
 
 
 def _types(schema: object, root: Mapping[str, Any], depth: int) -> set[str]:
-    """The names of the types that ``schema`` allows; empty where it does not say."""
+    """The names of the types that ``schema`` allows; empty if it states none."""
     if not isinstance(schema, dict) or not depth:
         return set()
     stated = schema.get("type")
