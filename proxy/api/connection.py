@@ -1,4 +1,4 @@
-"""GET /test-connection: one real minimal call to the upstream."""
+"""GET /test-connection: one real, minimal call to the upstream."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ PROBES = Operation(
     operation=PROBES,
 )
 def test_connection() -> Response:
-    """``?model=ID`` probes one model, ``?all=1`` every registered one, else the small one."""
+    """``?model=ID`` tests one model, ``?all=1`` every registered model; default: the small model."""
     results = [_probe(model) for model in _models()]
     failed = any(result["status"] == "failed" for result in results)
     if len(results) == 1:

@@ -90,7 +90,7 @@ def _part_pieces(part: dict[str, Any]) -> Iterator[ContentPiece | ReasoningPiece
 
 
 def _readable_and_not(piece: ReasoningPiece) -> Iterator[ReasoningPiece]:
-    """``piece`` as one piece with its text and one with its encrypted data, as far as it has both."""
+    """``piece`` split into a piece with its text and a piece with its encrypted data."""
     if piece.text or piece.signature:
         yield piece._replace(data="")
     if piece.data:
