@@ -42,7 +42,7 @@ HIDDEN = "***"
 
 
 DRY_RUN = Operation(
-    summary="What a request would become, and where it would go; no upstream call",
+    summary="The converted request and its route, without an upstream call",
     answers=json_answer("The converted request.", DryRun),
     errors=(404,),
     tag="messages",

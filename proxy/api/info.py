@@ -53,7 +53,7 @@ class Nothing(WireSchema):
 SERVICE = Operation(
     summary="The service",
     answers=json_answer(
-        "What is running; its configuration only for a caller with the key.", Service
+        "Version and endpoints; the configuration only for a caller with the key.", Service
     ),
 )
 NO_ICON = Operation(summary="No icon", answers={204: Answer("There is none.", None)})

@@ -44,7 +44,7 @@ RETRIEVE = Operation(
     tag="models",
     parameters=("x-request-id",),
     passes=True,
-    notes="The id may hold slashes, encoded or not.",
+    notes="The id may contain slashes, encoded or not.",
 )
 
 

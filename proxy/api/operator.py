@@ -14,7 +14,7 @@ FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-
 
 
 def require_operator() -> None:
-    """If no key is configured, raise ``PermissionDenied`` for clients on other machines."""
+    """If requests need no key, raise ``PermissionDenied`` for clients on other machines."""
     shared = runtime()
     if shared.auth_keys or shared.settings.public_metrics:
         return

@@ -49,9 +49,9 @@ class Stats(WireSchema):
 
 
 SHOW = Operation(
-    summary="What was counted since the start",
+    summary="The counters since the start",
     answers=json_answer("The counters.", Stats),
-    notes="Where no key is in force, for callers from loopback only.",
+    notes="If requests need no key, for callers from loopback only.",
     listed="stats",
 )
 

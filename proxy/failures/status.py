@@ -41,8 +41,8 @@ KIND_PATTERN_FOR_STATUS: Mapping[int, str] = {
     400: r"invalid|bad.?request|validation|failed.?precondition|tool_use_failed|inspection"
     r"|content.?filter|content.?policy|policy.?violation|moderation|base_resp (?:1026|1027|1042|2013)",
 }
-"""Patterns for an error's type and code; the first match wins. Numbers are GLM's, those behind
-``base_resp`` MiniMax'."""
+"""Patterns for an error's type and code; the first match is used. The numbers are GLM's; those after
+``base_resp`` are MiniMax's."""
 MESSAGE_PATTERN_FOR_STATUS: Mapping[int, str] = {
     402: r"insufficient (?:quota|balance|credits?)|exceeded your current quota",
     429: r"rate.?limit|too many requests|requests? limit reached",

@@ -66,7 +66,7 @@ class Codec(Protocol):
         """The first bytes for the client although nothing has arrived from the upstream."""
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes for the client, maybe none, after a read that returned ``data`` (not empty)."""
+        """The bytes for the client, which may be empty, after a read that returned ``data`` (not empty)."""
 
     def finish(self) -> bytes:
         """The last bytes for the client, after the stream was closed or ``finish_seconds`` passed."""

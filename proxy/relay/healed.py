@@ -165,7 +165,7 @@ def _is_understood(error: UpstreamError) -> bool:
 
 def _log_forgotten(call: Call, names: Collection[str]) -> None:
     log.warning(
-        "%s refused a request for %s as it was learned; forgotten: %s",
+        "%s refused a request for %s with learned flags; forgotten: %s",
         call.route.provider.name,
         call.route.model,
         ", ".join(sorted(names)),

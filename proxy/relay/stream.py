@@ -149,7 +149,7 @@ class StreamedResponse:
         return self._codec.fail(self._exchange.error_after(result))
 
     def _written_next(self) -> bytes:
-        """The bytes for the client after the next read, maybe none."""
+        """The bytes for the client after the next read; may be empty."""
         try:
             data = self._read()
         except ProxyError as error:

@@ -46,16 +46,16 @@ TAGS = {
     "messages": "Messages",
     "models": "Models",
     "service": "The service itself",
-    "dynamic": "The same at an upstream that the path names",
-    "native": "What else a native upstream offers",
+    "dynamic": "The same endpoints with an upstream that the path names",
+    "native": "Other endpoints of a native upstream",
 }
 
 
 DYNAMIC_PREFIXES = ("/{scheme}/{host}", "/{scheme}/{host}/{prefix}")
 DYNAMIC_NOTES = (
     "The path names the upstream; off until CLAUDE_PROXY_ALLOWED_HOSTS lists hosts. The prefix may"
-    " hold slashes and, behind `models/`, a model, which wins over the body's. `Authorization` is"
-    " the upstream's credential; where a key of this proxy is in force, it is `x-api-key`."
+    " contain slashes and, after `models/`, a model, which replaces that of the body."
+    " `Authorization` is the upstream's credential; a key of this proxy is sent as `x-api-key`."
 )
 
 

@@ -50,7 +50,7 @@ class DeltaReader:
         self._text = Snapshots()
         self._reasoning_for_item: dict[tuple[Form, int | None], Snapshots] = {}
         self._held: tuple[Snapshots, ReasoningPiece] | None = None
-        """The reader that holds reasoning back, and the last piece of that reasoning."""
+        """The ``Snapshots`` that hold reasoning back, and the last piece of this reasoning."""
         self._plain_form: Form | None = None
         """The spelling in which every further delta is new reasoning."""
         self._whole = False
