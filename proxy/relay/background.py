@@ -66,7 +66,7 @@ class Background(Generic[T]):
         """Call the function. True if it ended; False at ``until`` (monotonic seconds) if it still runs."""
         self._due, self._owner = until, getcurrent()
         self._exchange.on_check = self._check
-        call = _CARRIERS.take(self._hub)
+        call = _GREENLETS.take(self._hub)
         try:
             call.switch(self)
         except BaseException:
@@ -140,15 +140,15 @@ class Background(Generic[T]):
             waiter.switch(None)
 
 
-def _carry(call: Background[Any] | None) -> None:
+def _run_calls(call: Background[Any] | None) -> None:
     """The main function of a greenlet: runs ``call``, then each call that is passed to it later."""
     while call is not None:
         following = call.run()
         call = None
-        call = _CARRIERS.keep(following)
+        call = _GREENLETS.keep(following)
 
 
-class _Carriers:
+class _IdleGreenlets:
     """The greenlets of one event loop that wait for a call."""
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ class _Carriers:
         """An idle greenlet of the event loop ``hub``; switch to it with the call as argument."""
         if hub is not self._hub:
             self._hub, self._idle = hub, []
-        return self._idle.pop() if self._idle else greenlet(_carry, hub)
+        return self._idle.pop() if self._idle else greenlet(_run_calls, hub)
 
     def keep(self, following: Any) -> Background[Any] | None:
         """Switch to ``following`` and keep the present greenlet idle; returns its next call.
@@ -175,4 +175,4 @@ class _Carriers:
         return following_call
 
 
-_CARRIERS = _Carriers()
+_GREENLETS = _IdleGreenlets()

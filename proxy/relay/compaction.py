@@ -95,7 +95,7 @@ def compacted(call: Call, body: Callable[[], bytes]) -> Compacted | None:
         due = due_compaction(call)
         if due is None:
             return None
-        call.compacted = _made(call, due, body)
+        call.compacted = _compact(call, due, body)
     return call.compacted
 
 
@@ -111,8 +111,8 @@ def _is_reached(call: Call, trigger: Mapping[str, Any] | None) -> bool:
     return tokens_above(body, call.route.encoding, least - 1) is not None
 
 
-def _made(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacted:
-    message = _asked(replace(call, request=due.request))
+def _compact(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacted:
+    message = _summary_answer(replace(call, request=due.request))
     summary = None if message is None else summary_in(message)
     block = compaction_block(summary, _changes_in(body()))
     usage = no_usage() if message is None else message["usage"]
@@ -136,10 +136,10 @@ def _changes_in(body: bytes) -> list[Mapping[str, Any]]:
     return tool_changes(history_after_compaction(sent["messages"]), sent.get("tools") or ())
 
 
-def _asked(call: Call) -> Message | None:
+def _summary_answer(call: Call) -> Message | None:
     """The upstream's answer to the request for a summary; None if the output limit was too low for one."""
     try:
-        return with_healing(call, lambda converted: _whole(call, converted))
+        return with_healing(call, lambda converted: _whole_message(call, converted))
     except UpstreamError as error:
         if error.code == OUTPUT_LIMIT_REACHED:
             return None
@@ -148,7 +148,7 @@ def _asked(call: Call) -> Message | None:
         raise
 
 
-def _whole(call: Call, converted: ConvertedRequest) -> Message:
+def _whole_message(call: Call, converted: ConvertedRequest) -> Message:
     protocol, response = PROTOCOLS[converted.api], None
     try:
         upstream_call = protocol.upstream_call(call, converted)

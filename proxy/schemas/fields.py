@@ -252,10 +252,10 @@ class Items(Wire, fields.List[Any]):
             # marshmallow takes a hundred times as long as the check, so it runs only for the first
             # invalid item.
             if not self.accepts_item(each):
-                self._word(index, each)
+                self._raise_error(index, each)
         return value
 
-    def _word(self, index: int, each: Any) -> None:
+    def _raise_error(self, index: int, each: Any) -> None:
         try:
             self.item.deserialize(each)
         except ValidationError as error:

@@ -72,7 +72,7 @@ class Preface:
         return {
             **message,
             "content": [dict(self.block), *message["content"]],
-            "usage": self._whole(message["usage"]),
+            "usage": self._with_iterations(message["usage"]),
         }
 
     def before_events(self, stream: Iterable[Event]) -> list[Event]:
@@ -84,13 +84,13 @@ class Preface:
                 out.append({**event, "index": event["index"] + 1})
                 continue
             if kind == "message_delta":
-                event = {**event, "usage": self._whole(event["usage"])}
+                event = {**event, "usage": self._with_iterations(event["usage"])}
             out.append(event)
             if kind == "message_start":
                 out += block_events(0, self.block)
         return out
 
-    def _whole(self, usage: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_iterations(self, usage: Mapping[str, Any]) -> dict[str, Any]:
         return {
             **usage,
             "iterations": [_iteration("compaction", self.usage), _iteration("message", usage)],

@@ -35,7 +35,7 @@ class Snapshots:
             return [delta]
         if self._confirmed:
             return self._beyond(delta)
-        if not self._goes_on(delta):
+        if not self._may_be_snapshot(delta):
             self.plain = True
             texts = [*self._held, delta]
             self._held.clear()
@@ -55,7 +55,7 @@ class Snapshots:
         self.plain = True
         return texts
 
-    def _goes_on(self, delta: str) -> bool:
+    def _may_be_snapshot(self, delta: str) -> bool:
         """Whether ``delta`` may be a snapshot: all text so far, then text that does not just repeat it."""
         before = self._held[-1] if self._held else self._said
         if not delta.startswith(before):

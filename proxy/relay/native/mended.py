@@ -91,7 +91,7 @@ def _system_as_user(request: Request, drops: Drops) -> Request | None:
                 waiting += blocks
             continue
         if waiting:
-            turn, added = _with_waiting(turn, role, waiting)
+            turn, added = _with_blocks(turn, role, waiting)
             turns += added
             waiting = []
         turns.append(turn)
@@ -100,7 +100,7 @@ def _system_as_user(request: Request, drops: Drops) -> Request | None:
     return {**request, "messages": turns} if noted else None
 
 
-def _with_waiting(turn: Any, role: object, waiting: list[Any]) -> tuple[Any, list[Any]]:
+def _with_blocks(turn: Any, role: object, waiting: list[Any]) -> tuple[Any, list[Any]]:
     """``turn`` with the ``waiting`` blocks added, and the turns to insert before it.
 
     The list is empty if ``turn`` could take the blocks.

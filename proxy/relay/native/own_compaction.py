@@ -26,7 +26,7 @@ def with_summary_as_text(turns: list[Any], drops: Drops) -> list[Any]:
             drops.degrade(COMPACTION, "text")
             rest = content[position + 1 :]
             kept = [{**turns[at], "content": rest}] if rest else []
-            return [*_told(content[position]), *kept, *turns[at + 1 :]]
+            return [*_as_turns(content[position]), *kept, *turns[at + 1 :]]
     return turns
 
 
@@ -44,8 +44,8 @@ def _is_summary(block: object) -> bool:
     )
 
 
-def _told(block: dict[str, Any]) -> list[Any]:
+def _as_turns(block: dict[str, Any]) -> list[Any]:
     text = {"type": "text", "text": summary_text(block["content"])}
     changes = block.get("tool_changes")
-    told: list[Any] = [{"role": "user", "content": [text]}]
-    return [*told, {"role": "system", "content": changes}] if changes else told
+    turns: list[Any] = [{"role": "user", "content": [text]}]
+    return [*turns, {"role": "system", "content": changes}] if changes else turns

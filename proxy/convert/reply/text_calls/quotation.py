@@ -31,7 +31,7 @@ _LINE_PREFIX = re.compile(
 
 def is_quoted(markups: Iterable[str], messages: Sequence[Mapping[str, Any]]) -> bool:
     """True if a text in the request's ``messages`` contains one of ``markups``."""
-    wanted = [_squeezed(_unescaped(markup)) for markup in markups]
+    wanted = [_without_white_space(_unescaped(markup)) for markup in markups]
     return any(
         markup in form for text in _texts(messages) for form in _forms(text) for markup in wanted
     )
@@ -54,8 +54,8 @@ def _texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _forms(text: str) -> Iterator[str]:
     """The forms of ``text`` for the comparison: with and without line prefixes."""
     text = _unescaped(text)
-    yield _squeezed(text)
-    yield _squeezed(_LINE_PREFIX.sub("", text))
+    yield _without_white_space(text)
+    yield _without_white_space(_LINE_PREFIX.sub("", text))
 
 
 def _unescaped(text: str) -> str:
@@ -65,5 +65,5 @@ def _unescaped(text: str) -> str:
     return text
 
 
-def _squeezed(text: str) -> str:
+def _without_white_space(text: str) -> str:
     return "".join(text.split())
