@@ -1,6 +1,6 @@
-"""Flask blueprints and what surrounds them: the only package that imports flask.
+"""Flask blueprints, hooks and responses: the only package that imports flask.
 
-Rule: an endpoint is a module here, with its declarations, and its entry in ``BLUEPRINTS``.
+Rule: an endpoint is a module of this package, with its declarations, and an entry in ``BLUEPRINTS``.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class App(Flask):
 
 
 def no_content() -> Response:
-    """A 204 response; Flask alone would add a content-type for a body that is not there."""
+    """A 204 response without the ``content-type`` that Flask would add although there is no body."""
     response = Response(status=204)
     del response.headers["content-type"]
     return response

@@ -1,8 +1,8 @@
 """The routes that may answer a request, and the credential that is sent to each.
 
-Rule: the chosen route first, then the fallbacks of its model, each provider with its own keys; a
-client's key goes to the provider that the client asked for and to no other. A credential of
-Anthropic's goes to native providers only, a fallback among them.
+Rule: the chosen route is first, then the fallbacks of its model, each with the keys of its provider. A
+client's key is sent only to the provider of the chosen route. A credential of Anthropic is sent only to
+native providers, including fallbacks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WITHHELD = (
 
 
 def candidates_for(route: Route) -> tuple[Candidate[Route], ...]:
-    """``route`` and its fallbacks; raises ``AuthenticationFailed`` where ``route`` lacks a key."""
+    """``route`` and its fallbacks; raises ``AuthenticationFailed`` if there is no key for ``route``."""
     found = [_candidate(route, _keys(route.provider))]
     seen = {(route.provider.name, route.model)}
     for name in route.fallbacks:
@@ -45,7 +45,7 @@ def candidates_for(route: Route) -> tuple[Candidate[Route], ...]:
 
 
 def credential(provider: Provider) -> str | None:
-    """The key that goes to ``provider`` (docs/features.md "Modes and authentication")."""
+    """The key that is sent to ``provider`` (docs/features.md "Modes and authentication")."""
     return upstream_key(
         credential_headers(),
         provider_key=provider.api_key,
@@ -57,7 +57,7 @@ def credential(provider: Provider) -> str | None:
 
 @contextmanager
 def withheld_key_named(provider: Provider) -> Iterator[None]:
-    """A refusal of credentials by ``provider`` states that the client's own was not sent to it."""
+    """Within the block, the error for a 401 of ``provider`` says if the client's key was not sent to it."""
     try:
         yield
     except UpstreamError as error:
@@ -86,7 +86,7 @@ def _keys(provider: Provider) -> KeyRing:
 
 def _fallback_keys(provider: Provider, asked: Provider) -> KeyRing:
     if not provider.api_keys and (asked.api_keys or provider.base_url != asked.base_url):
-        # A local server, such as Ollama, needs none; a client's key was meant for another provider,
-        # unless it is one of Anthropic's.
+        # A local server, such as Ollama, needs no key. The client's key belongs to another provider,
+        # unless it is a key of Anthropic.
         return KeyRing((_anthropic_key() if provider.native else None,))
     return _keys(provider)

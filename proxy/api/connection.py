@@ -1,4 +1,4 @@
-"""GET /test-connection: one real minimal call to the upstream."""
+"""GET /test-connection: one real, minimal call to the upstream."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ HINTS = {
     403: "check what this key may do at the provider",
     404: "check the model names (BIG_MODEL, MIDDLE_MODEL, SMALL_MODEL) and OPENAI_BASE_URL",
     429: "wait, or raise the rate limit at the provider",
-    502: "check OPENAI_BASE_URL, DNS, the certificate and the way to the upstream",
-    504: "check the way to the upstream, and FIRST_BYTE_TIMEOUT for a slow model",
+    502: "check OPENAI_BASE_URL, DNS, the certificate and the network path to the upstream",
+    504: "check the network path to the upstream, and FIRST_BYTE_TIMEOUT for a slow model",
     529: "the upstream is overloaded: try again later",
 }
 
@@ -43,7 +43,7 @@ PROBES = Operation(
     answers={
         200: Answer("The upstream answered.", Probes, (LIMITS,)),
         503: Answer(
-            "It did not, or not as it should.", Probes, (LIMITS, "retry-after"), or_error=True
+            "The upstream did not answer correctly.", Probes, (LIMITS, "retry-after"), or_error=True
         ),
     },
     parameters=("model", "all", "x-request-id"),
@@ -57,7 +57,7 @@ PROBES = Operation(
     operation=PROBES,
 )
 def test_connection() -> Response:
-    """``?model=ID`` probes one model, ``?all=1`` every registered one, else the small one."""
+    """``?model=ID`` tests one model, ``?all=1`` every registered model; default: the small model."""
     results = [_probe(model) for model in _models()]
     failed = any(result["status"] == "failed" for result in results)
     if len(results) == 1:

@@ -21,8 +21,8 @@ class Present(NamedTuple):
     request: Request
 
 
-# A request reads these some forty times; Flask's ``g``, ``current_app`` and ``request`` take three
-# times as long for each.
+# A request reads these about forty times, and Flask's ``g``, ``current_app`` and ``request`` take three
+# times as long for each access.
 _PRESENT: ContextVar[Present] = ContextVar("present")
 
 
@@ -34,7 +34,7 @@ def begin_present(record: RequestRecord, sent: Request) -> Runtime:
 
 
 def present_request() -> Request:
-    """The request itself, which is faster to read than Flask's proxy object."""
+    """The request object, to which access is faster than through Flask's proxy object."""
     return _PRESENT.get().request
 
 
@@ -49,7 +49,7 @@ def record() -> RequestRecord:
 
 
 def credential_headers() -> dict[str, str]:
-    """The headers that may hold a key of the client, under lower-case names."""
+    """The headers that may contain a key of the client, with lower-case names."""
     environ = _PRESENT.get().request.environ
     sent = (("x-api-key", "HTTP_X_API_KEY"), ("authorization", "HTTP_AUTHORIZATION"))
     return {name: environ[key] for name, key in sent if key in environ}

@@ -1,7 +1,7 @@
-"""POST /v1/messages/test_conversion: what would be sent for a Messages request, and where.
+"""POST /v1/messages/test_conversion: shows the converted request and its route without sending it.
 
-Rule: no upstream call, and no secret in the answer. The request is checked, routed and converted like
-any other, so what cannot be sent is refused with the same message (docs/features.md "Endpoints").
+Rule: no upstream call, and no secret in the answer. The request is validated, routed and converted like
+any other, so an invalid one gets the same error (docs/features.md "Endpoints").
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from proxy.schemas import check_chat_support
 bp = Blueprint("dry_run", __name__)
 
 SHOWN_PARAMETERS = frozenset({"api-version", "beta"})
-"""Query parameters that hold no key; the values of all others are hidden."""
+"""Query parameters that contain no key; the values of all others are hidden."""
 UNSENT_HEADERS = ("anthropic-beta", "anthropic-user-profile-id", "anthropic-workspace-id")
 UNSENT_FAMILY = "x-stainless-"
 SECRET_WORDS = ("key", "token", "secret", "password", "authorization", "credential")
@@ -42,7 +42,7 @@ HIDDEN = "***"
 
 
 DRY_RUN = Operation(
-    summary="What a request would become, and where it would go; no upstream call",
+    summary="The converted request and its route, without an upstream call",
     answers=json_answer("The converted request.", DryRun),
     errors=(404,),
     tag="messages",
@@ -67,7 +67,7 @@ def test_conversion() -> Response:
 def _shown_converted(call: Call) -> Response:
     route, profile = call.route, call.profile()
     if call.max_tokens(profile) != 0 and (due := due_compaction(call)) is not None:
-        # The first request that would be sent is the one for the summary.
+        # The request for the summary would be sent first.
         call = replace(call, request=due.request)
     converted = convert(call, profile)
     edits = converted.reply.context_management
@@ -120,7 +120,7 @@ def _report(
 
 
 def changed_flags(profile: Profile) -> dict[str, object]:
-    """The flags of ``profile`` that are not docs/protocol.md's defaults."""
+    """The flags of ``profile`` that differ from the defaults in docs/protocol.md."""
     plain = Profile()
     values = {flag.name: getattr(profile, flag.name) for flag in fields(Profile)}
     return {
@@ -131,7 +131,7 @@ def changed_flags(profile: Profile) -> dict[str, object]:
 
 
 def shown_url(url: str) -> str:
-    """``url`` without what may be a key: no user, and only those query values that hold none."""
+    """``url`` without user information, and with only the query values that contain no key."""
     parts = urlsplit(url)
     query = "&".join(
         f"{name}={value if name in SHOWN_PARAMETERS else HIDDEN}"
@@ -141,7 +141,7 @@ def shown_url(url: str) -> str:
 
 
 def unsent_headers(names: Iterable[str]) -> list[str]:
-    """Those of a request's headers that are not sent with a converted request."""
+    """The headers among ``names`` that are not sent with a converted request."""
     sent = {name.lower() for name in names}
     unsent = [name for name in UNSENT_HEADERS if name in sent]
     if any(name.startswith(UNSENT_FAMILY) for name in sent):
@@ -150,7 +150,7 @@ def unsent_headers(names: Iterable[str]) -> list[str]:
 
 
 def _without_registered_secrets(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
-    """``body`` with the keys hidden that the registry's ``extra_body`` put into it."""
+    """``body`` with keys hidden that come from the registry's ``extra_body``."""
     registered = call.route.registered
     if registered is None:
         return dict(body)
@@ -159,7 +159,7 @@ def _without_registered_secrets(call: Call, body: Mapping[str, Any]) -> dict[str
 
 
 def hidden(value: Any, name: str = "") -> Any:
-    """``value`` of the member ``name`` without texts whose member's name says that they are keys."""
+    """``value`` of the member ``name``, with texts hidden if their member's name is that of a key."""
     if isinstance(value, Mapping):
         return {member: hidden(inner, member) for member, inner in value.items()}
     if isinstance(value, list | tuple):

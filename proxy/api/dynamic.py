@@ -1,8 +1,8 @@
-"""``/https/HOST/PREFIX/v1/messages``: the usual views with an upstream that the client names.
+"""``/https/HOST/PREFIX/v1/messages``: the Messages endpoints with an upstream that the path names.
 
-Rule: decided on the raw request target, before the URL map, which only sees a decoded path. The
-access declaration is that of the view. Nothing is looked up, read or connected to before the client
-and the host are allowed (docs/features.md "Dynamic routing").
+Rule: the raw request target decides, before the URL map, which only gets a decoded path. The access
+declaration of the view applies. No DNS look-up, body read or connection is made before the client and the
+host are allowed (docs/features.md "Dynamic routing").
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from proxy.relay.upstream_call import encoded
 from proxy.schemas import parse_json_object
 
 _USERINFO = re.compile(r"^(/https?/)[^/]*@")
-"""Refused, but logged before that."""
+"""User information in the path. Such a request is refused, but its path is logged before that."""
 
 
 def register_dynamic(app: Flask) -> None:
-    """Attach the decision to ``app``, after the hooks of the lifecycle and all its blueprints."""
+    """Add dynamic routes to ``app``; call it after the lifecycle hooks and all blueprints are registered."""
     rules = {rule.endpoint: rule for rule in declared_rules(app.url_map)}
     by_name = {name: rules[endpoint] for name, (endpoint, _) in VIEWS.items()}
     app.before_request(partial(answer_dynamic, by_name))
 
 
 def answer_dynamic(rules: Mapping[Endpoint, DeclaredRule]) -> Response | None:
-    """The answer to a dynamic route; None where the request is none.
+    """The answer to a request with a dynamic route; None for any other request.
 
-    ``rules`` are those of the views. A server that hands over no raw target has no dynamic routes.
+    ``rules`` are those of the views. Without a raw target from the server there are no dynamic routes.
     """
     environ = present_request().environ
     raw = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "")
@@ -78,7 +78,7 @@ def _check_method(rule: DeclaredRule) -> None:
 
 
 def _shown_to_the_proxy() -> dict[str, str]:
-    """The headers that may open this proxy: ``authorization`` is the upstream's."""
+    """The headers with a key of this proxy: not ``authorization``, which is for the upstream."""
     headers = credential_headers()
     headers.pop("authorization", None)
     return headers
@@ -97,7 +97,7 @@ def _models(target: DynamicTarget) -> Response:
     provider = dynamic_provider(target, runtime().settings.azure_api_version)
     url = dynamic_models_url(target, provider)
     entries = provider_entries(provider, url, credential(provider))
-    # Names pass unchanged on the way back, so none is listed under an alias.
+    # Model names are not mapped for dynamic routes, so the list has no aliases.
     return models_page(entries, aliases=False)
 
 
@@ -106,11 +106,11 @@ VIEWS: Mapping[Endpoint, tuple[str, Callable[[DynamicTarget], Response]]] = {
     "count_tokens": ("tokens.count_tokens", _count_tokens),
     "models": ("models.list_models", _models),
 }
-"""For each end of a path the view whose declaration applies, and what answers in its place."""
+"""By the end of the path: the view whose declaration applies, and the function that answers instead."""
 
 
 def _body(target: DynamicTarget) -> bytes:
-    """The request's body with the model of the path, which wins."""
+    """The request's body with the model in the path, which takes precedence."""
     body = json_body()
     if target.model is None:
         return body

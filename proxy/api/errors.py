@@ -1,7 +1,7 @@
-"""Answers to failures, in the error format of the Messages API.
+"""Error answers in the format of the Messages API.
 
-Rule: the one handler for ``Exception`` is here. What reaches it is a bug: it is logged with its
-traceback and answered with a 500 that names the request id.
+Rule: the only handler for ``Exception`` is here. An exception that reaches it is a bug: it is logged with
+its traceback, and the answer is a 500 with the request id.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Answer ``ProxyError``, routing failures and bugs alike."""
+    """Register the handlers for ``ProxyError``, routing failures and bugs."""
     app.register_error_handler(ProxyError, error_response)
     app.register_error_handler(NativeRefusal, native_refusal)
     app.register_error_handler(HTTPException, routing_failure)
@@ -37,7 +37,7 @@ def error_response(error: ProxyError) -> Response:
 
 
 def native_refusal(error: NativeRefusal) -> Response:
-    """A native upstream's refusal, unchanged (docs/protocol.md section 8)."""
+    """The refusal of a native upstream, unchanged (docs/protocol.md section 8)."""
     record().error = error_words(error)
     response = Response(error.body, error.status, content_type="application/json")
     response.headers.update(error.answer_headers)
@@ -45,7 +45,7 @@ def native_refusal(error: NativeRefusal) -> Response:
 
 
 def routing_failure(error: HTTPException) -> Response:
-    """404 and 405 of the URL map, and other refusals of werkzeug."""
+    """The answer to a 404 or 405 of the URL map, or to another error of werkzeug."""
     access = record()
     if error.code == 405:
         allowed = error.get_response().headers.get("allow", "")
@@ -62,7 +62,7 @@ def routing_failure(error: HTTPException) -> Response:
 
 
 def bug(error: Exception) -> Response:
-    """The answer to a bug, without details."""
+    """The answer to an unhandled exception, without details."""
     access = record()
     log.error(
         "unhandled error, request_id=%s",

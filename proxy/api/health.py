@@ -1,4 +1,4 @@
-"""Health probes: open to every client, without an upstream call."""
+"""Health probes, which need no key and make no upstream call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ READINESS = Operation(
 @bp.get("/healthz", access=PROBE, operation=LIVENESS)
 @bp.get("/health", access=PROBE, operation=LIVENESS)
 def health() -> Response:
-    """Liveness: the worker answers."""
+    """Liveness: the worker can answer."""
     shared = runtime()
     return json_response(
         {
@@ -63,7 +63,7 @@ def health() -> Response:
 
 @bp.get("/readyz", access=PROBE, operation=READINESS)
 def readyz() -> Response:
-    """Readiness: the worker takes requests, and will go on doing so."""
+    """Readiness: the worker accepts requests and is not shutting down."""
     if runtime().drain.stopping:
         return json_response({"status": "draining"}, 503)
     return json_response({"status": "ready"})

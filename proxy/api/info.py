@@ -1,4 +1,4 @@
-"""Service information, and answers to requests that clients send unasked."""
+"""Service information, the icon of browsers, and the telemetry of clients."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Nothing(WireSchema):
 SERVICE = Operation(
     summary="The service",
     answers=json_answer(
-        "What is running; its configuration only for a caller with the key.", Service
+        "Version and endpoints; the configuration only for a caller with the key.", Service
     ),
 )
 NO_ICON = Operation(summary="No icon", answers={204: Answer("There is none.", None)})
@@ -66,7 +66,7 @@ TELEMETRY = Operation(
 @bp.get("/status", access=OPEN, operation=SERVICE)
 @bp.get("/", access=OPEN, operation=SERVICE)
 def index() -> Response:
-    """Service information; configuration only for a caller who holds the key."""
+    """Service information; the configuration only for a caller with the key."""
     body: dict[str, Any] = {
         "name": "claude-proxy",
         "message": "Anthropic Messages API for OpenAI-compatible upstreams",
@@ -88,7 +88,7 @@ def favicon() -> Response:
 
 @bp.post("/api/event_logging/<path:kind>", access=OPEN, operation=TELEMETRY)
 def event_logging(kind: str) -> Response:
-    """Accept and discard clients' telemetry of any ``kind``, such as ``v2/batch``."""
+    """Accept and discard telemetry of clients of any ``kind``, such as ``v2/batch``."""
     return json_response({})
 
 

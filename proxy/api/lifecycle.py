@@ -1,8 +1,8 @@
-"""Hooks around every view: ids, cross-site check, authentication, admission, limits, CORS, access line.
+"""Hooks around every view: ids, cross-site check, authentication, slots, limits, CORS, access log.
 
 Rule: authentication comes before the body is read. Each view declares what it requires
 (``proxy.access.declaration``); a path without a view gets the strictest declaration. The cross-site
-check comes before authentication: a browser may add the key to a cross-site request by itself.
+check comes before authentication, because a browser may add the key to a cross-site request itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PAGE_HEADERS = (
     ("user-agent", "HTTP_USER_AGENT"),
     ("accept-language", "HTTP_ACCEPT_LANGUAGE"),
 )
-"""What identifies a web page, as headers and in a WSGI environ."""
+"""Headers by which a request from a web page is recognised, and their names in a WSGI environ."""
 
 
 def register_lifecycle(app: Flask) -> None:
@@ -41,8 +41,8 @@ def register_lifecycle(app: Flask) -> None:
 
 
 def begin() -> Response | None:
-    """Give the request its ids and enforce what its view requires."""
-    # Flask's proxy object looks up the request at each access.
+    """Set the ids of the request and enforce the declaration of its view."""
+    # The object itself, because Flask's proxy object looks it up at each access.
     sent: Request = request._get_current_object()  # type: ignore[attr-defined]
     rule = cast("DeclaredRule | None", sent.url_rule)
     # Without a rule the path may still be a dynamic route, which the URL map does not contain.
@@ -80,10 +80,10 @@ def _record(sent: Request, rule: DeclaredRule | None, *, quiet: bool) -> Request
 
 
 def _check_caller(sent: Request, access: Access, shared: Runtime, *, matched: bool) -> None:
-    """Raise ``PermissionDenied`` or ``AuthenticationFailed`` for a caller that is not allowed.
+    """Raise ``PermissionDenied`` or ``AuthenticationFailed`` if the caller is not allowed.
 
-    Without a match the key is not checked here: ``proxy.api.dynamic`` checks ``x-api-key`` only, since
-    ``Authorization`` is for the upstream there.
+    Without a match in the URL map the key is not checked here, but in ``proxy.api.dynamic``, which checks
+    only ``x-api-key``, since ``Authorization`` is for the upstream there.
     """
     page = {name: sent.environ[key] for name, key in PAGE_HEADERS if key in sent.environ}
     check_page(page, shared.settings.allowed_origins, spends=access.costly_get)
@@ -96,7 +96,7 @@ def finish(response: Response) -> Response:
     noted, accounting = record(), runtime().accounting
     noted.status = response.status_code
     headers = response.headers
-    # A native upstream's request id is kept: its support asks for it.
+    # The request id of a native upstream is kept, because its support asks for it.
     headers.setdefault("request-id", noted.request_id)
     headers["x-request-id"] = noted.correlation_id
     _allow_origin(response)
@@ -104,7 +104,7 @@ def finish(response: Response) -> Response:
     if response.is_streamed:
         accounting.stream(noted)
     elif noted.has_pending_estimates:
-        # An estimate must not delay the answer.
+        # Later, because an estimate must not delay the answer.
         on_request_end(accounting.finish, noted)
     else:
         accounting.finish(noted)
@@ -112,7 +112,7 @@ def finish(response: Response) -> Response:
 
 
 def _preflight() -> Response:
-    """A CORS preflight: 204, and what may be sent where the origin is allowed."""
+    """The answer to a CORS preflight: 204, with the allowed methods and headers if the origin is allowed."""
     response = no_content()
     if _origin_allowed():
         response.headers["access-control-allow-methods"] = "GET, POST, OPTIONS"

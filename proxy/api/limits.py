@@ -1,7 +1,7 @@
 """The slot and the rate limits of the present request.
 
-Rule: refused before anything of the body is read, a stream as soon as the body asks for one. Which
-request needs a slot or has limits, its view declares.
+Rule: a request is refused before its body is read; a stream is refused once the body was read, since the
+body asks for it. The view declares whether a request needs a slot and has limits.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from proxy.telemetry.request_record import RequestRecord, total_input
 
 
 def take_slot() -> None:
-    """Take a slot of this worker until the answer is over; raises ``Overloaded``."""
+    """Take a slot of this worker until the answer ends; raises ``Overloaded`` if none is free."""
     admission = runtime().admission
     admission.enter()
     on_request_end(admission.leave)
 
 
 def limit_client(*, spends: bool, dynamic: bool) -> None:
-    """Count the request against its client's limits; ``spends``: it may use tokens.
+    """Count the request against the limits of its client; ``spends``: it may use tokens.
 
     Raises ``RateLimited`` or ``LimitsUnknown``.
     """
@@ -47,16 +47,16 @@ def limit_client(*, spends: bool, dynamic: bool) -> None:
 
 
 def limit_stream() -> None:
-    """Count a stream until the answer is over; raises ``RateLimited`` or ``LimitsUnknown``."""
+    """Count a stream until the answer ends; raises ``RateLimited`` or ``LimitsUnknown``."""
     ticket = _ticket()
     if ticket is not None:
         ticket.take(STREAMS)
 
 
 def add_limit_headers(response: Response) -> None:
-    """Charge the tokens of a whole answer, and name the limits in its headers.
+    """Count the tokens of a whole answer, and add the limits as headers.
 
-    This proxy's limits replace an upstream's of the same name.
+    A header of this proxy replaces one of an upstream with the same name.
     """
     ticket = _ticket()
     if ticket is None:
@@ -67,13 +67,13 @@ def add_limit_headers(response: Response) -> None:
 
 
 def _close(ticket: Ticket, finished: RequestRecord) -> None:
-    """Charge what is not charged yet and end the stream, when the answer is over."""
+    """Count the remaining tokens and end the stream, at the end of the answer."""
     ticket.charge(spent_tokens(finished))
     ticket.close()
 
 
 def spent_tokens(finished: RequestRecord) -> int:
-    """All tokens in and out of all its calls, cached ones too, as reported or estimated."""
+    """The input and output tokens of all upstream calls, including cached ones, reported or estimated."""
     usage = finished.usage
     own = 0 if usage is None else total_input(usage) + (usage.get("output_tokens") or 0)
     return own + sum(map(spent_tokens, finished.earlier))

@@ -59,7 +59,7 @@ CREATE = Operation(
 def create_message() -> Response:
     body = json_body()
     yield_if_large(len(body))
-    # Parsed once: its model decides whether the route is native, and only others are validated.
+    # Parsed only once. The model decides whether the route is native; only other requests are validated.
     message_request = parse_json_object(body) if may_be_native() else None
     if message_request is not None:
         route = native_route(message_request, body)
@@ -74,9 +74,9 @@ def answer_message(
     route_for: Callable[[Mapping[str, Any]], Route],
     parsed: dict[str, Any] | None = None,
 ) -> Response:
-    """The message that answers ``body``; ``route_for`` gives a validated request its route.
+    """The message that answers ``body``; ``route_for`` returns the route of a validated request.
 
-    ``parsed`` is what ``body`` holds where that was read before; the request is made of it.
+    ``parsed`` is the decoded ``body``, if it was decoded before; it becomes the request.
     """
     _log(body)
     yield_if_large(len(body))
@@ -88,7 +88,7 @@ def answer_message(
 
 
 def _answered(call: Call, body: bytes) -> Response:
-    """The answer of the call's route or, in its place, of a fallback, native or not."""
+    """The answer of the call's route or of one of its fallbacks; each may be native."""
     requests = {call.route.native: call.request}
 
     def attempt() -> UpstreamAnswer:

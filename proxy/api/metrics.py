@@ -18,7 +18,7 @@ bp = Blueprint("metrics", __name__)
 SCRAPE = Operation(
     summary="Prometheus metrics",
     answers={200: Answer("The metrics.", None, (), (PLAIN,))},
-    notes="Where no key is in force, for callers from loopback only.",
+    notes="If requests need no key, for callers from loopback only.",
     listed="metrics",
 )
 

@@ -1,7 +1,7 @@
-"""Paths of clients whose base URL has a ``/v1`` too many or too few, or another vendor's prefix.
+"""Aliases for clients whose base URL has an extra ``/v1``, no ``/v1``, or the prefix of another vendor.
 
-Rule: each is an alias of a registered route, with its view, its access declaration and its name in
-log and metrics. OpenAPI and ``GET /`` do not list it.
+Rule: an alias has the view, the access declaration and the name in log and metrics of a registered route.
+OpenAPI and ``GET /`` do not list aliases.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from proxy.api.declaration import declared_rules
 
 VERSION = "/v1"
 PREFIXES = ("", "/v1/v1", "/anthropic", "/anthropic/v1", "/anthropic/v1/v1")
-"""What stands in the place of ``/v1``. Other vendors have the Messages API under ``/anthropic``."""
+"""Prefixes that clients use instead of ``/v1``. Some vendors have the Messages API under ``/anthropic``."""
 _LONGEST_FIRST = sorted(filter(None, (VERSION, *PREFIXES)), key=len, reverse=True)
 VIEWS = frozenset(
     {
@@ -22,11 +22,11 @@ VIEWS = frozenset(
         "models.retrieve_model",
     }
 )
-"""What clients append to their base URL."""
+"""The paths that clients append to their base URL."""
 
 
 def register_mistyped(app: Flask) -> None:
-    """Add the aliases to ``app``, after all its blueprints."""
+    """Add the aliases to ``app``; call this after all blueprints are registered."""
     for rule in [rule for rule in declared_rules(app.url_map) if rule.endpoint in VIEWS]:
         for prefix in PREFIXES:
             app.add_url_rule(
@@ -40,7 +40,7 @@ def register_mistyped(app: Flask) -> None:
 
 
 def behind_version(path: str) -> str | None:
-    """What follows ``/v1`` or a prefix in its place, without slashes around; None without either."""
+    """The path after ``/v1`` or a prefix, without leading and trailing slashes; None without a prefix."""
     for prefix in _LONGEST_FIRST:
         if path.startswith(f"{prefix}/"):
             return path.removeprefix(prefix).strip("/")

@@ -44,7 +44,7 @@ RETRIEVE = Operation(
     tag="models",
     parameters=("x-request-id",),
     passes=True,
-    notes="The id may hold slashes, encoded or not.",
+    notes="The id may contain slashes, encoded or not.",
 )
 
 
@@ -54,7 +54,7 @@ def list_models() -> Response:
 
 
 def models_page(entries: list[dict[str, Any]], *, aliases: bool = True) -> Response:
-    """The page of ``entries`` that the request asks for; ``aliases`` for clients that want them."""
+    """The requested page of ``entries``; ``aliases``: add aliases for clients that need them."""
     query = load_models_query(request.args.to_dict(flat=False))
     page = entries_to_page(
         entries,

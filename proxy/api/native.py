@@ -1,7 +1,6 @@
 """Every other path of a native default upstream, such as ``/v1/files`` (docs/protocol.md 10.12).
 
-Rule: registered only where the default upstream is native; paths with a rule of their own come
-first.
+Rule: registered only if the default upstream is native; paths with their own rule take precedence.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests for native upstreams and their answers, for the views that may have such a route.
+"""Requests to native upstreams and their answers, for all views that may have a native route.
 
 Rule: a native upstream validates the request itself; this proxy only requires a JSON object whose
 model can be routed (docs/protocol.md section 8).
@@ -28,7 +28,7 @@ from proxy.relay.upstream_call import UpstreamCall
 from proxy.schemas.body import parse_json_object
 
 LONGEST_MODEL = 256
-"""Characters of a model's name; converted requests have the same limit."""
+"""Longest name of a model in characters; converted requests have the same limit."""
 NOT_COUNTED = frozenset({404, 405})
 """Statuses of a native upstream that has no endpoint to count tokens."""
 
@@ -36,9 +36,9 @@ Native = tuple[dict[str, Any], Route]
 
 
 def native_request(body: bytes) -> Native | None:
-    """The request in ``body`` and its route, where that leads to a native upstream.
+    """The request in ``body`` and its route if the route is native; else None.
 
-    Raises ``InvalidRequest`` for a body that no upstream takes, ``NotFound`` for its model.
+    Raises ``InvalidRequest`` for a body that no upstream accepts, and ``NotFound`` for an unknown model.
     """
     if not may_be_native():
         return None
@@ -64,14 +64,14 @@ def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
         fault = "Field required" if model is None else "Input should be a valid string"
         raise InvalidRequest(f"model: {fault}")
     if len(model) > LONGEST_MODEL:
-        # It is logged, sent in a header and cached with its route.
+        # The name is logged, sent in a header and cached with its route.
         raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
     route = runtime().router.choose(_routed_by(message_request), lambda: body_estimate(body))
     return route if route.native else None
 
 
 def native_count(message_request: dict[str, Any], route: Route, body: bytes) -> Response | None:
-    """The native upstream's count of tokens; None where it has no such endpoint."""
+    """The native upstream's count of tokens; None if it has no such endpoint."""
     call = begin_call(message_request, route)
     try:
         response = _answer(message_call(call, sent_request(body), f"{MESSAGES}/count_tokens"))
@@ -84,18 +84,18 @@ def native_count(message_request: dict[str, Any], route: Route, body: bytes) -> 
 
 
 def lists_itself() -> bool:
-    """Whether the model list is that of the only upstream, which is native."""
+    """Whether the model list is that of a native upstream, which is the only upstream."""
     registry = runtime().registry
     return registry.default.native and not registry.from_file
 
 
 def native_get(endpoint: str) -> Response:
-    """The default upstream's answer to a GET of ``endpoint``, a path behind its ``/v1``."""
+    """The default upstream's answer to a GET of ``endpoint``, the path after its ``/v1``."""
     return native_answer(endpoint, None)
 
 
 def native_answer(endpoint: str, body: bytes | None) -> Response:
-    """The answer of the default upstream, which is native, to the present request."""
+    """The answer of the default upstream, which must be native, to the present request."""
     shared, access = runtime(), record()
     provider = shared.provider
     access.provider = provider.name
@@ -153,7 +153,7 @@ def _opened(call: NativeCall, ended: Callable[[], None]) -> Answer:
 
 
 def _routed_by(message_request: dict[str, Any]) -> dict[str, Any]:
-    """The well-formed members of an unvalidated request that decide on its route."""
+    """The well-formed members of an unvalidated request that determine its route."""
     known = {"model": message_request["model"]}
     for name, member in (("thinking", "type"), ("output_config", "effort")):
         value = message_request.get(name)

@@ -1,4 +1,4 @@
-"""What the 404 says of a ``/v1`` path that Anthropic or OpenAI have and this proxy does not offer.
+"""The text of a 404 for a ``/v1`` path of Anthropic or OpenAI that this proxy does not offer.
 
 Rule: a pure function of the path. With a native default upstream these paths are relayed instead
 (``proxy.api.native``).
@@ -34,7 +34,7 @@ INSTEAD: Mapping[str, tuple[str, str]] = {
     "responses": ("OpenAI's Responses", "use POST /v1/messages"),
     "embeddings": ("embeddings", "call the upstream itself for them"),
 }
-"""For the path behind ``/v1``, or its beginning, its name and what to use."""
+"""For a path after ``/v1``, or a prefix of it: the name of the API, and what to use instead."""
 _OTHERS = (
     "this path",
     "it has POST /v1/messages, POST /v1/messages/count_tokens and GET /v1/models",
@@ -42,7 +42,7 @@ _OTHERS = (
 
 
 def not_offered(path: str) -> str:
-    """The words about ``path``, from ``": "`` on; empty where it is under no ``/v1``."""
+    """The text for ``path``, which begins with ``": "``; empty if the path is not under ``/v1``."""
     behind = behind_version(path)
     if behind is None:
         return ""

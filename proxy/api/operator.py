@@ -1,4 +1,4 @@
-"""Access to the statistics: with a key, or from this machine."""
+"""Access to the statistics: with a key, or from the same machine."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from proxy.api.context import runtime
 from proxy.errors import PermissionDenied
 
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-"""Headers of a reverse proxy on this machine, whose clients are not on this machine."""
+"""Headers that a reverse proxy on this machine adds to requests of clients on other machines."""
 
 
 def require_operator() -> None:
-    """Where no key is in force, raise ``PermissionDenied`` for clients of other machines."""
+    """If requests need no key, raise ``PermissionDenied`` for clients on other machines."""
     shared = runtime()
     if shared.auth_keys or shared.settings.public_metrics:
         return
     try:
-        # A listener for both families shows IPv4 peers as IPv6 ones.
+        # A dual-stack socket reports IPv4 addresses as IPv6 ones.
         local = ip_address((request.remote_addr or "").removeprefix("::ffff:")).is_loopback
     except ValueError:
         # A Unix socket has no address; file permissions decide who may open it.

@@ -1,4 +1,4 @@
-"""The responses that views return, and the call each of them answers."""
+"""Creates the call for a request, and the response from its answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from proxy.relay.early_start import EarlyStream, answer_in_time
 from proxy.telemetry.logs import log_body
 
 ROUTE_HEADER = "x-claude-proxy-route"
-"""Names the route of an answer: ``PROVIDER/MODEL;reason=REASON``."""
+"""The header with the route of an answer: ``PROVIDER/MODEL;reason=REASON``."""
 
 
 def json_response(body: object, status: int = 200) -> Response:
@@ -32,7 +32,7 @@ def json_response(body: object, status: int = 200) -> Response:
 
 
 def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
-    """The call for a validated request; raises ``AuthenticationFailed`` without a key to send."""
+    """The call for a validated request; raises ``AuthenticationFailed`` if there is no key to send."""
     shared, access = runtime(), record()
     access.client_model = message_request["model"]
     record_route(access, route)
@@ -58,7 +58,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
 
 @contextmanager
 def watched(exchange: Exchange) -> Iterator[None]:
-    """While this runs, a client that leaves and time limits cancel what waits for the upstream."""
+    """Within the block, a disconnected client or a time limit cancels waits for the upstream."""
     watch = runtime().watch
     watch.enter(exchange, present_request().environ.get("gunicorn.socket"))
     try:
@@ -68,10 +68,10 @@ def watched(exchange: Exchange) -> Iterator[None]:
 
 
 def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
-    """What ``attempt`` returns for the first of the call's routes and keys that is not refused.
+    """The response with what ``attempt`` returns for the first route and key that succeed.
 
-    A stream may begin before that is known. A streamed response stays watched until it calls what
-    ``end_of`` returned.
+    A stream may begin before one succeeded. A streamed response stays watched until it calls the function
+    that ``end_of`` returned.
     """
     if call.record.stream:
         limit_stream()
@@ -87,7 +87,7 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
     if call.answer_headers:
         response.headers.update(call.answer_headers)
     if len(call.candidates) == 1 or not isinstance(answer.stream, EarlyStream):
-        # Else a fallback may still answer.
+        # Otherwise a fallback may still answer.
         response.headers[ROUTE_HEADER] = call.route.header
     shown = call.settings.log_body_max_chars
     if shown and not streams:
@@ -96,7 +96,7 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
 
 
 def response_for(answer: Answer) -> Response:
-    """``answer`` as Flask wants it."""
+    """``answer`` as a Flask response."""
     if answer.stream is None:
         response = Response(answer.body, answer.status, content_type=JSON)
     else:
@@ -109,7 +109,7 @@ def response_for(answer: Answer) -> Response:
 
 
 def end_of(call: Call) -> Callable[[], None]:
-    """What a streamed answer calls when it is over."""
+    """The function that a streamed answer calls when it ends."""
     shared = runtime()
 
     def ended() -> None:

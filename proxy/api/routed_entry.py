@@ -1,7 +1,7 @@
-"""The entry of a model by a name that this proxy maps: registered names, tier words, Claude's names.
+"""The model list entry for a name that this proxy maps: registered names, tier words, Claude's names.
 
-Rule: the name is routed as the model of a message is, and the entry has the limits of the model that
-it leads to (docs/protocol.md section 7).
+Rule: the name is routed like the model of a message. The entry has the limits of the model at the end of
+the route (docs/protocol.md section 7).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Entry = dict[str, Any]
 
 
 def routed_entry(model_id: str) -> Entry | None:
-    """The entry for ``model_id``, which may still be percent-encoded; None where it maps nothing."""
+    """The entry for ``model_id``, which may be percent-encoded; None if no mapping applies to it."""
     for name in dict.fromkeys((model_id, unquote(model_id))):
         route = _mapped(name)
         if route is not None:
@@ -29,7 +29,7 @@ def routed_entry(model_id: str) -> Entry | None:
 
 
 def _mapped(name: str) -> Route | None:
-    """The route of ``name`` as a message without size takes it; None for a name passed unchanged."""
+    """The route of ``name`` for a message of size 0; None if the name is passed on unchanged."""
     router = runtime().router
     try:
         route = router.resolve(name)
@@ -64,7 +64,7 @@ def _of_target(shown: str, route: Route) -> Entry | None:
 
 
 def _listed_beside(route: Route) -> list[Entry]:
-    """The list of the route's upstream where clients may see it; empty where it cannot be had."""
+    """The model list of the route's upstream if clients may see it; empty if it is not available."""
     registry = runtime().registry
     if not registry.models_from_upstream or route.provider is not registry.default:
         return []

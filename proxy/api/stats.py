@@ -1,4 +1,4 @@
-"""GET /v1/stats: the counts since the start, of this machine or of all, and the present state."""
+"""GET /v1/stats: the counts since the start, of this machine or of all machines, and the present state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Healing(WireSchema):
 
 
 class Stats(WireSchema):
-    """Counters since the start, of all machines where a Redis is shared."""
+    """Counters since the start; of all machines if they share a Redis."""
 
     scope = always(Choice, "this process", "this machine", "all machines")
     since = always(Text)
@@ -49,18 +49,18 @@ class Stats(WireSchema):
 
 
 SHOW = Operation(
-    summary="What was counted since the start",
+    summary="The counters since the start",
     answers=json_answer("The counters.", Stats),
-    notes="Where no key is in force, for callers from loopback only.",
+    notes="If requests need no key, for callers from loopback only.",
     listed="stats",
 )
 
 
 @bp.get("/v1/stats", access=STATISTICS, operation=SHOW)
 def stats() -> Response:
-    """The counts of all machines that share a Redis, else of this machine's workers.
+    """The counts of all machines that share a Redis; without Redis, of this machine's workers.
 
-    Workers, requests in progress and circuit breakers are those of this machine in either case.
+    Workers, requests in progress and circuit breakers are always those of this machine.
     """
     require_operator()
     shared = runtime()

@@ -63,9 +63,9 @@ def parsed_body(body: bytes) -> dict[str, Any]:
 def answer_count(
     parsed: dict[str, Any], size: int, route_for: Callable[[Mapping[str, Any]], Route]
 ) -> Response:
-    """The count that answers ``parsed``, a body of ``size`` bytes.
+    """The answer with the tokens of ``parsed``, a body of ``size`` bytes.
 
-    ``route_for`` gives a validated request its route.
+    ``route_for`` returns the route of a validated request.
     """
     settings = runtime().settings
     yield_if_large(size)
@@ -104,14 +104,14 @@ def answer_count(
 
 
 def _upstream_count(message_request: Mapping[str, Any], route: Route) -> int | None:
-    """The upstream's count where the operator wants it; None where the proxy counts."""
+    """The upstream's count if the operator enabled it; None if the proxy must count."""
     if route.native or not runtime().settings.counts_upstream:
-        # A native upstream was asked before, by its own endpoint.
+        # The count endpoint of a native upstream was called before.
         return None
     try:
         call = begin_call(message_request, route)
     except AuthenticationFailed:
-        # Counting takes no key; only asking the upstream does.
+        # Only a call of the upstream needs a key.
         return None
     with watched(call.exchange):
         return count_upstream(call)

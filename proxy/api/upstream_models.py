@@ -1,6 +1,6 @@
-"""The models that clients may list: the registered ones, and the default upstream's own.
+"""The models that clients may list: the registered ones, and those of the default upstream.
 
-Rule: an upstream is called with the credential of the present request.
+Rule: the upstream is called with the credential of the present request.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from proxy.relay.upstream_call import UpstreamCall
 
 
 def listed_entries() -> list[dict[str, Any]]:
-    """The registered models in file order, then, where the operator wants it, the upstream's own.
+    """The registered models in file order, then the upstream's models if the operator enabled this.
 
-    Each id once. An upstream that fails to list its models is left out; raises what
-    ``upstream_entries`` raises where the list would be empty.
+    Each id occurs once. If the upstream fails to list its models, they are left out; if the list would
+    then be empty, the error of ``upstream_entries`` is raised.
     """
     registry = runtime().registry
     entries = registered_entries(registry.models)
@@ -40,7 +40,7 @@ def listed_entries() -> list[dict[str, Any]]:
 
 
 def upstream_entries() -> list[dict[str, Any]]:
-    """Every model of the upstream as an Anthropic entry; cached for a while."""
+    """Every model of the upstream as an Anthropic entry, cached."""
     shared = runtime()
     key = credential(shared.provider)
     url = shared.router.models_url
@@ -48,7 +48,7 @@ def upstream_entries() -> list[dict[str, Any]]:
 
 
 def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict[str, Any]]:
-    """What ``provider`` lists at ``url`` for the holder of ``key``, as Anthropic entries."""
+    """The models that ``provider`` lists at ``url`` for ``key``, as Anthropic entries."""
     shared, access = runtime(), record()
     access.provider = provider.name
     call = UpstreamCall(

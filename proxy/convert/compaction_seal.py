@@ -1,7 +1,7 @@
 """The signature of a ``compaction`` block of this proxy: a checksum of its summary.
 
-Rule: it tells that a client changed the summary; it is no proof of who wrote it. The signatures of
-others cannot be checked and are accepted (docs/protocol.md 1.7).
+Rule: the checksum detects that a client changed the summary; it does not prove who wrote it. Signatures
+of other services cannot be checked and are accepted (docs/protocol.md 1.7).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
 
 SEAL_PREFIX = f"{SIGNATURE_PREFIX}c."
-"""Begins like all signatures of this proxy, so that native upstreams get none of them."""
+"""Starts with the prefix of all signatures of this proxy, which are never sent to native upstreams."""
 
 
 def sealed(summary: str) -> str:
@@ -30,5 +30,5 @@ def is_ours(block: Mapping[str, Any]) -> bool:
 
 
 def is_changed(block: Mapping[str, Any]) -> bool:
-    """Whether ``block``, with a summary, has a signature of this proxy for another summary."""
+    """Whether the signature of ``block`` is from this proxy but does not match its summary."""
     return is_ours(block) and block["signature"] != sealed(block["content"])

@@ -1,1 +1,1 @@
-"""What an upstream's failure means and what may follow it. Pure: no I/O, clock or log."""
+"""The meaning of an upstream's failure, and whether another attempt may follow. No I/O, clock or log."""

@@ -1,7 +1,7 @@
-"""Recognise an answer without choices that is an error in a vendor's own form.
+"""Recognises an answer without choices that is an error in a vendor's own form.
 
-Rule: a code or status that means failure and words beside it (docs/protocol.md section 5). What
-reports success, or only a state, is no error: streams hold such chunks beside the answer.
+Rule: an error has a code or status that means failure, and a message (docs/protocol.md section 5). An
+object that reports success or only a state is not an error, since streams contain such chunks too.
 """
 
 from __future__ import annotations

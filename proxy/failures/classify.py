@@ -1,7 +1,7 @@
 """An upstream's error -> the ``UpstreamError`` that the client gets.
 
-Rule: pure; whatever the upstream sent, the result is an ``UpstreamError``. Implements what of
-docs/protocol.md section 5 depends on the upstream's text.
+Rule: pure; for any answer the result is an ``UpstreamError``. Implements the parts of docs/protocol.md
+section 5 that depend on the upstream's text.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from proxy.failures.unpaid import is_unpaid
 from proxy.redaction import mask_secrets
 
 CONTEXT_OVERFLOW = "context_length_exceeded"
-"""``UpstreamError.code`` of every context overflow, whatever the upstream called it."""
+"""``UpstreamError.code`` of every context overflow, independent of the upstream's code."""
 INSUFFICIENT_QUOTA = "insufficient_quota"
 MODEL_NOT_FOUND = "model_not_found"
 OUTPUT_LIMIT_REACHED = "output_limit_reached"
-"""``UpstreamError.code`` of a refusal because the reply did not fit into ``max_tokens``."""
+"""``UpstreamError.code`` of a refusal because the answer did not fit into ``max_tokens``."""
 
 FINAL = frozenset({401, 402, 403})
-"""Client statuses that a repetition cannot change."""
+"""Statuses for the client after which a retry cannot succeed."""
 HOPELESS_WAIT = 3600.0
-"""Seconds from which on clients are asked not to repeat: SDKs ignore waits above a minute."""
+"""Retry delay in seconds from which clients are told not to retry, since SDKs ignore longer delays."""
 
 _MODEL_CODES = frozenset(
     {"1211", "DeploymentNotFound", "invalid_model", "model_not_exist", "model_not_found"}
@@ -43,7 +43,7 @@ _NO_MODEL = re.compile(
     re.IGNORECASE,
 )
 _GENERATED = "failed_generation"
-"""Where Groq quotes the malformed tool call of its model."""
+"""The member in which Groq quotes a malformed tool call of its model."""
 _OUTPUT_ENDED = re.compile(r"could not finish the message because max_tokens", re.IGNORECASE)
 _HINT_FOR_TEXT: Mapping[str, str] = {
     "--enable-auto-tool-choice": "tools need a vLLM server that was started with these options"
@@ -61,9 +61,9 @@ def failure_from_answer(
 ) -> UpstreamError:
     """The error for an answer other than 2xx (docs/protocol.md section 5).
 
-    ``payload``: decoded JSON, or the body's text or bytes. ``headers``: the answer's; those for the
-    client are put on the error. ``now``: seconds since 1970, for times in the headers. ``model``:
-    the name sent upstream. ``secrets``: keys to mask besides those that look like keys.
+    ``payload``: decoded JSON, or the body's text or bytes. ``headers``: those of the answer; the error
+    gets those for the client. ``now``: seconds since 1970, for times in the headers. ``model``: the name
+    sent upstream. ``secrets``: keys to mask in addition to texts that look like keys.
     """
     facts = _masked(read_error(payload), secrets)
     error = _classified(facts, client_status(status), status, model)
@@ -75,7 +75,7 @@ def failure_from_answer(
 def failure_from_chunk(
     chunk: Mapping[str, object], *, model: str = "", secrets: Iterable[str] = ()
 ) -> UpstreamError:
-    """The error for ``{"error": ...}`` without an HTTP status: in a stream or in a 200 body."""
+    """The error for ``{"error": ...}`` in a stream or in a 200 body, without an HTTP status."""
     facts = _masked(read_error(chunk), secrets)
     error = _classified(facts, status_without_answer(facts), None, model)
     _note_wait(error, facts, 0.0)
@@ -83,9 +83,9 @@ def failure_from_chunk(
 
 
 def _note_wait(error: UpstreamError, facts: ErrorFacts, now: float) -> None:
-    """Put the wait that the error states on it, where its headers name none."""
+    """Add the retry delay that the error states, if its headers contain none."""
     if error.code == CONTEXT_OVERFLOW:
-        # A rate that the request exceeds for good is no matter of time.
+        # A request that is larger than the whole rate limit never succeeds, so there is no delay.
         for name in ("retry-after", "retry-after-ms"):
             error.headers.pop(name, None)
     if error.status != 429 and error.status < 500:
@@ -112,7 +112,7 @@ def _masked(facts: ErrorFacts, secrets: Iterable[str]) -> ErrorFacts:
 def _classified(
     facts: ErrorFacts, status: int, upstream_status: int | None, model: str
 ) -> UpstreamError:
-    """Special cases first, then the plain row of the table."""
+    """The error by the special cases, else by the table's row for ``status``."""
     message, code = _message(facts, upstream_status), facts.code
     overflow = _overflow(facts, status, upstream_status)
     if overflow is not None:
@@ -141,7 +141,7 @@ def _classified(
 
 def _overflow(facts: ErrorFacts, status: int, upstream_status: int | None) -> str | None:
     message = None
-    # The text of a rate limit may name too many tokens too.
+    # The text of a rate limit may contain "too many tokens" as well.
     if upstream_status in (None, 400, 413, 422) and status not in (402, 429):
         message = overflow_message(facts)
     if message is None and upstream_status in (None, 400, 413, 422, 429):

@@ -1,7 +1,7 @@
-"""Recognise a context overflow in an upstream's error, and word it as Claude Code expects.
+"""Recognises a context overflow in an upstream's error, and writes the message that Claude Code expects.
 
-Rule: Claude Code parses exactly two sentences and then compacts or asks for less output
-(docs/protocol.md section 5 and 10.6). Every number in them is one that the upstream stated.
+Rule: Claude Code parses exactly two sentences; after them it compacts or requests less output
+(docs/protocol.md section 5 and 10.6). The upstream stated every number in them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CODES = frozenset(
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    """One pattern of many; ``<N>`` is a number of tokens."""
+    """One pattern that matches any of ``patterns``; ``<N>`` is a number of tokens."""
     number = r"(?<![\d,])(\d[\d,]{0,14})(?![\d,]\d)"
     return re.compile("|".join(patterns).replace("<N>", number), re.IGNORECASE)
 
@@ -62,7 +62,7 @@ _OVERFLOW = _any(
     r"too many tokens",
     r"token limit exceeded",
     _TOO_LARGE + r".{0,200}?\d ?tokens\b",
-    # What is left of the window, computed by the server: no client asks for less than nothing.
+    # The server computed the rest of the window, since no client requests a negative number.
     r"max_?(?:completion_?|output_?|new_?)?tokens\b.{0,120}?\b(?:got|given|received|found|provided"
     r"|(?:input|value)(?=[:=]))\W{0,3}(?:-\d|0\b)",
     r"(?:上下文|输入|prompt).{0,12}(?:超长|超过|超出)",
@@ -127,9 +127,9 @@ _LARGE_REQUEST = re.compile(_TOO_LARGE, re.IGNORECASE)
 
 
 def overflow_message(facts: ErrorFacts) -> str | None:
-    """The sentence for an overflow, or None when the error is something else.
+    """The message for an overflow; None for any other error.
 
-    Without usable numbers it is ``prompt is too long: `` and the upstream's own words.
+    Without usable numbers it is ``prompt is too long: `` and the upstream's text.
     """
     text = facts.message
     known = facts.code in CODES or facts.kind in CODES
@@ -149,9 +149,9 @@ def overflow_message(facts: ErrorFacts) -> str | None:
 
 
 def rate_overflow_message(facts: ErrorFacts) -> str | None:
-    """The sentence for one request larger than a rate of tokens: no repetition can pass.
+    """The message for a request that is larger than a whole token rate limit, so a retry cannot succeed.
 
-    None for a rate that is used up at the moment.
+    None for a rate limit that is exhausted at the moment.
     """
     text = facts.message
     if not _RATE_OF_TOKENS.search(text):

@@ -1,8 +1,9 @@
-"""Read an upstream's error body in any of the known shapes.
+"""Reads an upstream's error body in any of the known shapes.
 
-Rule: reads any value without raising, and decides nothing about status or wording. Shapes: OpenAI's
-``error`` object, ``error`` as text, FastAPI's ``detail``, a bare ``message``, Gemini's list of one,
-OpenRouter's error inside an error, JSON inside a text, frames of an event stream, web pages, nothing.
+Rule: accepts any value without an exception, and does not decide on the status or the message for the
+client. Shapes: OpenAI's ``error`` object, ``error`` as text, FastAPI's ``detail``, a single ``message``,
+Gemini's list of one, OpenRouter's error inside an error, JSON inside a text, frames of an event stream,
+web pages, an empty body.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import orjson
 from proxy.failures.quoted_error import quoted_error
 
 BODY_CHARACTERS = 500
-"""Quoted length of a body without a message (docs/protocol.md section 5)."""
+"""Characters of a body without a message that are quoted (docs/protocol.md section 5)."""
 MESSAGE_CHARACTERS = 4000
 FRAME_CHARACTERS = 64 * 1024
-"""Read of a body that is an event stream."""
+"""Characters of a body that are searched for an event stream."""
 NESTING = 6
-"""Errors inside errors that are followed."""
+"""Maximum nesting of errors inside errors."""
 
 _STATUS_FIELDS = ("code", "status", "status_code")
 _CODE_FIELDS = ("code", "error_code", "status", "errorCode", "errcode", "status_code")
@@ -43,27 +44,27 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class ErrorFacts:
-    """What an error body states; absent facts are None, an absent message is ``""``."""
+    """The content of an error body; a missing member is None, a missing message ``""``."""
 
     message: str = ""
     code: str | None = None
-    """A word or vendor number; never an HTTP status."""
+    """A code string or a vendor's number; never an HTTP status."""
     kind: str | None = None
     param: str | None = None
     status: int | None = None
-    """An HTTP status (400 to 599) stated inside the body."""
+    """An HTTP status (400 to 599) in the body."""
     quoted_status: int | None = None
-    """The status of another answer that the message quotes in words."""
+    """The status of another answer that the message quotes."""
     page: bool = False
-    """The body is a web page; the message is its title."""
+    """True if the body is a web page; the message is its title."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """The innermost error object itself."""
+    """The innermost error object."""
     objects: tuple[Mapping[str, Any], ...] = ()
-    """All the error objects, from the outermost to the innermost."""
+    """All error objects, from the outermost to the innermost."""
 
 
 def read_error(payload: object) -> ErrorFacts:
-    """The facts of an error body: decoded JSON, or the body's text or bytes."""
+    """The content of an error body, which is decoded JSON or the body's text or bytes."""
     facts = _facts(payload, NESTING)
     if not facts.message and isinstance(payload, Mapping | list) and payload:
         facts = replace(facts, message=_compact(payload)[:BODY_CHARACTERS])
@@ -109,7 +110,7 @@ def _text_facts(text: str, depth: int) -> ErrorFacts:
 
 
 def _quoted_facts(text: str, depth: int) -> ErrorFacts:
-    """A plain text, or the error that it quotes of another answer."""
+    """The facts of a plain text, or of an error of another answer that it quotes."""
     plain = ErrorFacts(message=text[:MESSAGE_CHARACTERS])
     quoted = quoted_error(text)
     if quoted is None:
@@ -120,7 +121,7 @@ def _quoted_facts(text: str, depth: int) -> ErrorFacts:
 
 
 def _frame_facts(text: str, depth: int) -> ErrorFacts:
-    """The first error in the frames of an event stream that came as a body."""
+    """The facts of the first error in a body that is an event stream."""
     for frame in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n")):
         lines = [line.partition(":") for line in frame.split("\n")]
         data = "\n".join(value.strip() for name, _, value in lines if name in _FRAME_FIELDS)
@@ -132,7 +133,7 @@ def _frame_facts(text: str, depth: int) -> ErrorFacts:
 
 
 def _list_facts(items: list[Any], depth: int) -> ErrorFacts:
-    """A list of errors (Gemini sends one in a list) or of FastAPI's field errors."""
+    """The facts of a list of errors (Gemini sends a list of one) or of FastAPI's field errors."""
     fields = [_field_error(item) for item in items[:3] if isinstance(item, Mapping)]
     if fields and all(fields):
         return ErrorFacts(message="; ".join(fields))

@@ -1,9 +1,9 @@
-"""The failover policy: what may be tried after an upstream failed, and in which order.
+"""The failover policy: which attempts may follow a failure of an upstream, and in which order.
 
-Rule: other keys of the same provider first, then repetitions, then the next model; only after a
-failure that certainly brought no answer, and never after the deadline (docs/features.md
-"Failover"). Pure: clock and random numbers are passed in, and the caller makes the attempts and sends
-back a verdict on each failure.
+Rule: other keys of the same provider first, then retries, then the next model. An attempt follows only
+if the failed one certainly returned no part of an answer, and never after the deadline (docs/features.md
+"Failover"). Pure: clock and random numbers are arguments. The caller makes the attempts and sends back a
+verdict on each failure.
 """
 
 from __future__ import annotations
@@ -20,34 +20,35 @@ from proxy.providers.circuit_breaker import Breaker, Entry, Outcome
 from proxy.providers.key_ring import KeyRing
 
 SHORT_WAIT = 5.0
-"""Seconds of ``retry-after`` up to which the same upstream is repeated."""
+"""Longest ``retry-after``, in seconds, after which the same upstream is called again."""
 RETRIED_STATUSES = frozenset({408, 409})
-"""In addition to every 5xx and a 429 that names a short wait."""
+"""Statuses that are retried, in addition to every 5xx and a 429 with a short delay."""
 COOLDOWN_FOR_STATUS = {401: 60.0, 402: 300.0, 403: 0.0, 429: 30.0}
-"""Seconds for which one of the server's keys cools down where the upstream names no time. A 403 may
-be about the request, so it only lets another key try."""
+"""Seconds for which a key of the server is not used, if the upstream states no time. After a 403, which
+may be caused by the request, only another key is tried."""
 KIND_FOR_STATUS = {401: "key", 402: "quota", 403: "key", 408: "timeout", 429: "rate_limit"}
-"""Labels in the metrics; other statuses are ``refused`` or ``server_error``."""
+"""Metric labels by status; other statuses are ``refused`` or ``server_error``."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 4.0
-"""Seconds between repetitions where the upstream names no time: doubled with each one."""
+"""Seconds before a retry if the upstream states no time: from the first to the longest pause, doubled with
+each retry."""
 
 Target = TypeVar("Target")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What may follow one failure."""
+    """Which attempts may follow one failure."""
 
     retry_after: float | None = None
-    """Seconds after which the same upstream may be called again; None: not at all."""
+    """Seconds after which the same upstream may be called again; None: never."""
     key_cooldown: float | None = None
-    """Seconds for which the key cools down while another of the server's is tried; None: neither."""
+    """Seconds for which the key is not used, while another key of the server is tried; None: neither."""
     next_model: bool = False
     provider_failed: bool | None = None
-    """For the circuit breaker: True, False (the provider answered), or None: no evidence."""
+    """For the circuit breaker: True (failure), False (the provider answered), None (not known)."""
     sent: bool = True
-    """False where nothing was sent, because this model cannot carry the request."""
+    """False if no request was sent, because this model cannot process it."""
 
 
 FINAL = Verdict()
@@ -55,9 +56,9 @@ PASSED_OVER = Verdict(next_model=True, sent=False)
 
 
 def judge(error: UpstreamError, *, own_key: bool, now: float) -> Verdict:
-    """What may follow ``error``, as long as the client has received nothing of an answer.
+    """What may follow ``error``, if no part of an answer was sent to the client.
 
-    ``own_key``: the server's key was sent, so another key or model may be tried when it is refused.
+    ``own_key``: the server's key was sent, so another key or model may be tried if it is refused.
     ``now``: seconds since 1970, for a ``retry-after`` that is a date.
     """
     if isinstance(error, RequestTimeout):
@@ -77,9 +78,9 @@ def judge(error: UpstreamError, *, own_key: bool, now: float) -> Verdict:
 
 
 def stated_status(error: UpstreamError) -> int | None:
-    """The HTTP status of the upstream's refusal, also inside a 200 answer.
+    """The HTTP status of the upstream's refusal, which may be inside a 200 answer.
 
-    None for a broken answer: its first byte arrived, so nothing may follow.
+    None for an answer that broke off: it had begun, so no attempt may follow.
     """
     if error.code == INSUFFICIENT_QUOTA:
         return 402
@@ -101,9 +102,9 @@ def failure_kind(error: UpstreamError) -> str:
 
 
 def pause(retry_after: float, repetition: int, dice: float) -> float:
-    """Seconds before the ``repetition``-th repetition (from 0); ``dice`` is from 0 to 1.
+    """Seconds before the retry number ``repetition`` (from 0); ``dice`` is a random number from 0 to 1.
 
-    Never less than the upstream asked for; with jitter, so that clients do not return all at once.
+    Never less than the upstream requests; with jitter, so that clients do not retry all at once.
     """
     if retry_after > 0:
         return retry_after * (1 + dice / 10)
@@ -131,7 +132,7 @@ def _next_model(status: int, wait: float | None, own_key: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Generic[Target]):
-    """A model that may answer, and the health of its provider."""
+    """A model that may answer, with the state of its provider."""
 
     target: Target
     breaker: Breaker
@@ -140,7 +141,7 @@ class Candidate(Generic[Target]):
 
 @dataclass(frozen=True, slots=True)
 class Attempt(Generic[Target]):
-    """One call to make: wait, send, report its outcome."""
+    """One call that the caller must make: wait, send, report the outcome."""
 
     candidate: Candidate[Target]
     key: str | None
@@ -149,10 +150,10 @@ class Attempt(Generic[Target]):
 
 
 class Plan(Generic[Target]):
-    """The attempts at answering one request.
+    """The attempts to answer one request.
 
-    ``now`` reads a monotonic clock in seconds, ``deadline`` is a moment of it, ``dice`` gives a
-    number from 0 to 1 for every pause.
+    ``now`` reads a monotonic clock in seconds, ``deadline`` is a time of this clock, and ``dice`` returns
+    a random number from 0 to 1 for each pause.
     """
 
     def __init__(
@@ -184,13 +185,13 @@ class Plan(Generic[Target]):
                 if not verdict.next_model:
                     return
         if unavailable and not sent:
-            # A request is not refused without one upstream call.
+            # Every request gets at least one upstream call.
             yield from self._at(min(unavailable, key=self._available_at), forced=True)
 
     def _at(
         self, candidate: Candidate[Target], *, forced: bool
     ) -> Generator[Attempt[Target], Verdict, Verdict | None]:
-        """The attempts at one candidate; returns the last verdict, None where it was skipped."""
+        """The attempts with one candidate; returns the last verdict, or None if it was skipped."""
         verdict = None
         wait = 0.0
         for repetition in range(self._max_retries + 1):
@@ -204,7 +205,7 @@ class Plan(Generic[Target]):
     def _round(
         self, candidate: Candidate[Target], wait: float, *, forced: bool, again: bool
     ) -> Generator[Attempt[Target], Verdict, Verdict | None]:
-        """One attempt with each available key, until a failure is not caused by the key."""
+        """One attempt with each available key, until a failure has another cause than the key."""
         keys, verdict = candidate.keys, None
         used: list[str | None] = []
         while True:

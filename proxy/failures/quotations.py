@@ -1,8 +1,8 @@
-"""Remove from a refusal's text what it quotes of the request.
+"""Removes quotations of the request from the text of a refusal.
 
-Rule: nothing is learned from the client's words. A quotation is a run of four words that the request
-holds in the same order, a whole value of two or three words, or a client's name in quotation marks.
-Other single words stay: a refusal must name what it refuses.
+Rule: flags must not be learned from text of the client. A quotation is a sequence of four words that the
+request contains in the same order, a whole value of two or three words, or a client's name in quotation
+marks. Other single words are kept, because a refusal must name what it refuses.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from typing import Any
 from urllib.parse import unquote
 
 RUN = 4
-"""Words. Shorter runs, such as "does not support", occur in every long prompt."""
+"""Words of the shortest quotation. Shorter sequences, such as "does not support", occur in every long
+prompt."""
 SHORTEST_VALUE = 2
 """Words of the shortest value of the request that is searched for as a whole."""
 LONGEST_REQUEST = 1_000_000
-"""Characters of a request, without files, that are compared; with a longer one no text is trusted."""
+"""Maximum size of a request, in characters without files, that is compared; for a longer one the whole
+text of the refusal is ignored."""
 
 _WORD = re.compile(r"\w+")
 _QUOTED = re.compile(r"""(?<=['"`])[^'"`]+(?=['"`])""")
 _CUT = "\n\n"
-"""Replaces a quotation: no complaint is matched across it."""
+"""Replaces a quotation, so that no complaint matches across it."""
 
 
 def own_words(text: str, chat_body: Mapping[str, Any]) -> str:
-    """``text`` of a refusal of ``chat_body``, in lower case and without quotations of that body."""
+    """``text`` of a refusal of ``chat_body``, in lower case and without quotations of this body."""
     values = list(_texts(chat_body))
     if sum(map(len, values)) > LONGEST_REQUEST:
         return ""
@@ -47,7 +49,7 @@ def own_words(text: str, chat_body: Mapping[str, Any]) -> str:
 
 
 def _quoted(words: list[str], values: list[str]) -> list[tuple[int, int]]:
-    """Start and length of each run in ``words`` that one of ``values`` holds."""
+    """Start and length of each sequence in ``words`` that one of ``values`` contains."""
     places = [
         (number, size)
         for number in range(len(words))
@@ -63,8 +65,8 @@ def _quoted(words: list[str], values: list[str]) -> list[tuple[int, int]]:
 
 
 def _runs(value: str) -> Iterator[tuple[str, ...]]:
-    """Each RUN consecutive words of ``value``; all of them where they are fewer."""
-    # One pass: a search for each run would take the product of both lengths.
+    """Each sequence of RUN words of ``value``; all words if there are fewer."""
+    # One pass, since a search for each sequence would take the product of both lengths.
     words = map(itemgetter(0), _WORD.finditer(value))
     run = tuple(islice(words, RUN))
     yield run
@@ -78,7 +80,7 @@ def _as_written_and_decoded(value: str) -> tuple[str, ...]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every string of a JSON value except files, names of members included."""
+    """Every string of a JSON value except files, including the names of members."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
@@ -111,7 +113,7 @@ def _function_name(tool: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _listed(value: Any) -> list[str]:
-    # An operator's extra_body may hold anything.
+    # The ``extra_body`` of an operator may contain any value.
     values = value if isinstance(value, list | tuple) else [value]
     return [each for each in values if isinstance(each, str)]
 

@@ -1,7 +1,7 @@
-"""An answer that a gateway quotes in words: ``Error code: 400 - {'error': {...}}``.
+"""An error answer that a gateway quotes in its message: ``Error code: 400 - {'error': {...}}``.
 
-Rule: pure and bounded; an object counts only directly behind the status that it came with, so that
-what a message quotes of a request is not read.
+Rule: pure and bounded. An object counts only directly after a status, so that text of the request that a
+message quotes is not read.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import NamedTuple
 import orjson
 
 LONGEST = 16 * 1024
-"""Characters of a quoted object that are read."""
+"""Maximum number of characters of a quoted object that are read."""
 EARLY = 300
-"""The status stands in so many characters."""
+"""Characters of a message in which the status is searched."""
 
 _STATUS = re.compile(
     r"(?:\b(?:error code|status[ _]?code|http(?:/[\d.]+)?(?: status| error)?|(?:api|upstream) error"
@@ -28,11 +28,11 @@ _OBJECT = re.compile(r"[^{]{0,80}(?=\{)")
 
 
 class QuotedError(NamedTuple):
-    """What a message quotes of another answer."""
+    """The quoted status and body of another answer."""
 
     status: int
     body: object
-    """Its decoded body; None where only the status is quoted."""
+    """The decoded body; None if only the status is quoted."""
 
 
 def quoted_error(message: str) -> QuotedError | None:
@@ -46,7 +46,7 @@ def quoted_error(message: str) -> QuotedError | None:
 
 
 def _decoded(text: str) -> object:
-    """The object with which ``text`` begins: JSON, or the form in which Python prints one."""
+    """The object at the start of ``text``: JSON, or a Python ``repr``."""
     text = text[: text.rfind("}") + 1]
     try:
         return orjson.loads(text)

@@ -1,8 +1,8 @@
-"""Whether a refusal concerns every request to the model or only the one that was refused.
+"""Whether a refusal applies to every request to the model, or only to the refused one.
 
-Rule: a field, a role or a kind of content that is refused whatever it holds concerns the model, and so
-does a limit or a list that the upstream states. A refused value (out of range, too large, a schema, a
-grammar) concerns the request that held it; other clients keep their values.
+Rule: a refusal applies to the model if a field, a role or a kind of content is refused independent of its
+value, or if the upstream states a limit or a list of values. A refused value (out of range, too large, a
+schema, a grammar) applies only to the request that contained it; other clients keep their values.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from proxy.failures.complaints import UNKNOWN_FIELD, Refusal, supported_efforts
 from proxy.failures.history_steps import ROWS
 
 Scope = Callable[[Refusal], bool]
-"""Whether a refusal concerns every request to the model."""
+"""Returns whether a refusal applies to every request to the model."""
 
 LISTED = (
     r"(?:only (?:the )?default|\bonly \S.{0,30}?\b(?:allowed|supported|accepted)"
@@ -30,38 +30,38 @@ BOUND = (
     r"|\b(?:must|should) be (?:an? )?(?:valid )?(?:number|integer|float|string|boolean|object|array|list)\b"
     r"|取值范围|超出|超过|大于|小于|过大|过长|过小)"
 )
-"""A value lies outside what is allowed."""
+"""A value is outside the allowed range."""
 
 WRITTEN_BY_CLIENT = (
     r"(?:\b(?:invalid|unsupported|malformed|bad) (?:json |output |tool |input |response )?schema"
     r"|\bschema (?:for|is|has|contains|must|should|validation|error|keyword|at)\b|\bin context="
     r"|\$ref|\$defs|\bgrammar|\bregex|\bkeyword|\brecursive|\binvalid (?:function|tool) (?:name|format))"
 )
-"""The complaint is about a schema, a grammar or a name, which belong to the client's tools."""
+"""The refusal is about a schema, a grammar or a name, which belong to the client's tools."""
 
 WRONG_VALUE = (
     r"(?:\b(?:invalid|illegal|incorrect|wrong|bad|unexpected|unsupported) (?:\w+ )?value"
     r"|\bnot a valid\b(?! (?:field|param|arg|key|prop))|\bnot found\b|\bdoes not exist\b)"
 )
-"""A complaint about a value, unless the upstream adds which values it accepts."""
+"""The refusal is about a value, unless the upstream also lists the values that it accepts."""
 
 IMAGE_PROPERTY = (
     r"(?:\b(?:larger|bigger|smaller|greater|more) than|\btoo (?:large|big|small|many)|\bexceed"
     r"|\b\d+ ?(?:[kmg]i?b|bytes|px|pixels|megapixels)\b|\bpixel|\bdimension|\bresolution|\bformat"
     r"|\bmime|\bmedia type|\bbase64|\bcorrupt|\banimated|\b(?:webp|gif|bmp|svg|heic|heif|tiff|avif)\b)"
 )
-"""A complaint about one image, not about images as such."""
+"""The refusal is about one image, not about images in general."""
 
 
 EXCLUDE_EACH_OTHER = r"\bcannot both be\b"
-"""The upstream takes one of two parameters, whatever their values."""
+"""The upstream accepts only one of two parameters, independent of their values."""
 
 
 def concerns_model(step: str, flags: Mapping[str, object], refusal: Refusal) -> bool:
-    """Whether ``flags``, by which the healing step of that name avoids ``refusal``, are remembered.
+    """Whether to remember ``flags``, with which the healing step named ``step`` avoids ``refusal``.
 
-    Without a row in ``SCOPES``: if they are numbers, which are limits that the upstream states, and
-    otherwise unless it complains of a value.
+    A step without a row in ``SCOPES``: yes if all flags are numbers, which are limits that the upstream
+    states; otherwise ``unless_value`` decides.
     """
     scope = SCOPES.get(step)
     if scope is not None:
@@ -80,40 +80,40 @@ def never(_: Refusal) -> bool:
 
 
 def unless_value(refusal: Refusal) -> bool:
-    """Not a complaint about a value."""
+    """The refusal is not about a value."""
     if refusal.says(BOUND) or refusal.says(WRITTEN_BY_CLIENT):
         return False
     return refusal.says(LISTED) or not refusal.says(WRONG_VALUE)
 
 
 def field_refused(item: str, *, under: str = "") -> Scope:
-    """The scope of a step that leaves ``item`` out: the field itself is refused, or all but one value.
+    """The scope of a step that removes ``item``: the field is refused, or all values except listed ones.
 
-    ``item`` and ``under`` are those of ``Refusal.about``.
+    ``item`` and ``under`` are the arguments of ``Refusal.about``.
     """
 
     def refused(refusal: Refusal) -> bool:
         if not unless_value(refusal):
             return False
         named = refusal.about(item, under=under, complaint=UNKNOWN_FIELD)
-        # A named param is enough for ``about``, but says nothing about what is wrong with it.
+        # ``about`` is true if the error's ``param`` names the item, whatever the error is.
         return refusal.says(LISTED) or (named and refusal.says(UNKNOWN_FIELD))
 
     return refused
 
 
 def images_refused(refusal: Refusal) -> bool:
-    """The model takes no images, whatever their size and format."""
+    """The model accepts no images, independent of their size and format."""
     return not refusal.says(IMAGE_PROPERTY)
 
 
 def efforts_stated(refusal: Refusal) -> bool:
-    """The upstream lists the efforts that it takes, or takes none."""
+    """The upstream lists the efforts that it accepts, or accepts no effort."""
     return bool(supported_efforts(refusal)) or field_refused("reasoning_effort")(refusal)
 
 
 def sampling_refused(refusal: Refusal) -> bool:
-    """A sampling parameter is refused, alone or beside the other."""
+    """A sampling parameter is refused, alone or in combination with the other one."""
     return refusal.says(EXCLUDE_EACH_OTHER) or field_refused("temperature|top_p")(refusal)
 
 
@@ -156,4 +156,4 @@ SCOPES: Mapping[str, Scope] = {
     # What an upstream demands of a history's order and form holds for every history.
     **{row.step: always for row in ROWS},
 }
-"""By the name of the step; for a step that is not listed see ``concerns_model``."""
+"""By the name of the step; ``concerns_model`` decides for a step without a row."""

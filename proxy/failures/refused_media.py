@@ -1,8 +1,8 @@
-"""Recognise that an upstream refused a picture or a PDF, and word it as Claude Code expects.
+"""Recognises that an upstream refused an image or a PDF, and writes the message that Claude Code expects.
 
-Rule: Claude Code removes media from its history, and goes on, only for errors in words that it knows;
-any other refusal of a picture fails every later prompt of the session (docs/protocol.md section 5).
-The upstream's own words follow.
+Rule: Claude Code removes media from its history only after errors with texts that it knows. After any
+other refusal of an image, every later prompt of the session fails (docs/protocol.md section 5). The
+upstream's own text follows.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _IMAGE_CODES = (
     "invalid", "unsupported", "pars", "large", "small", "empty", "download", "mode", "format", "media",
     "size", "dimension", "not_found", "policy", "decode",
 )  # fmt: skip
-"""Parts of error codes and types that complain of an image, beside ``image``."""
+"""Parts that an error code or type has together with ``image`` if the image was refused."""
 _PDF_CODES = ("invalid", "unsupported", "pars", "pages")
-"""Parts of error codes and types that complain of a document, beside its name."""
+"""Parts that an error code or type has together with the name of a document that was refused."""
 _IMAGE_WORDS = re.compile(
     rf"{_IMAGE}{_GAP}\b{_BROKEN}|\b{_BROKEN}{_GAP}{_IMAGE}|unable to process input image"
     r"|inline_data\.data\b.{0,60}base64 decoding failed|unsupported mime type:? image/"
@@ -74,17 +74,17 @@ UNREADABLE_IMAGE = re.compile(
 
 
 def is_unreadable_image(facts: ErrorFacts) -> bool:
-    """Whether an error that an upstream calls its own (500) is one of the picture in the request.
+    """Whether an error that an upstream reports as internal (500) is caused by an image in the request.
 
-    Only words of image decoders count, which no repetition changes (llama.cpp, Ollama, vLLM).
+    Only messages of image decoders count (llama.cpp, Ollama, vLLM); a retry would give the same error.
     """
     return _UNREADABLE.search(facts.message[:LONGEST_TEXT]) is not None
 
 
 def refused_media(facts: ErrorFacts) -> str | None:
-    """The message for a refused picture or PDF, None for every other error.
+    """The message for a refused image or PDF; None for any other error.
 
-    Words that clients know already stay as they are.
+    A text that clients already know is returned unchanged.
     """
     text = facts.message[:LONGEST_TEXT]
     if not text or (facts.param or "").startswith(("tools", "response_format")):

@@ -1,4 +1,4 @@
-"""Headers of an upstream's answer -> headers for the client; the wait that an upstream asks for.
+"""Headers of an upstream's answer -> headers for the client, and the retry delay that they request.
 
 Rule: pure; a value that cannot be parsed is left out (docs/protocol.md section 5 "Headers to the
 client").
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_WAIT = 86400.0
-"""Seconds; an upstream's longer wait is cut to this."""
+"""Maximum retry delay in seconds; a longer one is reduced to this."""
 
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,18}")
@@ -24,7 +24,7 @@ _UNITS = (86400.0, 3600.0, 60.0, 1.0, 0.001)
 
 
 def client_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
-    """The headers that the client gets of an upstream's answer, under the client's names.
+    """The headers for the client that follow from an upstream's answer.
 
     ``now``: seconds since 1970.
     """
@@ -33,7 +33,7 @@ def client_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
 
 
 def requested_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """The seconds that the upstream asks to wait, None where it names none.
+    """The retry delay that the upstream requests, in seconds; None if it requests none.
 
     ``headers`` have lower-case names. ``retry-after-ms`` is more precise than ``retry-after``.
     """

@@ -1,7 +1,7 @@
-"""The wait that an error states in its own members or words.
+"""The retry delay that an error body states in its members or its message.
 
-Rule: pure; what cannot be read is no wait. Sources: Google's ``RetryInfo``, OpenRouter's
-``metadata.headers``, Codex' ``resets_in_seconds``, sentences such as "try again in 7.66s".
+Rule: pure; a value that cannot be parsed is ignored. Sources: Google's ``RetryInfo``, OpenRouter's
+``metadata.headers``, ``resets_in_seconds`` of Codex, sentences such as "try again in 7.66s".
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from proxy.failures.error_body import ErrorFacts
 from proxy.failures.response_headers import seconds_left
 
 LONGEST_TEXT = 2000
-"""Characters of a message that are read."""
+"""Maximum number of characters of a message that are read."""
 MEMBERS = 64
-"""Members of one object, and entries of one list, that are read."""
+"""Maximum number of members of an object, or entries of a list, that are read."""
 
 _WAIT_MEMBERS = frozenset(
     {
@@ -57,11 +57,11 @@ _MOMENT = re.compile(
 )
 _ZULU = frozenset({"Z", "UTC", "GMT"})
 _GLM_ZONE = "+08:00"
-"""GLM writes the time of Beijing without a zone."""
+"""GLM gives the time in Beijing, without a time zone."""
 
 
 def stated_wait(facts: ErrorFacts, now: float) -> float | None:
-    """Seconds after which the error says that a repetition may help; None where it says nothing.
+    """The seconds after which a retry may succeed, according to the error; None if it states none.
 
     ``now``: seconds since 1970.
     """
@@ -76,7 +76,7 @@ def stated_wait(facts: ErrorFacts, now: float) -> float | None:
 
 
 def _objects_of(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The error object and the objects in which vendors put times."""
+    """The error object, and its members in which vendors put delays."""
     details = error.get("details")
     listed = details[:MEMBERS] if isinstance(details, list) else []
     for each in (error, *listed):
@@ -101,7 +101,7 @@ def _wait_in(members: Mapping[str, Any], now: float) -> float | None:
 
 
 def _as_text(value: object) -> str:
-    """A number, a text, or protobuf's ``{"seconds": 38}`` as a text."""
+    """A number, a string or protobuf's ``{"seconds": 38}``, as a string."""
     if isinstance(value, Mapping):
         value = value.get("seconds")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -129,5 +129,5 @@ def _wait_until(text: str, code: str, now: float) -> float | None:
 
 
 def _is_glm_limit(code: str) -> bool:
-    """Whether ``code`` is one of GLM's for used-up limits, 1300 to 1399."""
+    """Whether ``code`` is one of GLM's codes for exhausted limits, 1300 to 1399."""
     return len(code) == 4 and code.startswith("13") and code.isdecimal()

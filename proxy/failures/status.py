@@ -1,7 +1,7 @@
 """An upstream's failure -> the HTTP status for the client.
 
-Rule: the status column of docs/protocol.md section 5. The upstream's HTTP status decides; its words
-decide only where there is none: a 500 stays a 500 (section 11).
+Rule: the status column of docs/protocol.md section 5. The upstream's HTTP status decides. Its text decides
+only if there is no status, so a 500 stays a 500 (section 11).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ KIND_PATTERN_FOR_STATUS: Mapping[int, str] = {
     400: r"invalid|bad.?request|validation|failed.?precondition|tool_use_failed|inspection"
     r"|content.?filter|content.?policy|policy.?violation|moderation|base_resp (?:1026|1027|1042|2013)",
 }
-"""Patterns for an error's type and code; the first match wins. Numbers are GLM's, those behind
-``base_resp`` MiniMax'."""
+"""Patterns for an error's type and code; the first match is used. The numbers are GLM's; those after
+``base_resp`` are MiniMax's."""
 MESSAGE_PATTERN_FOR_STATUS: Mapping[int, str] = {
     402: r"insufficient (?:quota|balance|credits?)|exceeded your current quota",
     429: r"rate.?limit|too many requests|requests? limit reached",
@@ -65,7 +65,7 @@ def client_status(upstream_status: int) -> int:
 
 
 def status_without_answer(facts: ErrorFacts) -> int:
-    """The client's status for an error in a stream or a 200 body; 500 where nothing indicates one."""
+    """The client's status for an error in a stream or a 200 body; 500 if the error indicates none."""
     if facts.status is not None:
         return client_status(facts.status)
     by_kind = _matching(f"{facts.kind or ''} {facts.code or ''}", KIND_PATTERN_FOR_STATUS)

@@ -1,7 +1,7 @@
-"""Refusals of tool call ids: too long, of other characters, not of Mistral's form.
+"""Refusals of tool call ids: too long, with characters that are not allowed, or not of Mistral's form.
 
-Rule: a refusal counts only where it names the id of a call (``tool_calls[0].id``, ``tool_call_id``,
-``tool_use.id``, ``toolUseId``) and the request holds calls (docs/protocol.md 1.5).
+Rule: a refusal counts only if it names the id of a call (``tool_calls[0].id``, ``tool_call_id``,
+``tool_use.id``, ``toolUseId``) and the request contains calls (docs/protocol.md 1.5).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from proxy.failures.complaints import GAP, Refusal
 from proxy.providers.profiles import Profile
 
 SHORTEST_LIMIT = 9
-"""Characters; a smaller number is no limit of ids."""
+"""Smallest number in a refusal that is read as the maximum length of an id, in characters."""
 
 ID = (
     r"(?:tool_?calls?(?:\[\d+\]|\.\d+)?\W{0,3}(?:id\b|_id\b)|tool_?use\W{0,3}_?id\b"
@@ -33,11 +33,11 @@ _PATTERN = re.compile(
 _NINE = re.compile(
     rf"{ID}.{{0,300}}(?:must be a-z, a-z, 0-9, with a length of 9|\[a-za-z0-9\]\{{9\}})", re.DOTALL
 )
-"""Mistral's demand, in lower case as every refusal."""
+"""Mistral's requirement. The text of a refusal is compared in lower case."""
 
 
 def tool_id_flags(profile: Profile, body: Mapping[str, Any], refusal: Refusal) -> dict[str, object]:
-    """The flags by which the ids of calls become acceptable; empty for other refusals."""
+    """The flags with which the ids of calls are accepted; empty for other refusals."""
     if not any(message.get("tool_calls") for message in body.get("messages", ())):
         return {}
     text = f"{refusal.param} {refusal.text}"

@@ -1,7 +1,7 @@
-"""Recognise that an account has no money or credits left, whatever status and code say so.
+"""Recognises that an account has no balance or credits left, from the code and the text of the error.
 
-Rule: the meaning decides. A rate that recovers by itself is none of these, also where its text
-mentions quotas, plans or billing pages (docs/edge-cases.md 105).
+Rule: the status does not decide, because vendors use different ones. A rate limit that expires by itself
+is not such an error, even if its text mentions quotas, plans or billing pages (docs/edge-cases.md 105).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WORDS = re.compile(
 
 
 def is_unpaid(facts: ErrorFacts) -> bool:
-    """Whether the error says that the account must be paid for before anything can pass."""
+    """Whether the error says that no request will succeed before the account is paid."""
     if any(word and _CODE.fullmatch(word) for word in (facts.code, facts.kind)):
         return True
     text = facts.message[:LONGEST_TEXT]

@@ -1,8 +1,8 @@
-"""Runs the attempts at answering one call until one succeeds or none may follow.
+"""Runs the attempts to answer one call until one succeeds or no other may follow.
 
-Rule: ``proxy.failures.policy`` decides what follows a failure; this module runs it, reports to the
-circuit breaker and logs one WARNING for each failover, without keys or prompts (docs/features.md
-"Failover"). No attempt follows once the client left.
+Rule: ``proxy.failures.policy`` decides what follows a failure. This module executes the decision, reports
+to the circuit breaker, and logs one WARNING for each failover, without keys or prompts (docs/features.md
+"Failover"). No attempt follows after the client disconnected.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _go_on(call: Call, following: RouteAttempt) -> None:
     try:
         call.exchange.raise_if_gone()
     except ClientGone:
-        # ``following`` may be the breaker's only probe: without a report no other request may probe.
+        # ``following`` may be the breaker's only probe; without a report no other request may probe.
         following.outcome.report(None, monotonic())
         raise
     call.exchange.close()

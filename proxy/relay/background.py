@@ -1,8 +1,8 @@
-"""A call in a greenlet of its own, which goes on while its request already answers the client.
+"""Runs a function in its own greenlet, so that it can continue while the request answers the client.
 
-Rule: the request's greenlet switches to it directly and gets control back when the call ends, so a call
-that ends in time takes no pass of the event loop. The moments at which the request must act before that
-end come from the sweeper (``Exchange.on_check``); no timer is started.
+Rule: the request's greenlet switches to the other one directly and gets control back when the function
+ends, so a function that ends in time needs no pass of the event loop. If the request must act earlier,
+the sweeper wakes it (``Exchange.on_check``); no timer is started.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ T = TypeVar("T")
 
 
 MOST_IDLE = 64
-"""Greenlets that are kept for the next calls. A new one takes 8 microseconds and more on a busy machine,
-because the interpreter maps and unmaps memory for its frames; a kept one takes one."""
+"""Maximum number of idle greenlets that are kept for reuse. To start a new one takes 8 microseconds, and
+more on a busy machine, because the interpreter maps and unmaps memory for its frames; to reuse one takes
+1 microsecond."""
 
 
 class Background(Generic[T]):
-    """``function()`` in a greenlet of its own; its waits are those of ``exchange``.
+    """``function()`` in its own greenlet; it waits for I/O through ``exchange``.
 
-    The function has a copy of the request's context variables. Call ``begin``, then ``wait`` until one
-    of them returns True, then ``result``; or ``cancel``.
+    The function gets a copy of the request's context variables. Call ``begin``, then ``wait`` until one
+    of them returns True, then ``result``. ``cancel`` ends the function early.
     """
 
     __slots__ = (
@@ -56,20 +57,20 @@ class Background(Generic[T]):
         self._owner: Any = None
         """The request's greenlet while it waits in ``begin``."""
         self._waiter: Waiter[None] | None = None
-        """What the request waits for in ``wait``."""
+        """The waiter of the request's greenlet while it is in ``wait``."""
         self._result: T | None = None
         self._error: BaseException | None = None
         self.ended = False
 
     def begin(self, until: float) -> bool:
-        """Call the function; True once it has ended, False at the moment ``until`` if it goes on."""
+        """Call the function. True if it ended; False at ``until`` (monotonic seconds) if it still runs."""
         self._due, self._owner = until, getcurrent()
         self._exchange.on_check = self._check
-        call = _CARRIERS.take(self._hub)
+        call = _GREENLETS.take(self._hub)
         try:
             call.switch(self)
         except BaseException:
-            # Thrown into the waiting request, whose worker ends: end the function in the same way.
+            # The worker ends and raised this in the waiting request: end the function in the same way.
             call.throw()
             raise
         finally:
@@ -77,9 +78,9 @@ class Background(Generic[T]):
         return self.ended
 
     def wait(self, until: float) -> bool:
-        """Wait for the end of the function, after ``begin``; True once it has ended.
+        """Wait after ``begin`` until the function ends; True if it ended.
 
-        False at ``until``, or sooner if an earlier moment was still reported.
+        False at ``until``; also earlier, if the wake-up for an earlier ``until`` was still pending.
         """
         if self.ended:
             return True
@@ -98,12 +99,12 @@ class Background(Generic[T]):
             try:
                 raise error
             finally:
-                # Its traceback refers to this frame: a cycle would keep the request in memory.
+                # Its traceback refers to this frame; the reference cycle would keep the request in memory.
                 del error
         return cast("T", self._result)
 
     def cancel(self) -> None:
-        """End the function as if the client had left; returns when it has ended."""
+        """End the function as if the client had disconnected; returns when it has ended."""
         if not self.ended:
             self._exchange.gone = True
             self._exchange.check(monotonic(), True)
@@ -111,7 +112,7 @@ class Background(Generic[T]):
             pass
 
     def run(self) -> Any:
-        """Call the function, in its greenlet; returns the greenlet that is to continue."""
+        """Call the function in its greenlet; returns the greenlet to switch to."""
         function, context = self._function, self._context
         self._function = self._context = None
         try:
@@ -139,15 +140,15 @@ class Background(Generic[T]):
             waiter.switch(None)
 
 
-def _carry(call: Background[Any] | None) -> None:
-    """The function of a greenlet: run ``call``, and the calls that are passed to it later."""
+def _run_calls(call: Background[Any] | None) -> None:
+    """The main function of a greenlet: runs ``call``, then each call that is passed to it later."""
     while call is not None:
         following = call.run()
         call = None
-        call = _CARRIERS.keep(following)
+        call = _GREENLETS.keep(following)
 
 
-class _Carriers:
+class _IdleGreenlets:
     """The greenlets of one event loop that wait for a call."""
 
     def __init__(self) -> None:
@@ -155,15 +156,15 @@ class _Carriers:
         self._idle: list[greenlet] = []
 
     def take(self, hub: Any) -> greenlet:
-        """A greenlet of the event loop ``hub``, to be switched to with a call."""
+        """An idle greenlet of the event loop ``hub``; switch to it with the call as argument."""
         if hub is not self._hub:
             self._hub, self._idle = hub, []
-        return self._idle.pop() if self._idle else greenlet(_carry, hub)
+        return self._idle.pop() if self._idle else greenlet(_run_calls, hub)
 
     def keep(self, following: Any) -> Background[Any] | None:
-        """Continue ``following``; returns the next call of the present greenlet.
+        """Switch to ``following`` and keep the present greenlet idle; returns its next call.
 
-        None if there are enough idle ones; ``following`` continues then, too.
+        Returns None if enough greenlets are idle; the present one then ends, and ``following`` continues.
         """
         present = getcurrent()
         if len(self._idle) >= MOST_IDLE:
@@ -174,4 +175,4 @@ class _Carriers:
         return following_call
 
 
-_CARRIERS = _Carriers()
+_GREENLETS = _IdleGreenlets()

@@ -143,7 +143,7 @@ class Exchange:
         elif self._greenlet is not None and result is not WaitResult.PING:
             self._hub.loop.run_callback(self._cancel, result)
         elif self.on_check is not None:
-            # A call in the background computes; it notices a client that left at its next wait.
+            # The background call is computing; at its next wait it notices that the client left.
             return
         elif self.begun and result in (WaitResult.GONE, WaitResult.TOTAL):
             self._stop_writing()

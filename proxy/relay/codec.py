@@ -21,19 +21,19 @@ class Codec(Protocol):
     """
 
     relays_errors: bool
-    """Whether the upstream's own error events are sent on; else they may become an HTTP status."""
+    """Whether error events of the upstream are passed on; else they may become an HTTP status."""
     preview: StreamPreview | None
     """The beginning of the streamed text; None if it is not logged."""
     finishing: bool
     """True while the message seems complete, so that the end of the stream is a normal end."""
     endings: int
-    """How often ``finishing`` became true: content that follows shows that it was no end."""
+    """How often ``finishing`` became true; content after it shows that the message had not ended."""
     ended: bool
     """True once the last bytes for the client were returned."""
 
     @property
     def ended_early(self) -> bool:
-        """True when the answer was cut while the upstream still wrote: its stream is to be closed."""
+        """True if the answer was cut before the upstream ended it; the caller must close its stream."""
 
     @property
     def pings(self) -> bool:
@@ -66,7 +66,7 @@ class Codec(Protocol):
         """The first bytes for the client although nothing has arrived from the upstream."""
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes for the client, maybe none, after a read that returned ``data`` (not empty)."""
+        """The bytes for the client, which may be empty, after a read that returned ``data`` (not empty)."""
 
     def finish(self) -> bytes:
         """The last bytes for the client, after the stream was closed or ``finish_seconds`` passed."""

@@ -1,8 +1,8 @@
-"""Compaction: one call upstream for a summary, before or in place of the call for the answer.
+"""Compaction: an upstream call for a summary, before or instead of the call for the answer.
 
-Rule: the call for the summary is made as any other is (healing, keys, retries, fallbacks, limits of
-time), once for a request, and its usage is recorded as that of a call of its own. Nothing that only
-counts or shows a request makes it (docs/protocol.md 1.7).
+Rule: healing, keys, retries, fallbacks and time limits apply to this call as to every other one. It is
+made once per request, and its usage is recorded separately. A token count or a dry run never makes it
+(docs/protocol.md 1.7).
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ Turn = Mapping[str, Any]
 Message = dict[str, Any]
 
 COMPACTING = frozenset({"compaction", "context_management"})
-"""Fields without which nothing is compacted."""
+"""A request without any of these fields is not compacted."""
 DEFAULT_TRIGGER = 150_000
-"""Input tokens from which ``compact_20260112`` compacts."""
+"""Input tokens at which ``compact_20260112`` compacts if it has no ``trigger``."""
 UNAVAILABLE: Mapping[str, object] = {"error_code": "compaction_unavailable"}
-"""What an overloaded upstream's refusal says to SDKs."""
+"""``error.details`` if the upstream is overloaded; SDKs read the code."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueCompaction:
-    """A compaction that a request asks for and that has not been made."""
+    """A compaction that a request requires and that was not made yet."""
 
     request: Mapping[str, Any]
     """The request for the summary."""
     rest: Sequence[Turn] | None
-    """Turns that follow the summary in the request for the answer; None: there is no other answer."""
+    """The turns after the summary in the request for the answer; None: the summary is the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,14 @@ class Compacted:
 
     preface: Preface
     request: Mapping[str, Any] | None
-    """The request for the answer behind the block; None: the block is the answer."""
+    """The request for the rest of the answer; None: the block is the whole answer."""
 
 
 def due_compaction(call: Call) -> DueCompaction | None:
-    """What ``call`` must compact before it is answered; None for nothing.
+    """The compaction that must precede the answer to ``call``; None if none is required.
 
-    Converts and counts a request with an edit ``compact_20260112``; raises ``InvalidRequest``.
+    A request with the edit ``compact_20260112`` is converted and its tokens are counted, which may raise
+    ``InvalidRequest``.
     """
     request = call.request
     turns: Sequence[Turn] = request["messages"]
@@ -74,7 +75,7 @@ def due_compaction(call: Call) -> DueCompaction | None:
     edit = compact_edit(request)
     if edit is None:
         return None
-    # A final assistant turn is continued by the answer, so it follows the summary.
+    # The answer continues a final assistant turn (prefill), so this turn must follow the summary.
     end = 1 + max((at for at, turn in enumerate(turns) if turn["role"] == "user"), default=-1)
     if not end or not _is_reached(call, edit.get("trigger")):
         return None
@@ -84,17 +85,17 @@ def due_compaction(call: Call) -> DueCompaction | None:
 
 
 def compacted(call: Call, body: Callable[[], bytes]) -> Compacted | None:
-    """The compaction that ``call`` needs, made at its present route unless it was made before.
+    """The compaction that ``call`` requires; None if it requires none.
 
-    ``body`` returns the client's request as it was sent, which tells how its tools were changed.
-    None if it needs none. Raises what a call for an answer raises; an overload says in its details
-    that only the compaction failed.
+    The first use calls the upstream of the present route; later uses return the same result. ``body``
+    returns the client's request body, which contains the tool changes. Raises what a call for an answer
+    raises; for an overload (529) ``error.details`` says that the compaction failed.
     """
     if call.compacted is None:
         due = due_compaction(call)
         if due is None:
             return None
-        call.compacted = _made(call, due, body)
+        call.compacted = _compact(call, due, body)
     return call.compacted
 
 
@@ -110,8 +111,8 @@ def _is_reached(call: Call, trigger: Mapping[str, Any] | None) -> bool:
     return tokens_above(body, call.route.encoding, least - 1) is not None
 
 
-def _made(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacted:
-    message = _asked(replace(call, request=due.request))
+def _compact(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacted:
+    message = _summary_answer(replace(call, request=due.request))
     summary = None if message is None else summary_in(message)
     block = compaction_block(summary, _changes_in(body()))
     usage = no_usage() if message is None else message["usage"]
@@ -120,7 +121,7 @@ def _made(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacte
         return Compacted(Preface(block, usage), None)
     call.record.begin_next_call()
     record_route(call.record, call.route)
-    # Those of the answer follow.
+    # The call for the answer adds its own.
     call.answer_headers.clear()
     request = call.request
     if summary is not None:
@@ -130,15 +131,15 @@ def _made(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacte
 
 
 def _changes_in(body: bytes) -> list[Mapping[str, Any]]:
-    """The tool changes of the valid request in ``body``."""
+    """The net tool changes in ``body``, which contains a valid request."""
     sent = parse_json_object(body)
     return tool_changes(history_after_compaction(sent["messages"]), sent.get("tools") or ())
 
 
-def _asked(call: Call) -> Message | None:
-    """The upstream's answer to the request for a summary; None if its output limit was too low."""
+def _summary_answer(call: Call) -> Message | None:
+    """The upstream's answer to the request for a summary; None if the output limit was too low for one."""
     try:
-        return with_healing(call, lambda converted: _whole(call, converted))
+        return with_healing(call, lambda converted: _whole_message(call, converted))
     except UpstreamError as error:
         if error.code == OUTPUT_LIMIT_REACHED:
             return None
@@ -147,7 +148,7 @@ def _asked(call: Call) -> Message | None:
         raise
 
 
-def _whole(call: Call, converted: ConvertedRequest) -> Message:
+def _whole_message(call: Call, converted: ConvertedRequest) -> Message:
     protocol, response = PROTOCOLS[converted.api], None
     try:
         upstream_call = protocol.upstream_call(call, converted)

@@ -1,8 +1,8 @@
-"""The answer to a streamed request whose upstream is silent for long: it begins before the upstream's.
+"""Starts the answer to a streamed request before the upstream answers, if the upstream is slow.
 
-Rule: load balancers and CDNs close a connection on which nothing is sent for 60 to 100 s. So after
-EARLY_START seconds the client gets its 200, ``message_start`` and pings, while the attempts go on; their
-final failure is then an ``error`` event (docs/protocol.md section 4, "Early start").
+Rule: load balancers and CDNs close a connection on which nothing is sent for 60 to 100 s. Therefore the
+client gets status 200, ``message_start`` and pings after EARLY_START seconds, while the attempts
+continue. If all of them fail, an ``error`` event follows (docs/protocol.md section 4, "Early start").
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 _START = re.compile(rb'event: ?message_start\b|data: ?\{"type": ?"message_start"')
 _BEFORE_START = re.compile(rb"[:\r\n]|event: ?ping\b")
 LONGEST_START = 1 << 16
-"""Bytes of an event that may be ``message_start``; a longer one is passed on."""
+"""Longest event in bytes that is checked for ``message_start``; a longer one is passed on."""
 EVENTS = "text/event-stream"
 
 
 def answer_in_time(call: Call, attempts: Callable[[], Answer], done: Callable[[], None]) -> Answer:
-    """What ``attempts`` returns, or an ``EarlyStream`` of it if that is not there in time.
+    """What ``attempts`` returns; if it does not return in time, an ``EarlyStream`` of its answer.
 
-    Raises what ``attempts`` raises in time. ``done`` is called when an early stream has ended.
+    Raises what ``attempts`` raises before that time. ``done`` is called when an early stream has ended.
     """
     seconds = call.settings.early_start
     if not (seconds and call.record.stream):
@@ -47,9 +47,9 @@ def answer_in_time(call: Call, attempts: Callable[[], Answer], done: Callable[[]
 
 
 class EarlyStream:
-    """The body of a stream that began before its attempts ended: bytes, with ``close`` as WSGI wants.
+    """The body of a stream that starts before its attempts end: an iterator of bytes with ``close`` (WSGI).
 
-    ``close`` ends the attempts if they still run, frees what they opened, and calls ``done``.
+    ``close`` ends attempts that still run, closes the stream that they opened, and calls ``done``.
     """
 
     def __init__(self, call: Call, attempts: Background[Answer], done: Callable[[], None]) -> None:
@@ -61,7 +61,7 @@ class EarlyStream:
         self._stream: AnswerStream | None = None
         """The body of the attempts' answer."""
         self._error: ProxyError | None = None
-        """What ended the attempts."""
+        """The error with which the attempts ended."""
         self._pieces = self._pump()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -97,7 +97,7 @@ class EarlyStream:
             yield self._event(self._error)
 
     def _start(self) -> bytes:
-        """The first bytes; a native upstream's own ``message_start`` follows later."""
+        """The first bytes; for a native route a ping, since the upstream's ``message_start`` follows."""
         if not self._message_started:
             return sse.PING
         call = self._call
@@ -109,7 +109,7 @@ class EarlyStream:
         return sse.encode_events([start]) + sse.PING
 
     def _take(self) -> None:
-        """Keep how the attempts ended; later calls change nothing."""
+        """Store the result of the attempts; later calls do nothing."""
         if self._taken:
             return
         self._taken = True
@@ -142,7 +142,7 @@ class EarlyStream:
 
 
 def without_start(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes of a stream without ``message_start``, if no event but comments and pings is before it."""
+    """A stream without its ``message_start``, which is found if only comments and pings precede it."""
     held, rest = b"", iter(pieces)
     for piece in rest:
         searched = max(0, len(held) - 3)

@@ -1,10 +1,9 @@
-"""Repeats a refused call at once with another profile, if its refusal can be healed.
+"""Repeats a refused call immediately with changed profile flags, if the refusal can be healed.
 
-Rule: flags are remembered for this upstream and model once a repetition was accepted, if the refusal
-concerns the model (docs/protocol.md 1.5). Flags that did not help are not remembered. Flags that follow
-from a refused value, or only from text of the client that the refusal quotes, are used for this request
-only. Remembered flags are forgotten when the form that they chose is refused, or when a request with
-them is refused and cannot be healed.
+Rule: flags are remembered for this upstream and model if the repeated request was accepted and the refusal
+applies to the model (docs/protocol.md 1.5). Flags that follow from a refused value, or only from client
+text that the refusal quotes, are used only for this request. Remembered flags are forgotten if the form
+that they select is refused, or if a request with them is refused and cannot be healed.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Healing:
-    """The profile of one request as its refusals change it."""
+    """The profile of one request, which its refusals change."""
 
     own_profile: Profile
-    """The route's, without what was learned."""
+    """The route's profile, without learned flags."""
     known: Mapping[str, object]
     """The flags that were learned from earlier requests."""
     profile: Profile
@@ -51,9 +50,9 @@ class _Healing:
     flags: dict[str, object] = field(default_factory=dict)
     """All flags that were overridden."""
     stated: dict[str, object] = field(default_factory=dict)
-    """The flags that follow from the upstream's own words about the model; they are remembered."""
+    """The flags that follow from the upstream's own text about the model; they are remembered."""
     refuted: set[str] = field(default_factory=set)
-    """Flags learned earlier whose form was refused; they are forgotten."""
+    """Learned flags that select a form which was refused; they are forgotten."""
 
     def heal(self, converted: ConvertedRequest, error: UpstreamError) -> Mapping[str, object]:
         """The flags to override after ``error``; none if it cannot be healed."""
@@ -80,9 +79,9 @@ class _Healing:
         return protocol.heal(profile, converted.body, error, healed=self.flags, text=text)
 
     def _refute(self, healing: Healing) -> dict[str, object]:
-        """The profile's own values of flags learned earlier, if their form is what was refused.
+        """The profile's own values of the learned flags that select the refused form.
 
-        A number or a list is no other form: the upstream states a narrower limit.
+        Numbers and lists are not included: for them the upstream states a new limit.
         """
         own = {
             name: getattr(self.own_profile, name)
@@ -96,7 +95,7 @@ class _Healing:
         return own
 
     def _state(self, healing: Healing, converted: ConvertedRequest, error: UpstreamError) -> None:
-        """Note the flags to remember, if ``healing`` follows from the upstream's own words alone."""
+        """Note the flags to remember, if ``healing`` follows from the upstream's own text alone."""
         text = run_off_loop(own_words, error.text[:LONGEST_TEXT], converted.body)
         if self._healing(self.profile, converted, error, text) != healing:
             return
@@ -133,7 +132,7 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
 
 def _remember(call: Call, healing: _Healing) -> None:
     route, own = call.route, healing.own_profile
-    # What the profile has by itself need not be remembered.
+    # Values that the profile has itself need not be remembered.
     flags = {name: value for name, value in healing.stated.items() if getattr(own, name) != value}
     forgotten = (healing.refuted | healing.stated.keys()) - flags.keys()
     call.learned.learn(route.provider.base_url, route.model, flags, forget=forgotten)
@@ -149,7 +148,7 @@ def _remember(call: Call, healing: _Healing) -> None:
 
 
 def _forget(call: Call, healing: _Healing, error: UpstreamError) -> None:
-    """Forget what was learned if a request with it was refused in a way that no step heals."""
+    """Forget the learned flags if a request with them was refused and no step heals the refusal."""
     if not healing.known or not is_refusal(error, error.text) or _is_understood(error):
         return
     route = call.route
@@ -159,14 +158,14 @@ def _forget(call: Call, healing: _Healing, error: UpstreamError) -> None:
 
 
 def _is_understood(error: UpstreamError) -> bool:
-    """Whether the refusal has a cause that no flag has: a credential, a limit, a broken image."""
+    """Whether the refusal has a cause that flags cannot have: a credential, a limit, an invalid image."""
     media = error.message.startswith((IMAGE_REFUSED, PDF_REFUSED))
     return media or error.status != 400 or error.code == OUTPUT_LIMIT_REACHED
 
 
 def _log_forgotten(call: Call, names: Collection[str]) -> None:
     log.warning(
-        "%s refused a request for %s as it was learned; forgotten: %s",
+        "%s refused a request for %s with learned flags; forgotten: %s",
         call.route.provider.name,
         call.route.model,
         ", ".join(sorted(names)),

@@ -58,7 +58,7 @@ class NativeEstimate:
             if chat is not None:
                 return count_chat_tokens(chat, self._encoding, native=True).tokens
         except InvalidRequest:
-            # A schema that nests too deeply to be counted.
+            # A schema is nested too deeply to be counted.
             pass
         return len(self._body) // BYTES_PER_TOKEN
 

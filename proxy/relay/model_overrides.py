@@ -20,7 +20,7 @@ from proxy.providers.profiles.base import Profile
 from proxy.tokens import cheap_estimate, count_chat_tokens
 
 _SURELY_BELOW = 0.75
-"""Part of a limit up to which the cheap estimate suffices: dense text has a third more tokens."""
+"""Fraction of a limit up to which the cheap estimate is sufficient: dense text has a third more tokens."""
 
 
 def with_temperature(request: Mapping[str, Any], model: Model | None) -> Mapping[str, Any]:
@@ -46,7 +46,7 @@ def with_registered(
         if name not in profile.unsupported:
             body[name] = _merged(body.get(name), value)
     if "stop" in model.extra_body:
-        # The operator's list replaces the client's, which must not be lost by that.
+        # The operator's list replaced the client's sequences, so this proxy cuts the answer at those.
         drops = Drops() if chat.reply.cut_here else chat.drops
         reply = replace(chat.reply, cut_here=cut_here(request, body, drops))
         return replace(chat, body=body, reply=reply)
@@ -103,7 +103,7 @@ def _supported(effort: str | None, profile: Profile) -> str | None:
 
 
 def _merged(ours: object, theirs: Any) -> Any:
-    """``theirs`` in place of ``ours``; objects are merged member by member."""
+    """``theirs``, which replaces ``ours``; objects are merged member by member."""
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
         return theirs
     return {**ours, **{name: _merged(ours.get(name), value) for name, value in theirs.items()}}

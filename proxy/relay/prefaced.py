@@ -1,6 +1,6 @@
-"""A stream that begins with a compaction block, which the upstream's own blocks follow.
+"""A stream in which a ``compaction`` block precedes the upstream's blocks.
 
-Rule: only streams with such a block pay for it: their events are read again and renumbered.
+Rule: only streams with such a block use this codec, because it decodes and renumbers every event again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DATA = b"\ndata: "
 
 
 class PrefacedCodec:
-    """``codec`` with ``preface`` behind its ``message_start`` (``proxy.relay.codec.Codec``)."""
+    """``codec`` with ``preface`` inserted after ``message_start`` (a ``proxy.relay.codec.Codec``)."""
 
     def __init__(self, codec: Codec, preface: Preface) -> None:
         self._codec = codec
@@ -75,7 +75,7 @@ class PrefacedCodec:
         self._codec.report(record)
 
     def _prefaced(self, written: bytes) -> bytes:
-        """The events in ``written``, which are whole, with the preface among them."""
+        """The complete events in ``written``, with the preface inserted and block indexes increased."""
         codec = self._codec
         self.finishing, self.ended, self.endings = codec.finishing, codec.ended, codec.endings
         events = [

@@ -47,9 +47,9 @@ class StreamedResponse:
         self._done = done
         self._first = b""
         self._asked = False
-        """Whether the server requested the first bytes."""
+        """True once the server requested the first bytes."""
         self._endings = 0
-        """Ends of the message that set a time limit."""
+        """Number of ends of the message after which a time limit was set."""
         self._waited = False
         """Whether the wait for the end of the transfer timed out."""
         self._bulk = False
@@ -103,7 +103,7 @@ class StreamedResponse:
         self._done()
 
     def _start(self) -> None:
-        """Begin the client's stream before the upstream's; raises the error that ended the latter."""
+        """Begin the client's stream before the upstream's; raises the error that ended the upstream's."""
         if self._codec.error is not None:
             raise self._codec.error
         self._first += self._codec.start()
@@ -149,7 +149,7 @@ class StreamedResponse:
         return self._codec.fail(self._exchange.error_after(result))
 
     def _written_next(self) -> bytes:
-        """The bytes for the client after the next read, maybe none."""
+        """The bytes for the client after the next read; may be empty."""
         try:
             data = self._read()
         except ProxyError as error:

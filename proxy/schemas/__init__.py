@@ -1,7 +1,7 @@
-"""What clients may send: shapes, rules and the texts of refusals.
+"""Validation of client requests: shapes, rules and error messages.
 
-Rule: a validated request has every member that the converters read, in the right type, so they
-index it without checks of their own.
+Rule: a validated request has all members that the converters require, with the right types, so the
+converters need no checks.
 """
 
 from __future__ import annotations

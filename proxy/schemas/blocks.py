@@ -1,6 +1,6 @@
-"""Shapes of the blocks that carry the client's material: text, images, documents, search results.
+"""Shapes of the blocks with content of the client: text, images, documents, search results.
 
-Rule: a block requires what the converters read from it and nothing else (docs/protocol.md 1.2).
+Rule: only the members that the converters read are required (docs/protocol.md 1.2).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Block(WireSchema):
 
 
 class Marker(Block):
-    """A block that is passed on whole or dropped: its members are not checked."""
+    """A block that is passed on whole or dropped, so its members are not checked."""
 
 
 class TextBlock(Block):
@@ -69,4 +69,4 @@ RESULT_BLOCKS = {
     "tool_reference": ToolReferenceBlock(),
     "browser_state": Marker(),
 }
-"""What a ``tool_result`` may hold."""
+"""The block types that a ``tool_result`` may contain."""

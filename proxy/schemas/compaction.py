@@ -1,7 +1,8 @@
 """Shapes and rules of ``compaction`` and of the edit ``compact_20260112``.
 
-Rule: as anthropic's ``BetaCompactionConfigParam`` and ``BetaCompact20260112EditParam`` say; what
-contradicts a compaction is refused with the code that SDKs know (docs/protocol.md 1.7).
+Rule: the shapes are those of Anthropic's ``BetaCompactionConfigParam`` and
+``BetaCompact20260112EditParam``. A request that cannot be compacted is refused, with the error code that
+SDKs read where there is one (docs/protocol.md 1.7).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _EXCLUDED: Mapping[str, Callable[[Request], bool]] = {
         (request.get("tool_choice") or {}).get("type") in ("any", "tool")
     ),
 }
-"""What shapes a reply, of which a compaction has none -> whether a request has it."""
+"""Fields that cannot be combined with ``compaction`` -> whether a request has them."""
 
 
 def compact_edit(request: Request) -> Mapping[str, Any] | None:
@@ -60,9 +61,9 @@ def compact_edit(request: Request) -> Mapping[str, Any] | None:
 
 
 def check_compaction(request: Request) -> None:
-    """Raise ``InvalidRequest`` where a validated request for a message cannot be compacted.
+    """Raise ``InvalidRequest`` if a validated request for a message asks for an invalid compaction.
 
-    With a ``thread`` nothing of the history is known, so that only the shapes are checked.
+    With a ``thread`` the request contains only a part of the history, so only the edits are checked.
     """
     for index, edit in _compact_edits(request):
         errors = _EDIT.validate(edit)

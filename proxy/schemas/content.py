@@ -1,7 +1,7 @@
-"""Shapes of the blocks that a turn may hold.
+"""Shapes of the blocks that a turn may contain.
 
-Rule: every block type of docs/protocol.md section 1.2 has its row in ``BLOCKS``; any other type is
-refused. Blocks that are dropped need their type only.
+Rule: every block type of docs/protocol.md section 1.2 has a row in ``BLOCKS``; any other type is refused.
+Of blocks that are dropped only the type is required.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Shapes of ``context_management``: edits of the history before it is converted.
 
-Rule: a type of edit is one row of ``EDITS``; any other type is refused, because a client that asks for
-an edit counts on the room that it makes (types ``BetaClearToolUses20250919EditParam`` and
+Rule: each type of edit is one row of ``EDITS``. Any other type is refused, because a client that requests
+an edit relies on the tokens that it frees (types ``BetaClearToolUses20250919EditParam`` and
 ``BetaClearThinking20251015EditParam`` of the Anthropic SDK).
 """
 
@@ -40,11 +40,11 @@ class TurnsKept(WireSchema):
 
 
 class EveryTurn(WireSchema):
-    """``{"type": "all"}``, the long form of ``"all"``."""
+    """``{"type": "all"}``, which means the same as ``"all"``."""
 
 
 class OrAll(Tagged):
-    """The word ``all``, or one of the members."""
+    """The string ``all``, or one of the tagged objects."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         return value if value == ALL else super()._deserialize(value, attr, data, **kwargs)

@@ -1,8 +1,7 @@
-"""marshmallow fields in the wording of docs/protocol.md section 9, each with a fast check.
+"""marshmallow fields with the error messages of docs/protocol.md section 9 and a fast check.
 
-Rule: a field is the one source of two things, the text of a refusal (``deserialize``) and the plain
-yes or no (``check()``), and both rest on the same predicates. Nothing is converted or copied: the
-original value is what goes on. Null is absent for every field that is not required.
+Rule: a field gives an error message (``deserialize``) and a predicate (``check()``), and both use the same
+conditions. Values are not converted or copied. Null means absent for every field that is not required.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ _INT64 = 2.0**63
 
 
 class Wire(fields.Field[Any]):
-    """A field that accepts what ``kind`` accepts, then asks its validators."""
+    """A field that accepts a value if ``kind`` and all its validators accept it."""
 
     refusal: str = wording.NOT_OBJECT
     json_type: type | None = None
-    """The one type that ``kind`` accepts, where it comes down to that."""
+    """The type that ``kind`` tests for, if it tests nothing else."""
 
     def kind(self, value: Any) -> bool:
         """Whether ``value`` is of the field's own type."""
@@ -70,7 +69,7 @@ class Wire(fields.Field[Any]):
 
 
 def _length_check(lengths: Sequence[Any]) -> Check:
-    """For texts that all of ``lengths`` pass; asking these themselves took 0.6 us a tool."""
+    """The predicate for all of ``lengths``; calling the validators themselves took 0.6 us per tool."""
     least = max(each.min or 0 for each in lengths)
     most = min(sys.maxsize if each.max is None else each.max for each in lengths)
     return lambda value: type(value) is str and least <= len(value) <= most
@@ -85,7 +84,7 @@ class Integer(Wire, fields.Integer):
     refusal = wording.NOT_INTEGER
 
     def kind(self, value: Any) -> bool:
-        """5 and 5.0, but neither true nor a float that no 64-bit integer can hold."""
+        """Accepts 5 and 5.0, but neither true nor a float beyond the range of 64-bit integers."""
         if type(value) is float:
             return value.is_integer() and -_INT64 < value < _INT64
         return type(value) is int
@@ -104,14 +103,14 @@ class Flag(Wire, fields.Boolean):
 
 
 class Object(Wire, fields.Dict):
-    """An object whose members are the client's own: tool inputs, JSON schemas."""
+    """An object with any members, such as a tool input or a JSON Schema."""
 
     refusal = wording.NOT_OBJECT
     json_type: type | None = dict
 
 
 class Choice(Wire):
-    """One of a few words; anything else, of whatever type, gets the list of them as its error."""
+    """One of a few strings; the error for any other value, of any type, lists them."""
 
     def __init__(self, *choices: str, **kwargs: Any) -> None:
         self.refusal = wording.one_of(choices)
@@ -119,7 +118,7 @@ class Choice(Wire):
 
 
 class WireSchema(Schema):
-    """An object with known members; unknown ones are tolerated."""
+    """An object with known members; unknown members are accepted."""
 
     error_messages = {"type": wording.NOT_OBJECT}  # noqa: RUF012
 
@@ -128,17 +127,17 @@ class WireSchema(Schema):
 
 
 def schema_check(schema: Schema, *, tagged: bool = False, without: Collection[str] = ()) -> Check:
-    """The predicate that says what ``schema.validate`` says, many times faster.
+    """A predicate with the result of ``schema.validate``, but many times faster.
 
-    ``tagged``: it gets only objects that have a ``type``. ``without``: members that are
-    not checked.
+    ``tagged``: it is only called with objects that have a ``type``. ``without``: members that are not
+    checked.
     """
     members = {name: each for name, each in schema.load_fields.items() if name not in without}
     checks = [(each.required, name, *_member_check(each)) for name, each in members.items()]
     required = tuple(check[1:] for check in checks if check[0])
     optional = tuple(check[1:] for check in checks if not check[0])
-    # An object of that many members has none of the optional ones, as most blocks of a history
-    # have not: not to ask for them saves a fifth of the walk.
+    # An object with that many members has no optional ones, like most blocks of a history. Skipping the
+    # optional ones saves a fifth of the time.
     fewest = len(required) + (tagged and "type" not in members)
 
     def accepts(value: Any) -> bool:
@@ -167,7 +166,7 @@ def schema_check(schema: Schema, *, tagged: bool = False, without: Collection[st
 
 
 def _member_check(field: fields.Field[Any]) -> tuple[type | None, Check | None]:
-    """A type that says all, or a predicate to be asked whatever the type."""
+    """The type that decides alone, or a predicate for values of any type."""
     if not isinstance(field, Wire):
         raise TypeError(f"{field!r} has no fast check")
     if field.json_type is not None and not field.validators:
@@ -193,9 +192,9 @@ class Shape(Wire, fields.Nested):
 
 
 class Tagged(Wire):
-    """A union of objects distinguished by ``type``; errors name the member that was meant.
+    """A union of objects distinguished by ``type``; errors name the union member of that ``type``.
 
-    ``tolerant``: objects with a tag of no member are accepted as they are.
+    ``tolerant``: objects with an unknown ``type`` are accepted unchanged.
     """
 
     def __init__(
@@ -236,13 +235,13 @@ class Tagged(Wire):
 
 
 class Items(Wire, fields.List[Any]):
-    """A list of one kind of field; the refusal names the first bad item only."""
+    """A list of one kind of field; the error names only the first invalid item."""
 
     refusal = wording.NOT_LIST
 
     def __init__(self, inner: Wire, **kwargs: Any) -> None:
         super().__init__(cls_or_instance=inner, **kwargs)
-        inner.allow_none = False  # null is absent for a member, but an item cannot be absent
+        inner.allow_none = False  # Null means absent for a member, but an item cannot be absent.
         self.item = inner
         self.accepts_item = inner.check()
 
@@ -250,12 +249,13 @@ class Items(Wire, fields.List[Any]):
         if type(value) is not list:
             raise self.make_error("invalid")
         for index, each in enumerate(value):
-            # marshmallow costs a hundred times the plain check: it runs for the first bad item only.
+            # marshmallow takes a hundred times as long as the check, so it runs only for the first
+            # invalid item.
             if not self.accepts_item(each):
-                self._word(index, each)
+                self._raise_error(index, each)
         return value
 
-    def _word(self, index: int, each: Any) -> None:
+    def _raise_error(self, index: int, each: Any) -> None:
         try:
             self.item.deserialize(each)
         except ValidationError as error:

@@ -1,7 +1,7 @@
-"""Shape of a message request.
+"""The shape of a message request.
 
-Rule: ``MessageRequest`` names the top-level members in the order in which errors are reported
-(docs/protocol.md section 9). A member is checked because something reads it; the rest is tolerated.
+Rule: ``MessageRequest`` lists the top-level members in the order in which errors are reported
+(docs/protocol.md section 9). Only members that are read are checked; all others are accepted.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ NOT_NEGATIVE = Range(min=0, error="Input should be greater than or equal to 0")
 AT_LEAST_ONE = Range(min=1, error="Input should be greater than or equal to 1")
 NOT_EMPTY = Length(min=1, error=wording.TOO_SHORT)
 NOT_LONG = Length(max=256, error="String should have at most 256 characters")
-"""As the real service says it. The name is logged and remembered: it must not be of any size."""
+"""The message of the Messages API. The length is limited because the name is logged and cached."""
 AT_MOST_ONE = Range(max=1, error="Input should be less than or equal to 1")
 
 
 def check_stop_sequences(sequences: list[str]) -> None:
-    """Raise ValidationError for a sequence that every answer would match or none."""
+    """Raise ValidationError for a sequence that is empty or contains only white space."""
     if not all(map(str.strip, sequences)):
         raise ValidationError("each stop sequence must contain non-whitespace")
 
@@ -58,7 +58,7 @@ class Turn(WireSchema):
 
 
 class Forbidden(Wire):
-    """A member that stands elsewhere only."""
+    """A member that is only allowed in another place."""
 
     refusal = "Extra inputs are not permitted"
 
@@ -78,7 +78,7 @@ class SystemTurn(WireSchema):
 
 
 class ConfigurationTurn(WireSchema):
-    """A system turn that only carries ``output_config``: it needs no content."""
+    """A system turn that only has ``output_config``; its content may be missing."""
 
     role = Choice("system", required=True)
     content = OrItems(Text(), BLOCK, refusal=wording.NOT_TEXT_OR_LIST)
@@ -180,6 +180,6 @@ class MessageRequest(WireSchema):
 
 
 class DefaultedMessageRequest(MessageRequest):
-    """Where the operator set a default: ``max_tokens`` may be missing or negative."""
+    """The shape if the operator set a default: ``max_tokens`` may be missing or negative."""
 
     max_tokens = Integer()

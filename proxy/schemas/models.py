@@ -1,7 +1,7 @@
 """Query parameters of ``GET /v1/models``.
 
-Rule: ranges and allowed values are checked here, the existence of a cursor is not (docs/protocol.md section
-7).
+Rule: ranges and allowed values are checked here; whether a cursor exists is not (docs/protocol.md
+section 7).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LIFECYCLE_NAMES = ("lifecycle[]", "lifecycle")
 
 @dataclass(frozen=True, slots=True)
 class ModelsQuery:
-    """What a client asked of the list; None, or an empty tuple, is a parameter not given."""
+    """The query for a list of models; None or an empty tuple means that a parameter is missing."""
 
     limit: int | None = None
     after_id: str | None = None
@@ -29,10 +29,10 @@ class ModelsQuery:
 
 
 def load_models_query(args: Mapping[str, Sequence[str]]) -> ModelsQuery:
-    """The checked query; of a repeated scalar the last value counts, an empty one is absent.
+    """The checked query. The last value of a repeated scalar is used; an empty value means missing.
 
-    Raises InvalidRequest for a limit outside 1 to 1000, both cursors at once or an unknown
-    lifecycle. Unknown parameters are tolerated.
+    Raises InvalidRequest for a limit outside 1 to 1000, for both cursors together and for an unknown
+    lifecycle. Unknown parameters are ignored.
     """
     after_id, before_id = _last(args, "after_id"), _last(args, "before_id")
     if after_id is not None and before_id is not None:
@@ -58,7 +58,7 @@ def _limit(text: str | None) -> int | None:
         raise InvalidRequest(f"limit: {wording.NOT_INTEGER}")
     if text.startswith("-") or digits == "0":
         raise InvalidRequest("limit: Input should be greater than or equal to 1")
-    # The length first: Python refuses to read a number of thousands of digits.
+    # The length is checked first, because Python refuses to parse a number of thousands of digits.
     if len(digits) > len(str(MAX_LIMIT)) or int(digits) > MAX_LIMIT:
         raise InvalidRequest(f"limit: Input should be less than or equal to {MAX_LIMIT}")
     return int(digits)

@@ -1,11 +1,11 @@
-"""Validates a history of only the most common turns in one walk.
+"""Validates a history that contains only the most common turns, in one pass.
 
-Rule: ``is_plain`` is certain or returns False. What it accepts, the shapes of ``messages``, ``check_turns``
-and ``check_pairing`` accept as well, and there is no image in it; what it does not accept may be right
-or wrong, and those three decide (tests/schemas/test_plain_history.py compares them).
+Rule: ``is_plain`` returns True only if the general checks would accept the history too (the shapes of
+``messages``, ``check_turns`` and ``check_pairing``) and it contains no image. If it returns False, the
+general checks decide (tests/schemas/test_plain_history.py compares them).
 
-An agent's history mostly has only such turns: texts, thoughts and calls answered in the turn after.
-Three walks by tables took 150 us for 126 kB; this one takes 50.
+The histories of agents mostly have only such turns: texts, thinking, and calls with results in the next
+turn. The general checks take 150 us for 126 kB, this one takes 50.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ NULLABLE_FLAG = (type(None), bool)
 
 
 def is_plain(turns: Any) -> bool:
-    """Whether ``turns``, the ``messages`` of a parsed body, are plain and right.
+    """Whether ``turns``, the ``messages`` of a parsed body, are plain and valid.
 
-    That is: the user and the assistant alternate, with either one first, and the system's texts
-    anywhere; no turn is empty, and each user turn answers exactly the calls of the turn before it.
+    User and assistant turns alternate, and either may be first. System turns are texts and may be
+    anywhere. No turn is empty, and each user turn has exactly the results of the calls in the turn before.
     """
     if type(turns) is not list or not turns:
         return False
@@ -61,9 +61,10 @@ def _ids_in(
     is_right: Callable[[dict[str, Any]], bool],
     thinks: bool,
 ) -> set[str] | None:
-    """The ids at ``member`` of the blocks of type ``with_id``, beside texts and maybe thoughts.
+    """The ids at ``member`` of the blocks of type ``with_id`` in ``content``.
 
-    None for a turn that is not plain, such as one with an id that is used twice.
+    Other blocks must be texts or, with ``thinks``, thinking. None for a turn that is not plain, such as
+    one that uses an id twice.
     """
     ids: set[str] = set()
     if type(content) is str:
@@ -89,7 +90,7 @@ def _ids_in(
 
 
 def _is_text(block: dict[str, Any]) -> bool:
-    # With two members there is nothing but type and text.
+    # A block with two members has only ``type`` and ``text``.
     return type(block.get("text")) is str and (len(block) == 2 or _may_be_marked(block))
 
 

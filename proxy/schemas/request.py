@@ -1,9 +1,9 @@
-"""A client's bytes -> a request that the converters may trust.
+"""A client's bytes -> a validated request.
 
-Rule: one pass of plain checks decides; the nested schema runs only to find the text of a refusal, and
-what it does not refuse is accepted. What goes on is the client's own object: only 5.0 becomes 5,
-a ``tool_choice`` that is a bare word becomes its object, members that are null are gone, and fields
-of system turns are applied to the request's own.
+Rule: fast checks run first. Only if they fail, the marshmallow schema runs to find the error message;
+what it accepts is accepted. The result is the client's own object with four changes: 5.0 becomes 5, a
+``tool_choice`` that is a string becomes an object, null members are removed, and fields of system turns
+are applied to the request's own.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from proxy.schemas.tools import CUSTOM, TOOL_INTEGERS
 from proxy.schemas.turn_rules import check_pairing, check_turns
 
 BARE_CHOICES = ("auto", "any", "none")
-"""``tool_choice`` as some clients write it (edge case 95c)."""
+"""Values of ``tool_choice`` that some clients send as a string (edge case 95c)."""
 
 
 class RequestShape:
-    """One kind of request: the fast check and the schema that gives the error text."""
+    """One kind of request: the fast checks, and the schema that gives the error message."""
 
     def __init__(self, full: WireSchema) -> None:
         self.full = full
         self.accepts: Check = schema_check(full)
-        """Whether every field is right."""
+        """Whether every field is valid."""
         self.accepts_rest: Check = schema_check(full, without=("messages",))
-        """The same of all but ``messages``."""
+        """Whether every field except ``messages`` is valid."""
         self._integers = [
             name for name, field in full.load_fields.items() if isinstance(field, Integer)
         ]
 
     def check_fields(self, request: dict[str, Any]) -> None:
-        """Raise InvalidRequest for the first wrong field."""
+        """Raise InvalidRequest for the first invalid field."""
         if self.accepts(request):
             return
         errors = self.full.validate(request)
@@ -56,7 +56,7 @@ class RequestShape:
             raise InvalidRequest(wording.first_error(errors))
 
     def normalise(self, request: dict[str, Any]) -> None:
-        """Take out null members and turn 5.0 into 5, in place; only after ``check_fields``."""
+        """Remove null members and replace 5.0 by 5, in place; call it after ``check_fields``."""
         for name in [name for name, value in request.items() if value is None]:
             del request[name]
         _to_integers(request, self._integers)
@@ -87,12 +87,12 @@ def load_message_request(
     image_max_chars: int = 0,
     max_tokens_required: bool = True,
 ) -> dict[str, Any]:
-    """The decoded body of ``POST /v1/messages``, checked as docs/protocol.md section 9 says.
+    """The decoded body of ``POST /v1/messages``, validated by docs/protocol.md section 9.
 
-    ``api_version`` is the ``anthropic-version`` header; it matters with ``strict`` only.
-    ``image_max_chars`` bounds the base64 text of each image, 0 is off. Without
-    ``max_tokens_required`` that member may be missing or negative (docs/features.md "max_tokens").
-    Raises InvalidRequest for the first fault; no other exception for any body.
+    ``api_version`` is the ``anthropic-version`` header, which is used only with ``strict``.
+    ``image_max_chars`` limits the base64 text of each image; 0 is no limit. Without
+    ``max_tokens_required`` the member ``max_tokens`` may be missing or negative (docs/features.md
+    "max_tokens"). Raises InvalidRequest for the first error, and no other exception for any body.
     """
     shape = MESSAGE if max_tokens_required else DEFAULTED_MESSAGE
     request = _load(body, shape, strict, api_version, image_max_chars)
@@ -144,13 +144,13 @@ def _load(
         if image_max_chars:
             check_image_sizes(turns, image_max_chars)
         if request.get("thread") is None:
-            # The history of a thread is at the server: its turns need no partners here.
+            # The server stores the rest of the history of a thread, so calls and results may be unpaired.
             check_pairing(turns)
     return request
 
 
 def _apply_history(request: dict[str, Any]) -> None:
-    """Apply the last summary in ``messages``, then the fields of the turns that are left, in place."""
+    """Apply the last summary in ``messages``, then the fields of the remaining turns, in place."""
     request["messages"] = history_after_compaction(request["messages"])
     fields = turn_fields(request)
     if fields:

@@ -1,7 +1,7 @@
-"""Rules between the members of a well-formed request, and what this upstream can do.
+"""Rules between the members of a well-formed request, and features that no Chat upstream supports.
 
-Rule: each function is one rule over members whose shapes are known to be right, and raises
-InvalidRequest in the wording of docs/protocol.md section 9.
+Rule: each function checks one rule on members with valid shapes, and raises InvalidRequest with the
+message of docs/protocol.md section 9.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Request = Mapping[str, Any]
 Block = Mapping[str, Any]
 
 SAMPLING_FREE_VERSION = "2026-10-21"
-"""The ``anthropic-version`` from which the real service takes no sampling parameters."""
+"""The ``anthropic-version`` from which the Messages API accepts no sampling parameters."""
 SAMPLING_FIELDS = ("temperature", "top_p", "top_k")
 MIN_STRICT_BUDGET = 1024
 CLEAR_THINKING = "clear_thinking_20251015"
@@ -25,11 +25,11 @@ MOST_EDITS = 16
 """Context edits of one request: each may convert the whole history once more."""
 THREAD_UNSUPPORTED: Mapping[str, object] = {"error_code": "thread_unsupported_request"}
 DETAILS_FOR_FIELD: Mapping[str, Mapping[str, object]] = {"thread": THREAD_UNSUPPORTED}
-"""What the refusal of a field says to SDKs, as anthropic's ``ThreadUnsupportedRequestError`` has it."""
+"""``error.details`` by refused field, as in Anthropic's ``ThreadUnsupportedRequestError``."""
 
 
 def check_strict(request: Request, api_version: str | None) -> None:
-    """What only ``CLAUDE_PROXY_STRICT=true`` refuses (docs/protocol.md 1.1, 1.4)."""
+    """The rules that apply only with ``CLAUDE_PROXY_STRICT=true`` (docs/protocol.md 1.1, 1.4)."""
     if api_version == SAMPLING_FREE_VERSION:
         for name in SAMPLING_FIELDS:
             if request.get(name) is not None:
@@ -57,7 +57,7 @@ def check_tool_names(request: Request) -> list[str]:
 
 
 def check_tools(request: Request) -> None:
-    """Unique names, and a choice among the tools that are offered for the answer."""
+    """Tool names are unique, and ``tool_choice`` names one of the offered tools."""
     names = check_tool_names(request)
     choice = request.get("tool_choice")
     if choice is None or choice["type"] not in ("any", "tool"):
@@ -91,7 +91,7 @@ def check_edits(management: Mapping[str, Any]) -> None:
 
 
 def check_image_sizes(turns: Sequence[Block], most: int) -> None:
-    """Refuse base64 images of more than ``most`` characters, in results and documents too."""
+    """Refuse base64 images longer than ``most`` characters, including those in results and documents."""
     for index, turn in enumerate(turns):
         for path, image in _images(turn.get("content"), f"messages.{index}.content"):
             source = image["source"]
@@ -118,11 +118,10 @@ def _images(content: Any, path: str) -> Iterator[tuple[str, Block]]:
 
 
 def check_chat_support(request: Request) -> None:
-    """Refuse what no Chat Completions upstream can do (docs/protocol.md 1.1, last rows).
+    """Refuse fields that no Chat Completions upstream supports (docs/protocol.md 1.1, last rows).
 
-    Raises InvalidRequest for ``mcp_servers``, ``thread`` and ``container.skills``; empty lists and
-    null are as good as absent. After the code in the details for ``thread`` an SDK sends the whole
-    history without it.
+    Raises InvalidRequest for ``mcp_servers``, ``thread`` and ``container.skills``; null and empty lists
+    count as missing. The error code for ``thread`` makes SDKs send the whole history without it.
     """
     container = request.get("container")
     unsupported = {

@@ -1,7 +1,7 @@
-"""Shapes of what server tools answered in an earlier turn, as a client sends it back.
+"""Shapes of results of server tools in earlier turns, which clients send back.
 
-Rule: known results are checked as far as the converters read them; a result of a kind that is not
-known yet is accepted as it is, because it becomes plain text of the history.
+Rule: of known results, the members that the converters read are checked. A result of an unknown type is
+accepted unchanged, because it becomes text of the history.
 """
 
 from __future__ import annotations

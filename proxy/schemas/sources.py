@@ -1,7 +1,7 @@
-"""Where the bytes of an image or a document come from: the ``source`` of its block.
+"""The ``source`` of an image or a document block.
 
-Rule: base64 is checked here in full, without decoding it, so that broken data is refused with its
-path before anything goes upstream (docs/protocol.md section 9).
+Rule: base64 is checked completely, without decoding it, so that invalid data is refused with its path
+before a request is sent upstream (docs/protocol.md section 9).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _PADDINGS = (b"", b"=", b"==")
 
 
 def check_base64(data: str) -> None:
-    """Raise ValidationError unless ``data`` is plain, padded, non-empty base64.
+    """Raise ValidationError unless ``data`` is standard base64 with padding, and not empty.
 
-    A ``data:`` prefix, line breaks and the URL-safe alphabet are refused, as the real service
-    does: an upstream gets the text verbatim inside a data URL and could only fail later.
+    A ``data:`` prefix, line breaks and the URL-safe alphabet are refused, as in the Messages API. The
+    upstream gets the text unchanged inside a data URL and would refuse it too.
     """
     if not data or len(data) % 4 or not data.isascii():
         raise ValidationError("invalid base64 data")

@@ -1,8 +1,8 @@
-"""Shapes of the blocks that change which tools are offered from a place in the conversation on.
+"""Shapes of the blocks that add or remove tools at a position in the conversation.
 
-Rule: a definition is one of a ``tools`` entry; a reference is a name (types
+Rule: a definition has the shape of a ``tools`` entry; a reference is a name (types
 ``BetaRequestToolAdditionBlockParam`` and ``BetaRequestToolRemovalBlockParam`` of the Anthropic SDK).
-What a name refers to is decided where the changes are applied (``turn_fields``).
+``turn_fields`` resolves references when it applies the changes.
 """
 
 from __future__ import annotations

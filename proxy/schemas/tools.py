@@ -1,7 +1,7 @@
 """Shapes of tool definitions and of ``tool_choice``.
 
-Rule: the families of docs/protocol.md section 1.3 are known by the beginning of their type, so a
-new date of a known tool is accepted; what a tool's own JSON schema says is the client's affair.
+Rule: the prefix of a tool's type determines its family (docs/protocol.md section 1.3), so a new date of a
+known tool is accepted. The content of a tool's JSON Schema is not checked.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NAME_LENGTH = (
 
 
 class InputSchema(Object):
-    """A JSON Schema that admits objects; without a type it is one of an object."""
+    """A JSON Schema that allows objects; without a ``type`` it means an object."""
 
     json_type = None
 
@@ -69,7 +69,7 @@ class CustomTool(WireSchema):
 
 
 class ClientTool(WireSchema):
-    """A tool with a schema of Anthropic's that the client executes."""
+    """A tool that the client executes and whose schema Anthropic defines."""
 
     name = Text(required=True, validate=NAME_LENGTH)
     display_width_px = Integer()
@@ -81,7 +81,7 @@ class ClientTool(WireSchema):
 
 
 class MemberConfig(WireSchema):
-    """What a request changes of one member of a toolset."""
+    """The configuration of one member of a toolset."""
 
     enabled = Flag()
     defer_loading = Flag()
@@ -91,7 +91,7 @@ MEMBER_CONFIG = MemberConfig()
 
 
 class MemberConfigs(Object):
-    """``MemberConfig`` by name of the member."""
+    """``MemberConfig`` by the name of the member."""
 
     json_type = None
 
@@ -162,7 +162,7 @@ FAMILIES: dict[str, WireSchema] = {
     "advisor_": HostedTool(),
     "mcp_toolset": HostedTool(),
 }
-"""Beginnings of tool types; the first that fits decides."""
+"""Prefixes of tool types; the first match is used."""
 
 KNOWN_TYPES = (
     CUSTOM,
@@ -194,7 +194,7 @@ KNOWN_TYPES = (
     "advisor_20260301",
     "mcp_toolset",
 )
-"""What the refusal of an unknown type names."""
+"""The types that the error for an unknown type lists."""
 
 
 class Tool(Tagged):
@@ -222,7 +222,7 @@ class Tool(Tagged):
         if not errors:
             return
         name = next(iter(errors))
-        # What is missing is missing in the tool: only here the union's member goes unnamed.
+        # The API leaves the union member out of the path if a member of a custom tool is missing.
         raise ValidationError(errors if errors[name] == [wording.REQUIRED] else {CUSTOM: errors})
 
     def check(self) -> Check:

@@ -1,7 +1,7 @@
 """Rules between the turns of a well-formed request.
 
-Rule: these hold between turns, so they run after every field was found right; pairing comes last
-of all (docs/protocol.md 2.7, section 9 and section 11).
+Rule: these rules run after all fields were validated; pairing is checked last (docs/protocol.md 2.7,
+section 9 and section 11).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ ROLE_FOR_BLOCK: Mapping[str, str] = {
     "tool_addition": "system",
     "tool_removal": "system",
 }
-"""Blocks that mean something else, or nothing, in a turn of another role (edge case 22)."""
+"""Block types that are only allowed in turns of one role (edge case 22)."""
 
 
 def check_turns(turns: Sequence[Turn]) -> None:
     """Raise InvalidRequest for an empty turn, or a block in a turn of the wrong role.
 
-    The final assistant turn may be empty, and so may a system turn: it may hold fields only, and a
-    blank one is nothing.
+    The final assistant turn may be empty. A system turn may be empty too, because it may have only
+    fields, and a blank one is ignored.
     """
     last = len(turns) - 1
     for index, turn in enumerate(turns):
@@ -57,10 +57,10 @@ def _check_roles(index: int, role: str, blocks: Sequence[Mapping[str, Any]]) -> 
 
 
 def check_pairing(turns: Sequence[Turn]) -> None:
-    """Raise InvalidRequest unless every ``tool_use`` has its result in the turn after, and back.
+    """Raise InvalidRequest unless every ``tool_use`` has a result in the next turn, and vice versa.
 
-    No id is used for two calls of one turn. Turns of one role in a row count as one, system turns do not count; calls that nothing follows
-    yet may stand open.
+    Two calls of one turn must not have the same id. Consecutive turns of one role count as one, and
+    system turns are ignored. Calls in the last turn may have no results.
     """
     calls: dict[str, int] = {}
     answered: set[str] = set()
@@ -100,9 +100,9 @@ def _note_calls(blocks: Sequence[Mapping[str, Any]], calls: dict[str, int], inde
 def _note_results(
     blocks: Sequence[Mapping[str, Any]], calls: Mapping[str, int], answered: set[str]
 ) -> bool:
-    """Add the ids of the results among ``blocks`` to ``answered``; whether all have their call."""
+    """Add the ids of the results among ``blocks`` to ``answered``; False if one has no call."""
     paired = True
-    # A plain loop: collecting the ids of each turn first doubled the cost of the walk.
+    # A plain loop, because collecting the ids of each turn first doubled the time.
     for block in blocks:
         if block["type"] == "tool_result":
             tool_id = block["tool_use_id"]
@@ -112,7 +112,7 @@ def _note_results(
 
 
 def _close_exchange(calls: Mapping[str, int], answered: set[str], orphan: str | None) -> None:
-    """Raise InvalidRequest for a call without result, else for a result without call."""
+    """Raise InvalidRequest for a call without a result, else for a result without a call."""
     if not calls.keys() <= answered:
         open_calls = {tool_id: index for tool_id, index in calls.items() if tool_id not in answered}
         first = min(open_calls.values())

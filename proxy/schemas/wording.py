@@ -1,8 +1,8 @@
-"""Texts of refusals.
+"""Texts of error messages.
 
-Rule: a text that a client reads about a malformed request stands here, or beside the one rule that
-raises it, in the wording of docs/protocol.md section 9. Of the client's own values only names and
-ids are repeated, and those are cut.
+Rule: the messages about malformed requests are here, or next to the only rule that raises them, as in
+docs/protocol.md section 9. Of the client's values, messages contain only names and ids, which are
+truncated.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ NOT_TEXT_OR_LIST = "Input should be a valid string or list"
 NOT_LIST_OR_OBJECT = "Input should be a valid list or dictionary"
 TOO_SHORT = "String should have at least 1 character"
 EMPTY_ID = "String should match pattern '^[a-zA-Z0-9_-]+$'"
-"""What the Messages API says of an empty id; other characters are accepted here."""
+"""The message of the Messages API for an empty id; this proxy accepts other characters in ids."""
 EXTRA = "Extra inputs are not permitted"
 NO_TAG = "Unable to extract tag using discriminator 'type'"
 
 SHOWN_CHARS = 300
-"""Longest part of a client's own text that an error repeats."""
+"""Maximum number of characters of a client's value in an error message."""
 
 WHOLE_OBJECT = "_schema"
-"""marshmallow's key for what is wrong with an object as a whole."""
+"""marshmallow's key for an error of a whole object."""
 
 
 def one_of(choices: Sequence[str]) -> str:
@@ -39,12 +39,12 @@ def one_of(choices: Sequence[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """A client's own name or id, cut where it is longer than any real one."""
+    """A client's name or id, truncated if it is longer than any real one."""
     return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
 
 
 def unknown_tag(tag: object, expected: Sequence[str]) -> str:
-    """The refusal of a union member that does not exist."""
+    """The error message for a ``type`` that the union does not have."""
     names = ", ".join(f"'{name}'" for name in expected)
     found = type(tag).__name__ if isinstance(tag, list | dict) else shown(str(tag))
     return (

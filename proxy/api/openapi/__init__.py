@@ -1,5 +1,5 @@
-"""The description of the API: OpenAPI 3.1, made from the schemas that check it.
+"""The description of the API (OpenAPI 3.1), generated from the schemas.
 
-Rule: only the request for the document runs this. Requests are described by the schemas that check
-them, answers by schemas that the tests compare with real answers.
+Rule: this code runs only when the document is requested. Requests are described by the schemas that
+validate them, answers by schemas that the tests compare with real answers.
 """

@@ -1,7 +1,7 @@
 """Shapes of the answers of the Messages API.
 
-Rule: they describe and check nothing at run time. The tests compare real answers with them, and fail
-at a member that is not named here (docs/protocol.md sections 3, 4, 5 and 7).
+Rule: the shapes are only documentation; nothing is checked at run time. The tests compare real answers
+with them, and fail for a member that is not listed here (docs/protocol.md sections 3, 4, 5 and 7).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ STOP_REASONS = (
 
 
 def always(field: type[Wire], *args: Any, **more: Any) -> Any:
-    """A member that is always there and never null."""
+    """A member that is always present and never null."""
     return field(*args, required=True, allow_none=False, **more)
 
 
 def or_null(field: type[Wire], *args: Any, **more: Any) -> Any:
-    """A member that is always there and may be null."""
+    """A member that is always present and may be null."""
     return field(*args, required=True, allow_none=True, **more)
 
 
@@ -53,7 +53,7 @@ def sometimes(field: type[Wire], *args: Any, **more: Any) -> Any:
 
 
 def count(make: Any = always) -> Any:
-    """A number of things."""
+    """A member with an integer that is not negative."""
     return make(Integer, validate=COUNT)
 
 
@@ -92,7 +92,7 @@ class Iteration(Counts):
 
 
 class DeltaUsage(Counts):
-    """``iterations`` of an answer with a compaction, whose tokens are not in the other counts."""
+    """``iterations`` exists for answers with a compaction, whose tokens the other counts do not include."""
 
     iterations = sometimes(Items, Tagged({"compaction": Iteration(), "message": Iteration()}))
     output_tokens_details = sometimes(Shape, OutputDetails)

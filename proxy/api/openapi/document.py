@@ -46,26 +46,26 @@ TAGS = {
     "messages": "Messages",
     "models": "Models",
     "service": "The service itself",
-    "dynamic": "The same at an upstream that the path names",
-    "native": "What else a native upstream offers",
+    "dynamic": "The same endpoints with an upstream that the path names",
+    "native": "Other endpoints of a native upstream",
 }
 
 
 DYNAMIC_PREFIXES = ("/{scheme}/{host}", "/{scheme}/{host}/{prefix}")
 DYNAMIC_NOTES = (
     "The path names the upstream; off until CLAUDE_PROXY_ALLOWED_HOSTS lists hosts. The prefix may"
-    " hold slashes and, behind `models/`, a model, which wins over the body's. `Authorization` is"
-    " the upstream's credential; where a key of this proxy is in force, it is `x-api-key`."
+    " contain slashes and, after `models/`, a model, which replaces that of the body."
+    " `Authorization` is the upstream's credential; a key of this proxy is sent as `x-api-key`."
 )
 
 
 def openapi_document(
     rows: Iterable[Described], *, native_answers: bool = False, max_tokens_required: bool = True
 ) -> Json:
-    """The document about ``rows``, and about the dynamic routes to them.
+    """The document for ``rows`` and for the dynamic routes to them.
 
-    ``native_answers``: a native upstream may answer, whose statuses are its own. Without
-    ``max_tokens_required`` a default stands in for it.
+    ``native_answers``: a native upstream may answer, with any status. Without ``max_tokens_required`` the
+    member ``max_tokens`` is optional.
     """
     rows = list(rows)
     rows += dynamic_rows(rows)
@@ -94,7 +94,7 @@ def openapi_document(
 
 
 def dynamic_rows(rows: Iterable[Described]) -> list[Described]:
-    """Those of ``rows`` that the path of a dynamic route can lead to, as such routes."""
+    """The rows that dynamic routes can reach, with the paths of dynamic routes."""
     views = {endpoint for endpoint, _ in VIEWS.values()}
     found = [row for row in rows if row.endpoint in views]
     return [_dynamic(row, prefix) for prefix in DYNAMIC_PREFIXES for row in found]
@@ -112,7 +112,7 @@ def _dynamic(row: Described, prefix: str) -> Described:
 
 
 def _nested_name(schema: Schema | type[Schema], spec: APISpec) -> str:
-    """The component of a schema that no union names; some stand in a union too, with a ``type``."""
+    """The component name of a schema outside of unions, which differs from that of a union's member."""
     name = (schema if isinstance(schema, type) else type(schema)).__name__
     return f"Untagged{name}" if name in spec.components.schemas else name
 
@@ -175,7 +175,7 @@ def _operation(row: Described, *, passes: bool) -> Json:
 
 
 def _parameters(row: Described) -> list[str | Json]:
-    """The variables of its path and its other parameters, as components where these exist."""
+    """The path variables and the other parameters, as references to components if these exist."""
     in_path = _VARIABLE.findall(row.path)
     own = {name: {"name": name, "in": "path", "required": True, "schema": TEXT} for name in in_path}
     names = (*in_path, *row.operation.parameters)
@@ -189,7 +189,7 @@ def _request_body(component: str) -> Json:
 
 
 def operation_id(row: Described) -> str:
-    """A name for generated clients: the method and the words of the path."""
+    """The operation id for generated clients: the method and the words of the path."""
     words = row.path.replace("{", "").replace("}", "").replace(".", "_").split("/")
     return "_".join(filter(None, (row.method.lower(), *words))).replace("-", "_")
 
@@ -211,7 +211,7 @@ def _response(answer: Answer) -> Json:
 
 def _content(answer: Answer, media_type: str) -> Json:
     if media_type == EVENT_STREAM:
-        # In OpenAPI 3.1 a schema would be that of the whole stream.
+        # In OpenAPI 3.1 a schema would describe the whole stream, not one event.
         event = {"$ref": "#/components/schemas/StreamEvent"}
         return {"x-event-schema": event, "example": examples.STREAM}
     if answer.schema is None:

@@ -1,4 +1,4 @@
-"""Examples of the document, ready to paste; the tests send and check them."""
+"""Examples for the document; the tests send them and check the answers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The fields of ``proxy.schemas`` as JSON Schema.
 
-Rule: what a field accepts beyond its type stands here once for each kind of field; where JSON Schema
-cannot express it, a ``format`` names it.
+Rule: this module has one function for each kind of field that accepts more or less than its type. A
+``format`` names conditions that JSON Schema cannot express.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ Converter: TypeAlias = Any
 
 NULL: Json = {"type": "null"}
 JSON_OBJECT = "json-object"
-"""Format of a text that is the JSON of an object."""
+"""``format`` of a string that contains the JSON of an object."""
 BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
 LEAST, MOST = -(2**63), 2**64 - 1
-"""What a JSON reader here takes for an integer."""
+"""The integers that this proxy accepts in JSON."""
 
 SAID_OTHERWISE: Mapping[Callable[[Any], object], Json] = {
     check_base64: {"pattern": BASE64, "contentEncoding": "base64"},
     check_stop_sequences: {"items": {"type": "string", "pattern": r"\S"}},
 }
-"""What validators that are functions demand."""
+"""The conditions of validators that are functions."""
 UNIONS: tuple[tuple[str, Mapping[str, WireSchema]], ...] = (
     ("ContentBlock", BLOCKS),
     ("ToolResultContent", RESULT_BLOCKS),
@@ -57,11 +57,11 @@ UNIONS: tuple[tuple[str, Mapping[str, WireSchema]], ...] = (
     ("Delta", DELTAS),
     ("StreamEvent", EVENTS),
 )
-"""Unions that have a name of their own; every other stands where it is used."""
+"""Unions that are components; any other union is written where it is used."""
 
 
 def teach(converter: Converter) -> None:
-    """Teach ``converter`` the fields of ``proxy.schemas``."""
+    """Register the fields of ``proxy.schemas`` with ``converter``."""
     converter.map_to_openapi_type(Choice, "string", None)
     converter.map_to_openapi_type(Forbidden, None, None)
     for function in (
@@ -79,7 +79,7 @@ def teach(converter: Converter) -> None:
 
 
 def tagged2union(self: Converter, field: Field[Any], **_: Any) -> Json:
-    """An object whose ``type`` says what else it holds."""
+    """An object whose ``type`` determines its other members."""
     if not isinstance(field, Tagged) or isinstance(field, Tool):
         return {}
     members = union(self, field.members, tolerant=field.tolerant)
@@ -91,7 +91,7 @@ def tagged2union(self: Converter, field: Field[Any], **_: Any) -> Json:
 def union(
     converter: Converter, members: Mapping[str, WireSchema], *, tolerant: bool = False
 ) -> Json:
-    """The schema of one of ``members``, a reference where it has a name."""
+    """The schema of a union of ``members``; a reference if the union is a component."""
     name = next((name for name, known in UNIONS if known is members), None)
     if name is None:
         return _union(converter, members, tolerant)
@@ -118,7 +118,7 @@ def _union(converter: Converter, members: Mapping[str, WireSchema], tolerant: bo
 def _tagged_object(
     converter: Converter, kind: type[Schema], tag: Json, known_as: str, *, need: bool = True
 ) -> Json:
-    """A reference to the component of a union's member."""
+    """A reference to the component for a member of a union."""
     name = kind.__name__
     if kind.__name__ in ("Marker", "WireSchema", "Choice", "HostedTool"):
         name = "".join(word.title() for word in known_as.split("_")) + "Object"
@@ -135,7 +135,7 @@ def _tagged_object(
 
 
 def tool2union(self: Converter, field: Field[Any], **_: Any) -> Json:
-    """A tool: a custom one, or one of a family that the beginning of its type names."""
+    """A tool: a custom one, or one whose type has the prefix of a family."""
     if not isinstance(field, Tool):
         return {}
     custom: Json = {"type": ["string", "null"], "enum": [CUSTOM, None]}
@@ -150,7 +150,7 @@ def tool2union(self: Converter, field: Field[Any], **_: Any) -> Json:
 
 
 def _family_pattern(families: Iterable[str], known: Iterable[str]) -> str:
-    """What a type of one of ``families`` looks like; of two that fit, the longer one is meant."""
+    """The pattern for types of ``families``; of two matching prefixes the longer one counts."""
     words = []
     for family in families:
         longer = [name.removeprefix(family) for name in known if name.startswith(family)]
@@ -160,7 +160,7 @@ def _family_pattern(families: Iterable[str], known: Iterable[str]) -> str:
 
 
 def turn2union(self: Converter, field: Field[Any], **_: Any) -> Json:
-    """A turn with content, a system turn, or one that only carries ``output_config``."""
+    """A turn with content, a system turn, or a turn that only has ``output_config``."""
     if not isinstance(field, TurnField):
         return {}
     only_configures = self.schema2jsonschema(ConfigurationTurn())
@@ -185,7 +185,7 @@ def either2union(self: Converter, field: Field[Any], **_: Any) -> Json:
     items = {"type": "array", "items": self.field2property(field.items.inner)}
     single = self.field2property(field.single)
     if "type" in single:
-        # The field itself says whether it may be null.
+        # ``field`` itself determines whether null is allowed.
         single = {**single, "type": [kind for kind in _listed(single["type"]) if kind != "null"]}
         single["type"] = single["type"][0] if len(single["type"]) == 1 else single["type"]
     else:
@@ -207,7 +207,7 @@ def schema2object(_: Converter, field: Field[Any], **__: Any) -> Json:
 
 
 def configs2object(self: Converter, field: Field[Any], **_: Any) -> Json:
-    """What is changed of the members of a toolset, by their names."""
+    """The configurations of members of a toolset, by their names."""
     if not isinstance(field, MemberConfigs):
         return {}
     config = self.schema2jsonschema(MEMBER_CONFIG)
@@ -224,7 +224,7 @@ def input2union(self: Converter, field: Field[Any], **_: Any) -> Json:
 
 
 def limits2range(self: Converter, field: Field[Any], ret: Json, **_: Any) -> Json:
-    """What validators that are functions demand, and the bounds of integers."""
+    """The conditions of validators that are functions, and the bounds of integers."""
     found: Json = {}
     if isinstance(field, Integer):
         found |= {"minimum": ret.get("minimum", LEAST), "maximum": ret.get("maximum", MOST)}

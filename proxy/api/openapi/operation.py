@@ -1,6 +1,6 @@
-"""What OpenAPI says of a view, declared beside it.
+"""The OpenAPI description of a view, declared next to the view.
 
-Rule: plain data. Method and path are the route's, key and limits those of its access declaration.
+Rule: plain data. The route gives method and path; its access declaration gives key and limits.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ PLAIN = "text/plain"
 ANYTHING = "*/*"
 
 LIMITS = "anthropic-ratelimit"
-"""The headers of the client's rate limits, as ``parts.HEADERS`` names them."""
+"""The rate limit headers for clients, by their names in ``parts.HEADERS``."""
 CLIENT = ("anthropic-version", "anthropic-beta", "x-request-id")
-"""Parameters of what a Messages client sends."""
+"""Parameters that a Messages client sends."""
 UPSTREAM = (400, 402, 403, 404, 409, 502, 504)
-"""Statuses by which an upstream's failure is reported."""
+"""Statuses that report a failure of the upstream."""
 BODY = (400, 408, 413, 415)
 
 
@@ -31,11 +31,11 @@ class Answer:
 
     description: str
     schema: type[WireSchema] | None
-    """The shape of its JSON; None for a body of another kind or none."""
+    """The schema of its JSON body; None if there is no body, or not a JSON body."""
     headers: tuple[str, ...] = ()
     media_types: tuple[str, ...] = (JSON,)
     or_error: bool = False
-    """The same status may come with an error instead."""
+    """True if an error may have the same status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +45,20 @@ class Operation:
     summary: str
     answers: Mapping[int, Answer]
     errors: tuple[int, ...] = ()
-    """Statuses of errors besides those that follow from the access declaration and the body."""
+    """Statuses of errors, in addition to those that follow from the access declaration and the body."""
     tag: str = "service"
     parameters: tuple[str, ...] = ()
-    """Names of ``parts.PARAMETERS``; the variables of the path come by themselves."""
+    """Names in ``parts.PARAMETERS``; path variables are added automatically."""
     body: str | None = None
-    """The component of its request body."""
+    """The name of the component for its request body."""
     passes: bool = False
-    """A native upstream's answer is passed on whatever its status."""
+    """True if a native upstream's answer is passed on with any status."""
     notes: str = ""
     listed: str = ""
-    """Its name in the list of ``GET /``; without one it is not listed."""
+    """Its name in the list of ``GET /``; empty if it is not listed."""
 
     def statuses(self, access: Access) -> list[int]:
-        """The statuses of its errors where its view declares ``access``."""
+        """The statuses of its errors if its view declares ``access``."""
         found = {500, *self.errors}
         found.update(BODY if self.body else ())
         found.update((401, 403, 529) if access.keyed else ())

@@ -22,7 +22,7 @@ PARAMETERS: Mapping[str, Json] = {
     "limit": {
         "in": "query",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
-        "description": "Models on the page; 20 where a cursor or anthropic-version is given, else all.",
+        "description": "Models per page; default 20 with a cursor or anthropic-version, else all.",
     },
     "after_id": _CURSOR | {"description": "The page after this id; not together with before_id."},
     "before_id": _CURSOR | {"description": "The page before this id."},
@@ -39,23 +39,23 @@ PARAMETERS: Mapping[str, Json] = {
         "description": "`1` tests every registered model.",
     },
     "model_id": _SEGMENT,
-    "path": _SEGMENT | {"description": "May hold slashes."},
+    "path": _SEGMENT | {"description": "May contain slashes."},
     "scheme": _SEGMENT | {"schema": {"type": "string", "enum": ["https", "http"]}},
-    "host": _SEGMENT | {"description": "A host of the list, with its port where it has one."},
-    "prefix": _SEGMENT | {"description": "The upstream's path; may hold slashes."},
+    "host": _SEGMENT | {"description": "An allowed host, with its port if the list has one."},
+    "prefix": _SEGMENT | {"description": "The upstream's path; may contain slashes."},
     "anthropic-version": {"in": "header", "schema": TEXT, "example": "2023-06-01"},
     "anthropic-beta": {"in": "header", "schema": TEXT},
     "x-request-id": {
         "in": "header",
         "schema": TEXT,
-        "description": "Sent on to the upstream, logged and answered where it consists of 8 to 128"
+        "description": "Sent to the upstream, logged and returned if it consists of 8 to 128"
         " letters, digits, dots, dashes and underscores.",
     },
 }
 
 HEADERS: Mapping[str, Json] = {
     "request-id": {
-        "description": "This request; a native upstream's own where it answered.",
+        "description": "The id of this request; that of a native upstream if it answered.",
         "required": True,
         "schema": TEXT,
     },
@@ -79,11 +79,11 @@ HEADERS: Mapping[str, Json] = {
     },
     "x-upstream-request-id": {"description": "The upstream's own id.", "schema": TEXT},
     "retry-after": {
-        "description": "Seconds, or a date, before which a retry is of no use.",
+        "description": "Seconds to wait, or a date, before a retry can succeed.",
         "schema": TEXT,
     },
     "x-should-retry": {
-        "description": "`false`: a retry cannot help.",
+        "description": "`false`: a retry cannot succeed.",
         "schema": {"type": "string", "enum": ["true", "false"]},
     },
     "anthropic-ratelimit": {
@@ -115,7 +115,7 @@ WORDS: Mapping[int, str] = {
     429: "Too many requests.",
     500: "A bug of this proxy, or a failure of the upstream.",
     502: "The upstream could not be reached or understood.",
-    503: "The rate limits cannot be checked, and requests are refused meanwhile.",
+    503: "The rate limits cannot be checked, so requests are refused.",
     504: "The upstream did not answer in time.",
     529: "The upstream, or this proxy, is overloaded.",
 }

@@ -1,6 +1,6 @@
 """Shapes of the dry run and of the connection test.
 
-Rule: as in ``proxy.api.openapi.answers``.
+Rule: that of ``proxy.api.openapi.answers``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ShownRoute(WireSchema):
 
 
 class DryRun(WireSchema):
-    """``request`` and ``url`` are null where the answer needs no call."""
+    """``request`` and ``url`` are null if the answer needs no upstream call."""
 
     route = always(Shape, ShownRoute)
     request = or_null(Object)

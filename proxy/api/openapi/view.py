@@ -15,7 +15,7 @@ from proxy.schemas.fields import Object, Text, WireSchema
 bp = Blueprint("openapi", __name__)
 
 _documents: dict[tuple[bool, bool, bool], bytes] = {}
-"""The documents requested so far, by what distinguishes them."""
+"""The documents that were generated so far, by the settings that change them."""
 
 
 class OpenApi(WireSchema):
@@ -40,7 +40,7 @@ def openapi() -> Response:
         shared.settings.default_max_tokens is None,
     )
     if kind not in _documents:
-        # Not at the start: it takes a tenth of a second, and few clients request it.
+        # Not when the process starts, because it takes 0.1 s and few clients request it.
         from proxy.api.openapi.document import openapi_document
 
         _, native_answers, max_tokens_required = kind

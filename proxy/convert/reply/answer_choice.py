@@ -1,8 +1,8 @@
-"""What an upstream's answer, whole or in chunks, holds before any content is read.
+"""Reads the choices, errors and usage report of an upstream's answer or chunk, before its content.
 
-Rule: an error is an error wherever it stands, also with status 200 and also as a finish reason
-(docs/protocol.md sections 3 and 5). Several choices are one answer in pieces: more than one is never
-asked for.
+Rule: an error counts in every place, also with status 200 and also as a finish reason
+(docs/protocol.md sections 3 and 5). Several choices are parts of one answer, since this proxy never
+requests more than one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def answer_object(payload: object) -> dict[str, Any] | None:
 
 
 def choices_in(payload: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """The choices with their numbers, in the order of these."""
+    """The choices with their numbers, sorted by number."""
     choices = payload.get("choices")
     if not isinstance(choices, list):
         return []
@@ -42,7 +42,7 @@ def choices_in(payload: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
 def failure_in_choices(
     choices: Iterable[tuple[int, Mapping[str, Any]]], reply: ReplyContext
 ) -> UpstreamError | None:
-    """The failure that the finish reason of a choice stands for."""
+    """The failure that the finish reason of a choice reports; None if there is none."""
     for _, choice in choices:
         word = finish_of(choice)
         failure = failure_in_finish(word, choice, reply) if word else None
@@ -57,9 +57,9 @@ def _number(choice: Mapping[str, Any], place: int) -> int:
 
 
 def failure_in(payload: Mapping[str, Any], reply: ReplyContext) -> UpstreamError | None:
-    """The failure that ``payload`` reports by an ``error`` member or by being an error object.
+    """The failure in ``payload``, which has an ``error`` member or is itself an error object.
 
-    Vendors' own forms count where there are no choices: ``base_resp``, ``error_code``, ``code``.
+    Vendors' own forms count only if there are no choices: ``base_resp``, ``error_code``, ``code``.
     """
     error = payload.get("error")
     if error or (isinstance(error, dict | list) and "choices" not in payload):
@@ -74,7 +74,7 @@ def failure_in(payload: Mapping[str, Any], reply: ReplyContext) -> UpstreamError
 def failure_in_finish(
     word: str, choice: Mapping[str, Any], reply: ReplyContext
 ) -> UpstreamError | None:
-    """The failure that a ``finish_word`` stands for, with the choice's own error where it has one."""
+    """The failure that the finish reason ``word`` reports, with the error in the choice if it has one."""
     status = failed_status(word)
     if status is None:
         return None
@@ -88,7 +88,7 @@ def failure_in_finish(
 
 
 def _reason_in(choice: Mapping[str, Any]) -> str:
-    """The upstream's own words about the finish (Gemini: ``finish_message``)."""
+    """The upstream's message about the finish reason (Gemini: ``finish_message``)."""
     reason = choice.get("finish_message")
     return f": {one_line(reason)[:1000]}" if reason and isinstance(reason, str) else ""
 
@@ -98,7 +98,7 @@ def _failure(chunk: Mapping[str, Any], reply: ReplyContext) -> UpstreamError:
 
 
 def matched_stop(choice: Mapping[str, Any]) -> object:
-    """What the choice says stopped it (vLLM: ``stop_reason``, SGLang: ``matched_stop``)."""
+    """The stop string or token that ended the choice (vLLM: ``stop_reason``, SGLang: ``matched_stop``)."""
     matched = choice.get("stop_reason")
     return choice.get("matched_stop") if matched is None else matched
 
@@ -106,7 +106,7 @@ def matched_stop(choice: Mapping[str, Any]) -> object:
 def usage_report(
     payload: Mapping[str, Any], choices: Sequence[tuple[int, Mapping[str, Any]]]
 ) -> object:
-    """The usage report of an answer or chunk, None without one. Kimi's stands in the choice."""
+    """The usage report of an answer or chunk; None without one. Kimi puts it into the choice."""
     report = payload.get("usage")
     for _, choice in choices:
         report = report or choice.get("usage")

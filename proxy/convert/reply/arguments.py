@@ -1,7 +1,7 @@
-"""Arguments of tool calls: text from an upstream -> the JSON object that a ``tool_use`` needs.
+"""Arguments of tool calls: text from an upstream -> the JSON object that a ``tool_use`` requires.
 
-Rule: arguments that are an object pass as they are; everything else becomes an object by one of
-the repairs of docs/protocol.md section 3, whatever the text is.
+Rule: arguments that are an object pass unchanged. Any other text becomes an object by one of the repairs
+of docs/protocol.md section 3.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING_REST = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 BATCH = 64
-"""Fragments that are scanned together."""
+"""Number of fragments that are scanned together."""
 COPY_CHARS = 64 * 1024
-"""Longest arguments that are kept in order to recognise a copy of them."""
+"""Longest arguments that are kept to recognise a copy of them."""
 SAFE_BRACKETS = 200
-"""Fewer opening brackets cannot be nested deeper than the JSON writer goes (254 levels)."""
+"""With fewer opening brackets the nesting cannot exceed the JSON writer's limit (254 levels)."""
 
 
 class ReadArguments(NamedTuple):
@@ -39,8 +39,8 @@ class ReadArguments(NamedTuple):
 def arguments_to_input(arguments: str) -> dict[str, Any]:
     """The ``input`` for the text of a call's arguments.
 
-    Blank and ``null`` -> ``{}``; beyond repair -> ``{"_raw": text}``; JSON but no object ->
-    ``{"value": ...}``.
+    Blank and ``null`` -> ``{}``; text that cannot be repaired -> ``{"_raw": text}``; other JSON values
+    -> ``{"value": ...}``.
     """
     text = arguments_to_json(arguments)
     value: dict[str, Any] = orjson.loads(text) if text else {}
@@ -53,9 +53,9 @@ def arguments_to_json(arguments: str) -> str:
 
 
 def read_arguments(arguments: str, types: Mapping[str, type] | None = None) -> ReadArguments:
-    """The object in ``arguments``; ``types`` are those of members that may come as a string.
+    """The object in ``arguments``; ``types``: types of the members that may be strings of JSON.
 
-    An object passes as it was written, so numbers and key order are the model's own.
+    The text of an object is not changed, so numbers and key order stay as the model wrote them.
     """
     if not arguments or arguments.isspace():
         return ReadArguments("", repaired=False)
@@ -74,7 +74,7 @@ def read_arguments(arguments: str, types: Mapping[str, type] | None = None) -> R
 
 
 def object_start(text: str) -> int | None:
-    """Where the object begins, maybe in a code fence; -1 where more must come to say it."""
+    """Where the object begins, which may be in a code fence; -1 if more text is needed."""
     match = _OBJECT_START.match(text)
     if match is not None:
         return match.end() - 1
@@ -86,14 +86,14 @@ def _raw(arguments: str) -> ReadArguments:
 
 
 def _object(text: str, value: dict[str, Any], types: Mapping[str, type] | None) -> ReadArguments:
-    """``text``, a JSON object, with the members decoded that came as a string of JSON."""
+    """``text``, a JSON object, with members decoded that are strings of JSON."""
     if not types or not any(isinstance(value.get(name), str) for name in types):
         return ReadArguments(text, repaired=False)
     return ReadArguments(ObjectText(types).feed(text), repaired=False)
 
 
 def _inner_object(text: str, types: Mapping[str, type] | None) -> ReadArguments | None:
-    """The object in arguments that were encoded twice."""
+    """The object in arguments that are a JSON string with the JSON of an object."""
     if object_start(text) != len(text) - len(text.lstrip()):
         return None
     try:
@@ -107,7 +107,7 @@ def _inner_object(text: str, types: Mapping[str, type] | None) -> ReadArguments 
 
 
 def _mended(arguments: str, types: Mapping[str, type] | None) -> ReadArguments | None:
-    """The object in text that is not JSON; None where there is none, or not all of it."""
+    """The object in text that is not valid JSON; None if there is none, or if it is incomplete."""
     start = object_start(arguments)
     if start is None or start < 0:
         return None
@@ -126,11 +126,11 @@ def _mended(arguments: str, types: Mapping[str, type] | None) -> ReadArguments |
 
 
 def json_text(value: object) -> str:
-    """Compact JSON of any decoded JSON value; raises ``UpstreamError`` if it is nested endlessly."""
+    """Compact JSON of any decoded JSON value; raises ``UpstreamError`` if it is nested too deeply."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:
-        # Nested deeper than orjson writes, or numbers and characters that it refuses.
+        # Nested deeper than orjson can write, or with numbers or characters that it refuses.
         try:
             return json.dumps(value, separators=(",", ":"))
         except RecursionError as error:
@@ -138,7 +138,7 @@ def json_text(value: object) -> str:
 
 
 def is_writable(value: object) -> bool:
-    """True when ``value`` can be written inside a message, some levels down."""
+    """True if ``value`` can be written as JSON inside a message, which adds levels of nesting."""
     try:
         orjson.dumps([[[[[[[[value]]]]]]]])
     except TypeError:
@@ -147,10 +147,10 @@ def is_writable(value: object) -> bool:
 
 
 class ArgumentScan:
-    """Finds whether a JSON object or string that arrives in fragments has come to its end.
+    """Finds the end of a JSON object or string that arrives in fragments.
 
-    Fragments are only collected by ``add`` and scanned in batches, each character once, so
-    the cost is linear and small.
+    ``add`` only collects fragments. They are scanned in batches, each character once, so the cost is
+    linear and small.
     """
 
     __slots__ = ("_complete", "_depth", "_escaped", "_in_string", "_seen", "_waiting")
@@ -170,7 +170,7 @@ class ArgumentScan:
 
     @property
     def complete(self) -> bool:
-        """True when the value has been closed; numbers and words never are."""
+        """True once the value is closed; never true for numbers and literals."""
         self._scan_waiting()
         return self._complete
 
@@ -180,7 +180,7 @@ class ArgumentScan:
         return self._in_string
 
     def is_copy(self, text: str) -> bool:
-        """True when ``text`` is all that arrived so far; False for very long arguments."""
+        """True if ``text`` equals all text so far; False for very long arguments."""
         self._scan_waiting()
         return len(text) <= COPY_CHARS and text.strip() == self._seen.strip()
 
@@ -225,18 +225,18 @@ class ArgumentScan:
 
 
 def repeats_from_start(so_far: str, fragment: str) -> bool:
-    """True when ``fragment`` can only be ``so_far`` sent again, with more behind it.
+    """True if ``fragment`` must be a repetition of ``so_far``, followed by more text.
 
-    Some servers send all arguments so far in every chunk (edge case 87). ``fragment`` is the second
-    one of a call. It is a repetition when it begins with the first and cannot follow it in JSON:
-    no ``{`` may stand where the first ended.
+    Some servers send all arguments so far in every chunk (edge case 87). ``so_far`` is the first fragment
+    of a call and ``fragment`` the second. The second is a repetition if it begins with the first and
+    cannot continue it as JSON, because a ``{`` is not allowed at the end of the first.
     """
     if not (so_far.startswith("{") and fragment.startswith(so_far)):
         return False
     scan = ArgumentScan()
     scan.add(so_far)
     if scan.in_string:
-        # As a continuation, the first quote would end that string: few characters may follow then.
+        # As a continuation, the first quote would end that string; few characters may follow a string.
         after = fragment[fragment.index('"') + 1 :][:1]
         return bool(after) and not after.isspace() and after not in ":,}]"
     return so_far.rstrip()[-1] not in ":,["

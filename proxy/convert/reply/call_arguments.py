@@ -1,8 +1,8 @@
-"""The arguments of one streamed tool call: fragments as they come -> JSON text for the client.
+"""The arguments of one streamed tool call: fragments -> JSON text for the client.
 
-Rule: an object is passed on as it comes, since clients show it while it grows. Whatever does not
-begin as an object, or must be whole (profile flag ``tool_args = buffer``, free text), is held back
-and repaired once it is complete.
+Rule: an object is streamed, since clients show partial arguments. Arguments that do not begin as an
+object, free text, and all arguments with the profile flag ``tool_args = buffer`` are held back, and are
+repaired once they are complete.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from proxy.convert.schema_values import Schema
 from proxy.errors import UpstreamError
 
 MAX_BLANKS = 1000
-"""Blank characters in a row, outside of strings, that no sensible arguments have."""
+"""Number of consecutive blanks, outside of strings, at which arguments count as runaway."""
 
 
 class CallArguments:
-    """Arguments of one call. ``add`` gives what can be sent now, ``rest`` what is left at the end.
+    """Arguments of one call. ``add`` returns text that can be sent now, ``rest`` the remaining text.
 
     ``custom`` arguments are free text, which is sent as ``{"input": text}``.
     """
@@ -61,7 +61,7 @@ class CallArguments:
         self._object = ObjectText()
         self._scan = ArgumentScan()
         self._members: dict[str, Any] | None = None
-        """Arguments that came as an object, not as text."""
+        """Arguments that arrived as a JSON object, not as a string."""
         self._so_far = ""
         self._decided: Literal["pieces", "repeats"] | None = "pieces" if custom else None
         self._blanks = 0
@@ -80,7 +80,7 @@ class CallArguments:
 
     @property
     def complete(self) -> bool:
-        """True when the arguments came to their end as JSON, so that nothing can follow."""
+        """True if the arguments are a complete JSON value, so that nothing can follow."""
         if self._custom:
             return False
         if self._mode == "stream":
@@ -91,7 +91,7 @@ class CallArguments:
 
     @property
     def settled(self) -> bool:
-        """True when they are complete and not ``{}``, which the real arguments may follow."""
+        """True if they are complete and not ``{}``, which the real arguments may follow."""
         return self.complete and not self.empty
 
     @property
@@ -103,21 +103,21 @@ class CallArguments:
 
     @property
     def unfinished(self) -> bool:
-        """True when the arguments have begun and not come to their end."""
+        """True if the arguments have begun but are not complete."""
         begun = self._held or self._mode == "stream" or self._members is not None
         return bool(begun) and not self.complete
 
     def is_copy(self, text: str) -> bool:
-        """True when ``text`` is what the arguments are so far; False for very long arguments."""
+        """True if ``text`` equals the arguments so far; False for very long arguments."""
         if self._seen_room < 0 or len(text) > COPY_CHARS:
             return False
         seen = "".join(self._seen)
         return text.strip() == seen.strip() or _same_json(text, seen)
 
     def add(self, fragment: str) -> str:
-        """The text to send for ``fragment`` (not empty); raises ``UpstreamError`` if it runs away.
+        """The text to send for ``fragment`` (not empty).
 
-        Runaway: only blanks, on and on (edge case 88).
+        Raises ``UpstreamError`` for runaway arguments: a very long run of blanks (edge case 88).
         """
         if self._decided != "pieces":
             fragment = self._new_in(fragment)
@@ -138,7 +138,7 @@ class CallArguments:
         return self._begun() if self._mode == "new" else ""
 
     def add_object(self, text: str) -> str:
-        """As ``add``, for arguments that came as JSON, not as a string: more of them may follow."""
+        """As ``add``, for arguments that arrived as a JSON object, not as a string; more may follow."""
         members = orjson.loads(text)
         if self._custom or self._mode == "stream" or not isinstance(members, dict):
             return self.add(text)
@@ -148,9 +148,9 @@ class CallArguments:
         return ""
 
     def pass_on(self, fragments: Sequence[str]) -> bool:
-        """Take ``fragments`` (none empty) that are sent as they are; False (nothing taken) if not.
+        """Read ``fragments`` (none empty) if they are sent unchanged; False (nothing read) if not.
 
-        Where it is True, ``add`` would have given each of them back unchanged.
+        True only if ``add`` would have returned each of them unchanged.
         """
         if self._mode != "stream" or self._decided != "pieces":
             return False
@@ -164,14 +164,14 @@ class CallArguments:
         return True
 
     def _passes_last(self, fragments: Sequence[str], length: int) -> bool:
-        """Take the last ``fragments`` that hold ``length`` characters, if each passes as it is."""
+        """Read the last ``length`` characters of ``fragments``, if each of them passes unchanged."""
         first = len(fragments)
         while length > 0:
             first -= 1
             length -= len(fragments[first])
         odd = fragments[first:]
         if odd[-1][-1] == ",":
-            # Usually held back, so there is no point in reading all to find it out.
+            # Usually held back, so the whole text need not be read to decide it.
             return False
         blanks = sum(len(fragment) for fragment in odd if fragment.isspace())
         if self._blanks + blanks > MAX_BLANKS or not self._object.passes(odd):
@@ -180,7 +180,7 @@ class CallArguments:
         return True
 
     def _blanks_behind(self, fragments: Sequence[str]) -> int:
-        """The blanks in a row, outside of strings, after ``fragments``."""
+        """The number of consecutive blanks, outside of strings, after ``fragments``."""
         if self._in_string:
             return 0
         count = 0
@@ -191,9 +191,9 @@ class CallArguments:
         return self._blanks + count
 
     def rest(self, *, cut: bool = False) -> str:
-        """The text to send when no more comes; ``""`` where nothing is left or arguments are empty.
+        """The text to send at the end; ``""`` if nothing is left or the arguments are empty.
 
-        ``cut``: the output limit ended them, so an object that was begun stays open.
+        ``cut``: the output limit ended the arguments, so an incomplete object is not closed.
         """
         if self._mode == "stream":
             if cut and not self._object.complete:
@@ -213,7 +213,7 @@ class CallArguments:
         return text if self._client_schema is None else restored(text, self._client_schema)
 
     def _merged(self, members: dict[str, Any], more: str) -> str:
-        """``members`` with what text behind them says: an object, or the members that follow."""
+        """``members`` and those in the text ``more``: an object, or the rest of one."""
         if more.strip():
             self._note_repair(repaired=True)
             written = json_text(members)
@@ -236,7 +236,7 @@ class CallArguments:
         return settled and not fragment.isspace()
 
     def _begun(self) -> str:
-        """Decide by the beginning whether the arguments are streamed or held."""
+        """Decide by the start of the text whether the arguments are streamed or held back."""
         text = "".join(self._held)
         start = object_start(text)
         if start is None:
@@ -258,7 +258,7 @@ class CallArguments:
             self._warnings["repaired_arguments"] += 1
 
     def _new_in(self, fragment: str) -> str:
-        """The new part of ``fragment``: servers differ in whether they repeat what they sent."""
+        """The new part of ``fragment``, since some servers repeat the text so far."""
         so_far = self._so_far
         if not so_far.strip():
             self._so_far = fragment

@@ -1,7 +1,7 @@
-"""Fragments of tool calls -> the call that each belongs to.
+"""Fragments of tool calls -> the call to which each belongs.
 
-Rule: upstreams name a call by index, by id, by both or by neither, and some reuse an index; a
-fragment that names none belongs to the last call (docs/protocol.md section 4, the key of a call).
+Rule: upstreams identify a call by index, by id, by both or by neither, and some reuse an index. A fragment
+without index and id belongs to the last call (docs/protocol.md section 4, the key of a call).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from proxy.convert.reply.pieces import ToolFragment
 
 
 class ToolCall:
-    """One call of the answer. ``block_id`` is set once its block was opened."""
+    """One call of the answer. ``block_id`` is set when its block is opened."""
 
     __slots__ = (
         "arguments",
@@ -38,16 +38,16 @@ class ToolCall:
         self.block_id = ""
         self.closed = False
         self.early: list[ToolFragment] = []
-        """Fragments with arguments that came before the name."""
+        """Fragments with arguments that arrived before the name."""
         self.unsent: list[str] = []
-        """Arguments that wait for the call's block."""
+        """Arguments that are sent when the call's block is opened."""
         self.state: Mapping[str, Any] | None = None
-        """Private state that is not yet written."""
+        """Private state that was not written yet."""
         self.written_state: Mapping[str, Any] | None = None
 
 
 class CallMatcher:
-    """The calls that fragments named so far."""
+    """The calls that the fragments so far belong to."""
 
     __slots__ = ("_at_index", "_calls", "_hold", "_warnings", "_with_id", "last")
 
@@ -61,7 +61,7 @@ class CallMatcher:
         """The call of the last fragment."""
 
     def fragment_to_call(self, fragment: ToolFragment) -> ToolCall:
-        """The call of ``fragment``, a new one where it begins one."""
+        """The call of ``fragment``; a new call if the fragment begins one."""
         call = self._known_call(fragment)
         if call is None or _begins_another(call, fragment):
             call = self._new_call(fragment)
@@ -83,7 +83,7 @@ class CallMatcher:
         last = self.last
         if not fragment.id:
             return last
-        # An id that comes after its call's name is not yet another call.
+        # An id that arrives after the name of its call does not begin another call.
         late = last if last and not last.upstream_id and not fragment.name else None
         return self._with_id.get(fragment.id, late)
 
@@ -100,10 +100,10 @@ class CallMatcher:
 
 
 def _begins_another(call: ToolCall, fragment: ToolFragment) -> bool:
-    """True when ``fragment`` begins a new call at the place of ``call``.
+    """Whether ``fragment`` begins a new call although it has the index or id of ``call``.
 
-    A new id together with a name says so (some servers send index 0 for all). Without a new id
-    a name says so when the arguments of ``call`` are whole, not ``{}``, and other ones come with it.
+    It does if it has a new id and a name (some servers send index 0 for all calls). Without a new id it
+    does if it has a name and other arguments, and the arguments of ``call`` are complete and not ``{}``.
     """
     if not fragment.name:
         return False

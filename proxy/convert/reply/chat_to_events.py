@@ -1,10 +1,11 @@
 """Chat Completions chunks -> Anthropic stream events, without any I/O.
 
-Rule: whatever the upstream sends, the client gets a legal stream: one ``message_start``, blocks one
-after another, then ``message_delta`` and ``message_stop``, or an ``error`` that ends it. With a
-finish reason a closed connection is a normal end, without one an error; a finish reason that content
-follows, or that comes with reasoning alone, does not yet announce an end (docs/protocol.md section 4). States: not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; the open block of
-``PieceWriter`` tells S1, TH, TX and TO apart.
+Rule: the client always gets a valid stream: one ``message_start``, blocks one after another, then
+``message_delta`` and ``message_stop``, or an ``error`` that ends it. A closed connection is a normal end
+after a finish reason, and an error without one. A finish reason that is followed by content, or that
+arrives after reasoning alone, is not yet the end (docs/protocol.md section 4). States of that section:
+not ``started`` is S0, ``finishing`` is FIN, ``ended`` is END; in S1, TH, TX and TO the open block of
+``PieceWriter`` differs.
 """
 
 from __future__ import annotations
@@ -38,16 +39,16 @@ from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
 
 MAX_BAD_LINES = 3
-"""So many undecodable lines in a row end the stream."""
+"""Number of consecutive undecodable lines that ends the stream."""
 
 
 class StreamTranslator:
     """State of one streamed answer.
 
-    Feed chunks in order, forward what each call returns, then call ``finish`` once when the
-    upstream closed, or ``fail`` when reading broke. No call raises on what the upstream sent: a
-    failure ends the stream with an ``error`` event and is kept in ``error``. While ``started`` is
-    False nothing went out, so the caller can still turn ``error`` into an HTTP status.
+    Feed chunks in order and forward the events that each call returns. Call ``finish`` once when the
+    upstream closes the stream, or ``fail`` if reading fails. No call raises an exception because of the
+    upstream's data: a failure ends the stream with an ``error`` event and is kept in ``error``. While
+    ``started`` is False no event was returned, so the caller can still answer with an HTTP status.
     """
 
     def __init__(
@@ -59,15 +60,15 @@ class StreamTranslator:
         estimate: UsageEstimate | None = None,
         reads_on: bool = False,
     ) -> None:
-        """``reads_on``: a stop sequence at which the text is cut does not end the stream, so that
-        the upstream's usage is read too."""
+        """``reads_on``: continue to read after the text was cut at a stop sequence, to get the
+        upstream's usage."""
         self._reply = reply
         self._request_id = request_id
         self._input_estimate = input_estimate
         self._reads_on = reads_on
         self._tally = ReplyUsage(estimate)
         self.warnings: Counter[str] = Counter()
-        """Oddities of the upstream, named by short words without content."""
+        """Counts of the upstream's deviations, by short names without content."""
         self._reader = DeltaReader(self.warnings, think_tags=reply.think_tags)
         self._writer = PieceWriter(reply, self._tally, self.warnings)
         self._text_calls = text_calls_for(reply, self.warnings)
@@ -75,7 +76,7 @@ class StreamTranslator:
         self._finish = ""
         self._finish_for_choice: dict[int, str] = {}
         self._begun: set[int] = set()
-        """Numbers of the choices of which something came."""
+        """Numbers of the choices that sent any content."""
         self._matched: object = None
         self._bad_lines = 0
         self._stop: Stop | None = None
@@ -85,48 +86,48 @@ class StreamTranslator:
         self.ended = False
         """True once the last event was returned."""
         self.ended_early = False
-        """True when the text was cut at a stop sequence while the upstream still wrote."""
+        """True if the text was cut at a stop sequence before the upstream ended its answer."""
         self.finishing = False
-        """True while a finish reason announces the end: nothing of the answer came behind it."""
+        """True after a finish reason, as long as no content follows it."""
         self.endings = 0
-        """How often an end was announced; only the last one may be one."""
+        """How often ``finishing`` became true."""
         self.error: ProxyError | None = None
         """The failure that ended the stream."""
 
     @property
     def content_seen(self) -> bool:
-        """True once the upstream sent any of the answer, also reasoning that is discarded."""
+        """True once the upstream sent any content, including reasoning that is discarded."""
         return self._reader.content_seen
 
     @property
     def usage(self) -> dict[str, Any]:
-        """Usage of the message: final once ``ended``, before that what the upstream reported."""
+        """Usage of the message: final once ``ended``; before that, the upstream's reports so far."""
         return self._tally.reported() if self._usage is None else self._usage
 
     @property
     def written(self) -> int:
-        """Characters of the answer so far, reasoning and tool calls too."""
+        """Characters of the answer so far, including reasoning and tool calls."""
         return self._tally.written
 
     @property
     def estimated(self) -> bool:
-        """True when a count in ``usage`` is an estimate."""
+        """True if a count in ``usage`` is an estimate."""
         return self._tally.estimated
 
     @property
     def stop_reason(self) -> str | None:
-        """None until the message came to its end."""
+        """The stop reason; None until the message ends."""
         return None if self._stop is None else self._stop.reason
 
     def start(self, upstream_id: object = None) -> list[Event]:
-        """Begin the message before the first chunk; no events when it has begun already."""
+        """Begin the message before the first chunk; returns no events if it has begun already."""
         if self.started or self.ended:
             return []
         self._start(upstream_id)
         return self._writer.blocks.take()
 
     def feed(self, chunk: Chunk) -> list[Event]:
-        """The events that ``chunk`` causes, maybe none."""
+        """The events for ``chunk``; may be empty."""
         try:
             if self._bad_lines or self.ended or self.finishing or not self._plain.read(chunk):
                 self._take(chunk)
@@ -137,20 +138,20 @@ class StreamTranslator:
         return self._writer.blocks.take()
 
     def run(self) -> Run | None:
-        """What a chunk must hold to go on plainly with the open block; None where none can."""
+        """The present run, which describes the chunks that only continue the open block; None if none can."""
         if self._bad_lines or self.ended or self.finishing:
             return None
         return self._plain.run()
 
     def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
-        """Note ``texts`` that go on with ``run``; the caller writes their events.
+        """Note ``texts``, which continue ``run``; the caller writes their events.
 
-        False (nothing noted) where ``feed`` would not have given one event for each of them.
+        False (nothing noted) if ``feed`` would not have returned one event for each of them.
         """
         return self._plain.pass_on(run, texts)
 
     def finish(self) -> list[Event]:
-        """The upstream closed the stream, or stayed silent after its finish reason."""
+        """End the message: the upstream closed the stream, or sent nothing after its finish reason."""
         if self.ended:
             return []
         if not self._finish:
@@ -159,7 +160,7 @@ class StreamTranslator:
         return self._writer.blocks.take()
 
     def fail(self, error: ProxyError) -> list[Event]:
-        """Reading broke. An answer that has its finish reason is complete all the same."""
+        """End the message because reading failed; it is complete if it has its finish reason."""
         if self.ended:
             return []
         return self.finish() if self._finish else self._end_with(error)
@@ -210,7 +211,7 @@ class StreamTranslator:
         self._writer.write(pieces if calls is None else calls.read(pieces))
 
     def _take_cut(self) -> None:
-        """The text was cut at a stop sequence: the message is complete."""
+        """Complete the message after its text was cut at a stop sequence."""
         self._finish = STOPPED
         if not (self.ended or self._reads_on):
             self.ended_early = True
@@ -222,7 +223,7 @@ class StreamTranslator:
         return pieces if calls is None else chain(calls.read(pieces), calls.release())
 
     def _delta_of(self, number: int, choice: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The choice's delta; a server that streams one whole message has it in ``message``."""
+        """The choice's delta; some servers stream one whole message in ``message``."""
         delta = choice.get("delta")
         if delta is None and number not in self._begun:
             delta = choice.get("message")

@@ -1,7 +1,7 @@
 """A whole Chat Completions answer -> an Anthropic message, and a message -> its events.
 
-Rule: a whole answer is read as one delta by the reader of streams, so both give the same
-message (docs/protocol.md section 3). An answer that holds no message is an upstream's failure.
+Rule: the stream reader reads a whole answer as one delta, so both give the same message
+(docs/protocol.md section 3). An answer without a message is a failure of the upstream.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def chat_to_message(
 ) -> dict[str, Any]:
     """The message in a completion, which may be any decoded JSON value.
 
-    ``warnings`` counts oddities of the upstream as ``StreamTranslator.warnings`` does. Raises
-    ``UpstreamError`` for an error object, a failed finish, and an answer without a message (502).
+    ``warnings`` has the form of ``StreamTranslator.warnings``. Raises ``UpstreamError`` for an error
+    object, a finish reason that reports a failure, and an answer without a message (502).
     """
     payload = answer_object(completion)
     if payload is None:
@@ -77,10 +77,10 @@ def chat_to_message(
 
 
 def empty_message(model: str, *, stop_reason: str, input_tokens: int = 0) -> dict[str, Any]:
-    """A message without content, for what is answered without an upstream's message.
+    """A message without content, for an answer without an upstream's message.
 
-    The answer to a cache pre-warm (docs/protocol.md 1.1) and to a reasoning model that could not
-    finish within the output limit (edge case 35).
+    Used for a cache pre-warm (docs/protocol.md 1.1) and for a reasoning model that could not finish
+    within the output limit (edge case 35).
     """
     return {
         **events.message_start(new_message_id(), model, no_usage())["message"],
@@ -90,7 +90,7 @@ def empty_message(model: str, *, stop_reason: str, input_tokens: int = 0) -> dic
 
 
 def message_to_events(message: Mapping[str, Any]) -> list[Event]:
-    """The events of a whole message, as a stream of it would have them, ping included."""
+    """The events of a whole message, as in a stream, including the ping."""
     usage = message["usage"]
     start_usage = {**delta_usage(usage), "output_tokens": 0}
     for name in ("output_tokens_details", "iterations"):
@@ -135,7 +135,7 @@ def _redacted_thinking_to_deltas(
 def _compaction_to_deltas(
     index: int, block: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Event]]:
-    # SDKs take only the summary from the delta.
+    # SDKs read only the summary from the delta.
     return {**block, "content": None}, [events.compaction_delta(index, block["content"])]
 
 
@@ -178,7 +178,7 @@ def _finish_of(choices: Sequence[tuple[int, Mapping[str, Any]]], warnings: Count
 def _messages_in(
     choices: Sequence[tuple[int, Mapping[str, Any]]], word: str
 ) -> list[dict[str, Any]]:
-    """The choices' messages, some in ``delta``; filtered answers may have none (Azure)."""
+    """The choices' messages, which some servers send in ``delta``; filtered answers may have none (Azure)."""
     found = [
         choice.get("delta") if choice.get("message") is None else choice["message"]
         for _, choice in choices

@@ -1,7 +1,7 @@
-"""The ``compaction`` block of an answer: made of a summary, and put before the rest of the answer.
+"""The ``compaction`` block of an answer: built from a summary, and placed first in the answer.
 
-Rule: ``usage.iterations`` lists the calls of the answer; the tokens of the summary stand only there
-(anthropic's ``BetaIterationsUsage``; docs/protocol.md 1.7).
+Rule: ``usage.iterations`` lists the upstream calls of the answer. Only this list contains the tokens of
+the call for the summary (Anthropic's ``BetaIterationsUsage``; docs/protocol.md 1.7).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _BLOCK_EVENTS = frozenset({"content_block_start", "content_block_delta", "conten
 
 
 def summary_in(message: Mapping[str, Any]) -> str | None:
-    """The summary in a message; None for an answer that is cut, refused, empty or a tool call.
+    """The summary in a message; None if the answer is truncated, a refusal, empty or a tool call.
 
-    It is the text between ``<summary>`` tags, else the whole text.
+    The summary is the text between ``<summary>`` tags; without the tags it is the whole text.
     """
     if message["stop_reason"] not in _COMPLETE:
         return None
@@ -38,9 +38,9 @@ def summary_in(message: Mapping[str, Any]) -> str | None:
 
 
 def compaction_block(summary: str | None, changes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The block; without a summary one that says that compaction failed.
+    """The block for ``summary``; if it is None, the block for a failed compaction (null content).
 
-    ``changes``: the ``tool_changes`` of what was summarized.
+    ``changes``: the tool changes in the summarized turns.
     """
     if summary is None:
         return {"type": "compaction", "content": None, "encrypted_content": None}
@@ -61,22 +61,22 @@ class Preface:
     usage: Mapping[str, Any]
 
     def alone(self, model: str) -> Message:
-        """The whole message of an answer that is only the block."""
+        """The message of an answer that contains only the block."""
         message = empty_message(model, stop_reason="compaction")
         message["content"] = [dict(self.block)]
         message["usage"]["iterations"] = [_iteration("compaction", self.usage)]
         return message
 
     def before(self, message: Message) -> Message:
-        """``message`` with the block as its first."""
+        """``message`` with the block inserted as its first one."""
         return {
             **message,
             "content": [dict(self.block), *message["content"]],
-            "usage": self._whole(message["usage"]),
+            "usage": self._with_iterations(message["usage"]),
         }
 
     def before_events(self, stream: Iterable[Event]) -> list[Event]:
-        """The next events of a stream, with the block behind its ``message_start``."""
+        """The events of ``stream``, a part of an answer, with the block after ``message_start``."""
         out: list[Event] = []
         for event in stream:
             kind = event["type"]
@@ -84,13 +84,13 @@ class Preface:
                 out.append({**event, "index": event["index"] + 1})
                 continue
             if kind == "message_delta":
-                event = {**event, "usage": self._whole(event["usage"])}
+                event = {**event, "usage": self._with_iterations(event["usage"])}
             out.append(event)
             if kind == "message_start":
                 out += block_events(0, self.block)
         return out
 
-    def _whole(self, usage: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_iterations(self, usage: Mapping[str, Any]) -> dict[str, Any]:
         return {
             **usage,
             "iterations": [_iteration("compaction", self.usage), _iteration("message", usage)],

@@ -1,7 +1,7 @@
-"""The ``content`` of an answer, whatever its form -> pieces of text, refusal and reasoning.
+"""The ``content`` of an answer, in any form -> pieces of text, refusal and reasoning.
 
-Rule: a string and a list of parts that say the same give the same pieces, in the order sent. A part
-that says nothing known is reported, never lost in silence.
+Rule: a string and a list of parts with the same text give the same pieces, in the order sent. A part of
+an unknown kind is always reported.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from proxy.convert.reply.spellings import PART_SIGNATURES, PART_STATES, PART_TEX
 TEXT_TYPES = ("text", "output_text", "refusal")
 """Types of parts that may be empty."""
 MAX_DEPTH = 4
-"""Levels of parts within parts of reasoning that are read."""
+"""Maximum nesting of reasoning parts that is read."""
 
 
 def content_pieces(content: object) -> Iterator[ContentPiece | ReasoningPiece | None]:
     """Pieces of a ``content`` member: a string, parts, or one part; empty ones are left out.
 
-    None stands for a part of which nothing is known to be content.
+    None represents a part without known content.
     """
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
@@ -57,7 +57,7 @@ def reasoning_text(value: object, depth: int = MAX_DEPTH) -> str:
 
 
 def reasoning_part(form: Form, part: Mapping[str, Any]) -> ReasoningPiece:
-    """A content part or an item that holds reasoning, readable or not."""
+    """The piece for a content part or an item with reasoning, readable or encrypted."""
     inner = part.get("reasoning_content")
     source = inner if isinstance(inner, dict) else part
     return ReasoningPiece(
@@ -69,7 +69,7 @@ def reasoning_part(form: Form, part: Mapping[str, Any]) -> ReasoningPiece:
 
 
 def string_in(source: Mapping[str, Any], key: str) -> str:
-    """The string at ``key``, ``""`` where there is none."""
+    """The string at ``key``; ``""`` if there is none."""
     value = source.get(key)
     return value if isinstance(value, str) else ""
 
@@ -90,7 +90,7 @@ def _part_pieces(part: dict[str, Any]) -> Iterator[ContentPiece | ReasoningPiece
 
 
 def _readable_and_not(piece: ReasoningPiece) -> Iterator[ReasoningPiece]:
-    """A piece of encrypted reasoning has no text."""
+    """``piece`` split into a piece with its text and a piece with its encrypted data."""
     if piece.text or piece.signature:
         yield piece._replace(data="")
     if piece.data:

@@ -1,7 +1,7 @@
-"""Content blocks whose text ends at stop sequences that the upstream was not sent.
+"""Content blocks whose text is cut at stop sequences that were not sent upstream.
 
-Rule: what precedes the sequence is written, its block is closed, and nothing follows. A sequence lies
-within one text block; thinking, arguments of calls and refusals are not scanned
+Rule: the text before the sequence is written, its block is closed, and nothing follows. A sequence
+counts only within one text block; thinking, arguments of calls and refusals are not scanned
 (docs/protocol.md 1.1).
 """
 
@@ -15,13 +15,13 @@ from proxy.convert.reply.stream_blocks import TEXT, BlockWriter
 
 
 class StopMatched(Exception):
-    """The text reached a stop sequence; ``CutBlocks.matched`` is it."""
+    """The text reached the stop sequence ``CutBlocks.matched``."""
 
 
 class CutBlocks(BlockWriter):
-    """A ``BlockWriter`` each of whose methods raises ``StopMatched`` at a stop sequence.
+    """A ``BlockWriter`` whose methods raise ``StopMatched`` at a stop sequence.
 
-    A text block begins with the first text that is certain to precede every sequence.
+    A text block begins when some text certainly precedes every sequence.
     """
 
     __slots__ = ("_begun", "_scanner", "matched")
@@ -32,16 +32,16 @@ class CutBlocks(BlockWriter):
         super().__init__(show_thinking=show_thinking)
         self._scanner = StopScanner(sequences)
         self._begun = False
-        """True once the block of the present text was begun."""
+        """True once the start of the present text block was written."""
         self.matched: str | None = None
 
     def text(self, text: str) -> None:
-        """Text, scanned; only the part before the sequence is written."""
+        """Scan ``text`` and write it; only the part before a sequence is written."""
         self._enter_text()
         self._write(self._scanner.feed(text))
 
     def refusal(self, text: str) -> None:
-        """Text that is written whole."""
+        """Write ``text`` without a scan."""
         self._enter_text()
         self._write(self._scanner.flush())
         self._write(text)

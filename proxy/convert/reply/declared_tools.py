@@ -1,6 +1,6 @@
-"""The tools that a request declared, as the reading of its answer needs them.
+"""The tools that a request declared, for reading its answer.
 
-Rule: nothing is read of the declarations before the first call of an answer.
+Rule: the declarations are read only when the first call of an answer needs them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 from proxy.convert.schema_values import ClientSchema, Schema
 
 _BETWEEN_PARTS = re.compile(r"[^A-Za-z0-9_-]+")
-"""What no name that was sent upstream contains."""
+"""Matches characters that no name sent upstream contains."""
 
 JSON_TYPES: Mapping[str, type] = {"array": list, "object": dict}
-"""Schema types whose values models also write as a string of JSON."""
+"""Schema types whose values models also write as a string that contains JSON."""
 
 
 class DeclaredTools:
-    """The functions of a request, by their names as sent upstream."""
+    """The functions of a request, by the names that were sent upstream."""
 
     __slots__ = ("_functions", "_parameters_for_name", "_schemas")
 
@@ -34,10 +34,10 @@ class DeclaredTools:
         self._parameters_for_name: dict[str, Any] | None = None
 
     def name(self, said: str) -> str:
-        """The declared name that ``said`` is, but for noise around it; ``said`` where none is.
+        """The declared name that ``said`` means; ``said`` itself if there is none.
 
-        Noise: another case, special tokens (``Read<|channel|>commentary``), namespaces and numbers
-        (``functions.Read:0``, ``default_api:Read``). Two names that would do are none.
+        Differences in case, special tokens (``Read<|channel|>commentary``), namespaces and numbers
+        (``functions.Read:0``, ``default_api:Read``) are ignored. If two names match, none is used.
         """
         declared = self._parameters()
         if said in declared or not declared:
@@ -51,7 +51,7 @@ class DeclaredTools:
         return exact.pop() if len(exact) == 1 else said
 
     def schema(self, name: str) -> Mapping[str, Any] | None:
-        """The JSON Schema of the arguments of ``name``; None where no such tool is declared."""
+        """The JSON Schema of the arguments of ``name``; None if no such tool is declared."""
         parameters = self._parameters()
         if name not in parameters:
             return None

@@ -1,8 +1,8 @@
-"""One message, or the deltas of one -> pieces.
+"""A message, or the deltas of a message -> pieces.
 
-Rule: within a delta reasoning comes before text and text before tool calls, whatever the order of
-its members (docs/protocol.md section 3). Nothing is lost, and reasoning that comes in two spellings
-is read once. Members of any type are accepted; one of the wrong type counts as not sent.
+Rule: within a delta, reasoning precedes text and text precedes tool calls, independent of the order of
+the members (docs/protocol.md section 3). Reasoning that is sent in two spellings is read once. A member
+of the wrong type is treated as not sent.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from proxy.convert.reply.tool_fragments import legacy_fragment, tool_fragment
 SIGNATURE = "thought_signature"
 """Gemini's state of a call or a message, under ``google`` or ``vertex``."""
 CALLS_PER_CHOICE = 1_000_000
-"""Each choice numbers its calls from 0."""
+"""Added to the index of a call for each choice, because every choice numbers its calls from 0."""
 ANSWER_MEMBERS = ("refusal", "tool_calls", "function_call")
 THOUGHT = "thought"
-"""Gemini's mark of text that is a thought, in the same place."""
+"""Gemini's mark of text that is a thought, in the same object."""
 
 
 class DeltaReader:
-    """Reads the deltas of one answer in order; keeps what spans deltas."""
+    """Reads the deltas of one answer in order; holds the state between deltas."""
 
     def __init__(self, warnings: Counter[str], *, think_tags: bool) -> None:
         self.content_seen = False
-        """True once anything of the answer came, also what is not shown to the client."""
+        """True once any content arrived, including content that is not shown to the client."""
         self.forms = ReasoningForms()
         self._tags = ThinkTags() if think_tags else None
         self._in_thought = False
@@ -50,29 +50,29 @@ class DeltaReader:
         self._text = Snapshots()
         self._reasoning_for_item: dict[tuple[Form, int | None], Snapshots] = {}
         self._held: tuple[Snapshots, ReasoningPiece] | None = None
-        """Reasoning that is held back, with its last piece."""
+        """The ``Snapshots`` that hold reasoning back, and the last piece of this reasoning."""
         self._plain_form: Form | None = None
-        """The spelling of which every further delta is new reasoning."""
+        """The spelling in which every further delta is new reasoning."""
         self._whole = False
         self._warnings = warnings
 
     @property
     def text_is_plain(self) -> bool:
-        """True when all further text is new and free of tags."""
+        """True if all further text is new and has no tags."""
         return self._text.plain and (self._tags is None or self._tags.done)
 
     @property
     def sole_form(self) -> Form | None:
-        """The spelling of the reasoning while it is plain and the only source of thinking."""
+        """The spelling of the reasoning, if its text is plain and it is the only source of thinking."""
         form = self.forms.sole if self._tags is None else None
         return form if form is self._plain_form else None
 
     def read(
         self, source: Mapping[str, Any], *, whole: bool = False, choice: int = 0
     ) -> Iterator[Piece]:
-        """The pieces of a delta, or of a message that came ``whole``, of the choice so numbered.
+        """The pieces of a delta, or of a ``whole`` message, of the choice with the number ``choice``.
 
-        Each piece must be used before the next one is asked for.
+        The caller must use each piece before it takes the next one.
         """
         self._whole = whole
         state = source.get("extra_content")
@@ -90,7 +90,7 @@ class DeltaReader:
             yield StatePiece(_signatures_in(state))
 
     def held_in(self, source: Mapping[str, Any]) -> Literal["answer", "reasoning"] | None:
-        """What a delta, just read, holds: something of the answer, reasoning alone, or nothing."""
+        """What the delta that was just read contains: answer content, only reasoning, or nothing."""
         content = source.get("content")
         if any(map(source.get, ANSWER_MEMBERS)) or (content and not self._is_reasoning(content)):
             return "answer"
@@ -102,7 +102,7 @@ class DeltaReader:
         return all(isinstance(piece, ReasoningPiece) for piece in content_pieces(content))
 
     def flush(self) -> Iterator[Piece]:
-        """What was held back: no more content follows, or something else does."""
+        """The held content, at the end or before content of another kind."""
         yield from self._settle_reasoning()
         yield from self._settle_text()
         if self._tags is not None and not self._tags.done:
@@ -128,7 +128,7 @@ class DeltaReader:
             yield MemberPiece(members)
 
     def _reasoned(self, piece: ReasoningPiece) -> Iterator[Piece]:
-        """``piece`` without what an earlier delta or another spelling said already."""
+        """``piece`` without text that an earlier delta or another spelling already contained."""
         self.content_seen = True
         if not piece.text or piece.data:
             yield from self._settle_reasoning()
@@ -154,7 +154,7 @@ class DeltaReader:
             yield piece._replace(text=self.forms.fresh(piece.form, text))
 
     def _settle_reasoning(self) -> Iterator[Piece]:
-        """The reasoning that was held back: something else comes."""
+        """The held reasoning, before content of another kind."""
         if self._held is not None:
             snapshots, piece = self._held
             self._held = None
@@ -171,7 +171,7 @@ class DeltaReader:
             yield from self._tags.feed(text)
 
     def _new_text(self, text: str) -> Iterator[Piece]:
-        """``text`` without what earlier deltas said already."""
+        """``text`` without the text that it repeats from earlier deltas."""
         for new in [text] if self._whole else self._text.feed(text):
             yield from self._settle_reasoning()
             yield from self._untagged(new)
@@ -192,7 +192,7 @@ class DeltaReader:
                 yield from self._new_text(piece.text)
 
     def _read_marked(self, text: str, *, marked: bool) -> Iterator[Piece]:
-        """Text that is marked as a thought, or the first one behind such text."""
+        """Text that is marked as a thought, or the first text after it."""
         tags = self._tags if self._in_thought else None
         if tags is None:
             yield from self.flush()
@@ -218,13 +218,13 @@ def _fragments_in(source: Mapping[str, Any]) -> Iterator[ToolFragment | None]:
 
 
 def _is_thought(state: object) -> bool:
-    """True where Gemini's state says that the text of this delta is a thought."""
+    """Whether Gemini's state marks the text of this delta as a thought."""
     members = state.values() if isinstance(state, dict) else ()
     return any(isinstance(member, dict) and member.get(THOUGHT) is True for member in members)
 
 
 def _signatures_in(state: object) -> dict[str, Any]:
-    """The signatures in Gemini's state; its other members only say what kind a delta is."""
+    """The signatures in Gemini's state; its other members only state the kind of a delta."""
     signatures: dict[str, Any] = {}
     for vendor, members in state.items() if isinstance(state, dict) else ():
         signature = members.get(SIGNATURE) if isinstance(members, dict) else None

@@ -1,7 +1,7 @@
-"""Constructors of Anthropic stream events.
+"""Functions that create Anthropic stream events.
 
-Rule: an event is a dict with ``type`` first, holding only JSON values; every shape of
-docs/protocol.md section 4 is made here and nowhere else.
+Rule: an event is a dict of JSON values with ``type`` first. Only this module creates the shapes of
+docs/protocol.md section 4.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Event = dict[str, Any]
 
 
 def message_start(message_id: str, model: str, usage: Mapping[str, int]) -> Event:
-    """The head of a message; official SDKs fail without ``content`` or ``usage`` in it."""
+    """The first event of a message; official SDKs fail if it has no ``content`` or ``usage``."""
     message: dict[str, Any] = {
         "id": message_id,
         "type": "message",
@@ -52,7 +52,7 @@ def redacted_block(data: str) -> dict[str, Any]:
 
 
 def tool_block(tool_id: str, name: str, toolset: str | None = None) -> dict[str, Any]:
-    """``input`` is always empty here: clients take arguments from deltas only (edge case 75)."""
+    """``input`` is always empty here, because clients read arguments only from deltas (edge case 75)."""
     block = {"type": "tool_use", "id": tool_id, "name": name, "input": {}}
     return block if toolset is None else {**block, "toolset_name": toolset}
 
@@ -104,7 +104,7 @@ def block_stop(index: int) -> Event:
 def message_delta(
     stop: Stop, usage: Mapping[str, Any], context_management: Mapping[str, Any] | None = None
 ) -> Event:
-    """The end of a message; ``context_management`` tells of context edits, None where there are none."""
+    """The end of a message; ``context_management`` reports context edits, None if there are none."""
     event = {
         "type": "message_delta",
         "delta": {

@@ -1,7 +1,6 @@
-"""Anthropic stream events -> the whole message they build.
+"""Anthropic stream events -> the whole message.
 
-Rule: a message that was collected from a stream is the message that a non-stream answer with the
-same content would have been (docs/protocol.md 10.9).
+Rule: the message equals that of a whole answer with the same content (docs/protocol.md 10.9).
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ class EventCollector:
 
     def __init__(self) -> None:
         self.message: dict[str, Any] = {}
-        """The message so far; whole once ``message_stop`` was fed."""
+        """The message so far; complete once ``message_stop`` was fed."""
         self._pieces: list[str] = []
         self._signature = ""
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Take the next events, in order."""
+        """Apply the next events, in order."""
         for event in events:
             kind = event["type"]
             if kind == "content_block_delta":
@@ -67,7 +66,7 @@ _MEMBER_FOR_DELTA = {
     "thinking_delta": "thinking",
     "input_json_delta": "partial_json",
 }
-"""The member of a delta that holds its text."""
+"""The member of a delta that contains its text."""
 
 
 def chunks_to_message(
@@ -75,7 +74,7 @@ def chunks_to_message(
 ) -> dict[str, Any]:
     """The message in a whole stream of chunks (docs/protocol.md 11: aggregated).
 
-    Raises the ``UpstreamError`` that the stream would have ended with.
+    Raises ``UpstreamError`` if the stream ends with that error.
     """
     translator = StreamTranslator(reply, request_id="", estimate=estimate, reads_on=True)
     collector = EventCollector()

@@ -1,7 +1,7 @@
-"""The credit token of a refusal, without which an SDK's fallback middleware does not go on.
+"""The credit token of a refusal; without it the fallback middleware of SDKs does not try the next model.
 
-Rule: the token is opaque and worth nothing here: no upstream of these protocols has such a credit. A
-request that presents one is answered as any other (docs/protocol.md section 3).
+Rule: the token is opaque and has no value, because no upstream of these protocols has such a credit. A
+request with a token is answered like any other (docs/protocol.md section 3).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def asks_for_credit(betas: str | None) -> bool:
 
 
 def with_credit(stop: Stop) -> Stop:
-    """``stop`` with the members of ``BetaRefusalStopDetails`` that the middleware reads.
+    """``stop`` with the members of ``BetaRefusalStopDetails`` that the middleware requires.
 
-    No prefill claim: the refused request is repeated as it was, without the partial answer. A stop
-    that is no refusal is returned as it is.
+    It states that there is no prefill claim: the SDK repeats the request without the partial answer.
+    Another stop than a refusal is returned unchanged.
     """
     if stop.details is None:
         return stop

@@ -1,7 +1,7 @@
-"""The inside of a JSON string that arrives in pieces.
+"""The content of a JSON string that arrives in pieces -> strict JSON.
 
-Rule: a part is given as strict JSON. Raw control characters are escaped, a backslash that escapes
-nothing is doubled, half of a surrogate pair becomes U+FFFD.
+Rule: raw control characters are escaped, a backslash before a character that needs no escape is doubled,
+and an unpaired surrogate becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ESCAPED: Mapping[str, str] = {
 
 
 def read_double(text: str, at: int) -> Token:
-    """The string from ``at`` on, up to its quote or the end of ``text``."""
+    """The string from ``at`` on, up to its closing quote or the end of ``text``."""
     match = _DOUBLE.match(text, at)
     end = match.end() if match else at
     if end == len(text):
@@ -45,7 +45,7 @@ def read_double(text: str, at: int) -> Token:
 def read_single(text: str, at: int, closed_before: str) -> Token:
     """As ``read_double``, for a string in single quotes.
 
-    A quote closes it where one of ``closed_before`` follows; any other is an apostrophe.
+    A quote closes the string only if one of ``closed_before`` follows; otherwise it is an apostrophe.
     """
     match = _SINGLE.match(text, at)
     end = match.end() if match else at
@@ -63,7 +63,7 @@ def read_single(text: str, at: int, closed_before: str) -> Token:
 
 
 def _with_odd(text: str, at: int, end: int) -> Token:
-    """The string up to ``end`` and, where it is decided, the odd character there."""
+    """The string up to ``end``, and the special character there once it can be decoded."""
     if text[end] != "\\":
         odd = _ESCAPED.get(text[end]) or f"\\u{ord(text[end]):04x}"
         return Token(text[at:end] + odd, end + 1, done=False, repaired=True)
@@ -77,7 +77,7 @@ def _with_odd(text: str, at: int, end: int) -> Token:
 
 
 def decoded(written: str, wanted: type) -> str | None:
-    """The JSON text of type ``wanted`` that the JSON string ``written`` holds; None without one."""
+    """The JSON text in the JSON string ``written``; None if it is not of type ``wanted``."""
     try:
         inner = orjson.loads(written).strip()
         value = orjson.loads(inner)

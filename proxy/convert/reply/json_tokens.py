@@ -1,7 +1,7 @@
-"""Numbers and words of a JSON text that arrives in pieces.
+"""Reads the numbers and literals of a JSON text that arrives in pieces.
 
-Rule: a reader gives the part of its token that is certain, ``Token.end`` -1 where what has come does
-not decide, and None where it cannot be JSON.
+Rule: a reader returns the part of its token that is certain. ``Token.end`` is -1 if more text is needed;
+the result is None if the text cannot be JSON.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ class Token(NamedTuple):
 
     text: str
     end: int
-    """Where the next part begins; -1 where nothing can be said yet."""
+    """Where the next part begins; -1 if more text is needed."""
     done: bool = True
-    """True when the token has come to its end."""
+    """True if the token is complete."""
     repaired: bool = False
 
 
@@ -49,16 +49,16 @@ _JSON_FOR_WORD: Mapping[str, str] = {
     "False": "false",
     "None": "null",
 }
-"""The words of JSON, and Python's, which come with its single quotes."""
+"""The literals of JSON and those of Python, which some models write together with single quotes."""
 _WORD = re.compile("|".join(_JSON_FOR_WORD))
 LONGEST_WORD = max(map(len, _JSON_FOR_WORD))
 
 
 def read_number(text: str, at: int, part: str) -> tuple[Token | None, str]:
-    """The number from ``at`` on, and the part of it that it ends in.
+    """The number from ``at`` on, and the part of a number in which ``text`` ends.
 
-    ``part``: what of the number has come: ``start`` (nothing), ``zero``, ``integer``, ``fraction`` or
-    ``exponent``.
+    ``part``: the part in which the text before ended: ``start`` (no digit yet), ``zero``, ``integer``,
+    ``fraction`` or ``exponent``.
     """
     match = _NUMBER_FROM[part].match(text, at)
     if match is None:

@@ -1,8 +1,8 @@
-"""Text of a JSON object that arrives in pieces -> strict JSON, as early as it is certain.
+"""Text of a JSON object that arrives in pieces -> strict JSON, sent as early as it is certain.
 
-Rule: what a strict parser takes passes unchanged. What models write wrongly but unmistakably is
-repaired (docs/protocol.md section 3); anything else ends the reading, and ``end`` closes the object.
-Text is held back only while what follows decides what it means.
+Rule: valid JSON passes unchanged. Errors with only one possible meaning are repaired (docs/protocol.md
+section 3). Any other error ends the reading, and ``end`` closes the object. Text is held back only while
+its meaning depends on the next characters.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class ObjectText(ObjectTokens):
 
     @property
     def complete(self) -> bool:
-        """True when the object has come to its end."""
+        """True if the object is complete."""
         return self._state in ("done", "empty")
 
     @property
     def empty(self) -> bool:
-        """True when the object is ``{}``, which may still be followed by the real one."""
+        """True if the object is ``{}``; some upstreams send the real arguments after it."""
         return self._state == "empty"
 
     @property
@@ -54,7 +54,7 @@ class ObjectText(ObjectTokens):
         return self._state in ("in_key", "in_value")
 
     def feed(self, text: str) -> str:
-        """The strict JSON that is certain with ``text``."""
+        """The strict JSON that is certain after ``text``."""
         if self._state == "broken":
             self._held.append(text)
             return ""
@@ -71,13 +71,13 @@ class ObjectText(ObjectTokens):
         return self._taken()
 
     def plain_length(self, text: str) -> int:
-        """Length of the beginning of ``text`` that goes on with a string and is sent as it comes."""
+        """Length of the start of ``text`` that continues a string and is sent unchanged."""
         in_plain = self._state == "in_value" and self._quote == '"' and self._captured is None
         match = _PLAIN.match(text) if in_plain and not self._held else None
         return 0 if match is None else match.end()
 
     def passes(self, pieces: Sequence[str]) -> bool:
-        """Take ``pieces`` if ``feed`` gives back each as it is; False (nothing taken) if not."""
+        """Read ``pieces`` if ``feed`` would return each unchanged; False (nothing read) if not."""
         if self._held or self._captured is not None or self._state in ("start", "empty", "done"):
             return False
         saved = self._save()
@@ -88,7 +88,7 @@ class ObjectText(ObjectTokens):
         return False
 
     def end(self) -> str:
-        """What closes the object: no text follows. ``_raw`` holds what could not be read."""
+        """The JSON that closes the object, at the end of the text. ``_raw`` gets text that was not read."""
         if self._state == "empty":
             return "}" if self._sent_brace else "{}"
         if self._state == "done":

@@ -1,7 +1,6 @@
-"""The tokens of a JSON object that arrives in pieces -> strict JSON, one after another.
+"""The tokens of a JSON object that arrives in pieces -> strict JSON, one token at a time.
 
-Rule: a reader takes one token from its place on and returns the next place; -1 where what has come
-does not decide what it means.
+Rule: a reader reads the token at its position and returns the next position; -1 if more text is needed.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ _CLOSER_FOR_OPENER = {"{": "}", "[": "]"}
 
 
 class ObjectTokens:
-    """Reads the tokens of one object. ``types`` are those of members that may come as a string.
+    """Reads the tokens of one object. ``types``: types of the members that may be strings of JSON.
 
     States: ``start``, ``key``, ``in_key``, ``colon``, ``value``, ``in_value``, ``number``, ``after``,
-    ``empty`` (``{}``, which the real arguments may follow), ``done``, ``broken``.
+    ``empty`` (after ``{}``, which real arguments may follow), ``done``, ``broken``.
     """
 
     __slots__ = (
@@ -44,13 +43,13 @@ class ObjectTokens:
     def __init__(self, types: Mapping[str, type] | None = None) -> None:
         self.types = types or {}
         self.repaired = False
-        """True once anything was changed or left out."""
+        """True once any text was changed or left out."""
         self._state = "start"
         self._stack: list[str] = []
         self._held: list[str] = []
         self._out: list[str] = []
         self._captured: list[str] | None = None
-        """The string of a member that may be decoded, without its first quote."""
+        """The value of a member that may be a string of JSON, without its first quote."""
         self._key = ""
         self._quote = ""
         self._number = ""
@@ -61,7 +60,7 @@ class ObjectTokens:
         (self._out if self._captured is None else self._captured).append(text)
 
     def _break(self, text: str, at: int) -> int:
-        """Nothing that follows can be read: make what was sent a complete value and stop."""
+        """Stop reading at an error: complete the value that was sent in part."""
         self._flush_captured()
         self._fill_gap()
         self._state = "broken"
@@ -83,7 +82,7 @@ class ObjectTokens:
             self._captured = None
 
     def _read(self, text: str, at: int) -> int:
-        """Read the token at ``at``, or the blanks before it."""
+        """Read the token at ``at``, or the white space before it."""
         if text[at] in " \t\r\n" and self._state in _AROUND_TOKENS:
             return self._read_blanks(text, at)
         return _READER_FOR_STATE[self._state](self, text, at)
@@ -96,7 +95,7 @@ class ObjectTokens:
         return end
 
     def _next(self, text: str, at: int) -> str:
-        """The next character that is not blank; ``""`` where it has not come."""
+        """The next character that is not white space; ``""`` if it has not arrived."""
         match = _BLANKS.match(text, at)
         end = match.end() if match else at
         return text[end : end + 1]
@@ -155,7 +154,7 @@ class ObjectTokens:
         if self._quote == '"' and self._captured is None and not self.types:
             match = _PLAIN.match(text, at)
             if match is not None:
-                # Nearly all of nearly every string.
+                # The usual case.
                 self._out.append(match.group())
                 return match.end()
         token = read_double(text, at) if self._quote == '"' else self._single(text, at)
@@ -179,7 +178,7 @@ class ObjectTokens:
         return read_single(text, at, ":" if self._state == "in_key" else ",}]")
 
     def _end_captured(self) -> None:
-        """The value of the string, where it is JSON of the member's type, else the string."""
+        """Send the decoded value if the string contains JSON of the member's type, else the string."""
         written = f'"{"".join(self._captured or ())}"'
         self._captured = None
         value = decoded(written, self.types[self._key])
@@ -274,7 +273,7 @@ class ObjectTokens:
         return at + 1
 
     def _read_done(self, text: str, at: int) -> int:
-        """Blanks may follow; whatever else does is left out."""
+        """White space after the object is kept; any other text is left out."""
         end = self._read_blanks(text, at) if not self.repaired else len(text)
         if end < len(text):
             self.repaired = True

@@ -1,7 +1,7 @@
 """Pieces of one answer -> its content blocks.
 
-Rule: pieces become blocks in their order, with one exception: what comes between the arguments of a
-call waits until they are complete or the answer ends.
+Rule: pieces become blocks in their order, with one exception: text and reasoning between the arguments of
+a call wait until the arguments are complete or the answer ends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from proxy.convert.reply.tool_calls import ToolCalls
 from proxy.convert.reply.usage import ReplyUsage
 
 MAX_EXPLANATION = 64 * 1024
-"""Longest refusal, in characters, that is repeated as ``stop_details.explanation``."""
+"""Longest refusal, in characters, that is copied to ``stop_details.explanation``."""
 
 
 class PieceWriter:
@@ -45,7 +45,7 @@ class PieceWriter:
         self._refusal = ""
         self._encrypted: list[str] = []
         self._early: ReasoningPiece | None = None
-        """A signature whose thinking text has not come."""
+        """A signature that arrived before its thinking text."""
         self._waiting: list[ContentPiece | ReasoningPiece] = []
         self._state: dict[str, Any] = {}
         self._members: dict[str, Any] = {}
@@ -58,9 +58,9 @@ class PieceWriter:
         }
 
     def write(self, pieces: Iterable[Piece]) -> None:
-        """Write ``pieces``; none after a stop sequence at which the text is cut.
+        """Write ``pieces``; nothing is written after a stop sequence at which the text was cut.
 
-        Raises ``UpstreamError`` for tool arguments without end.
+        Raises ``UpstreamError`` for runaway tool arguments.
         """
         if self.blocks.matched is not None:
             return
@@ -88,9 +88,9 @@ class PieceWriter:
             self.blocks.release()
 
     def end(self, finish: str) -> None:
-        """No piece follows: write what waits and close everything.
+        """Write the waiting pieces and close all blocks, at the end of the answer.
 
-        ``finish``: the upstream's finish word. Usage must have been noted before.
+        ``finish``: the upstream's finish reason. Usage must be noted before.
         """
         if self.blocks.matched is None:
             with suppress(StopMatched):
@@ -115,13 +115,13 @@ class PieceWriter:
 
     @property
     def waiting(self) -> bool:
-        """True while text or reasoning waits for the end of a call."""
+        """True while text or reasoning waits for the end of a call's arguments."""
         return bool(self._waiting)
 
     def _must_wait(self, piece: Piece) -> TypeGuard[ContentPiece | ReasoningPiece]:
-        """True for what is not part of a call while one is in the middle of its arguments.
+        """Whether ``piece`` is text or reasoning while the arguments of a call are incomplete.
 
-        Blanks mean nothing there, and encrypted reasoning waits for its own place.
+        Blanks are ignored there, and encrypted reasoning is kept separately.
         """
         if self.blocks.kind is not TOOL or not isinstance(piece, ContentPiece | ReasoningPiece):
             return False
@@ -137,7 +137,7 @@ class PieceWriter:
             self._writer_for_piece[piece.__class__](piece)
 
     def stop(self, finish: str, matched: object) -> Stop:
-        """Why the answer ended, for the upstream's finish word and matched stop sequence."""
+        """Why the answer ended, for the upstream's finish reason and matched stop sequence."""
         if self.blocks.matched is not None:
             finish, matched = STOPPED, self.blocks.matched
         stop = stop_for(
@@ -195,9 +195,9 @@ class PieceWriter:
         self.blocks.thinking(text, signature, part, detail)
 
     def _write_signature(self, piece: ReasoningPiece) -> None:
-        """A piece without text belongs to the open thinking block, or to the text that follows.
+        """Write a piece without text: its signature belongs to the open thinking block.
 
-        A signature that comes before any block begins one.
+        As the first piece of an answer it begins a block; otherwise it is kept for text that follows.
         """
         if self._discards_thinking:
             return
@@ -220,7 +220,7 @@ class PieceWriter:
         self._state |= piece.state
 
     def _keep_members(self, piece: MemberPiece) -> None:
-        """Written once for each value: some upstreams repeat it with every delta."""
+        """Keep new members as private state; some upstreams repeat members with every delta."""
         if piece.members.items() <= self._members.items():
             return
         self._members |= piece.members
@@ -229,14 +229,14 @@ class PieceWriter:
             self._make_room()
 
     def _is_blank_in_call(self, text: str) -> bool:
-        """True for blanks amid a call's arguments: they mean nothing and must not cut it in two."""
+        """True for blanks between a call's arguments, which must not split the call into two."""
         if not (text.isspace() and self.tools.unfinished):
             return False
         self._warnings["blank_text_in_tool_call"] += 1
         return True
 
     def _make_room(self) -> None:
-        """Close the tool calls and write what waited for their end."""
+        """Close the tool calls and write the pieces that waited for them."""
         self.tools.close_all()
         self._write_encrypted()
 

@@ -1,7 +1,7 @@
-"""Pieces: what an upstream's answer says, apart from how its protocol spells it.
+"""Pieces: the content of an upstream's answer, independent of the upstream's protocol.
 
-Rule: readers of answers make pieces, in the order of docs/protocol.md section 3, and know no
-blocks; ``PieceWriter`` makes blocks of pieces and knows no deltas.
+Rule: readers of answers produce pieces in the order of docs/protocol.md section 3 and do not depend on
+blocks. ``PieceWriter`` converts pieces to blocks and does not depend on deltas.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ Form = Literal[
     "thinking",
     "parts",
 ]
-"""Where reasoning stands: the member of a delta, or parts of its content."""
+"""Where reasoning was found: a member of a delta, or parts of its content."""
 
 
 class ContentPiece(NamedTuple):
-    """A stretch of an answer's content."""
+    """A part of an answer's text or refusal."""
 
     kind: Literal["text", "refusal", "thinking"]
     text: str
 
 
 class ReasoningPiece(NamedTuple):
-    """A stretch of readable reasoning, or one encrypted item (``data``)."""
+    """A part of readable reasoning, or one encrypted item (``data``)."""
 
     form: Form
     text: str
     signature: str = ""
     part: int | None = None
-    """Number of the item this stretch belongs to; None where the spelling has no items."""
+    """Number of the item to which this part belongs; None if the spelling has no items."""
     data: str = ""
     detail: Mapping[str, Any] | None = None
-    """The other members of the item, which must go back to the upstream with it."""
+    """The other members of the item, which the upstream must get back."""
 
 
 class ToolFragment(NamedTuple):
-    """A piece of a tool call; ``""`` and None stand for what it does not say."""
+    """A part of a tool call; members that are not known are ``""`` or None."""
 
     place: int | None
-    """Its ``index``, where that is a number."""
+    """Its ``index``, if this is a number."""
     id: str
     name: str
     arguments: str
     custom: bool
-    """True when ``arguments`` are free text, not JSON."""
+    """True if ``arguments`` are free text, not JSON."""
     state: Mapping[str, Any] | None
-    """Private state of the upstream that must come back with the call (Gemini)."""
+    """Private state that the upstream must get back with the call (Gemini)."""
     whole: bool = False
-    """True when this is a complete call, to which no other fragment belongs."""
+    """True if this is a complete call, to which no other fragment belongs."""
     encoded: bool = True
-    """False when ``arguments`` came as JSON itself, not as a string."""
+    """False if ``arguments`` were a JSON value, not a string."""
 
 
 class StatePiece(NamedTuple):
@@ -66,7 +66,7 @@ class StatePiece(NamedTuple):
 
 
 class MemberPiece(NamedTuple):
-    """Members of the message that must come back to the upstream in the same members."""
+    """Members of the message that the upstream must get back unchanged."""
 
     members: Mapping[str, Any]
 

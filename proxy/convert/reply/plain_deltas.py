@@ -1,6 +1,6 @@
-"""Chunks that hold one plain delta and nothing else, which nearly all chunks of a stream are.
+"""Recognises chunks that contain only one plain delta, as nearly all chunks of a stream do.
 
-Rule: these functions find what the full reading would find, faster; in any doubt they return None.
+Rule: these functions return the result of the full path, faster; they return None if it is not certain.
 They run once for each token of a stream.
 """
 
@@ -21,11 +21,11 @@ _BESIDE_CALLS = _BESIDE_REASONING - CALL_MEMBERS
 _BESIDE_FORM: Mapping[Form, frozenset[str]] = {
     form: _BESIDE_REASONING - {form} for form in TEXT_FORMS
 }
-"""For each spelling of reasoning that is plain text: the members that must say nothing."""
+"""For each spelling of reasoning that is plain text: the members that must be empty."""
 
 
 class Run(NamedTuple):
-    """A stretch of plain deltas of one block: text, or arguments of ``call``, or reasoning."""
+    """A sequence of plain deltas of one block: text, arguments of ``call``, or reasoning."""
 
     block: int
     """Index of the block."""
@@ -36,24 +36,24 @@ class Run(NamedTuple):
 
     @property
     def member(self) -> str:
-        """The member of a delta that holds the string."""
+        """The member of a delta that contains the string."""
         return "arguments" if self.call else self.form or "content"
 
     def string_in(self, chunk: object) -> str | None:
-        """The string of a chunk that goes on with this and holds nothing else."""
+        """The string of a chunk that only continues this run; None for any other chunk."""
         if self.call is not None:
             return plain_arguments(chunk, *self.call)
         return plain_text(chunk) if self.form is None else plain_reasoning(chunk, self.form)
 
     def event(self, text: str) -> Event:
-        """The event that carries ``text``."""
+        """The delta event with ``text``."""
         if self.call is not None:
             return arguments_delta(self.block, text)
         return (text_delta if self.form is None else thinking_delta)(self.block, text)
 
 
 def plain_text(chunk: object) -> str | None:
-    """The text of a chunk that holds nothing but text."""
+    """The text of a chunk that contains only text."""
     delta = _plain_delta(chunk)
     if delta is None:
         return None
@@ -64,7 +64,7 @@ def plain_text(chunk: object) -> str | None:
 
 
 def plain_reasoning(chunk: object, form: Form) -> str | None:
-    """The reasoning of a chunk that holds nothing else, in the spelling ``form``."""
+    """The reasoning of a chunk that contains only reasoning, in the spelling ``form``."""
     delta = _plain_delta(chunk)
     if delta is None:
         return None
@@ -95,7 +95,7 @@ def plain_arguments(chunk: object, index: int, call_id: str) -> str | None:
 
 
 def _says_more(delta: Mapping[str, Any], beside: frozenset[str]) -> bool:
-    """True where one of the members ``beside`` the plain one holds anything."""
+    """True if one of the members in ``beside`` is not empty."""
     for name, value in delta.items():  # noqa: SIM110 (a generator takes twice as long)
         if value and name in beside:
             return True

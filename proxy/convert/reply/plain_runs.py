@@ -1,8 +1,8 @@
-"""Chunks that only go on with the open block, passed without a full reading.
+"""A fast path for chunks that only continue the open block.
 
-Rule: a run gives exactly the events that ``DeltaReader`` and ``PieceWriter`` would give; in any
-doubt there is no run. Where chunks differ in more than their text, as with OpenAI's ``obfuscation``, this
-saves a quarter of the stream's cost (docs/decisions.md).
+Rule: a run gives exactly the events that ``DeltaReader`` and ``PieceWriter`` would give. If this is not
+certain, there is no run. If chunks differ in more than their text, as with OpenAI's ``obfuscation``, this
+saves a quarter of the CPU time of a stream (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proxy.convert.reply.usage import ReplyUsage
 
 
 class PlainRuns:
-    """The runs of one answer, one for each stretch of plain deltas."""
+    """The runs of one answer; a run is a sequence of plain deltas of one block."""
 
     __slots__ = (
         "_blocks",
@@ -46,7 +46,7 @@ class PlainRuns:
         self._text_calls = text_calls
 
     def run(self) -> Run | None:
-        """What a chunk must hold to go on plainly with the open block; None where none can."""
+        """The present run, which describes the chunks that only continue the open block; None if none can."""
         if self._text_calls is not None and self._text_calls.holding:
             return None
         blocks = self._blocks
@@ -64,7 +64,7 @@ class PlainRuns:
         return Run(blocks.index, form=form)
 
     def read(self, chunk: object) -> bool:
-        """Read ``chunk`` if it only goes on with the open block; False (nothing read) if not."""
+        """Read ``chunk`` if it only continues the open block; False (nothing read) if not."""
         run = self.run()
         text = None if run is None else run.string_in(chunk)
         if run is None or text is None or not self.pass_on(run, (text,)):
@@ -73,9 +73,9 @@ class PlainRuns:
         return True
 
     def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
-        """Note ``texts`` (none empty) that go on with ``run``; the caller writes their events.
+        """Note ``texts`` (none empty), which continue ``run``; the caller writes their events.
 
-        False (nothing noted) where the full reading would not give one event for each.
+        False (nothing noted) if the full path would not give one event for each.
         """
         if run.call is not None:
             return self._tools.pass_on(texts)

@@ -1,4 +1,4 @@
-"""Reasoning of an answer in all its spellings, and the signature of thinking blocks.
+"""Reasoning of an answer in all spellings, and the signature of thinking blocks.
 
 Rule: reasoning that an upstream sends in several spellings is passed on once (docs/protocol.md
 section 3), in the spelling that ``FORMS`` names first.
@@ -17,20 +17,21 @@ from proxy.convert.reply.pieces import Form, ReasoningPiece
 from proxy.convert.reply.spellings import FORMS, ITEM_FORMS, TEXT_FORMS
 
 SIGNATURE_PREFIX = "cp1."
-"""Marks what this proxy made itself, in signatures and in ``redacted_thinking`` data."""
+"""Prefix of the signatures and the ``redacted_thinking`` data that this proxy creates."""
 SIGNATURE_CHARS = 22
 
 KEPT_CHARS = 256 * 1024
-"""Reasoning kept to compare spellings with; beyond it a second spelling counts as a copy."""
+"""Characters of reasoning that are kept to compare spellings; after them a second spelling counts as a
+copy."""
 _IN_BLOCKS = frozenset({"text", "summary", "signature", "data"})
 _PLAIN_TYPES = ("reasoning.text", "reasoning.encrypted", None)
 
 BATCH = 64
-"""Fragments that are hashed together."""
+"""Number of fragments that are hashed together."""
 
 
 def reasoning_pieces(source: Mapping[str, Any]) -> list[ReasoningPiece]:
-    """Pieces of a message's or delta's best spelling, and every encrypted item."""
+    """The pieces of the preferred spelling in a message or delta, and every encrypted item."""
     pieces: list[ReasoningPiece] = []
     for form in ITEM_FORMS:
         pieces += _item_pieces(form, source.get(form))
@@ -44,7 +45,7 @@ def reasoning_pieces(source: Mapping[str, Any]) -> list[ReasoningPiece]:
 
 
 def forms_in(source: Mapping[str, Any]) -> list[Form]:
-    """The spellings that hold anything in ``source``."""
+    """The spellings that are not empty in ``source``."""
     return [form for form in FORMS if source.get(form)]
 
 
@@ -73,9 +74,9 @@ def _detail_piece(item: Mapping[str, Any]) -> ReasoningPiece:
 
 
 def _detail_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The members of ``item`` that no block has a place for; None where there are none.
+    """The members of ``item`` that a thinking block has no member for; None if there are none.
 
-    The number is one of them only beside others: it distinguishes the items of one answer.
+    The number, which distinguishes the items of one answer, is included only together with others.
     """
     detail = {
         name: value
@@ -88,10 +89,10 @@ def _detail_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 class ReasoningForms:
-    """Separates new reasoning from the same reasoning in another spelling, chunk by chunk.
+    """Separates new reasoning from the same reasoning in another spelling, one chunk at a time.
 
-    Each spelling is a reader of one text: what it repeats of that text is a copy, what goes beyond
-    it or differs from it is new.
+    Each spelling has a position in the same text. What repeats the text at this position is a copy; what
+    exceeds it or differs from it is new.
     """
 
     __slots__ = ("_kept", "_length", "_read", "_sole")
@@ -104,7 +105,7 @@ class ReasoningForms:
 
     @property
     def sole(self) -> Form | None:
-        """The spelling in use while it is the only one."""
+        """The spelling in use, if it is the only one."""
         return self._sole
 
     def fresh(self, form: Form, text: str) -> str:
@@ -122,7 +123,7 @@ class ReasoningForms:
         return new
 
     def cover(self, forms: Sequence[Form]) -> None:
-        """Note that ``forms`` repeated all reasoning so far, in a different wording."""
+        """Note that ``forms`` repeated all reasoning so far with different text."""
         if list(forms) == [self._sole]:
             return
         self._count_readers()
@@ -141,9 +142,9 @@ class ReasoningForms:
             self._sole = None
 
     def _beyond(self, at: int, text: str) -> str:
-        """``text`` without what it repeats of the reasoning from ``at`` on; all of it if it differs.
+        """``text`` without its repetition of the reasoning from ``at`` on; all of it if it differs.
 
-        A stretch that was not kept is taken for repeated.
+        Reasoning that was not kept counts as repeated.
         """
         kept = "".join(self._kept)
         self._kept = [kept]
@@ -174,6 +175,6 @@ class ThinkingDigest:
         return SIGNATURE_PREFIX + encoded[:SIGNATURE_CHARS]
 
     def _update(self) -> None:
-        # Half of a character pair can only come from a caller that did not decode UTF-8.
+        # A lone surrogate is only possible if the text was not decoded from UTF-8.
         self._hash.update("".join(self._waiting).encode("utf-8", "surrogatepass"))
         self._waiting.clear()

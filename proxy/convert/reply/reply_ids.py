@@ -1,7 +1,7 @@
-"""Ids of messages and tool calls in an answer.
+"""The ids of messages and tool calls that clients get.
 
-Rule: ids that clients get are plain and unique. A client loses the result of a tool call whose id
-was used before, so a reused one gets another form (docs/protocol.md sections 3 and 10.2).
+Rule: these ids contain only letters, digits, ``_`` and ``-``, and are unique. Clients lose the result of a
+tool call whose id was used before, so a repeated id is replaced (docs/protocol.md sections 3 and 10.2).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from proxy.convert.reply.context import ReplyContext
 
 MAX_MESSAGE_ID = 64
 SHORTEST_UNIQUE_ID = 12
-"""Characters of a message id that is taken to be unique."""
+"""Length from which an upstream's message id is assumed to be unique."""
 
 _PREFIXES = ("chatcmpl-", "gen-", "msg_")
 _ODD = re.compile(r"[^A-Za-z0-9]+")
 _TOOL_ID = re.compile(rf"(?!{CARRIER})[A-Za-z0-9_-]{{1,{LONGEST_IN_ID}}}")
-"""Ids that clients get as they are."""
+"""Matches ids that clients get unchanged."""
 
 
 def message_id(upstream_id: object, reply: ReplyContext) -> str:
-    """``msg_`` + what is alphanumeric in the upstream's id without its prefix; else a fresh id.
+    """``msg_`` + the alphanumeric characters of the upstream's id without its prefix; else a new id.
 
-    A short id is no id of its own: Ollama draws from 999 numbers, others always say the same.
-    Claude Code makes one turn of two that share an id, so a fresh one's characters follow it.
+    A short id is not unique: Ollama draws from 999 numbers, and others always send the same. Claude Code
+    merges two turns with the same id, so the characters of a new id are appended to a short one.
     """
     if isinstance(upstream_id, str):
         for prefix in _PREFIXES:
@@ -38,7 +38,7 @@ def message_id(upstream_id: object, reply: ReplyContext) -> str:
 
 
 class AnswerToolIds:
-    """Hands out the ids of one answer's tool calls."""
+    """Assigns the ids of one answer's tool calls."""
 
     __slots__ = ("_reply", "_taken")
 
@@ -48,10 +48,10 @@ class AnswerToolIds:
         """The upstream's ids of the calls so far."""
 
     def take(self, upstream_id: str) -> str:
-        """The client's id: ``upstream_id`` as it is, or inside another, or a fresh one.
+        """The client's id: ``upstream_id`` itself, an id that contains it, or a new id.
 
-        A safe id that was used before gets a fresh one, as does any that this answer used: it could
-        not come back for two calls.
+        A safe id that was used before is replaced by a new id. So is any id that this answer already
+        used, because two calls cannot be mapped back to one id.
         """
         safe = _TOOL_ID.fullmatch(upstream_id) is not None
         used = upstream_id in self._taken or (safe and upstream_id in self._reply.known_tool_ids)

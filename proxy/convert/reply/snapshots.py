@@ -1,33 +1,33 @@
-"""Streams whose deltas repeat all text so far -> the new text alone.
+"""Streams whose deltas are snapshots, each with all text so far -> only the new text.
 
-Rule: conservative, for each stream of text. Only the first deltas decide: a delta that does not
-begin with all text so far makes a plain stream for good. One that does, and goes on with something
-else than a repetition of it, is held back until the next one shows the same, or other content comes
-(docs/protocol.md section 4).
+Rule: conservative, and separate for each stream of text. The first deltas decide: after a delta that does
+not begin with all text so far, the stream counts as plain to its end. A delta that begins with all text so
+far, and continues with anything but a repetition of it, is held back until the next delta does the same or
+other content follows (docs/protocol.md section 4).
 """
 
 from __future__ import annotations
 
 SURE = 8
-"""So many characters are no coincidence."""
+"""Number of repeated characters from which a coincidence is excluded."""
 
 
 class Snapshots:
-    """One text or one stretch of reasoning, delta by delta."""
+    """One stream of text or reasoning, fed one delta at a time."""
 
     __slots__ = ("_confirmed", "_held", "_said", "plain")
 
     def __init__(self) -> None:
         self.plain = False
-        """True when every further delta is new text."""
+        """True if every further delta is new text."""
         self._confirmed = False
         self._said = ""
         """All text so far, while the stream is not ``plain``."""
         self._held: list[str] = []
-        """Deltas each of which begins with the one before and with what was said."""
+        """Held deltas; each begins with ``_said`` and with the delta before it."""
 
     def feed(self, delta: str) -> list[str]:
-        """The new texts that ``delta`` (not empty) decides."""
+        """The new texts that are certain after ``delta`` (not empty)."""
         if self.plain:
             return [delta]
         if not self._said:
@@ -35,7 +35,7 @@ class Snapshots:
             return [delta]
         if self._confirmed:
             return self._beyond(delta)
-        if not self._goes_on(delta):
+        if not self._may_be_snapshot(delta):
             self.plain = True
             texts = [*self._held, delta]
             self._held.clear()
@@ -44,7 +44,7 @@ class Snapshots:
         return self.settle() if len(self._held) > 1 and len(delta) >= SURE else []
 
     def settle(self) -> list[str]:
-        """The new texts that were held back: the stream ends, or other content comes."""
+        """The new texts in the held deltas; called when the stream ends or other content follows."""
         if not self._held:
             return []
         texts, self._held = self._held, []
@@ -55,8 +55,8 @@ class Snapshots:
         self.plain = True
         return texts
 
-    def _goes_on(self, delta: str) -> bool:
-        """True where ``delta`` is all text so far and more, and the text does not repeat itself."""
+    def _may_be_snapshot(self, delta: str) -> bool:
+        """Whether ``delta`` may be a snapshot: all text so far, then text that does not just repeat it."""
         before = self._held[-1] if self._held else self._said
         if not delta.startswith(before):
             return False
@@ -65,7 +65,7 @@ class Snapshots:
         return (before * (len(delta) // len(before) + 1))[: len(delta)] != delta
 
     def _beyond(self, delta: str) -> list[str]:
-        """What ``delta`` adds in a stream of snapshots; another text begins anew."""
+        """What the snapshot ``delta`` adds; a delta that is no continuation begins a new text."""
         said = self._said
         if delta.startswith(said):
             self._said = delta

@@ -1,6 +1,6 @@
-"""How upstreams spell reasoning: members of a delta, parts of the content, tags in the text.
+"""The forms in which upstreams send reasoning: members of a delta, content parts, tags in the text.
 
-Rule: a new spelling is a row here, and nothing else where it is a part or a tag; a member is also a
+Rule: a new spelling (form) of reasoning is one row here; a new member of a delta is also added to
 ``Form`` (docs/protocol.md section 3).
 """
 
@@ -14,10 +14,10 @@ ITEM_FORMS: Sequence[Form] = ("reasoning_details", "thinking_blocks")
 """Lists of items with signatures and encrypted reasoning (OpenRouter; LiteLLM)."""
 TEXT_FORMS: Sequence[Form] = ("reasoning_content", "reasoning_text", "reasoning", "thinking")
 FORMS: Sequence[Form] = (*ITEM_FORMS, *TEXT_FORMS)
-"""Best first: items also carry signatures and encrypted reasoning."""
+"""Preferred spelling first: items also contain signatures and encrypted reasoning."""
 
 STATE_MEMBERS: Sequence[str] = ("reasoning_opaque",)
-"""Private state beside the reasoning, which must come back in the same member (GitHub Copilot)."""
+"""Members with private state, which the upstream must get back in the same member (GitHub Copilot)."""
 
 REASONING_MEMBERS = frozenset((*FORMS, *STATE_MEMBERS))
 
@@ -33,7 +33,7 @@ PART_TYPES = frozenset(
         "thought",
     }
 )
-"""Types of content parts and items that hold reasoning."""
+"""Types of content parts and items that contain reasoning."""
 PART_TEXTS: Sequence[str] = (
     "thinking",
     "reasoning",
@@ -44,10 +44,10 @@ PART_TEXTS: Sequence[str] = (
     "summary",
     "thought",
 )
-"""Members of such a part that may hold its text."""
+"""Members of such a part that may contain its text."""
 PART_SIGNATURES: Sequence[str] = ("signature", "thought_signature")
 PART_STATES: Sequence[str] = ("data", "encrypted_content")
-"""Members that hold reasoning only the upstream can read."""
+"""Members with reasoning that only the upstream can decrypt."""
 
 CLOSING_FOR_OPENING: Mapping[str, str] = {
     "<think>": "</think>",
@@ -65,6 +65,6 @@ CLOSING_FOR_NEXT: Mapping[str, str] = {
     "<|start|>assistant<|channel|>analysis<|message|>": "<|end|>",
     "<|start|>assistant<|channel|>final<|message|>": "",
 }
-"""What follows ``<|end|>``: more reasoning, or the text."""
+"""Tokens after ``<|end|>``: more reasoning, or the final text."""
 MARKED_CLOSING = "</thought>"
-"""Ends text that ``extra_content`` marks as a thought (Gemini)."""
+"""The tag that ends text which ``extra_content`` marks as a thought (Gemini)."""

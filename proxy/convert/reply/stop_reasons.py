@@ -1,8 +1,8 @@
 """``finish_reason`` -> ``stop_reason``.
 
-Rule: the table of docs/protocol.md section 3 is this table. Values compare without case. A reason
-that says the upstream failed is no stop reason: callers ask ``failed_status`` first. Words that the
-table does not hold are a refusal or a failure by their meaning, else unknown.
+Rule: this module implements the table of docs/protocol.md section 3. Case is ignored. A finish reason that
+reports a failure has no stop reason; callers check ``failed_status`` first. A finish reason that is not
+in the table is a refusal or a failure if it contains a word of that meaning; otherwise it is unknown.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _STATUS_FOR_FAILED_WORD = (("overload", 529), ("time", 504))
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """How a message ended, as the Messages API names it."""
+    """How a message ended, in terms of the Messages API."""
 
     reason: str
     sequence: str | None = None
@@ -56,7 +56,7 @@ class Stop:
 
 
 def finish_word(value: object) -> str:
-    """``finish_reason`` in lower case; ``""`` for null, missing and blank (docs/protocol.md 11).
+    """``finish_reason`` in lower case; ``""`` if null, missing or blank (docs/protocol.md 11).
 
     Anything else that is not a string counts as an unknown reason.
     """
@@ -67,9 +67,10 @@ def finish_word(value: object) -> str:
 
 
 def finish_of(choice: Mapping[str, Any]) -> str:
-    """The finish word of a choice; the model's own where only that says failure or refusal.
+    """The finish reason of a choice, in lower case.
 
-    OpenRouter reports a failed answer as ``stop`` with the cause in ``native_finish_reason``.
+    If only ``native_finish_reason`` reports a failure or a refusal, it is returned instead: OpenRouter
+    reports a failed answer as ``stop`` with the cause there.
     """
     word = finish_word(choice.get("finish_reason"))
     native = choice.get("native_finish_reason")
@@ -85,13 +86,13 @@ def is_known(word: str) -> bool:
 
 
 def stop_reason_for(word: str) -> str | None:
-    """The stop reason of a ``finish_word``; None for an unknown one and for a failure."""
+    """The stop reason for the finish reason ``word``; None for an unknown one and for a failure."""
     return STOP_REASON_FOR_FINISH.get(word) or ("refusal" if _is_refusal(word) else None)
 
 
 @lru_cache(maxsize=256)
 def failed_status(word: str) -> int | None:
-    """The status of the error that a ``finish_word`` stands for; None where it is no failure."""
+    """The HTTP status for the finish reason ``word`` if it reports a failure; else None."""
     known = STATUS_FOR_FAILED_FINISH.get(word)
     if known or word in STOP_REASON_FOR_FINISH or _is_refusal(word) or not _FAILED.search(word):
         return known
@@ -105,7 +106,7 @@ def _is_refusal(word: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _without_prefix(word: str) -> str:
-    """``word`` without a gateway's prefix where what remains means something.
+    """``word`` without a gateway's prefix, if the rest is a known finish reason.
 
     Prefixes such as ``function_call_filter: ``, ``FinishReason.`` and ``finish_reason_``.
     """
@@ -115,14 +116,14 @@ def _without_prefix(word: str) -> str:
 
 
 def is_cut(word: str) -> bool:
-    """True when ``word`` says that the output or the context limit ended the answer."""
+    """True if ``word`` says that the output or the context limit ended the answer."""
     return STOP_REASON_FOR_FINISH.get(word) in ("max_tokens", "model_context_window_exceeded")
 
 
 def joint_finish(words: Collection[str]) -> str:
-    """The ``finish_word`` of an answer whose choices have ``words``; ``""`` without any.
+    """The finish reason of an answer whose choices have the finish reasons ``words``; ``""`` without any.
 
-    A limit or a refusal in one of them decides; else the last known word does.
+    A limit or a refusal in one of them takes precedence; else the last known one is returned.
     """
     last = ""
     for word in words:
@@ -142,11 +143,10 @@ def stop_for(
     matched: object = None,
     stop_sequences: Collection[str] = (),
 ) -> Stop:
-    """The stop for a ``finish_word``, which may be unknown or ``""``.
+    """The stop for the finish reason ``word``, which may be unknown or ``""``.
 
-    ``refusal`` is the text of the upstream's refusal, ``matched`` what it says stopped the answer
-    (a string, or a token id, which is ignored). ``call_cut``: the output limit ended a tool call
-    amid its arguments.
+    ``refusal`` is the text of the upstream's refusal. ``matched`` is the stop string that the upstream
+    reports (a token id is ignored). ``call_cut``: the output limit ended a tool call within its arguments.
     """
     reason = stop_reason_for(word) or "end_turn"
     if call_cut:

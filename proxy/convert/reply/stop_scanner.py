@@ -1,8 +1,8 @@
-"""Cuts text at stop sequences that the upstream does not know, wherever its pieces are divided.
+"""Cuts text at stop sequences, independent of how the text is split into pieces.
 
-Rule: the result is that of ``str.find`` on the whole text: the earliest start counts, at the same start
-the sequence that is listed first. Only what may still begin a sequence is held back, which is
-shorter than the longest one. Time is linear in the text (Aho-Corasick), whatever the sequences are.
+Rule: the result is that of ``str.find`` on the whole text. The sequence with the earliest start counts;
+of two with the same start, the one listed first. Only text that may begin a sequence is held back; it is
+shorter than the longest sequence. Time is linear in the text for all sequences (Aho-Corasick).
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import NamedTuple
 
 ROOT = 0
 NEVER = 1 << 60
-"""Rank of no sequence: after all others."""
+"""The rank if there is no sequence: higher than all ranks."""
 
 
 class Found(NamedTuple):
-    """A sequence in the text that is not decided yet; the smaller one counts."""
+    """A sequence that was found; of two, the smaller tuple counts."""
 
     start: int
     rank: int
-    """Its place in the list of sequences."""
+    """Index in the list of sequences."""
 
 
 class StopScanner:
-    """Scans one text block after another; ``matched`` ends the answer."""
+    """Scans the text blocks of one answer, which ends when ``matched`` is set."""
 
     __slots__ = ("_found", "_held", "_node", "_patterns", "matched")
 
@@ -34,15 +34,15 @@ class StopScanner:
         """``sequences``: at least one, none empty."""
         self._patterns = _Patterns(sequences)
         self._held = ""
-        """The end of the text so far that may begin a sequence."""
+        """The end of the text so far, which may begin a sequence."""
         self._node = ROOT
         self._found: Found | None = None
-        """A sequence within ``_held``; one that begins before it may yet follow."""
+        """A sequence in ``_held``; a sequence with an earlier start may still be completed."""
         self.matched: str | None = None
-        """The sequence that ends the text; nothing may be fed after it."""
+        """The sequence that ends the text; ``feed`` must not be called after it was set."""
 
     def feed(self, text: str) -> str:
-        """What is decided now: text before any sequence."""
+        """The text that now certainly precedes every sequence; may be empty."""
         patterns, node = self._patterns, self._node
         text, at = self._held + text, len(self._held)
         while True:
@@ -62,7 +62,7 @@ class StopScanner:
         return self._hold(node, text)
 
     def flush(self) -> str:
-        """What was held back: no text follows in this block."""
+        """The held text, at the end of a block."""
         held, self._held, self._node = self._held, "", ROOT
         return held if self._found is None else self._cut(held, self._found)
 
@@ -74,7 +74,7 @@ class StopScanner:
             self._found = found if self._found is None else min(self._found, found)
 
     def _is_decided(self, found: Found, node: int, at: int) -> bool:
-        """Whether no sequence that has begun can come before ``found``."""
+        """Whether no sequence that is only partly read can count before ``found``."""
         pending = Found(at - self._patterns.depth[node], self._patterns.beyond[node])
         return pending > found
 
@@ -92,9 +92,9 @@ class StopScanner:
 
 
 class _Patterns:
-    """The sequences as a tree of their characters, with the links of Aho and Corasick.
+    """The sequences as a trie with Aho-Corasick failure links.
 
-    A node stands for the longest end of a text that begins a sequence.
+    A node represents the longest suffix of the text that is a prefix of a sequence.
     """
 
     __slots__ = ("_fallback", "_next", "beginnings", "beyond", "depth", "ending", "sequences")
@@ -104,15 +104,15 @@ class _Patterns:
         self.beginnings = re.compile(
             "[" + "".join(sorted({re.escape(s[0]) for s in sequences})) + "]"
         )
-        """The first character of any sequence."""
+        """Matches the first character of any sequence."""
         self._next: list[dict[str, int]] = [{}]
         self._fallback = [ROOT]
         self.depth = [0]
-        """Characters of the text that a node stands for."""
+        """By node: the length of the suffix that it represents."""
         self.ending: list[tuple[int, int]] = [(0, NEVER)]
-        """Length and rank of the longest sequence that ends with a node; length 0: none does."""
+        """By node: length and rank of the longest sequence that ends there; length 0 if none does."""
         self.beyond = [NEVER]
-        """Rank of the first sequence that begins with a node and is longer."""
+        """By node: the lowest rank of the longer sequences that have its characters as a prefix."""
         for rank, sequence in enumerate(sequences):
             self._add(rank, sequence)
         for node in self._by_depth():
@@ -150,7 +150,7 @@ class _Patterns:
             waiting.extend(self._next[node].values())
 
     def _link(self, parent: int) -> None:
-        """Link the children of ``parent``, whose own link is made."""
+        """Set the failure links of the children of ``parent``, whose own link is set."""
         for character, node in self._next[parent].items():
             if parent != ROOT:
                 self._fallback[node] = self.following(self._fallback[parent], character)

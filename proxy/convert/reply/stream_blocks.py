@@ -1,7 +1,7 @@
 """Writes the content blocks of one reply as events.
 
-Rule: one block is open at a time, indexes are 0, 1, 2 and so on, a block's deltas are of its kind
-(docs/protocol.md section 4). This module keeps it; callers only state what comes next.
+Rule: one block is open at a time, indexes are 0, 1, 2 and so on, and the deltas of a block are of its
+kind (docs/protocol.md section 4). This module ensures this; callers only pass the content in order.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ THINKING: Kind = "thinking"
 TOOL: Kind = "tool_use"
 
 _IDENTITY = frozenset({"id", "type"})
-"""Members by which an item of the upstream's reasoning differs from the one before it."""
+"""Members that distinguish an item of the upstream's reasoning from the one before it."""
 
 
 class BlockWriter:
     """The blocks of one reply. Events collect in ``out`` until ``take`` is called.
 
-    With ``show_thinking=False`` thinking blocks have no text; their signature carries it, so that
-    the upstream gets it back all the same.
+    With ``show_thinking=False`` thinking blocks have no text; their signature contains it, so that the
+    upstream gets it back.
     """
 
     __slots__ = (
@@ -45,19 +45,19 @@ class BlockWriter:
     )
 
     cuts_text = False
-    """True when text may end at a stop sequence."""
+    """True if the writer cuts text at stop sequences."""
     matched: str | None = None
     """The stop sequence at which the text was cut; nothing may be written after it."""
 
     def __init__(self, *, show_thinking: bool = True) -> None:
         self.out: list[Event] = []
         self.index = 0
-        """Index of the open block, or of the next one: the number of blocks that are closed."""
+        """Index of the open block, or of the next one; equals the number of closed blocks."""
         self.kind: Kind | None = None
         """Kind of the open block."""
         self.show_thinking = show_thinking
         self.left_unsigned = False
-        """True when the upstream had not signed the last thinking block when it was closed."""
+        """True if the last thinking block was closed without a signature of the upstream."""
         self._digest = ThinkingDigest()
         self._signed_first = False
         self._signature = ""
@@ -72,21 +72,21 @@ class BlockWriter:
         return taken
 
     def text(self, text: str) -> None:
-        """Text, in the open text block or a new one."""
+        """Write text to the open text block, or to a new one."""
         if self.kind is not TEXT:
             self.close()
             self.start_text()
         self.out.append(events.text_delta(self.index, text))
 
     def refusal(self, text: str) -> None:
-        """Text of a refusal, in which no stop sequence is searched."""
+        """Write text of a refusal, which is not scanned for stop sequences."""
         self.text(text)
 
     def release(self) -> None:
         """Write text that was held back; the open block stays open."""
 
     def start_text(self) -> None:
-        """A new text block, so far empty; no block may be open."""
+        """Open an empty text block; no block may be open."""
         self.out.append(events.block_start(self.index, events.text_block()))
         self.kind = TEXT
 
@@ -97,11 +97,11 @@ class BlockWriter:
         part: int | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """Thinking, in the open thinking block or a new one.
+        """Write thinking to the open thinking block, or to a new one.
 
-        A signature completes a block, or begins it where its text comes later; the next ``part``
-        (item) of the upstream's reasoning completes it too.
-        ``detail`` is what must go back to the upstream with this item.
+        A signature completes a block, or begins it if the text follows later. The next ``part`` (item) of
+        the upstream's reasoning completes it too. ``detail``: members that the upstream must get back
+        with this item.
         """
         if self.kind is not THINKING or self._is_past(signature, part, detail):
             self.close()
@@ -126,28 +126,28 @@ class BlockWriter:
             self._hidden.append(text)
 
     def note_thinking(self, text: str) -> None:
-        """Thinking of the open block that is shown, its event written elsewhere."""
+        """Note thinking of the open block whose event the caller writes."""
         self._digest.add(text)
 
     @property
     def unsigned(self) -> bool:
-        """True when the upstream has not signed the open thinking block so far."""
+        """True if the open thinking block has no signature of the upstream yet."""
         return not self._signature
 
     def redacted(self, data: str) -> None:
-        """A whole ``redacted_thinking`` block."""
+        """Write a whole ``redacted_thinking`` block."""
         self.close()
         self.out.append(events.block_start(self.index, events.redacted_block(data)))
         self._stop()
 
     def start_tool(self, tool_id: str, name: str, toolset: str | None = None) -> None:
-        """A new ``tool_use`` block; ``toolset``: the family whose member ``name`` is."""
+        """Open a ``tool_use`` block; ``toolset``: the family if ``name`` is a member of a toolset."""
         self.close()
         self.out.append(events.block_start(self.index, events.tool_block(tool_id, name, toolset)))
         self.kind = TOOL
 
     def arguments(self, partial_json: str) -> None:
-        """Arguments for the open ``tool_use`` block."""
+        """Write arguments to the open ``tool_use`` block."""
         self.out.append(events.arguments_delta(self.index, partial_json))
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ class BlockWriter:
         self._stop()
 
     def _block_signature(self) -> str:
-        """The upstream's own signature, ours, or one that carries what the block cannot show."""
+        """The upstream's signature, this proxy's, or one that contains what the block cannot show."""
         if self._detail is None and not self._hidden:
             return self._signature or self._digest.signature()
         detail = dict(self._detail or {"type": "reasoning.text"})
@@ -174,7 +174,7 @@ class BlockWriter:
         return pack_detail(detail)
 
     def _is_past(self, signature: str, part: int | None, detail: Mapping[str, Any] | None) -> bool:
-        """True when the open thinking block is complete and this belongs to the next one."""
+        """True if the open thinking block is complete, so that this belongs to the next one."""
         if (
             self._signature
             and signature != self._signature

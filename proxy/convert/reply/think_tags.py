@@ -1,7 +1,7 @@
-"""Reasoning in tags, ``<think>...</think>`` and the like, at the start of an answer's text -> thinking.
+"""Reasoning in tags such as ``<think>...</think>`` at the start of an answer's text -> thinking.
 
-Rule: only the start of the content counts, after one whitespace character at most; later tags are
-text. What is held back could still become a tag and is shorter than one (docs/protocol.md
+Rule: only a tag at the start of the content counts, after at most one white space character; later tags
+are text. Only text that may become a tag is held back, so it is shorter than a tag (docs/protocol.md
 sections 3 and 4).
 """
 
@@ -17,15 +17,14 @@ from proxy.convert.reply.spellings import (
 )
 
 OPENING = "<think>"
-"""The commonest of the tags, and its end."""
+"""The most common tag and its end tag."""
 CLOSING = CLOSING_FOR_OPENING[OPENING]
 
 
 class ThinkTags:
-    """Splits content that arrives in fragments of any size; the split does not depend on them.
+    """Splits content into thinking and text, independent of the size of its fragments.
 
-    Content that is ``marked`` as a thought is one until its tag ends, with or without a tag at its
-    start.
+    Content that is ``marked`` as a thought is thinking up to the end tag, with or without a start tag.
     """
 
     __slots__ = ("_between", "_closing", "_held", "_marked", "done")
@@ -36,17 +35,17 @@ class ThinkTags:
         self._closing = ""
         """The tag that ends the thinking; ``""`` outside of it."""
         self._between = False
-        """True after a tag that more thinking may follow."""
+        """True after an end tag that more thinking may follow."""
         self.done = False
-        """True when everything from here on is text."""
+        """True if all further content is text."""
 
     @property
     def inside(self) -> bool:
-        """True while what comes is thinking."""
+        """True while further content is thinking."""
         return bool(self._closing)
 
     def feed(self, text: str) -> list[ContentPiece]:
-        """The pieces that ``text`` decides; empty ones are left out."""
+        """The pieces that are certain after ``text``; empty ones are left out."""
         rest = self._held + text
         self._held = ""
         pieces: list[ContentPiece] = []
@@ -65,7 +64,7 @@ class ThinkTags:
         return pieces
 
     def flush(self) -> list[ContentPiece]:
-        """What was held back: no more content follows, or something else stands in between."""
+        """The held text, at the end or before content of another kind."""
         held, self._held = self._held, ""
         if self._closing or self._marked:
             return [ContentPiece("thinking", held)] if held else []
@@ -74,7 +73,7 @@ class ThinkTags:
         return [ContentPiece("text", held)] if held else []
 
     def feed_unmarked(self, text: str) -> list[ContentPiece]:
-        """``text`` that follows a marked thought: it holds the end of the tag, or is all text."""
+        """The pieces of ``text`` after a marked thought: it contains the end tag, or is only text."""
         if self.done or (self._closing and self._closing in self._held + text):
             return self.feed(text)
         pieces = self.flush()
@@ -82,7 +81,7 @@ class ThinkTags:
         return [*pieces, *self.feed(text)]
 
     def _read_opening(self, text: str) -> str:
-        """What is left of ``text`` to be read."""
+        """Read a start tag; returns the rest of ``text``."""
         body = text[1:] if text[:1].isspace() else text
         for opening, closing in CLOSING_FOR_OPENING.items():
             if body.startswith(opening):
@@ -98,7 +97,7 @@ class ThinkTags:
         return text
 
     def _read_thinking(self, text: str) -> tuple[str, str]:
-        """The thinking at the start of ``text``, and what is left to be read."""
+        """The thinking at the start of ``text``, and the rest."""
         thinking, tag, rest = text.partition(self._closing)
         if not tag:
             keep = _tag_start(text, self._closing)
@@ -111,7 +110,7 @@ class ThinkTags:
         return thinking, rest
 
     def _read_next(self, text: str) -> str:
-        """What is left of ``text``, which stands after a tag that more thinking may follow."""
+        """Read the tokens after an end tag that more thinking may follow; returns the rest of ``text``."""
         for opening, closing in CLOSING_FOR_NEXT.items():
             if text.startswith(opening):
                 self._closing = closing
@@ -129,7 +128,7 @@ def _may_become(text: str, tags: Iterable[str]) -> bool:
 
 
 def _tag_start(text: str, tag: str) -> int:
-    """How many characters at the end of ``text`` may be the start of ``tag``."""
+    """The number of characters at the end of ``text`` that may be the start of ``tag``."""
     for length in range(min(len(text), len(tag) - 1), 0, -1):
         if text.endswith(tag[:length]):
             return length

@@ -1,8 +1,9 @@
 """Tool calls of an answer: fragments in any order -> one ``tool_use`` block after another.
 
-Rule: upstreams interleave calls, the Messages API does not. The first open call streams; calls that
-begin before it is complete wait in a queue, in the order they were named, and follow when it is
-complete, when text or reasoning comes, or at the end (docs/protocol.md section 4, the queue table).
+Rule: upstreams interleave calls, but the Messages API does not. The first open call is streamed. Calls
+that begin before it is complete wait in a queue, in the order in which they got their names. They follow
+when it is complete, when text or reasoning arrives, or at the end (docs/protocol.md section 4, the queue
+table).
 """
 
 from __future__ import annotations
@@ -24,20 +25,21 @@ from proxy.convert.reply.tool_fragments import LEGACY_PLACE
 from proxy.convert.reply.usage import ReplyUsage
 
 LONGEST_KEPT_ID = 16_384
-"""Characters of the longest upstream's id that comes back; some gateways put a signature into it."""
+"""Longest upstream id, in characters, that is returned to the upstream; some gateways put a signature
+into ids."""
 
 
 class CallStates:
-    """Private state of calls, written as ``redacted_thinking`` blocks beside them."""
+    """Private state of calls, written as ``redacted_thinking`` blocks before or after them."""
 
     __slots__ = ("_blocks", "_late", "written")
 
     def __init__(self, blocks: BlockWriter) -> None:
         self._blocks = blocks
         self._late: list[ToolCall] = []
-        """Closed calls whose state came afterwards."""
+        """Calls whose state arrived after they were closed."""
         self.written = False
-        """True once the state of any call was written."""
+        """True once the state of a call was written."""
 
     def keep(self, call: ToolCall, state: Mapping[str, Any]) -> None:
         """Keep ``state`` until the block of ``call`` begins or ends."""
@@ -48,7 +50,7 @@ class CallStates:
             self._late.append(call)
 
     def write_id(self, call: ToolCall) -> bool:
-        """Write the upstream's id of ``call`` where the client's does not tell it; False if it is lost."""
+        """Write the upstream's id of ``call`` if the client's id does not contain it; False if it is lost."""
         upstream_id = call.upstream_id
         if not upstream_id or call.block_id == upstream_id or can_be_carried(upstream_id):
             return True
@@ -58,14 +60,14 @@ class CallStates:
         return True
 
     def write(self, call: ToolCall) -> None:
-        """State goes before its call, or behind it when it came too late for that."""
+        """Write the state of ``call``: before the call, or after it if the state arrived too late."""
         if call.state is not None:
             self._blocks.redacted(pack_tool_state(call.block_id, call.state))
             call.written_state, call.state = call.state, None
             self.written = True
 
     def end(self) -> None:
-        """Write the state that came after its call was closed."""
+        """Write the state of calls that were closed before it arrived."""
         for call in self._late:
             self.write(call)
 
@@ -92,7 +94,7 @@ class ToolCalls:
         self._open: ToolCall | None = None
         self._first: ToolCall | None = None
         self.cut = False
-        """True once a call was closed amid its arguments because the output limit ended them."""
+        """True once a call was closed with incomplete arguments, because the output limit was reached."""
 
     @property
     def used(self) -> bool:
@@ -101,16 +103,16 @@ class ToolCalls:
 
     @property
     def unfinished(self) -> bool:
-        """True while a call is in the middle of its arguments."""
+        """True while the arguments of a call are incomplete."""
         if self._queue and any(call.arguments.unfinished for call in self._queue):
             return True
         return self._open is not None and not self._open.arguments.complete
 
     @property
     def sole(self) -> tuple[int, str] | None:
-        """Index and upstream's id of the open call; None while others wait or without an index.
+        """Index and upstream's id of the open call; None if others wait, or if it has no index.
 
-        The index of a legacy call is ours, so no fragment can name it.
+        This proxy chose the index of a legacy call, so no fragment can contain it.
         """
         call = self._open
         if call is None or self._queue or call.index is None or call.index == LEGACY_PLACE:
@@ -139,7 +141,7 @@ class ToolCalls:
         self._advance()
 
     def pass_on(self, fragments: Sequence[str]) -> bool:
-        """Note arguments of the open call that are sent as they are; False if they cannot be."""
+        """Note arguments of the open call that are sent unchanged; False if they cannot be."""
         if self._open is None or not self._open.arguments.pass_on(fragments):
             return False
         self._matcher.last = self._open
@@ -147,16 +149,16 @@ class ToolCalls:
         return True
 
     def close_all(self, *, limit_reached: bool = False) -> None:
-        """Close the open call, then open and close every queued one: something else follows."""
+        """Close the open call, then open and close every queued one, because other content follows."""
         self._close(limit_reached=limit_reached)
         while self._queue:
             self._start(self._queue.popleft())
             self._close(limit_reached=limit_reached)
 
     def end(self, *, limit_reached: bool = False) -> None:
-        """Close all calls; one that never got a name is dropped with a warning.
+        """Close all calls; a call without a name is dropped with a warning.
 
-        ``limit_reached``: the output limit ended the answer, and with it an unfinished call.
+        ``limit_reached``: the output limit ended the answer, and also an unfinished call.
         """
         self.close_all(limit_reached=limit_reached)
         self._states.end()
@@ -165,10 +167,10 @@ class ToolCalls:
             self._warnings["nameless_tool_call"] += nameless
 
     def adopt(self, state: Mapping[str, Any]) -> bool:
-        """Take private state that came beside the calls for that of the first one.
+        """Assign private state of the message to the first call.
 
-        False where there is no call, or where the upstream itself said which state belongs to
-        which call. To be called after ``end``.
+        False if there is no call, or if the upstream already assigned state to calls. Call it after
+        ``end``.
         """
         if self._first is None or self._states.written:
             return False
@@ -201,13 +203,13 @@ class ToolCalls:
             self._send(call)
 
     def _send(self, call: ToolCall) -> None:
-        """Send what waits for the block of ``call``; ``{`` alone waits while it may be ``{}``."""
+        """Send the waiting arguments of ``call``; a single ``{`` waits, since it may become ``{}``."""
         if call is self._open and call.unsent and not call.arguments.empty:
             self._blocks.arguments("".join(call.unsent))
             call.unsent.clear()
 
     def _advance(self) -> None:
-        """Open queued calls for as long as the one before them is complete."""
+        """Open queued calls while the call before them is complete."""
         while self._queue and (self._open is None or self._open.arguments.settled):
             self._close()
             self._start(self._queue.popleft())

@@ -1,6 +1,6 @@
-"""One entry of ``tool_calls``, whole or in a delta -> what it says of a call.
+"""One entry of ``tool_calls``, in a message or a delta -> a fragment of a call.
 
-Rule: upstreams disagree about every member, so a member that is not of its type was not sent.
+Rule: upstreams differ in every member, so a member of the wrong type is treated as not sent.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from proxy.convert.reply.content_parts import string_in
 from proxy.convert.reply.pieces import ToolFragment
 
 LEGACY_PLACE = -1
-"""Place of the one call of a legacy ``function_call``."""
+"""Index of the only call of a legacy ``function_call``."""
 
 
 def tool_fragment(entry: object) -> ToolFragment | None:
-    """The fragment in an entry of ``tool_calls``; None when it is not an object."""
+    """The fragment in an entry of ``tool_calls``; None if it is not an object."""
     if not isinstance(entry, dict):
         return None
     custom = entry.get("custom")

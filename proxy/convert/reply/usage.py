@@ -1,8 +1,8 @@
 """Token usage of Chat Completions -> usage of the Messages API.
 
-Rule: the three input counts are disjoint and add up to the upstream's ``prompt_tokens``
-(docs/protocol.md section 3). Upstreams write anything here, so nothing is trusted: a count is an
-integer of a believable size, everything else is a count that was not reported.
+Rule: the three input counts are disjoint, and their sum is the upstream's ``prompt_tokens``
+(docs/protocol.md section 3). Reports of upstreams are not trusted: a count is an integer of a plausible
+size; anything else is treated as not reported.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 MAX_COUNT = 10**12
-"""No believable token count is larger, and every JSON writer can write it."""
+"""Largest plausible token count; every JSON writer can write it."""
 
 INPUT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
@@ -37,7 +37,7 @@ CACHED: Sequence[tuple[str, ...]] = (
     ("cached_input_tokens",),
     ("cache_read_tokens",),
 )
-"""Where the count of tokens read from a cache may stand; the first that is reported counts."""
+"""Paths of the count of tokens read from a cache; the first one that is reported is used."""
 WRITTEN: Sequence[tuple[str, ...]] = (
     ("cache_creation_input_tokens",),
     *((details, name) for details in _DETAILS for name in _WRITTEN_NAMES),
@@ -63,11 +63,11 @@ _KNOWN_TOTALS = frozenset(
 )
 
 SAMPLE_CHARS = 256 * 1024
-"""Output kept for an estimate; what comes after it is extrapolated, so memory stays flat."""
+"""Characters of output that are kept for an estimate, to bound memory; the rest is extrapolated."""
 
 
 class UsageEstimate(Protocol):
-    """Counts tokens where the upstream reported none; it is asked only then."""
+    """Counts tokens; used only if the upstream reported no count."""
 
     def count_input(self) -> int:
         """Tokens of the request."""
@@ -79,7 +79,7 @@ class UsageEstimate(Protocol):
 
 
 def usage_from_chat(usage: object) -> dict[str, Any] | None:
-    """The ``usage`` of a message; None when nothing but zeros or no counts at all was reported.
+    """The ``usage`` of a message; None if only zeros or no counts were reported.
 
     Keys: ``input_tokens``, ``cache_creation_input_tokens``, ``cache_read_input_tokens``,
     ``cache_creation`` (when something was written), ``output_tokens``, ``output_tokens_details``
@@ -118,7 +118,7 @@ def whole_usage(counts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def delta_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a message's usage that a ``message_delta`` carries."""
+    """The members of a message's usage that are part of a ``message_delta``."""
     return {k: v for k, v in usage.items() if k not in ("cache_creation", "service_tier")}
 
 
@@ -133,7 +133,7 @@ def no_usage(input_tokens: int = 0) -> dict[str, Any]:
 
 
 def count_in(usage: Mapping[str, Any], *path: str) -> int:
-    """The count at ``path``, 0 where none is reported."""
+    """The count at ``path``; 0 if it is not reported."""
     return _reported(usage, *path) or 0
 
 
@@ -151,16 +151,16 @@ def _reported(usage: Mapping[str, Any], *path: str) -> int | None:
 
 
 def _first_count(usage: Mapping[str, Any], paths: Iterable[Sequence[str]]) -> int:
-    """The first count at one of ``paths`` that is not 0; 0 where there is none."""
+    """The first count at one of ``paths`` that is not 0; 0 if there is none."""
     for path in paths:
-        # Most of the names are absent from a report; a look for each costs little.
+        # Most of the names are absent from a report, and a look-up of each is cheap.
         if path[0] in usage and (count := _reported(usage, *path)):
             return count
     return 0
 
 
 def _written_by_lifetime(usage: Mapping[str, Any]) -> int:
-    """Written tokens that are reported for each lifetime of the cache only."""
+    """Tokens written to the cache, if they are reported only per cache lifetime."""
     lifetimes = usage.get("cache_creation")
     if not isinstance(lifetimes, dict):
         return 0
@@ -187,7 +187,7 @@ def _prompt_tokens(usage: Mapping[str, Any], cached_or_written: int) -> int:
 def _output_tokens(
     usage: Mapping[str, Any], prompt: int, cached: int, written: int
 ) -> tuple[int, int | None]:
-    """Output tokens including reasoning, and the reasoning tokens where they are reported."""
+    """Output tokens including reasoning, and the reasoning tokens if they are reported."""
     output = count_in(usage, "completion_tokens") or count_in(usage, "output_tokens")
     counts = (_reported(usage, *path) for path in REASONING if path[0] in usage)
     reasoning = next((count for count in counts if count is not None), None)
@@ -195,16 +195,16 @@ def _output_tokens(
         beside = _beside(usage, prompt + output, (cached, written, cached + written))
         return output + beside, beside or None
     if reasoning and count_in(usage, "total_tokens") == prompt + output + reasoning:
-        # These upstreams count reasoning beside the completion instead of within it.
+        # These upstreams do not include reasoning in the completion tokens.
         output += reasoning
     return output, reasoning
 
 
 def _beside(usage: Mapping[str, Any], counted: int, inputs: Iterable[int]) -> int:
-    """Tokens that stand in the total alone: Gemini's thinking.
+    """Tokens that only the total includes: Gemini's thinking.
 
-    They are no thinking where the prompt does not include the ``inputs`` of the cache, or where
-    the report has other counts, which the total may include.
+    0 if the prompt does not include the ``inputs`` of the cache, or if the report has other counts, which
+    the total may include.
     """
     if _reported(usage, "prompt_tokens") is None:
         return 0
@@ -216,10 +216,10 @@ def _beside(usage: Mapping[str, Any], counted: int, inputs: Iterable[int]) -> in
 
 
 class ReplyUsage:
-    """The usage of one answer: what the upstream reported, estimates where it did not.
+    """The usage of one answer: the upstream's counts, and estimates of counts that it did not report.
 
-    The last complete report wins; a report of some counts only replaces those. ``add`` every piece
-    of output, so that it can be counted when no report comes.
+    A complete report replaces the one before; a partial report replaces only its own counts. ``add`` must
+    get all output, so that it can be counted if there is no report.
     """
 
     __slots__ = ("_estimate", "_kept", "_report", "_room", "_total", "estimated")
@@ -250,10 +250,10 @@ class ReplyUsage:
         return self._total
 
     def note(self, report: object) -> None:
-        """Note a usage report of the upstream; anything that holds no count is ignored."""
+        """Note a usage report of the upstream; a value without counts is ignored."""
         if not isinstance(report, dict):
             return
-        # Servers that report with every chunk report both counts; the rest is rare.
+        # The usual case: servers that report with every chunk report both counts.
         if _is_count(report.get("prompt_tokens")) and _is_count(report.get("completion_tokens")):
             self._report = report
         elif usage_from_chat(report) is not None:
@@ -262,16 +262,16 @@ class ReplyUsage:
             }
             merged = {**self._report, **reported}
             if "total_tokens" not in reported and "prompt_tokens" in merged:
-                # A total of other counts than these would make thinking of the difference.
+                # With a total of other counts, the difference would count as thinking.
                 merged.pop("total_tokens", None)
             self._report = merged
 
     def reported(self) -> dict[str, Any]:
-        """Usage as far as the upstream reported it."""
+        """The usage that the upstream reported so far."""
         return usage_from_chat(self._report) or whole_usage(no_usage())
 
     def result(self) -> dict[str, Any]:
-        """The usage of the whole reply, with estimates for counts that are missing or zero."""
+        """The usage of the whole answer, with estimates for counts that are missing or zero."""
         usage = self.reported()
         if self._estimate is None:
             return usage

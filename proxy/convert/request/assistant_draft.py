@@ -99,7 +99,7 @@ class AssistantDraft:
         self._texts.append(text)
 
     def add_aside(self, text: str, block: Block) -> None:
-        """Add ``text``, on lines of its own, in place of a block that has no equivalent upstream."""
+        """Add ``text`` on separate lines, in place of a block that has no equivalent upstream."""
         carry_marker(self.marker, block, self.context)
         if self._texts and not self._texts[-1].endswith("\n"):
             self._texts.append("\n")

@@ -2,8 +2,8 @@
 
 Rule: one row for each block type of docs/protocol.md 1.2; a block in a place without a converter is
 refused. ``tool_result`` and ``mid_conv_system`` have no row, because ``ordering`` converts them to
-separate messages, nor have tool changes, which ``turn_fields`` applies. The shapes of the block types
-are in ``proxy.schemas.content``.
+separate messages. Tool changes have no row, because ``turn_fields`` applies them. The shapes of the block
+types are in ``proxy.schemas.content``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ ROUTINE_FOR_DROPPED: Mapping[str, bool] = {
     "mcp_tool_listing": True,
     "connector_text": False,
 }
-"""Block types without an equivalent in Chat Completions -> whether dropping them is routine."""
+"""Block types without an equivalent in Chat Completions -> whether it is routine to drop them."""
 
 
 def user_block_to_parts(block: Block, context: TurnContext) -> list[Part]:

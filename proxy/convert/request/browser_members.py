@@ -25,12 +25,12 @@ Definition = tuple[str, dict[str, Any]]
 OFF_BY_DEFAULT = frozenset({"file_upload", "read_console", "read_network", "javascript_exec"})
 """Members that only ``configs`` enables."""
 
-_TAB = {"tab_id": string("The tab to act on; the active one without it.")}
+_TAB = {"tab_id": string("The tab to use. Default: the active tab.")}
 _POINT = object_schema(
     {
         "type": words(("coordinate",), "A point."),
         "x": integer("Pixels from the left edge of the viewport."),
-        "y": integer("Pixels from the upper edge of the viewport."),
+        "y": integer("Pixels from the top edge of the viewport."),
     },
     ["type", "x", "y"],
 )
@@ -42,7 +42,7 @@ _ELEMENT = object_schema(
     ["type", "ref"],
 )
 _POINT_OR_ELEMENT = either("A point of the viewport or an element of the page.", _POINT, _ELEMENT)
-_MODIFIERS = string("Modifier keys to hold meanwhile, such as shift or ctrl+shift.")
+_MODIFIERS = string("Modifier keys to hold during the action, such as shift or ctrl+shift.")
 _SECONDS = "Seconds, at most 30."
 
 
@@ -64,16 +64,16 @@ def _click(what: str) -> Definition:
 
 BROWSER_MEMBERS: Mapping[str, Definition] = {
     "navigate": _in_tab(
-        "Open a URL in the browser, or go through the tab's history.",
-        {"url": string("The URL; https:// may be left out. Or one of back, forward and reload.")},
+        "Open a URL in the browser, go back or forward in the tab's history, or reload the page.",
+        {"url": string("The URL, with or without https://, or one of: back, forward, reload.")},
     ),
     "list_tabs": (
         "List the browser's open tabs: tab_id, title and URL of each.",
         object_schema({}, []),
     ),
-    "new_tab": ("Open an empty tab in the browser and get its tab_id.", object_schema({}, [])),
+    "new_tab": ("Open an empty tab in the browser. Returns its tab_id.", object_schema({}, [])),
     "switch_tab": (
-        "Make a tab the active one, on which calls without a tab_id act.",
+        "Make a tab the active tab, which is used by calls without a tab_id.",
         object_schema({"tab_id": string("The tab to switch to.")}, ["tab_id"]),
     ),
     "close_tab": (
@@ -81,15 +81,15 @@ BROWSER_MEMBERS: Mapping[str, Definition] = {
         object_schema({"tab_id": string("The tab to close.")}, ["tab_id"]),
     ),
     "read_page": _in_tab(
-        "Get the page as a tree of its elements with references such as [ref_7], which other calls "
-        "take as targets. At most 50,000 characters; use ref or a smaller depth to get less.",
+        "Get the page as a tree of elements with references such as [ref_7]. Use a reference as the "
+        "target of other calls. At most 50,000 characters; use ref or a smaller depth to get less.",
         filter=words(
             ("interactive", "all"),
-            "interactive: only elements to act on; all: also those outside the viewport; without "
-            "it: every visible element.",
+            "interactive: only interactive elements; all: also elements outside the viewport. "
+            "Default: all visible elements.",
         ),
-        depth=integer("Levels of the tree; 15 without it."),
-        ref=string("The element whose part of the page to read; without it the whole page."),
+        depth=integer("Maximum depth of the tree. Default: 15."),
+        ref=string("The element to read, with its descendants. Default: the whole page."),
     ),
     "get_page_text": _in_tab(
         "Get the visible text of the page as plain text, for articles and documentation."
@@ -99,16 +99,16 @@ BROWSER_MEMBERS: Mapping[str, Definition] = {
         "Get the page's network requests since the last call: method, URL, status, type, timing."
     ),
     "find": _in_tab(
-        "Find elements of the page by a description and get references to at most 20 of them.",
+        "Find elements of the page by a description. Returns references to at most 20 elements.",
         {"query": string("What to find, for example: search field, button to add to the cart.")},
     ),
     "form_input": _in_tab(
-        "Set the value of an element of a form: input, text area, selection or checkbox.",
+        "Set the value of a form element: input, text area, select element or checkbox.",
         {
             "target": _ELEMENT,
             "value": either(
-                "The value; true or false for a checkbox, value or text of the option for a "
-                "selection.",
+                "The value. For a checkbox: true or false. For a select element: the value or text "
+                "of the option.",
                 {"type": "string"},
                 {"type": "number"},
                 {"type": "boolean"},
@@ -118,8 +118,8 @@ BROWSER_MEMBERS: Mapping[str, Definition] = {
     "file_upload": _in_tab(
         "Choose files in a file input of the page. Give paths or document_ids.",
         {"target": _ELEMENT},
-        paths=strings("Paths of files on the machine of the browser."),
-        document_ids=strings("Ids of files that were made available for this."),
+        paths=strings("Paths of files on the machine that runs the browser."),
+        document_ids=strings("Ids of files that were provided for upload."),
     ),
     "scroll_to": _in_tab("Scroll until an element of the page is visible.", {"target": _ELEMENT}),
     "screenshot": _in_tab("Get a screenshot of the browser's viewport."),
@@ -150,23 +150,21 @@ BROWSER_MEMBERS: Mapping[str, Definition] = {
             "target": _POINT,
             "scroll_direction": words(("up", "down", "left", "right"), "Where to scroll."),
         },
-        scroll_amount=integer("Notches of the wheel, 1 to 10; 3 without it."),
+        scroll_amount=integer("Number of wheel clicks, 1 to 10. Default: 3."),
     ),
-    "type": _in_tab(
-        "Type text where the page has the focus.", {"text": string("The text to type.")}
-    ),
+    "type": _in_tab("Type text into the focused element.", {"text": string("The text to type.")}),
     "key": _in_tab(
         "Press keys in the browser.",
         {
             "text": string(
-                "A key such as Return, a combination such as ctrl+a, or several after each other, "
-                "with spaces between them."
+                "A key such as Return, a combination such as ctrl+a, or a sequence of these, "
+                "separated by spaces."
             )
         },
-        repeat=integer("How many times; 1 without it."),
+        repeat=integer("Number of times. Default: 1."),
     ),
     "hold_key": _in_tab(
-        "Hold a key or a combination of keys down for some time.",
+        "Hold down a key or a combination of keys for a duration.",
         {"text": string("The key or combination."), "duration": number(_SECONDS)},
     ),
     "wait": _in_tab(
@@ -174,6 +172,6 @@ BROWSER_MEMBERS: Mapping[str, Definition] = {
     ),
     "javascript_exec": _in_tab(
         "Run JavaScript in the page and get the value of its last expression.",
-        {"text": string("The code, which ends with the expression; without return.")},
+        {"text": string("The code. It must end with an expression, without return.")},
     ),
 }

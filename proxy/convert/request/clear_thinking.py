@@ -1,7 +1,7 @@
-"""The edit ``clear_thinking_20251015``: thinking of older assistant turns is left out.
+"""The edit ``clear_thinking_20251015``: removes the thinking of older assistant turns.
 
-Rule: an assistant turn reaches over its tool calls and their results to the next message of the user.
-What an upstream needs back with a call or a message is state, not thinking, and stays
+Rule: an assistant turn includes its tool calls and their results, and ends at the next message of the
+user. Private state of an upstream that belongs to a call or a message is not thinking and is kept
 (docs/protocol.md 1.6, 10.3).
 """
 
@@ -19,7 +19,7 @@ from proxy.convert.reply.private_state import (
 STATES = (unpack_tool_state, unpack_message_state, unpack_call_id)
 """What reads the state of a call or a message, and gives None for other data."""
 DEFAULT_KEEP = 1
-"""Assistant turns whose thinking is kept where the edit does not say how many."""
+"""Number of assistant turns whose thinking is kept if the edit has no ``keep``."""
 
 Turn = Mapping[str, Any]
 
@@ -27,7 +27,10 @@ Turn = Mapping[str, Any]
 def clear_thinking(
     turns: Sequence[Turn], edit: Mapping[str, Any], tokens: Callable[[], int]
 ) -> tuple[Sequence[Turn], dict[str, int]] | None:
-    """``turns`` without the thinking of all but the last assistant turns that have some."""
+    """``turns`` with thinking only in the last assistant turns that have some, and the counts.
+
+    None if nothing is cleared.
+    """
     keep = _kept_turns(edit)
     if keep is None:
         return None
@@ -47,7 +50,7 @@ def clear_thinking(
 
 
 def _kept_turns(edit: Mapping[str, Any]) -> int | None:
-    """How many assistant turns keep their thinking; None: all."""
+    """The number of assistant turns that keep their thinking; None: all of them."""
     keep = edit.get("keep")
     if keep is None:
         return DEFAULT_KEEP

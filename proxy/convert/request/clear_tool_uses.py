@@ -1,7 +1,7 @@
-"""The edit ``clear_tool_uses_20250919``: a text takes the place of older tool results.
+"""The edit ``clear_tool_uses_20250919``: replaces older tool results by a fixed text.
 
-Rule: calls stay, so that every result has its call; their inputs become empty where the edit says so.
-Tools that a server ran count and are cleared like the client's own (docs/protocol.md 1.6).
+Rule: calls are kept, so that every result has its call; their inputs become empty if the edit requests
+this. Server tools are counted and cleared like the client's tools (docs/protocol.md 1.6).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class ToolUse:
-    """A call and where its results are."""
+    """A call and the places of its results."""
 
     name: str
     place: Place
@@ -33,9 +33,10 @@ class ToolUse:
 def clear_tool_uses(
     turns: Sequence[Turn], edit: Mapping[str, Any], tokens: Callable[[], int]
 ) -> tuple[Sequence[Turn], dict[str, int]] | None:
-    """``turns`` without all but the last tool results, once the edit's trigger is exceeded.
+    """``turns`` with the older tool results cleared, and the counts; None if nothing is cleared.
 
-    ``tokens`` gives the input tokens of the request.
+    Results are cleared only if the edit's trigger is exceeded. ``tokens`` returns the input tokens of the
+    request.
     """
     uses = _tool_uses(turns)
     cleared = _older(uses, edit)
@@ -56,7 +57,7 @@ def clear_tool_uses(
 
 
 def _tool_uses(turns: Sequence[Turn]) -> list[ToolUse]:
-    """The tool uses of the history in their order.
+    """The tool uses of the history, in order.
 
     A result belongs to the last call with its id, since histories may repeat ids.
     """
@@ -83,7 +84,7 @@ def _blocks(turns: Sequence[Turn]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
 
 
 def _older(uses: Sequence[ToolUse], edit: Mapping[str, Any]) -> list[ToolUse]:
-    """The uses to clear: with a result, not among the last ones, of a tool that is not excluded."""
+    """The uses to clear: all that have a result, except the last ones and those of excluded tools."""
     keep = edit.get("keep")
     kept = DEFAULT_KEEP if keep is None else int(keep["value"])
     done = [use for use in uses if use.results]

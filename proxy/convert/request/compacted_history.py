@@ -1,7 +1,7 @@
-"""A history with a ``compaction`` block -> the history that follows it.
+"""A history with a ``compaction`` block -> a history in which the summary replaces the older turns.
 
-Rule: the last block with a summary stands for everything before it. Turns keep their positions, so
-that errors name the client's own: what a summary replaces becomes empty system turns.
+Rule: the last block with a summary replaces everything before it. The replaced turns become empty
+system turns, so that the other turns keep the positions that errors name.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _REPLACED: Turn = {"role": "system"}
 
 
 def history_after_compaction(turns: list[Any]) -> list[Any]:
-    """``turns`` (validated), with the last summary in place of what it summarizes.
+    """``turns`` (validated), with the last summary in place of the turns that it summarizes.
 
-    The same list if there is none. Raises ``InvalidRequest`` for a block in a system turn and for
-    a changed summary, with the codes of ``CompactionBlockMisplacedError`` and
-    ``CompactionContentMismatchError``.
+    Returns ``turns`` itself if there is no summary. Raises ``InvalidRequest`` for a block in a system turn
+    (code of ``CompactionBlockMisplacedError``) and for a summary that the client changed (code of
+    ``CompactionContentMismatchError``).
     """
     found = None
     for place in _places(turns):
@@ -45,7 +45,7 @@ def history_after_compaction(turns: list[Any]) -> list[Any]:
 
 
 def summary_text(summary: str) -> str:
-    """The text by which a model is told the summary."""
+    """The text that gives the summary to a model."""
     return f"<conversation_summary>\n{summary}\n</conversation_summary>"
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from proxy.convert.request.schema_parts import integer, integers, object_schema, string, words
 
 _COORDINATE = integers(
-    "[x, y] in pixels of the screenshot, from its upper left corner. Without it: where the cursor is.",
+    "[x, y] in pixels of the screenshot, from its upper left corner. Default: the cursor's position.",
     2,
 )
 _PLACE = integers("[x, y] in pixels of the screenshot, from its upper left corner.", 2)
-_HELD = string("Modifier keys to hold meanwhile, such as shift or ctrl+shift.")
+_HELD = string("Modifier keys to hold during the action, such as shift or ctrl+shift.")
 _KEYS = string("A key such as Return, or a combination such as ctrl+s or alt+Tab.")
 
 Definition = tuple[str, dict[str, Any]]
@@ -31,12 +31,12 @@ COMPUTER_MEMBERS: Mapping[str, Definition] = {
     "key": (
         "Press a key or a combination of keys on the computer's keyboard.",
         object_schema(
-            {"text": _KEYS, "repeat": integer("How many times to press it; 1 without it.")},
+            {"text": _KEYS, "repeat": integer("Number of times to press it. Default: 1.")},
             ["text"],
         ),
     ),
     "hold_key": (
-        "Hold a key or a combination of keys down for some time.",
+        "Hold down a key or a combination of keys for a duration.",
         object_schema(
             {"text": _KEYS, "duration": integer("Seconds to hold it.")}, ["text", "duration"]
         ),
@@ -50,11 +50,11 @@ COMPUTER_MEMBERS: Mapping[str, Definition] = {
         object_schema({}, []),
     ),
     "mouse_move": (
-        "Move the cursor without a click, to hover. To click, use a click directly.",
+        "Move the cursor without a click, for example to hover. To click, use a click tool directly.",
         object_schema({"coordinate": _PLACE}, ["coordinate"]),
     ),
     "left_mouse_down": (
-        "Press the left mouse button where the cursor is, and keep it pressed.",
+        "Press the left mouse button at the cursor's position and keep it pressed.",
         object_schema({}, []),
     ),
     "left_mouse_up": ("Release the left mouse button.", object_schema({}, [])),
@@ -71,12 +71,12 @@ COMPUTER_MEMBERS: Mapping[str, Definition] = {
     "double_click": _click("Click the left mouse button twice"),
     "triple_click": _click("Click the left mouse button three times"),
     "scroll": (
-        "Turn the mouse wheel at a place of the screen. Scroll in this way, not with Page_Up and "
+        "Turn the mouse wheel at a position on the screen. Use this to scroll, not Page_Up and "
         "Page_Down.",
         object_schema(
             {
                 "scroll_direction": words(("up", "down", "left", "right"), "Where to scroll."),
-                "scroll_amount": integer("How many notches of the wheel."),
+                "scroll_amount": integer("Number of wheel clicks."),
                 "coordinate": _COORDINATE,
                 "text": _HELD,
             },

@@ -1,8 +1,8 @@
-"""Context edits: what is cleared from the history before it is converted.
+"""Context edits: clear parts of the history before it is converted.
 
-Rule: the client keeps its history and is told what was cleared. The semantics are those of
-https://platform.claude.com/docs/en/build-with-claude/context-editing (docs/protocol.md 1.6). Blocks of
-the client are never changed: turns with cleared content are copies.
+Rule: the client keeps its history, and the answer reports what was cleared. The semantics are those of
+https://platform.claude.com/docs/en/build-with-claude/context-editing (docs/protocol.md 1.6). The client's
+blocks are never changed; turns with cleared content are copies.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ Request = Mapping[str, Any]
 Turns = Sequence[Mapping[str, Any]]
 Tokens = Callable[[Request], int]
 Clear = Callable[[Turns, Mapping[str, Any], Callable[[], int]], tuple[Turns, dict[str, int]] | None]
-"""Takes the turns, the edit and the input tokens on demand; returns the turns and the counts to tell,
-or None where nothing is to be cleared."""
+"""Takes the turns, the edit, and a function that returns the input tokens. Returns the changed turns and
+the counts for ``applied_edits``; None if nothing is cleared."""
 
 EDITS: Mapping[str, Clear] = {
     "clear_tool_uses_20250919": clear_tool_uses,
     "clear_thinking_20251015": clear_thinking,
 }
-"""By the type of the edit. An edit that is not applied to the history has no row."""
+"""By the type of the edit. Edits that are applied elsewhere have no row."""
 
 
 @dataclass(slots=True)
 class _Measured:
-    """A request and its input tokens, which are counted once and only where they matter."""
+    """A request and its input tokens, which are counted at the first use."""
 
     request: Request
     count: Tokens
@@ -49,10 +49,10 @@ def edits_of(request: Request) -> Sequence[Mapping[str, Any]]:
 
 
 def apply_edits(request: Request, count: Tokens) -> tuple[Request, list[dict[str, Any]]]:
-    """``request`` after its context edits, and what ``applied_edits`` of the answer says of them.
+    """``request`` after its context edits, and the ``applied_edits`` of the answer.
 
-    The edits are applied in their order. ``count`` gives the input tokens of a request; an edit that
-    frees fewer than its ``clear_at_least`` is not applied.
+    The edits are applied in their order. ``count`` returns the input tokens of a request. An edit that
+    frees fewer tokens than its ``clear_at_least`` is not applied.
     """
     present = _Measured(request, count)
     applied: list[dict[str, Any]] = []

@@ -1,7 +1,7 @@
 """Request fields that have no converter module of their own.
 
 Rule: a field is sent only if the upstream accepts it, and every field that is left out is noted.
-Fields that no Chat upstream supports were refused before (``proxy.schemas.check_chat_support``;
+Fields that no Chat upstream supports were refused before (``check_chat_support`` of ``proxy.schemas``;
 docs/protocol.md 1.1).
 """
 

@@ -87,7 +87,7 @@ def _converted(
     read_pdf: PdfReader,
     secrets: tuple[str, ...],
 ) -> ConvertedRequest:
-    """``request``, whose turns were ``turns`` before context edits, as in the function above."""
+    """The conversion of ``request``; ``turns`` are its turns before the context edits."""
     tools = request.get("tools") or ()
     declared = function_names(tools)
     members = offered(tools) if len(declared) < len(tools) else ()

@@ -1,4 +1,4 @@
-"""The maximum of output tokens that is requested from an upstream.
+"""The output limit that is sent to an upstream.
 
 Rule: the client's number is sent unless it is missing or a limit of the operator or the model changes it
 (docs/features.md "max_tokens").
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from proxy.errors import InvalidRequest
 
 HEADROOM = 2048
-"""Tokens for reasoning that the client did not ask for and that cannot be switched off."""
+"""Tokens for reasoning that the client did not request and that cannot be switched off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class OutputLimits:
 def resolve_max_tokens(
     requested: int | None, limits: OutputLimits, *caps: int | None, reasons_unasked: bool = False
 ) -> int:
-    """Tokens to request; 0: a cache pre-warm, which is answered without an upstream call.
+    """The output limit in tokens; 0: a cache pre-warm, which is answered without an upstream call.
 
     ``caps`` are the model's limits, that of the registry and that of the profile; None: unknown.
-    ``reasons_unasked``: the model's reasoning, which the client's number does not include, gets room.
+    ``reasons_unasked``: ``HEADROOM`` is added for reasoning that the client's number does not include.
     Raises InvalidRequest if the client's number is missing or negative and no default is set.
     """
     default = limits.default or 0
@@ -51,9 +51,9 @@ def resolve_max_tokens(
 
 
 def _with_headroom(requested: int) -> int:
-    """``requested`` and ``HEADROOM``, up to twice that in all: larger limits have room themselves.
+    """``requested`` + ``HEADROOM``, at most 2 * ``HEADROOM``; a larger limit is not changed.
 
-    A client that asks for one token probes the connection and expects no text.
+    One token is not changed either: such a request tests the connection and expects no text.
     """
     return requested if requested == 1 else max(requested, min(requested + HEADROOM, 2 * HEADROOM))
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_PAGES = 100
-"""As many as the Messages API reads of a document."""
+"""Maximum number of pages, as in the Messages API."""
 MAX_CHARS = 500_000
-"""About 125,000 tokens; more text would exceed the context window of many models."""
+"""Maximum length of the text, about 125,000 tokens; more would exceed the context window of many models."""
 MAX_DRAWING_BYTES = 4 * 1024 * 1024
 """Drawing instructions of all pages. Each megabyte takes seconds, also if little of it is text."""
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024

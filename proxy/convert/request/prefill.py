@@ -1,4 +1,4 @@
-"""Prefill: a conversation that ends with an assistant message, which the model is to continue.
+"""Prefill: the conversation ends with an assistant message that the model must continue.
 
 Rule: the continuation is requested with the upstream's own fields, or the request is refused. The
 text is sent without white space at its end (docs/protocol.md 2.8).

@@ -1,6 +1,6 @@
-"""Thinking of earlier answers, in the form that the upstream accepts in its history.
+"""Thinking of earlier answers -> the form that the upstream accepts in a history.
 
-Rule: the profile's ``reasoning_history`` is the form; with ``drop`` thinking is left out
+Rule: the profile's ``reasoning_history`` names the form; with ``drop``, thinking is left out
 (docs/protocol.md 10.3).
 """
 
@@ -32,7 +32,7 @@ class ReasoningHistory:
         if self._form == "details":
             self._add_text_detail(packed or _signed_detail(signature), thinking)
         elif self._form != "drop":
-            # A client that was not shown the text has it only in the signature.
+            # If the text was not shown to the client, only the signature contains it.
             text = thinking or (packed or {}).get("text")
             if text:
                 self._texts.append(text)
@@ -48,7 +48,7 @@ class ReasoningHistory:
         return True
 
     def add_members(self, members: dict[str, Any]) -> bool:
-        """Add private state that stood in members of the message; False where none is taken back."""
+        """Add private state from members of the message; False if the upstream accepts none."""
         if self._form != "reasoning_text":
             return False
         self._members |= {name: members[name] for name in STATE_MEMBERS if name in members}

@@ -1,4 +1,4 @@
-"""Parts of JSON Schemas, from which those of Anthropic's own tools are built."""
+"""Parts of JSON Schemas; the schemas of Anthropic's own tools are built from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def string(description: str) -> dict[str, Any]:
 
 
 def words(choices: Sequence[str], description: str) -> dict[str, Any]:
-    """One of a few words."""
+    """A string whose value is one of ``choices``."""
     return {"type": "string", "enum": list(choices), "description": description}
 
 
@@ -45,5 +45,5 @@ def strings(description: str) -> dict[str, Any]:
 
 
 def either(description: str, *schemas: Schema) -> dict[str, Any]:
-    """What one of ``schemas`` describes."""
+    """A value that matches at least one of ``schemas`` (``anyOf``)."""
     return {"anyOf": list(schemas), "description": description}

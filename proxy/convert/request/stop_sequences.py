@@ -1,7 +1,7 @@
-"""``stop_sequences`` -> the upstream's ``stop``, and those that are cut here instead.
+"""``stop_sequences`` -> the upstream's ``stop``, and the sequences at which this proxy cuts the text.
 
-Rule: no sequence is lost. What the upstream does not take, by its kind or its number, ends the answer
-here (docs/protocol.md 1.1), as ``proxy.convert.reply.stop_scanner`` does it.
+Rule: every sequence applies. If the upstream does not accept ``stop``, or accepts fewer sequences, this
+proxy cuts the answer at the others (docs/protocol.md 1.1; ``proxy.convert.reply.stop_scanner``).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from proxy.convert.request.drops import Drops
 from proxy.providers.profiles.base import Profile
 
 MOST_CHARACTERS = 4096
-"""Length of all sequences together that are cut here: each character takes 250 bytes of memory."""
+"""Maximum total length of the sequences that are cut here, since each character needs 250 bytes of memory."""
 
 
 def stop_field(request: Mapping[str, Any], profile: Profile) -> dict[str, list[str]]:
-    """The body's ``stop``, with as many sequences as the upstream takes; no field for none."""
+    """The body's ``stop`` with as many sequences as the upstream accepts; empty if it accepts none."""
     if profile.no_stop or "stop" in profile.unsupported:
         return {}
     sent = (request.get("stop_sequences") or [])[: profile.max_stop]
@@ -25,15 +25,15 @@ def stop_field(request: Mapping[str, Any], profile: Profile) -> dict[str, list[s
 
 
 def cut_here(request: Mapping[str, Any], body: Mapping[str, Any], drops: Drops) -> tuple[str, ...]:
-    """The sequences that ``body`` does not hold, in their order, each once; noted as ``local``.
+    """The sequences that ``body`` does not contain, in order and without duplicates.
 
-    Those beyond ``MOST_CHARACTERS`` are noted as dropped.
+    They are noted as ``local``; those beyond ``MOST_CHARACTERS`` are left out and noted as dropped.
     """
     asked = request.get("stop_sequences")
     if not asked:
         return ()
     stop = body.get("stop") or ()
-    # The registry's ``extra_body`` may hold any JSON.
+    # The registry's ``extra_body`` may contain any JSON value as ``stop``.
     sent = (stop,) if isinstance(stop, str) else stop if isinstance(stop, list) else ()
     unsent = list(dict.fromkeys(sequence for sequence in asked if sequence not in sent))
     kept = tuple(_within(MOST_CHARACTERS, unsent))

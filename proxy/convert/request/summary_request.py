@@ -1,7 +1,7 @@
-"""The request for a summary of a conversation.
+"""The request that asks a model for a summary of a conversation.
 
-Rule: it is the client's own request with one more user turn, so that an upstream finds its prefix in
-the cache; what only shapes a reply is left out (docs/protocol.md 1.7).
+Rule: it is the client's request with one more user turn, so that the upstream's prompt cache contains its
+prefix. Fields that only shape an answer are left out (docs/protocol.md 1.7).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MIN_TOKENS = 8192
-"""Output limit of a summary if the client's is lower: agents ask for a few tokens sometimes."""
+"""Lowest output limit of a summary, since agents sometimes send requests for a few tokens."""
 
 PROMPT = """\
 This conversation is about to be replaced by a summary that you write now. You, or another model, \
@@ -40,9 +40,9 @@ _LEFT_OUT = frozenset(
 
 
 def summary_prompt(instructions: str | None, *, replace: bool) -> str:
-    """The text that asks for the summary; blank ``instructions`` count as none.
+    """The prompt for the summary; blank ``instructions`` are ignored.
 
-    ``replace``: they replace the proxy's own text, else they follow it.
+    With ``replace`` the instructions replace the proxy's prompt; without it they follow the prompt.
     """
     if not instructions or not instructions.strip():
         return PROMPT
@@ -52,10 +52,10 @@ def summary_prompt(instructions: str | None, *, replace: bool) -> str:
 def summary_request(
     request: Mapping[str, Any], turns: Sequence[Mapping[str, Any]], prompt: str
 ) -> dict[str, Any]:
-    """The Messages request, not streamed, whose answer is the summary of ``turns``.
+    """The Messages request without streaming whose answer is the summary of ``turns``.
 
-    ``request`` is validated and not changed. Its tools stay, since some upstreams refuse calls in a
-    history without them, but none may be called.
+    ``request`` is validated and not changed. Its tools are kept, since some upstreams refuse a history
+    with calls of tools that the request does not declare, but ``tool_choice`` is ``none``.
     """
     asked = {name: value for name, value in request.items() if name not in _LEFT_OUT}
     config = dict(request.get("output_config") or {})

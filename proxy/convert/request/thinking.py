@@ -29,7 +29,7 @@ class Requested:
 
 
 def thinking_delivery(request: Mapping[str, Any]) -> Delivery:
-    """What is done with the reasoning in the answer."""
+    """How the reasoning in the answer is delivered to the client."""
     thinking = request.get("thinking") or {}
     if thinking.get("type") in OFF_TYPES:
         return "discard"
@@ -37,7 +37,7 @@ def thinking_delivery(request: Mapping[str, Any]) -> Delivery:
 
 
 def reasons_unasked(request: Mapping[str, Any], profile: Profile) -> bool:
-    """Whether the model reasons although the request asks for no thinking, or against it."""
+    """Whether the model reasons although the request has no thinking, or switches it off."""
     always = profile.always_reasons or (
         profile.thinking_style == "effort" and "none" not in profile.efforts
     )

@@ -1,7 +1,7 @@
-"""The tool changes of a history, as a ``compaction`` block carries them.
+"""The net tool changes of a history, for the ``tool_changes`` of a ``compaction`` block.
 
-Rule: the entries take the request's ``tools`` to the tools in effect at the end of the history, and
-each tool has one at most (anthropic's ``BetaCompactionBlock.tool_changes``).
+Rule: applied to the request's ``tools``, the entries give the tools in effect at the end of the history.
+Each tool has at most one entry (Anthropic's ``BetaCompactionBlock.tool_changes``).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _DEFINITION = "tool_definition"
 
 
 def tool_changes(turns: Iterable[Mapping[str, Any]], tools: Iterable[Block]) -> list[Block]:
-    """The net changes by ``turns``; ``tools`` are those of the request.
+    """The net tool changes in ``turns``; ``tools`` are those of the request.
 
-    They stand in system turns and in earlier ``compaction`` blocks. An added tool comes with its definition, without ``cache_control``. Entries without a tool that
-    has a name are left out.
+    Reads system turns and earlier ``compaction`` blocks. An added tool is given by its definition, if
+    there was one, without ``cache_control``. Changes of tools without a name are left out.
     """
     declared = {("", tool["name"]) for tool in tools if tool.get("name")}
     definitions: dict[Key, Block] = {}
@@ -58,7 +58,7 @@ def _change_in(block: Block) -> Iterator[tuple[str, Block]]:
 
 
 def _key(tool: Block) -> Key | None:
-    """The MCP server, or ``""``, and the name of the tool, or ``""`` for all of the server's."""
+    """MCP server and name of the tool: no server is ``""``, and all tools of a server have the name ``""``."""
     named = tool.get("definition") if tool.get("type") == _DEFINITION else tool
     if type(named) is not dict:
         return None
@@ -75,7 +75,7 @@ def _added(tool: Block, definition: Block | None) -> Block:
 
 
 def _reference(tool: Block) -> Block:
-    """A reference to ``tool``; one to its name for a definition, which a removal may have."""
+    """A reference to ``tool``, which may be a definition, also in a removal."""
     if tool.get("type") == _DEFINITION:
         return {"type": "tool_reference", "name": tool["definition"].get("name")}
     return _without_marker(tool)

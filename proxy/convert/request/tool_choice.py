@@ -67,7 +67,7 @@ def _choice_value(
 ) -> str | dict[str, Any] | None:
     rule = context.profile.tool_choice
     if name is not None and name in tools.replaced and name not in tools.names:
-        # It names a web search, which the body's own field enables.
+        # The choice is a web search, which another field of the body enables.
         return None
     if rule == "auto_only":
         if kind != "auto":
@@ -76,7 +76,7 @@ def _choice_value(
     if name is None:
         return _PLAIN[kind]
     if rule == "required" or name not in tools.names:
-        # The name is a toolset's, which is no function but several.
+        # The choice is a toolset, which is several functions.
         context.drops.degrade("tool_choice", "required")
         return "required"
     return {"type": "function", "function": {"name": context.names.sent(name)}}

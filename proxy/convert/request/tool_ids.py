@@ -1,8 +1,8 @@
 """Tool call ids in the form that an upstream accepts.
 
-Rule: a call and its result get the same id, which is the same in every request, and the calls of one
-message have different ids. An id that an upstream gave is that upstream's again; what P.tool_id and
-P.tool_id_chars do not allow is replaced (docs/protocol.md 10.2, 10.11).
+Rule: a call and its result get the same id in every request, and the calls of one message get different
+ids. An upstream gets its own ids back. Ids that the profile flags ``tool_id`` and ``tool_id_chars`` do not
+allow are replaced (docs/protocol.md 10.2, 10.11).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from proxy.ids import BASE62
 Form = Literal["keep", "safe", "nine"]
 
 NINE = 9
-"""Characters of every id at Mistral, and the fewest that ids are shortened to."""
+"""Length of every id at Mistral, and the shortest length to which ids are reduced."""
 _CARRIER_CHARACTERS = len(CARRIER)
 _PREFIX = "toolu_"
 _DIGITS = 24
@@ -44,15 +44,15 @@ class ToolIds:
     def __init__(self, form: Form = "keep", longest: int | None = None) -> None:
         self._nine = form == "nine"
         self._allowed = _allowed(form, longest)
-        """None: every id."""
+        """Matches ids that are allowed; None: all are."""
         self._length = len(_PREFIX) + _DIGITS if longest is None else max(longest, NINE)
         self._plain = self._allowed is None
-        """True as long as every id is sent as it is."""
+        """True as long as every id is sent unchanged."""
         self._sent: dict[str, str] = {}
         self._other: set[str] = set()
-        """Sent ids that may not be the client's."""
+        """The sent ids that were chosen in ``_chosen``; only these may differ from the client's."""
         self._restored: dict[str, str] = {}
-        """The upstream's ids that blocks beside the calls told, by the client's ids."""
+        """The upstream's ids from ``redacted_thinking`` blocks, by the client's ids."""
         self._in_message: set[str] = set()
         """The ids that were sent in the present message; with ``nine``, all sent ids.
 
@@ -112,7 +112,7 @@ class ToolIds:
         return fits and sent not in self._in_message and sent not in self._sent
 
     def _candidates(self, tool_id: str) -> Iterator[str]:
-        """The upstream's own id, the client's, then ids made of the client's."""
+        """In order of preference: the upstream's own id, the client's, ids derived from the client's."""
         own = self._restored.get(tool_id) or carried_id(tool_id)
         if own is not None:
             yield own
@@ -136,7 +136,7 @@ def _allowed(form: Form, longest: int | None) -> re.Pattern[str] | None:
 
 
 def _digits(text: str, length: int) -> str:
-    """``length`` letters and digits, always the same for ``text``."""
+    """``length`` letters and digits that depend only on ``text``."""
     digest = sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     number = int.from_bytes(digest)
     digits = []

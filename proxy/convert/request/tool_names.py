@@ -42,7 +42,7 @@ class ToolNames:
             self.sent(name)
         self._member_sent: dict[tuple[str, str], str] = {}
         self.bare: frozenset[str] = frozenset()
-        """Names that stand for one member even without its family."""
+        """Names of members that are unambiguous without the family."""
         offered = list(members)
         if offered:
             self._add_members(offered)

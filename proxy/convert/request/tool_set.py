@@ -1,7 +1,7 @@
-"""The tools that are offered while a conversation adds and removes some.
+"""The set of offered tools, to which the tool changes of a conversation are applied.
 
-Rule: tools keep the order in which they became known, whether or not they were away in between, so
-that an upstream's prompt cache finds the same beginning (docs/protocol.md 2.10).
+Rule: tools keep the order in which they were first defined, even if they were removed and added again,
+so that the prefix in an upstream's prompt cache stays the same (docs/protocol.md 2.10).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Key = tuple[str, str]
 
 UNRESOLVED: Mapping[str, object] = {"error_code": "tool_reference_unresolved"}
 CONFLICT: Mapping[str, object] = {"error_code": "tool_name_conflict"}
-"""Details of the refusals, as the Messages API gives them."""
+"""Values of ``error.details``, as in the Messages API."""
 SHOWN_CHARS = 300
-"""Longest part of a client's name that an error repeats."""
+"""Characters of a tool's name that an error message repeats."""
 
 _DATE = re.compile(r"_[0-9]{8}$")
 
 
 class ToolSet:
-    """Tools by name, server or family; those without a name are toolsets."""
+    """Tools by name, MCP server or toolset family; toolsets have no name."""
 
     def __init__(self, declared: Iterable[Tool]) -> None:
         self._known: dict[Key, Tool] = {_key(tool): tool for tool in declared}
@@ -35,8 +35,8 @@ class ToolSet:
     def apply(self, change: Mapping[str, Any], path: str) -> None:
         """Apply a ``tool_addition`` or ``tool_removal`` block at ``path`` of the request.
 
-        Raises InvalidRequest for a reference to an unknown tool, and for a definition under the name
-        of another type of tool.
+        Raises InvalidRequest for a reference to an unknown tool, and for a definition whose name belongs
+        to a tool of another type.
         """
         self.changed = True
         tool = change["tool"]
@@ -51,7 +51,7 @@ class ToolSet:
                 details=UNRESOLVED,
             )
         if tool["type"] == "mcp_tool_reference":
-            # One tool of a toolset, which no upstream of converted requests runs.
+            # One tool of an MCP toolset: no upstream of converted requests runs those.
             return
         if change["type"] == "tool_removal":
             self._away.add(key)
@@ -89,5 +89,5 @@ def _referenced(tool: Tool) -> Key:
 
 
 def _family(tool: Tool) -> str:
-    """The type of ``tool`` without its date: a newer version is the same tool."""
+    """The type of ``tool`` without its date, since a newer version is the same tool."""
     return _DATE.sub("", tool.get("type") or "custom")

@@ -1,8 +1,8 @@
-"""Anthropic's client toolsets -> the members that a model may call.
+"""Anthropic's client toolsets -> the members that a model may call, each as one function.
 
-Rule: a toolset is one entry of ``tools`` without a name; a call of a member has the member's name and
-``toolset_name``, the family. Members of two families and custom tools may have one name, so a
-function's name begins with the family (docs/protocol.md 1.3).
+Rule: a toolset is one entry of ``tools`` without a name. A call of a member contains the member's name,
+and the family in ``toolset_name``. Members of two families, or a member and a custom tool, may have the
+same name, so the name of the function begins with the family (docs/protocol.md 1.3).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FAMILIES: Mapping[str, Mapping[str, Definition]] = {
     "computer": COMPUTER_MEMBERS,
     "browser": BROWSER_MEMBERS,
 }
-"""The members of each family; a new date of a toolset is known, new members are not."""
+"""The members of each family. A toolset version with another date has the same members here."""
 _OFF: Mapping[str, frozenset[str]] = {"computer": frozenset(), "browser": OFF_BY_DEFAULT}
 
 
@@ -49,7 +49,7 @@ def enabled_members(tool: Tool) -> list[str]:
 
 
 def deferred_members(tool: Tool) -> list[str]:
-    """The names of the offered members that are to be loaded on demand."""
+    """The names of the offered members that the model loads on demand (``defer_loading``)."""
     configs = tool.get("configs") or {}
     return [
         name for name in enabled_members(tool) if (configs.get(name) or {}).get("defer_loading")
@@ -57,7 +57,7 @@ def deferred_members(tool: Tool) -> list[str]:
 
 
 def offered(tools: Sequence[Tool]) -> Iterator[tuple[str, str]]:
-    """Family and member of every member that ``tools`` offer."""
+    """The family and the name of every member that ``tools`` offer."""
     for tool in tools:
         family = toolset_family(tool)
         if family is not None:

@@ -1,8 +1,8 @@
-"""Fields of system turns -> the request's own fields, as they are at the end of the conversation.
+"""Fields of system turns -> the request's own fields, as in effect at the end of the conversation.
 
-Rule: the changes of the conversation are applied in its order, and the upstream gets only what is in
-force for the answer: the tools that are offered then, and the last effort (docs/protocol.md 2.10).
-``tool_changes`` of a ``compaction`` block stand for those of the turns that it summarises.
+Rule: changes are applied in the order of the turns. The upstream gets only the result: the tools that are
+offered at the end, and the last effort (docs/protocol.md 2.10). The ``tool_changes`` of a ``compaction``
+block replace those of the turns that it summarizes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TOOL_CHANGES_OF = methodcaller("get", "tool_changes")
 
 
 def turn_fields(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of ``request``, whose shapes are right, that the fields of its turns replace.
+    """The top-level members that replace those of ``request`` (validated) once its turns are applied.
 
     ``messages`` without these fields, ``tools`` and ``output_config``; nothing where no turn has such
     fields, so that a request to which they were applied stays the same. Turns and blocks keep their
@@ -81,7 +81,7 @@ def _check_scope(turn: Turn, index: int) -> None:
 
 
 def _changes(turn: Turn, path: str) -> Iterator[tuple[str, Block]]:
-    """The tool changes of ``turn``, whose content is at ``path``, each with its own path."""
+    """The tool changes of ``turn``, each with its path; ``path`` is that of the turn's content."""
     content = turn.get("content")
     for position, block in enumerate(content if type(content) is list else ()):
         kind = block["type"]
@@ -101,7 +101,7 @@ def _without_changes(block: Block) -> Block:
 
 
 def _without_fields(turn: Turn) -> dict[str, Any]:
-    """``turn`` without what was applied; members of ``output_config`` that were not are left."""
+    """``turn`` without the applied fields; other members of ``output_config`` are kept."""
     left = {name: value for name, value in turn.items() if name != "output_config"}
     content = turn.get("content") or []
     if type(content) is list:

@@ -30,7 +30,7 @@ class StreamBytes:
         self._reads = 0
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes for the client, maybe none, after a read that returned ``data`` (not empty)."""
+        """The bytes for the client, which may be empty, after a read that returned ``data`` (not empty)."""
         self._reads += 1
         if not self._reads % READS_PER_SAMPLE:
             self._samples_left = max(self._samples_left, 1)

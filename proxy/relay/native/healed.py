@@ -1,7 +1,7 @@
-"""Repeats a refused native call once for each kind of refusal that a change avoids.
+"""Repeats a native call after a refusal that a change of the request avoids, once for each kind.
 
-Rule: the client's bytes go first, and no change is remembered: which signature or turn is refused
-depends on the history of one client (docs/protocol.md section 8).
+Rule: the first attempt sends the client's bytes, and no change is remembered, because which signature or
+turn is refused depends on the history of one client (docs/protocol.md section 8).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from proxy.relay.native.open import open_native
 from proxy.relay.native.request import Sent, mended_request, message_call
 
 REFUSALS = frozenset({400, 422, 500})
-"""Statuses with which upstreams refuse the content of a request; 500 is Ollama's and llama.cpp's."""
+"""Statuses with which upstreams refuse the content of a request; Ollama and llama.cpp use 500."""
 
 
 def open_healed(call: Call, sent: Sent, done: Callable[[], None]) -> Answer:
-    """``open_native`` for the client's request, repeated after refusals that a change avoids.
+    """The result of ``open_native``, which is repeated after refusals that a change avoids.
 
-    Raises what ``open_native`` raises; a refusal that no change avoids is the upstream's own.
+    Raises what ``open_native`` raises, and the last ``NativeRefusal`` if no change avoids it.
     """
     mends: list[Mend] = []
     while True:

@@ -1,8 +1,8 @@
-"""What a native upstream refused, changed so that it accepts the request.
+"""Changes a request that a native upstream refused, so that the upstream accepts it.
 
-Rule: pure. Only what the refusal names is changed, and noted in ``Drops``. Signatures are checked by
-the upstream alone: blocks of another service, of another account or with an empty signature cannot be
-told apart here, so all thinking blocks are left out, which the Messages API allows.
+Rule: pure. Only what the refusal names is changed, and each change is noted in ``Drops``. Only the
+upstream can check signatures. This proxy cannot tell which block came from another service or account,
+so all thinking blocks are left out, which the Messages API allows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from proxy.convert.request.drops import Drops
 Request = Mapping[str, Any]
 THINKING = frozenset({"thinking", "redacted_thinking"})
 NEEDS_THINKING = "clear_thinking"
-"""Beginning of a context edit that is refused where thinking is off."""
+"""Prefix of the type of a context edit that upstreams refuse if thinking is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Mend:
 
     name: str
     refused: re.Pattern[str]
-    """The upstream's words."""
+    """Matches the text of the refusal."""
     changed: Callable[[Request, Drops], Request | None]
-    """The request without what was refused; None if it holds no such thing."""
+    """Returns the changed request; None if the request does not contain what was refused."""
 
 
 def mend_for(request: Request, text: str, done: Collection[str]) -> Mend | None:
-    """The change that avoids the refusal ``text`` of ``request``; each is made once (``done``)."""
+    """The change that avoids the refusal ``text`` of ``request``; none whose kind is in ``done``."""
     for mend in MENDS:
         fits = mend.name not in done and mend.refused.search(text)
         if fits and mend.changed(request, Drops()) is not None:
@@ -41,7 +41,7 @@ def mend_for(request: Request, text: str, done: Collection[str]) -> Mend | None:
 
 
 def _without_thinking(request: Request, drops: Drops) -> Request | None:
-    """Without the thinking blocks of all turns, and without turns that held nothing else."""
+    """``request`` without thinking blocks, and without turns that contained nothing else."""
     turns, noted = [], 0
     for turn in _turns(request):
         blocks = turn.get("content") if isinstance(turn, Mapping) else None
@@ -59,7 +59,7 @@ def _without_thinking(request: Request, drops: Drops) -> Request | None:
 
 
 def _thinking_off(request: Request, drops: Drops) -> Request | None:
-    """With thinking off, and without context edits that need it."""
+    """``request`` with thinking off, and without the context edits that require thinking."""
     if "thinking" not in request:
         return None
     drops.degrade("thinking", "disabled")
@@ -75,7 +75,7 @@ def _thinking_off(request: Request, drops: Drops) -> Request | None:
 
 
 def _system_as_user(request: Request, drops: Drops) -> Request | None:
-    """With the text of each system turn in ``<system>`` tags in the user turn beside it."""
+    """``request`` with the text of each system turn moved to an adjacent user turn, in ``<system>`` tags."""
     turns: list[Any] = []
     waiting: list[Any] = []
     noted = 0
@@ -91,7 +91,7 @@ def _system_as_user(request: Request, drops: Drops) -> Request | None:
                 waiting += blocks
             continue
         if waiting:
-            turn, added = _with_waiting(turn, role, waiting)
+            turn, added = _with_blocks(turn, role, waiting)
             turns += added
             waiting = []
         turns.append(turn)
@@ -100,12 +100,15 @@ def _system_as_user(request: Request, drops: Drops) -> Request | None:
     return {**request, "messages": turns} if noted else None
 
 
-def _with_waiting(turn: Any, role: object, waiting: list[Any]) -> tuple[Any, list[Any]]:
-    """``turn`` with the blocks that wait, or as it is and a turn to put before it."""
+def _with_blocks(turn: Any, role: object, waiting: list[Any]) -> tuple[Any, list[Any]]:
+    """``turn`` with the ``waiting`` blocks added, and the turns to insert before it.
+
+    The list is empty if ``turn`` could take the blocks.
+    """
     if role != "user":
         return turn, [{"role": "user", "content": waiting}]
     blocks = list(_blocks(turn))
-    # Results must come first in the turn after their calls.
+    # Tool results must be the first blocks of the turn that follows their calls.
     results = [block for block in blocks if _kind(block) == "tool_result"]
     others = [block for block in blocks if _kind(block) != "tool_result"]
     return {**turn, "content": [*results, *waiting, *others]}, []
@@ -169,4 +172,4 @@ MENDS = (
         _system_as_user,
     ),
 )
-"""The first that changes the request is made; one refusal may follow another."""
+"""In the order in which they are tried; the first one that changes the request is used."""

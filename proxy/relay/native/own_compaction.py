@@ -1,6 +1,6 @@
-"""A summary of this proxy in a request to a native upstream: as text.
+"""Replaces this proxy's ``compaction`` block by text in a request to a native upstream.
 
-Rule: a native upstream verifies the signatures of compaction blocks, and refuses this proxy's.
+Rule: a native upstream verifies the signatures of ``compaction`` blocks and refuses this proxy's.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from proxy.convert.request.drops import Drops
 
 
 def with_summary_as_text(turns: list[Any], drops: Drops) -> list[Any]:
-    """``turns`` (unchecked) with this proxy's last summary as a user turn, without what it replaces.
+    """``turns`` (not validated) with this proxy's last summary as a user turn.
 
-    The same list if there is none. Its tool changes follow it as a system turn.
+    The turns that the summary replaces are left out. The tool changes of the block follow the summary
+    as a system turn. Returns ``turns`` itself if it contains no summary of this proxy.
     """
     for at in reversed(range(len(turns))):
         content = _blocks(turns[at])
@@ -25,7 +26,7 @@ def with_summary_as_text(turns: list[Any], drops: Drops) -> list[Any]:
             drops.degrade(COMPACTION, "text")
             rest = content[position + 1 :]
             kept = [{**turns[at], "content": rest}] if rest else []
-            return [*_told(content[position]), *kept, *turns[at + 1 :]]
+            return [*_as_turns(content[position]), *kept, *turns[at + 1 :]]
     return turns
 
 
@@ -43,8 +44,8 @@ def _is_summary(block: object) -> bool:
     )
 
 
-def _told(block: dict[str, Any]) -> list[Any]:
+def _as_turns(block: dict[str, Any]) -> list[Any]:
     text = {"type": "text", "text": summary_text(block["content"])}
     changes = block.get("tool_changes")
-    told: list[Any] = [{"role": "user", "content": [text]}]
-    return [*told, {"role": "system", "content": changes}] if changes else told
+    turns: list[Any] = [{"role": "user", "content": [text]}]
+    return [*turns, {"role": "system", "content": changes}] if changes else turns

@@ -24,11 +24,10 @@ def may_hold_own_thinking(body: bytes) -> bool:
 
 
 def without_own_thinking(request: Mapping[str, Any], drops: Drops) -> dict[str, Any] | None:
-    """``request`` without the blocks that this proxy signed and messages without other content.
+    """``request`` without the thinking blocks that this proxy signed.
 
-    A summary of this proxy becomes text.
-
-    None if there is no such block. Other members are the same objects as before.
+    Messages without other content are removed, and a summary of this proxy becomes text. None if there is
+    no such block. Other members are the same objects as before.
     """
     turns = request.get("messages")
     if type(turns) is not list:

@@ -1,7 +1,7 @@
-"""A client's request as it is sent to a native upstream.
+"""The request that is sent to a native upstream.
 
-Rule: unchanged except for what docs/protocol.md section 8 names: the model's name, thinking that this
-proxy signed, what the upstream refused, the credential, and headers that are not passed on.
+Rule: the client's bytes are unchanged except for the model's name, thinking that this proxy signed, parts
+that the upstream refused, the credential, and headers that are not passed on (docs/protocol.md section 8).
 """
 
 from __future__ import annotations

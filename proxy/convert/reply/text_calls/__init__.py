@@ -1,6 +1,6 @@
-"""Tool calls that a model wrote as text, because its server has no parser for them -> tool calls.
+"""Converts tool calls that a model wrote as text, because its server does not parse them.
 
-Rule: markup that ends an answer is calls only if all of it is certain: complete, of declared tools,
-at a place where a model writes calls, and not quoted from the request. Everything else stays text
-(docs/protocol.md section 3).
+Rule: markup becomes calls only if it ends the answer, is complete, names declared tools, stands where a
+model writes calls, and is not quoted from the request. All other markup stays text (docs/protocol.md
+section 3).
 """

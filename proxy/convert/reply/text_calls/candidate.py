@@ -1,7 +1,7 @@
-"""Text that may be calls up to its end, held back until something in it decides.
+"""Text that may consist of calls up to its end; it is held back until this is known.
 
-Rule: what is held is limited, and each character is read once: where reading fails, what was read is
-text, and another candidate can only begin behind it.
+Rule: the held text is limited, and each character is read once. If reading fails, the characters that
+were read are text, and the next candidate can only begin after them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from proxy.convert.reply.text_calls.markup import Markup, WrittenCall
 from proxy.convert.reply.text_calls.source import NotMarkup
 
 MAX_CHARS = 256 * 1024
-"""Longest markup; beyond it all of it is text."""
+"""Longest markup in characters; longer markup is text."""
 
 
 class Refused(NamedTuple):
-    """Text that is no markup after all, and what follows it, which was not read."""
+    """Text that is not markup, and the rest, which was not read."""
 
     text: str
     rest: str
@@ -37,7 +37,7 @@ class Candidate:
         self._room = MAX_CHARS
 
     def feed(self, text: str) -> Refused | None:
-        """Take ``text``; None while all may be calls."""
+        """Read ``text``; returns None while the candidate may still consist of calls."""
         beyond = text[self._room :]
         text = text[: self._room]
         self._room -= len(text)
@@ -50,16 +50,16 @@ class Candidate:
 
     @property
     def text(self) -> str:
-        """All that is held."""
+        """The text that is held back."""
         return "".join(self._parts)
 
     def end(self) -> Sequence[WrittenCall]:
-        """The calls in the text, to which nothing is added; none where it is no markup."""
+        """The calls in the text, which is complete now; none if it is not markup."""
         self._markup.source.ended = True
         return () if self._fails() else self._markup.calls
 
     def markups(self, calls: Iterable[WrittenCall]) -> list[str]:
-        """The text of each of ``calls``."""
+        """The markup of each of ``calls``."""
         text = self.text
         return [text[call.start : call.end] for call in calls]
 

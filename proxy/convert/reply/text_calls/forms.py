@@ -1,8 +1,8 @@
-"""The forms in which models write calls, and how each begins.
+"""The forms in which models write calls, and the start tokens of each.
 
 Rule: a new form is a row in ``FORM_FOR_START`` and a function that reads one call, or one section of
-calls, behind that beginning. A form that models write with plain characters counts at the start of a
-line only; special tokens (``<|...|>``) count anywhere.
+calls, after the start token. A form of plain characters counts only at the start of a line; special
+tokens (``<|...|>``) count anywhere.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from proxy.convert.reply.text_calls.values import object_in
 
 Steps = Generator[None, None, None]
 Form = Callable[[Markup, str], Steps]
-"""Reads what follows a beginning, which is given too."""
+"""Reads what follows the start token, which is its second argument."""
 
 
 def calls_in(markup: Markup) -> Steps:
-    """Read calls, one behind the other, until the source ends; raises ``NotMarkup``."""
+    """Read one call after another until the source ends; raises ``NotMarkup``."""
     source = markup.source
     start = yield from source.expect(*STARTS)
     while start:
@@ -78,14 +78,14 @@ def _functions(markup: Markup, end: str) -> Steps:
 
 
 def _lone_function(markup: Markup, begin: str) -> Steps:
-    """``<function=`` without the tag before it, which Qwen3-Coder often leaves out."""
+    """``<function=`` without ``<tool_call>`` before it, which Qwen3-Coder often leaves out."""
     yield from _function(markup)
     yield from markup.source.blanks()
     yield from markup.source.literal("</tool_call>")
 
 
 def _function(markup: Markup) -> Steps:
-    """``Read>`` with parameters, or with an object (Llama), and ``</function>``."""
+    """``Read>``, then parameters or a JSON object (Llama), then ``</function>``."""
     source = markup.source
     start = source.position - len(FUNCTION)
     name = markup.declared_name((yield from source.name()))
@@ -104,14 +104,14 @@ def _function(markup: Markup) -> Steps:
         key = yield from source.key()
         yield from source.expect(">")
         text, found = yield from _text_value(source, "</parameter>", "<parameter=", "</function>")
-        # The template puts the value on lines of its own.
+        # The chat template puts a line end before and after the value.
         text = text.removeprefix("\n").removesuffix("\n")
         arguments[key.strip()] = markup.value(name, key.strip(), text)
     markup.add(name, arguments, start)
 
 
 def _keys_and_values(markup: Markup, start: int, end: str) -> Steps:
-    """GLM: ``Read``, then ``<arg_key>`` and ``<arg_value>`` in turn."""
+    """GLM: ``Read``, then pairs of ``<arg_key>`` and ``<arg_value>``."""
     source = markup.source
     name = markup.declared_name((yield from source.name()))
     yield from source.blanks()
@@ -130,7 +130,7 @@ def _keys_and_values(markup: Markup, start: int, end: str) -> Steps:
 def _text_value(
     source: TextSource, end: str, *following: str
 ) -> Generator[None, None, tuple[str, str]]:
-    """The text before the first ``end`` that one of ``following`` comes behind, and which one."""
+    """The text before the first ``end`` that is followed by one of ``following``, and that one."""
     parts: list[str] = []
     while True:
         parts.append((yield from source.until(end)))
@@ -182,7 +182,7 @@ class _Tokens(NamedTuple):
 
 
 def _section(tokens: _Tokens, read: Form, markup: Markup, begin: str) -> Steps:
-    """Behind the beginning of a section, which may be there twice."""
+    """The calls after the start token of a section; the token may be repeated."""
     source = markup.source
     found = begin
     while found != tokens.call:
@@ -192,7 +192,7 @@ def _section(tokens: _Tokens, read: Form, markup: Markup, begin: str) -> Steps:
 
 
 def _kimi_call(tokens: _Tokens, markup: Markup, begin: str) -> Steps:
-    """``functions.Read:0`` and the arguments; the former is the call's id too."""
+    """``functions.Read:0``, which is also the id of the call, and the arguments."""
     source = markup.source
     start = source.position - len(begin)
     yield from source.blanks()
@@ -206,7 +206,7 @@ def _kimi_call(tokens: _Tokens, markup: Markup, begin: str) -> Steps:
 
 
 def _deepseek_call(tokens: _Tokens, markup: Markup, begin: str) -> Steps:
-    """``Read`` and the arguments (V3.1); or ``function``, then both, fenced (V3, R1)."""
+    """``Read`` and the arguments (V3.1); or ``function``, ``Read`` and fenced arguments (V3, R1)."""
     source = markup.source
     start = source.position - len(begin)
     yield from source.blanks()
@@ -232,7 +232,7 @@ def _deepseek_call(tokens: _Tokens, markup: Markup, begin: str) -> Steps:
 def _harmony_call(markup: Markup, begin: str) -> Steps:
     """gpt-oss: ``functions.Read <|constrain|>json<|message|>`` and the arguments.
 
-    The end is a stop token that servers leave out.
+    The end token is a stop token, which servers remove.
     """
     source = markup.source
     start = source.position - len(begin)
@@ -298,7 +298,7 @@ def _deepseek(bar: str, blank: str) -> _Tokens:
 
 
 _DEEPSEEK = [_deepseek(bar, blank) for bar, blank in (("｜", "▁"), ("｜", "_"), ("|", "▁"))]
-"""Also as models write them that have no such tokens."""
+"""Includes the spellings of models that do not have these special tokens."""
 
 LINE_FORMS: Mapping[str, Form] = {
     **dict.fromkeys(AROUND_FUNCTIONS, _tool_call),
@@ -306,7 +306,7 @@ LINE_FORMS: Mapping[str, Form] = {
     "<minimax:tool_call>": _invokes,
     "<function_calls>": _invokes,
 }
-"""Forms that count at the start of a line."""
+"""Forms that count only at the start of a line."""
 
 
 def _token_forms() -> dict[str, Form]:
@@ -323,8 +323,8 @@ def _token_forms() -> dict[str, Form]:
 
 
 TOKEN_FORMS: Mapping[str, Form] = _token_forms()
-"""Forms of special tokens, which count anywhere."""
+"""Forms with special tokens, which count anywhere."""
 
 FORM_FOR_START: Mapping[str, Form] = {**LINE_FORMS, **TOKEN_FORMS}
 STARTS = tuple(FORM_FOR_START)
-"""None of them begins with another one."""
+"""No start token is a prefix of another one."""

@@ -1,7 +1,7 @@
-"""Pieces of an answer -> the same pieces, with the calls at the end of its text as tool calls.
+"""Pieces of an answer -> the same pieces, with written calls at the end of the text as tool calls.
 
-Rule: text passes at once unless it may be part of markup. Markup is decided at the end of the answer,
-because only then nothing follows it; whatever else follows makes it text.
+Rule: text that cannot be part of markup is passed on at once. Markup is held back until the answer ends,
+because it stays text if anything except further calls follows it.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from proxy.convert.reply.text_calls.quotation import is_quoted
 
 LONGEST_START = max(map(len, STARTS))
 PART = 1024
-"""Characters that are read at a time."""
+"""Longest part of a text that is read at once, in characters."""
 MAX_LEADING_BLANKS = 64
-"""Blanks before the first text that are held back, so that calls alone have no text before them."""
+"""Leading blanks that are held back, so that an answer of calls alone has no text block of blanks."""
 
 
 class Beginnings(NamedTuple):
-    """How markup begins at some place: whole beginnings, and all parts that begin one."""
+    """The start tokens that count at a position, and all their proper prefixes."""
 
     whole: tuple[str, ...]
     parts: frozenset[str]
@@ -66,19 +66,19 @@ class TextCalls:
         self._declared = DeclaredTools(reply.functions)
         self._lines = Lines()
         self._leading: str | None = ""
-        """Blanks at the beginning of the text; None once there was other text."""
+        """The leading blanks of the answer; None once other text was read."""
         self._start = ""
-        """What may become the start of markup."""
+        """Text at the end so far that may become a start token."""
         self._candidate: Candidate | None = None
         self.holding = False
         """True while text is held back."""
         self._off = False
-        """True when the upstream parses calls itself, so that markup can only be text."""
+        """True once the upstream sent a tool call: it parses calls itself, so markup is text."""
 
     def pass_on(self, text: str, parts: Sequence[str]) -> bool:
-        """Note ``text`` that came in ``parts``, which are sent as they are.
+        """Note ``text``, which arrived in ``parts`` that the caller sends unchanged.
 
-        False (nothing noted) if ``read`` would hold back anything.
+        Returns False, and notes nothing, if ``read`` would hold back any of it.
         """
         if self._off:
             return True
@@ -88,21 +88,21 @@ class TextCalls:
         return True
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
-        """``pieces`` without what is held back. Each must be used before the next is asked for."""
+        """``pieces`` without the held text. The caller must use each piece before it takes the next."""
         for piece in pieces:
             if isinstance(piece, ContentPiece) and piece.kind == "text" and not self._off:
                 yield from self._read_text(piece.text)
                 self.holding = bool(self._candidate or self._start or self._leading)
                 continue
-            if not _says_nothing(piece):
+            if not _has_no_content(piece):
                 yield from self.release()
                 self._off = self._off or isinstance(piece, ToolFragment)
             yield piece
 
     def end(self, finish: str) -> Iterator[Piece]:
-        """What was held back, for the upstream's finish word: calls, or the text that it is.
+        """The held text, as calls or as text, after the upstream's finish reason ``finish``.
 
-        A limit or a filter that ended the answer may have cut off what would have followed.
+        It is text if a limit or a filter ended the answer, since more text might have followed.
         """
         candidate = self._candidate
         calls = () if candidate is None else candidate.end()
@@ -118,7 +118,7 @@ class TextCalls:
                 yield call.fragment()
 
     def release(self) -> Iterator[Piece]:
-        """All that is held back, as text: something else comes, or the answer breaks off."""
+        """The held text, as text: another kind of piece follows, or the answer breaks off."""
         leading = self._leading or ""
         held = self._start if self._candidate is None else self._candidate.text
         self._candidate, self._start, self.holding = None, "", False
@@ -130,9 +130,9 @@ class TextCalls:
     def _read_text(self, text: str) -> Iterator[Piece]:
         if not (self.holding or any(True for _ in _possible_starts(text))):
             self._lines.add(text)
-            yield from self._say(text)
+            yield from self._pass_text(text)
             return
-        # In short parts, so that what follows a candidate is not copied for each one.
+        # In short parts, so that the rest of a long text is not copied for each candidate.
         for at in range(0, len(text), PART):
             yield from self._read_part(text[at : at + PART])
 
@@ -141,7 +141,7 @@ class TextCalls:
             if self._candidate is None:
                 text, self._start = self._start + text, ""
                 at = self._next_start(text)
-                yield from self._say(text[:at])
+                yield from self._pass_text(text[:at])
                 text = text[at:]
             if self._candidate is None:
                 return
@@ -150,13 +150,13 @@ class TextCalls:
                 return
             self._candidate = None
             self._lines.add(refused.text)
-            yield from self._say(refused.text)
+            yield from self._pass_text(refused.text)
             text = refused.rest
 
     def _next_start(self, text: str) -> int:
-        """Where markup begins, or may begin; the length of ``text`` where it cannot.
+        """The position at which markup begins or may begin; the length of ``text`` if there is none.
 
-        The lines are added up to there; the candidate, or what may become a start, is set.
+        Adds the text before this position to the lines, and sets ``_candidate`` or ``_start``.
         """
         added = 0
         for at in _possible_starts(text):
@@ -173,17 +173,18 @@ class TextCalls:
         return len(text)
 
     def _beginnings_here(self) -> Beginnings:
-        """What counts where the lines end.
+        """The start tokens that count at the end of the text so far.
 
-        The content of a tag that does not count, because it stands amid a line, does not either.
+        A ``<function=`` directly after ``<tool_call>`` does not count: where it is reached, the tag itself
+        did not count, because it is not at the start of a line.
         """
         if self._lines.fenced:
             return _NOTHING
         if not self._lines.at_start:
-            return _AMID_LINE
+            return _INSIDE_LINE
         return _IN_TAG if self._lines.ends_with(*AROUND_FUNCTIONS) else _AT_START
 
-    def _say(self, text: str) -> Iterator[Piece]:
+    def _pass_text(self, text: str) -> Iterator[Piece]:
         if self._leading is not None:
             text = self._leading + text
             if len(text) <= MAX_LEADING_BLANKS and (not text or text.isspace()):
@@ -195,19 +196,19 @@ class TextCalls:
 
 
 def text_calls_for(reply: ReplyContext, warnings: Counter[str]) -> TextCalls | None:
-    """What finds the calls in the text of an answer; None where they are text."""
+    """The object that finds calls in the text of an answer; None if the profile turns this off."""
     return TextCalls(reply, warnings) if reply.text_tool_calls else None
 
 
-def _says_nothing(piece: Piece) -> bool:
-    """True for private state, which is beside the content and never follows it."""
+def _has_no_content(piece: Piece) -> bool:
+    """True for private state, which is not part of the answer's content."""
     if isinstance(piece, ReasoningPiece):
         return not (piece.text or piece.data)
     return isinstance(piece, StatePiece | MemberPiece)
 
 
 def _possible_starts(text: str) -> Iterator[int]:
-    """The places in ``text`` where markup begins, or may begin with what follows ``text``."""
+    """The positions in ``text`` of start tokens, or of prefixes of them at the end of ``text``."""
     at = text.find("<")
     while at >= 0:
         if text.startswith(STARTS, at) or text[at : at + LONGEST_START] in _AT_START.parts:
@@ -222,6 +223,6 @@ def _beginnings(starts: Iterable[str]) -> Beginnings:
 
 
 _NOTHING = _beginnings(())
-_AMID_LINE = _beginnings(TOKEN_FORMS)
+_INSIDE_LINE = _beginnings(TOKEN_FORMS)
 _AT_START = _beginnings(STARTS)
 _IN_TAG = _beginnings(start for start in STARTS if start != FUNCTION)

@@ -1,7 +1,8 @@
-"""Where in a text one stands: at the start of a line, inside a code fence.
+"""Whether the end of a text is at the start of a line, or inside a code fence.
 
-Rule: a line counts as a fence by its first characters, as in Markdown: three or more backticks or
-tildes, closed by as many of the same kind. Text is only collected, and read when it is asked for.
+Rule: the first characters of a line decide whether it is a fence, as in Markdown: three or more backticks
+or tildes, closed by at least as many of the same kind. Text is collected and is read only when a property
+is used.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import re
 _FENCE = re.compile(r"[ \t]*(`{3,}+(?=[^`]*\Z)|~{3,}+)(.*)", re.DOTALL)
 
 LINE_CHARS = 256
-"""So much of a line decides what it is."""
+"""Characters at the start of a line that decide whether it is a fence."""
 LAST_CHARS = 64
-"""Characters of the end that are kept."""
+"""Characters at the end of the text that are kept."""
 BATCH = 4096
 """Characters that are collected before they are read."""
 MAX_INDENT = 3
-"""Blanks before the start of a line; more of them begin a code block in Markdown."""
+"""Blanks that may precede the start of a line; more of them begin a code block in Markdown."""
 
 
 class Lines:
@@ -27,16 +28,16 @@ class Lines:
 
     def __init__(self) -> None:
         self._line = ""
-        """The beginning of the last line, which is not complete."""
+        """The start of the last line, which is not complete."""
         self._fence = ""
-        """What opened the fence one is in."""
+        """The characters that opened the present fence; empty outside a fence."""
         self._last = ""
         """The end of the text."""
         self._unread: list[str] = []
         self._waiting = 0
 
     def add(self, text: str) -> None:
-        """The text goes on with ``text``."""
+        """Append ``text``."""
         self._unread.append(text)
         self._waiting += len(text)
         if self._waiting >= BATCH:
@@ -44,18 +45,18 @@ class Lines:
 
     @property
     def fenced(self) -> bool:
-        """True inside a code fence, also in the line that opens one."""
+        """True inside a code fence, including the line that opens it."""
         self._read()
         return bool(self._fence) or _FENCE.match(self._line) is not None
 
     @property
     def at_start(self) -> bool:
-        """True at the start of a line, but for some blanks."""
+        """True at the start of a line; up to ``MAX_INDENT`` blanks are ignored."""
         self._read()
         return len(self._line) <= MAX_INDENT and not self._line.strip(" ")
 
     def ends_with(self, *tags: str) -> bool:
-        """True where one of ``tags`` was last, but for some blanks."""
+        """True if the text ends with one of ``tags``; blanks after it are ignored."""
         self._read()
         return self._last.rstrip().endswith(tags)
 

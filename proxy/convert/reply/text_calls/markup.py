@@ -1,7 +1,7 @@
-"""The calls in one stretch of markup, while it is being read.
+"""The calls that were read in one piece of markup.
 
-Rule: a form of markup adds the calls that it reads; the first of them that is of no declared tool, or
-whose arguments are no object, ends the reading.
+Rule: each form adds the calls that it reads. A call of a tool that is not declared, or with arguments
+that are not an object, ends the reading with ``NotMarkup``.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from proxy.convert.reply.text_calls.source import NotMarkup, TextSource
 from proxy.convert.reply.text_calls.values import object_in, typed_value
 
 MAX_CALLS = 128
-"""Most calls of one answer; each is looked for in the whole request."""
+"""Maximum number of calls in one answer, since the whole request is searched for each of them."""
 
 
 class WrittenCall(NamedTuple):
     """A complete call."""
 
     name: str
-    """As declared."""
+    """The declared name."""
     arguments: Mapping[str, Any]
     id: str
-    """The model's own id of the call, ``""`` where the form has none."""
+    """The id that the model wrote; ``""`` if the form has none."""
     start: int
-    """Position of the call's own markup, counted from the beginning of what is read."""
+    """Position of the call's markup, from the start of the candidate."""
     end: int
 
     def fragment(self) -> ToolFragment:
@@ -38,7 +38,7 @@ class WrittenCall(NamedTuple):
 
 
 class Markup:
-    """What is being read, and the calls so far."""
+    """The text that is being read, and the calls so far."""
 
     __slots__ = ("_declared", "calls", "source")
 
@@ -48,14 +48,14 @@ class Markup:
         self.calls: list[WrittenCall] = []
 
     def declared_name(self, said: str) -> str:
-        """The declared tool that is meant; raises ``NotMarkup`` where none is."""
+        """The name of the declared tool that ``said`` means; raises ``NotMarkup`` if there is none."""
         name = self._declared.name(said)
         if self._declared.schema(name) is None:
             raise NotMarkup
         return name
 
     def add(self, name: str, arguments: Mapping[str, Any], start: int, call_id: str = "") -> None:
-        """A call whose markup, just read to its end, began at ``start``."""
+        """Add a call whose markup begins at ``start`` and ends where the source was read to."""
         if len(self.calls) == MAX_CALLS:
             raise NotMarkup
         call = WrittenCall(name, arguments, call_id, start, self.source.position)

@@ -1,8 +1,8 @@
-"""Whether markup in an answer is a quotation of the request.
+"""Whether markup in an answer is quoted from the request.
 
-Rule: a model that repeats what it read calls nothing. Texts are compared without white space, escapes
-and entities, and also without what tools put before each line, since what a request shows of a page or
-a file is often JSON, HTML, or a listing with line numbers.
+Rule: a model that quotes a call does not make it. Texts are compared without white space, escapes and
+entities, and also without line prefixes, because requests often contain pages and files as JSON, HTML or
+listings with line numbers.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _MAY_HOLD_MARKUP = ("<", "&lt;", "&LT;", "&#", "\\u003")
 _LINE_PREFIX = re.compile(
     r"^[ \t]*(?:(?:[^\s:<]{1,256}:)?[0-9]{1,9}(?:\u2192|[\t:|-])|[>+|]++)", re.MULTILINE
 )
-"""A line number, of a listing or of a search, or the mark of a quotation or a table."""
+"""A line prefix: a line number of a listing or a search result, or the mark of a quotation or a table."""
 
 
 def is_quoted(markups: Iterable[str], messages: Sequence[Mapping[str, Any]]) -> bool:
-    """True when one of ``markups`` stands in a text of the request's ``messages``."""
-    wanted = [_squeezed(_unescaped(markup)) for markup in markups]
+    """True if a text in the request's ``messages`` contains one of ``markups``."""
+    wanted = [_without_white_space(_unescaped(markup)) for markup in markups]
     return any(
         markup in form for text in _texts(messages) for form in _forms(text) for markup in wanted
     )
 
 
 def _texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """All strings in ``messages``, at any depth, that may hold markup."""
+    """All strings in ``messages``, at any depth, that may contain markup."""
     left: list[object] = list(messages)
     while left:
         value = left.pop()
@@ -55,10 +55,10 @@ def _texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """``text`` as it is compared, with and without what stands before each line."""
+    """The forms of ``text`` for the comparison: with and without line prefixes."""
     text = _unescaped(text)
-    yield _squeezed(text)
-    yield _squeezed(_LINE_PREFIX.sub("", text))
+    yield _without_white_space(text)
+    yield _without_white_space(_LINE_PREFIX.sub("", text))
 
 
 def _unescaped(text: str) -> str:
@@ -70,5 +70,5 @@ def _unescaped(text: str) -> str:
     return text
 
 
-def _squeezed(text: str) -> str:
+def _without_white_space(text: str) -> str:
     return "".join(text.split())

@@ -1,7 +1,7 @@
 """Text that arrives in pieces, read token by token.
 
-Rule: each method is a generator that stops where more text must come, so that what is read, and where
-reading fails, does not depend on the pieces. Each character is looked at once.
+Rule: each method that reads is a generator that yields when it needs more text, so that the result does
+not depend on how the text is split. Each character is examined once.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Generator
 
 MAX_NAME = 256
-"""Longest name of a tool or a parameter."""
+"""Longest name of a tool or a parameter, in characters."""
 MAX_DEPTH = 100
-"""Levels of brackets in the arguments of a call."""
+"""Maximum nesting of brackets in the arguments of a call."""
 
 _BLANKS = re.compile(r"\s*")
 _KEY = re.compile(r"[^<>\"\n]*")
@@ -21,15 +21,15 @@ _STRUCTURE = re.compile(r'["{}\[\]<]')
 _STRING_REST = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 
 Reading = Generator[None, None, str]
-"""A token that is being read: yields where more text must come, returns the token."""
+"""Reads one token: yields when it needs more text, and returns the token."""
 
 
 class NotMarkup(Exception):
-    """The text is not what is being read; it fails at the source's ``position``."""
+    """The text at the source's ``position`` is not the expected markup."""
 
 
 class TextSource:
-    """The text; ``feed`` it whenever a reading stops."""
+    """The text so far; ``feed`` adds more when a ``Reading`` yields."""
 
     __slots__ = ("_at", "_text", "ended", "position")
 
@@ -39,7 +39,7 @@ class TextSource:
         self.position = 0
         """Number of characters that were read."""
         self.ended = False
-        """True when no more text follows; to be set by the owner."""
+        """True if no more text follows; set from outside."""
 
     def feed(self, text: str) -> None:
         self._text = self._text[self._at :] + text
@@ -47,11 +47,11 @@ class TextSource:
 
     @property
     def empty(self) -> bool:
-        """True when all text so far was read."""
+        """True if all text so far was read."""
         return self._at == len(self._text)
 
     def blanks(self) -> Reading:
-        """White space, maybe none."""
+        """White space; may be empty."""
         blanks: list[str] = []
         while True:
             blanks.append(self._take(_end(_BLANKS, self._text, self._at)))
@@ -60,7 +60,7 @@ class TextSource:
             yield
 
     def literal(self, *options: str) -> Reading:
-        """Which of ``options`` comes next, ``""`` for none; none begins with another one."""
+        """The one of ``options`` that comes next, or ``""``. No option may be a prefix of another."""
         while True:
             for option in options:
                 if self._text.startswith(option, self._at):
@@ -71,22 +71,22 @@ class TextSource:
             yield
 
     def expect(self, *options: str) -> Reading:
-        """As ``literal``; raises ``NotMarkup`` where none comes."""
+        """As ``literal``; raises ``NotMarkup`` if none of them comes next."""
         found = yield from self.literal(*options)
         if not found:
             raise NotMarkup
         return found
 
     def name(self) -> Reading:
-        """The name of a tool, maybe with a namespace or a number; maybe empty."""
+        """The name of a tool, with its namespace or number if it has one; may be empty."""
         return self._short(_NAME)
 
     def key(self) -> Reading:
-        """The name of a parameter, maybe empty."""
+        """The name of a parameter; may be empty."""
         return self._short(_KEY)
 
     def peek(self) -> Reading:
-        """The next character, which is not read; ``""`` at the end."""
+        """The next character, without reading it; ``""`` at the end."""
         while self.empty and not self.ended:
             yield
         return self._text[self._at : self._at + 1]
@@ -104,7 +104,7 @@ class TextSource:
             yield
 
     def until(self, end: str) -> Reading:
-        """The text before ``end``, which is read too."""
+        """The text before the next ``end``; reads ``end`` too."""
         parts: list[str] = []
         while True:
             at = self._text.find(end, self._at)
@@ -118,7 +118,7 @@ class TextSource:
             yield
 
     def json_object(self) -> Reading:
-        """An object in JSON, of which only strings and brackets are looked at."""
+        """A JSON object; only its strings and brackets are checked."""
         yield from self._present()
         if not self._text.startswith("{", self._at):
             raise NotMarkup
@@ -144,7 +144,7 @@ class TextSource:
                 raise NotMarkup
 
     def _string_rest(self) -> Reading:
-        """A string without its first quote."""
+        """The rest of a string whose first quote was read."""
         parts: list[str] = []
         while True:
             parts.append(self._take(_end(_STRING_REST, self._text, self._at)))
@@ -156,7 +156,7 @@ class TextSource:
             yield
 
     def _present(self) -> Generator[None, None, None]:
-        """Wait for a character."""
+        """Yield until a character is there, or the text ends."""
         while self.empty:
             if self.ended:
                 raise NotMarkup
@@ -170,6 +170,6 @@ class TextSource:
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where ``pattern``, which may match nothing, ends at ``at``."""
+    """The end of the match of ``pattern`` at ``at``; the pattern may match the empty string."""
     match = pattern.match(text, at)
     return at if match is None else match.end()

@@ -1,7 +1,7 @@
-"""Values of parameters that were written as plain text -> JSON, by the tool's schema.
+"""Parameter values that a model wrote as plain text -> JSON values, by the tool's schema.
 
-Rule: text is a string wherever the schema allows one. Otherwise it is the value that it decodes to,
-if that has an allowed type; text that has none stays a string.
+Rule: the value is a string if the schema allows one. Otherwise it is the decoded text, if this has an
+allowed type; if not, it is a string too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import orjson
 from proxy.convert.reply.arguments import read_arguments
 
 RAW = "_raw"
-"""The member in which unreadable arguments are kept."""
+"""The member that contains arguments that cannot be parsed."""
 _WORDS: Mapping[str, str] = {"True": "true", "False": "false", "None": "null"}
-"""Python's words, which models write where JSON's belong."""
+"""Python's literals, which models write instead of JSON's."""
 _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
 MAX_SCHEMAS = 64
 """References and alternatives of one parameter that are followed."""
@@ -33,13 +33,13 @@ def typed_value(text: str, schema: object, root: Mapping[str, Any]) -> object:
         value = _decoded(_WORDS.get(text.strip(), text))
     except (ValueError, RecursionError):
         return text
-    # A schema that states no type takes any; then only what cannot be meant as a string is decoded.
+    # A schema without a type allows all types; then only text that cannot be meant as a string is decoded.
     fits = _fits(value, types) if types else isinstance(value, dict | list)
     return value if fits else text
 
 
 def object_in(text: str) -> dict[str, Any] | None:
-    """The object that ``text`` is, repaired where that is unmistakable; None where it is none."""
+    """The object in ``text``, repaired if the repair is unambiguous; None if it is not an object."""
     try:
         value = _decoded(text)
     except RecursionError:
