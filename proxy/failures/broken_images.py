@@ -15,7 +15,7 @@ HEAD = 64
 """Characters of base64; a multiple of four."""
 TAIL = 64
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]*={0,2}\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]*+={0,2}+\s*+")
 _ENDS = {
     b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82",
     b"\xff\xd8\xff": b"\xff\xd9",

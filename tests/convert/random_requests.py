@@ -113,6 +113,14 @@ def _exchange(draw: st.DrawFn, ids: list[str]) -> list[dict[str, Any]]:
     cut = draw(st.integers(0, len(results)))
     if draw(st.booleans()) or results:
         turns += [_user(draw, results[:cut]), _user(draw, results[cut:])]
+    return _without_compaction(turns) if ids else turns
+
+
+def _without_compaction(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``turns`` with calls: a summary between a call and its result would stand for the call alone."""
+    for turn in turns:
+        if isinstance(turn["content"], list):
+            turn["content"] = [each for each in turn["content"] if each["type"] != "compaction"]
     return turns
 
 
