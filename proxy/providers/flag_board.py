@@ -16,6 +16,7 @@ import struct
 import tempfile
 import zlib
 from dataclasses import dataclass
+from weakref import finalize
 
 import gevent
 
@@ -45,6 +46,8 @@ class FlagBoard:
 
     def __init__(self, size: int = SIZE) -> None:
         self._descriptor = _unnamed_file()
+        # A master creates one at each reload.
+        finalize(self, os.close, self._descriptor)
         os.ftruncate(self._descriptor, size)
         self._map = mmap.mmap(self._descriptor, size)
         self._room = size - HEAD.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from copy import copy
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,18 @@ def test_what_does_not_fit_is_what_changed_first() -> None:
     kept = [int(pair[0].rsplit("/", 1)[1]) for pair, _ in board.read(NOW + 99)]
     assert 10 < len(kept) < 40
     assert kept == list(range(98, 98 - len(kept), -1))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="lists open files by Linux's /proc")
+def test_a_board_that_a_reload_replaced_leaves_no_file_open() -> None:
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    FlagBoard()
+    before = open_files()
+    for _ in range(5):
+        FlagBoard()
+    assert open_files() == before
 
 
 def _change_often(board: FlagBoard, number: int) -> None:
