@@ -11,7 +11,6 @@ import importlib
 import json
 import pkgutil
 import re
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,7 +28,7 @@ from proxy.failures.classify import failure_from_answer
 from proxy.providers.profiles.base import Profile
 from proxy.relay.native.event_scan import EventScan
 from tests.live import LiveProxy, live_proxy
-from tests.security.growth import NOTICEABLE, TIMES, grows_too_fast, seconds
+from tests.security.growth import NOTICEABLE, TIMES, grows_too_fast, seconds, work
 from tests.security.wire import answers, exchange, request
 from tests.upstream_stub import UpstreamStub, completion, json_answer
 
@@ -206,23 +205,6 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
     "properties": _properties,
     "mistakes": _mistakes,
 }
-
-
-def work(ask: Callable[[], object]) -> int:
-    """How many calls ``ask`` makes, those into C included."""
-    count = 0
-
-    def note(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        ask()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 @pytest.mark.parametrize("shape", SHAPES)
