@@ -25,8 +25,11 @@ from config.settings import Settings
 from proxy.app import create_app
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.failures.classify import failure_from_answer
+from proxy.failures.history_steps import Row
+from proxy.failures.schema_refusals import SchemaRefusal
 from proxy.providers.profiles.base import Profile
 from proxy.relay.native.event_scan import EventScan
+from proxy.relay.native.mended import Mend
 from tests.live import LiveProxy, live_proxy
 from tests.security.growth import NOTICEABLE, TIMES, grows_too_fast, seconds, work
 from tests.security.wire import answers, exchange, request
@@ -62,6 +65,10 @@ PIECES = (
 )
 
 
+ROWS_OF_TABLES = (Row, SchemaRefusal)
+"""Their words are compiled when a refusal is read."""
+
+
 def patterns() -> Iterator[tuple[str, re.Pattern[Any]]]:
     """Every compiled pattern of the program, by module and name."""
     for parent in (package, config):
@@ -76,6 +83,10 @@ def patterns() -> Iterator[tuple[str, re.Pattern[Any]]]:
 def _in(name: str, value: object) -> Iterator[tuple[str, re.Pattern[Any]]]:
     if isinstance(value, re.Pattern):
         yield name, value
+    elif isinstance(value, ROWS_OF_TABLES):
+        yield f"{name}.words", re.compile(value.words)
+    elif isinstance(value, Mend):
+        yield f"{name}.refused", value.refused
     elif isinstance(value, tuple | list | frozenset) and len(value) < 200:
         for number, each in enumerate(value):
             yield from _in(f"{name}[{number}]", each)
