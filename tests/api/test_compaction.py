@@ -318,7 +318,11 @@ def test_a_pause_tells_of_the_other_edits(client: FlaskClient, upstream: Upstrea
     management = edit(pause_after_compaction=True)
     management["edits"].insert(0, clear)
     upstream.answer(summary(), summary())
-    fields = {"messages": turns, "tools": [TOOL], "context_management": management}
+    fields: dict[str, Any] = {
+        "messages": turns,
+        "tools": [TOOL],
+        "context_management": management,
+    }
     (applied,) = asked(client, **fields).json["context_management"]["applied_edits"]
     assert (applied["type"], applied["cleared_tool_uses"]) == (clear["type"], 1)
     end = events_of(asked(client, stream=True, **fields).data)[-2]

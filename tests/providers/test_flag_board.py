@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from copy import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_what_does_not_fit_is_what_changed_first() -> None:
 
 
 def test_a_change_costs_little_where_many_entries_are_shared() -> None:
-    flags = {"schema_steps": ("inline_refs", "merge_root"), "max_tools": 128}
+    flags: dict[str, Any] = {"schema_steps": ("inline_refs", "merge_root"), "max_tools": 128}
     many = [(("u", f"m{number}"), entry(**flags)) for number in range(CAPACITY)]
     board = FlagBoard()
     board.write(many, NOW)
