@@ -55,9 +55,11 @@ class _Reading:
             return new if any(new[name] is not value[name] for name in value) else value
         if isinstance(value, list):
             alternatives = list(_alternatives(schemas, self._root))
+            first = max(map(_places, alternatives), default=0)
+            others = _items(alternatives, first)
             items = [
-                self.restored(item, _items(alternatives, place), depth + 1)
-                for place, item in enumerate(value)
+                self.restored(item, _items(alternatives, at) if at < first else others, depth + 1)
+                for at, item in enumerate(value)
             ]
             return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
         return value
@@ -96,6 +98,12 @@ def _members(schemas: list[Schema], name: str) -> list[Schema]:
         if isinstance(member, Mapping):
             found.append(member)
     return found
+
+
+def _places(schema: Schema) -> int:
+    """How many first items have schemas of their own."""
+    first = schema.get("prefixItems", schema.get("items"))
+    return len(first) if isinstance(first, list) else 0
 
 
 def _items(schemas: list[Schema], place: int) -> list[Schema]:

@@ -101,23 +101,31 @@ def test_json_in_a_string_that_is_nested_too_deeply_stays_a_string(
     assert restored(arguments, schema) == expected
 
 
-class ReadEnum(dict[str, Any]):
-    """A schema that counts how often its ``enum`` is read."""
+class Counting(dict[str, Any]):
+    """A schema that counts how often its ``enum`` or ``items`` is read."""
 
     reads = 0
 
     def get(self, key: str, default: Any = None) -> Any:
-        self.reads += key == "enum"
+        self.reads += key in ("enum", "items")
         return super().get(key, default)
 
 
 @pytest.mark.parametrize("items", [1, 1000])
 def test_the_values_of_an_enum_are_read_no_more_often_for_more_items(items: int) -> None:
-    item = ReadEnum(enum=[*range(100)])
+    item = Counting(enum=[*range(100)])
     schema = members(a={"type": "array", "items": item})
     text = restored(json.dumps({"a": ["99"] * items}), schema)
     assert json.loads(text) == {"a": [99] * items}
     assert item.reads < 5
+
+
+@pytest.mark.parametrize("items", [3, 1000])
+def test_the_schemas_of_an_array_are_read_no_more_often_for_more_items(items: int) -> None:
+    array = Counting(type="array", prefixItems=[STATE], items={"enum": [7]})
+    text = restored(json.dumps({"a": ["2"] + ["7"] * (items - 1)}), members(a=array))
+    assert json.loads(text) == {"a": [2] + [7] * (items - 1)}
+    assert array.reads < 20
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1', "nothing"])
