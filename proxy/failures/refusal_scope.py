@@ -63,6 +63,8 @@ def concerns_model(step: str, flags: Mapping[str, object], refusal: Refusal) -> 
     A step without a row in ``SCOPES``: yes if all flags are numbers, which are limits that the upstream
     states; otherwise ``unless_value`` decides.
     """
+    if step == "schema" and "schema_drop" in flags:
+        return keyword_refused(refusal)
     scope = SCOPES.get(step)
     if scope is not None:
         return scope(refusal)
@@ -82,6 +84,13 @@ def never(_: Refusal) -> bool:
 def unless_value(refusal: Refusal) -> bool:
     """The refusal is not about a value."""
     if refusal.says(BOUND) or refusal.says(WRITTEN_BY_CLIENT):
+        return False
+    return refusal.says(LISTED) or not refusal.says(WRONG_VALUE)
+
+
+def keyword_refused(refusal: Refusal) -> bool:
+    """A keyword of schemas is refused, not the value that one schema gives it."""
+    if refusal.says(BOUND):
         return False
     return refusal.says(LISTED) or not refusal.says(WRONG_VALUE)
 
@@ -151,7 +160,8 @@ SCOPES: Mapping[str, Scope] = {
     "strict": field_refused("strict", under="tools"),
     "images": images_refused,
     "grammar": never,
-    # A rewrite takes nothing from other clients: it acts on schemas that this upstream refuses.
+    # A rewrite takes nothing from other clients: it acts on schemas that this upstream refuses. For
+    # keywords that are left out see ``keyword_refused``.
     "schema": always,
     # What an upstream demands of a history's order and form holds for every history.
     **{row.step: always for row in ROWS},

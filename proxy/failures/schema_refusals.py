@@ -108,7 +108,7 @@ SCHEMA_REFUSALS: tuple[SchemaRefusal, ...] = (
     SchemaRefusal(
         r"\$(?:ref|defs|dynamicref)\b|\breference to component|pointertonowhere|unresolvable"
         r"|(?:recursive|circular|infinite recursion)[^\n]{0,60}(?:schema|ref)"
-        r"|(?:schema|ref)\w*[^\n]{0,60}(?:recursive|circular|infinite recursion)",
+        r"|(?:schema|ref)[^\n]{0,80}(?:recursive|circular|infinite recursion)",
         ("draft_2020", "inline_refs"),
     ),
     SchemaRefusal(

@@ -16,6 +16,7 @@ import struct
 import tempfile
 import zlib
 from dataclasses import dataclass
+from weakref import finalize
 
 import gevent
 
@@ -38,6 +39,8 @@ NUMBER_BYTES = 8
 LOCK_ATTEMPTS = 50
 LOCK_SECONDS = 0.002
 """Wait between two attempts; a writer holds the lock for about a millisecond."""
+Lines = dict[bytes, tuple[Pair, Learned]]
+"""The lines of the content, and what they hold."""
 
 
 class FlagBoard:
@@ -45,10 +48,13 @@ class FlagBoard:
 
     def __init__(self, size: int = SIZE) -> None:
         self._descriptor = _unnamed_file()
+        # A master creates one at each reload.
+        finalize(self, os.close, self._descriptor)
         os.ftruncate(self._descriptor, size)
         self._map = mmap.mmap(self._descriptor, size)
         self._room = size - HEAD.size
         self._seen = self._map[:NUMBER_BYTES]
+        self._lines: Lines = {}
 
     def has_changed(self) -> bool:
         """Whether anything was written since the last ``read``; costs a tenth of a microsecond."""
@@ -58,7 +64,7 @@ class FlagBoard:
         """All entries that are valid; ``now`` is in seconds since 1970."""
         # The number first: a change during the read is read again at the next call.
         self._seen = self._map[:NUMBER_BYTES]
-        return list(_decoded(self._content(), now).items())
+        return list(self._entries(now).items())
 
     def write(self, entries: Entries, now: float) -> None:
         """Add ``entries`` and replace older ones; ``now`` is in seconds since 1970."""
@@ -66,7 +72,7 @@ class FlagBoard:
             log.warning("learned profile flags are not shared: another worker holds their lock")
             return
         try:
-            shared = _decoded(self._content(), now)
+            shared = self._entries(now)
             for pair, entry in entries:
                 newer = pair not in shared or entry.changed > shared[pair].changed
                 if newer and entry.valid_until > now:
@@ -81,6 +87,17 @@ class FlagBoard:
             self._map[:NUMBER_BYTES] = struct.pack("<Q", number + 1)
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+
+    def _entries(self, now: float) -> dict[Pair, Learned]:
+        """The entries that are valid. Only lines that are new are decoded, since that takes longest."""
+        known, self._lines = self._lines, {}
+        for line in self._content().split(b"\n"):
+            entry = known.get(line)
+            if entry is None or entry[1].valid_until <= now:
+                entry = _decoded(line, now)
+            if entry is not None:
+                self._lines[line] = entry
+        return dict(self._lines.values())
 
     def _content(self) -> bytes:
         _, length, checksum = HEAD.unpack_from(self._map)
@@ -106,10 +123,9 @@ def _unnamed_file() -> int:
         return os.dup(file.fileno())
 
 
-def _decoded(content: bytes, now: float) -> dict[Pair, Learned]:
-    lines = (line.partition(b"\t") for line in content.split(b"\n"))
-    found = (decoded_entry(pair, entry, now) for pair, _, entry in lines)
-    return dict(entry for entry in found if entry is not None)
+def _decoded(line: bytes, now: float) -> tuple[Pair, Learned] | None:
+    pair, _, entry = line.partition(b"\t")
+    return decoded_entry(pair, entry, now)
 
 
 def _encoded(entries: dict[Pair, Learned], room: int) -> bytes:

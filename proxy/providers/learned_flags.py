@@ -76,12 +76,21 @@ class LearnedFlags:
         if kept != known and len(base_url) + len(model) <= LONGEST_PAIR:
             self._change((base_url, model), kept)
 
-    def forget(self, base_url: str, model: str) -> Mapping[str, object]:
-        """Forget all flags of the pair; returns those that were known."""
+    def forget(
+        self, base_url: str, model: str, flags: Mapping[str, object] | None = None
+    ) -> Mapping[str, object]:
+        """Forget the flags of the pair; returns those that were known.
+
+        ``flags``: only these, as far as the pair still has them with these values; None: all.
+        """
         known = self.flags_for(base_url, model)
-        if known:
-            self._change((base_url, model), NOTHING)
-        return known
+        given = known if flags is None else flags
+        both = known.keys() & given.keys()
+        forgotten = {name: known[name] for name in both if given[name] == known[name]}
+        if forgotten:
+            kept = {name: known[name] for name in known if name not in forgotten}
+            self._change((base_url, model), kept or NOTHING)
+        return forgotten
 
     def adopt(self, entries: Entries) -> None:
         """Take over what other machines learned or forgot since."""

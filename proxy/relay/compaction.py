@@ -118,7 +118,8 @@ def _compact(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compa
     usage = no_usage() if message is None else message["usage"]
     call.record.usage = usage
     if due.rest is None:
-        return Compacted(Preface(block, usage), None)
+        told = None if message is None else message.get("context_management")
+        return Compacted(Preface(block, usage, told), None)
     call.record.begin_next_call()
     record_route(call.record, call.route)
     # The call for the answer adds its own.

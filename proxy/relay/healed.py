@@ -152,7 +152,8 @@ def _forget(call: Call, healing: _Healing, error: UpstreamError) -> None:
     if not healing.known or not is_refusal(error, error.text) or _is_understood(error):
         return
     route = call.route
-    forgotten = call.learned.forget(route.provider.base_url, route.model)
+    # Not what other requests have learned since this one began.
+    forgotten = call.learned.forget(route.provider.base_url, route.model, healing.known)
     if forgotten:
         _log_forgotten(call, forgotten)
 

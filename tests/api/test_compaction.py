@@ -301,7 +301,32 @@ def test_a_pause(client: FlaskClient, upstream: UpstreamStub) -> None:
     upstream.answer(summary())
     message = asked(client, context_management=edit(pause_after_compaction=True)).json
     assert (message["content"], message["stop_reason"]) == ([BLOCK], "compaction")
+    assert message["context_management"] == {"applied_edits": []}
     assert len(upstream.requests) == 1
+
+
+def test_a_pause_tells_of_the_other_edits(client: FlaskClient, upstream: UpstreamStub) -> None:
+    use = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": "long " * 100}
+    turns = [HISTORY[0], {"role": "assistant", "content": [use]}]
+    turns.append({"role": "user", "content": [result]})
+    clear = {
+        "type": "clear_tool_uses_20250919",
+        "trigger": {"type": "tool_uses", "value": 0},
+        "keep": {"type": "tool_uses", "value": 0},
+    }
+    management = edit(pause_after_compaction=True)
+    management["edits"].insert(0, clear)
+    upstream.answer(summary(), summary())
+    fields: dict[str, Any] = {
+        "messages": turns,
+        "tools": [TOOL],
+        "context_management": management,
+    }
+    (applied,) = asked(client, **fields).json["context_management"]["applied_edits"]
+    assert (applied["type"], applied["cleared_tool_uses"]) == (clear["type"], 1)
+    end = events_of(asked(client, stream=True, **fields).data)[-2]
+    assert end["context_management"] == {"applied_edits": [applied]}
 
 
 @pytest.mark.parametrize(

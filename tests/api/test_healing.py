@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.api.conftest import message_request
-from tests.upstream_stub import Recorded, Script, UpstreamStub, completion, json_answer
+from tests.upstream_stub import Recorded, Script, UpstreamStub, Wait, completion, json_answer
 
 PATH = "/v1/messages"
 SCHEMA = {
@@ -94,6 +95,39 @@ def test_1_5_flags_with_which_a_request_is_refused_are_forgotten(
     upstream.answer(NO_TOP_P, OK, refusal(words, status), OK)
     assert [ask(client, top_p=0.5) for _ in range(3)] == [200, 400, 200]
     assert sent(upstream, "top_p") == [0.5, None, None, 0.5]
+
+
+def test_1_5_what_was_learned_after_a_refused_request_began_is_kept(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    """A request with one flag waits while another one learns a second flag, and is then refused."""
+    no_schema = refusal("This response_format type is unavailable now")
+    waiting, learned = threading.Event(), threading.Event()
+
+    def judge(recorded: Recorded) -> Script:
+        if "temperature" in recorded.json:
+            waiting.set()
+            return (Wait(learned), *refusal("This model does not like you"))
+        if "top_p" in recorded.json:
+            return NO_TOP_P
+        kind = recorded.json.get("response_format", {}).get("type")
+        return no_schema if kind == "json_schema" else OK
+
+    upstream.default = judge
+    assert ask(client, top_p=0.5) == 200
+    statuses: list[int] = []
+    slow = threading.Thread(target=lambda: statuses.append(ask(client, temperature=0.1)))
+    slow.start()
+    assert waiting.wait(60)
+    assert ask(client, **FORMAT) == 200
+    learned.set()
+    slow.join()
+    assert statuses == [400]
+    asked = len(upstream.requests)
+    assert ask(client, **FORMAT) == 200
+    assert len(upstream.requests) == asked + 1, "the form that was learned meanwhile is known"
+    assert ask(client, top_p=0.5) == 200
+    assert len(upstream.requests) == asked + 3, "the flag that the refused request had is not"
 
 
 @pytest.mark.parametrize(

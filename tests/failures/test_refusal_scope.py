@@ -13,10 +13,8 @@ from proxy.failures.healing_steps import STEPS
 from proxy.failures.refusal_scope import SCOPES, concerns_model
 from proxy.providers.profiles import Profile
 
-TOOL = {
-    "type": "function",
-    "function": {"name": "f", "strict": True, "parameters": {"type": "object"}},
-}
+PARAMETERS = {"type": "object", "properties": {"a": {"minItems": 2}}}
+TOOL = {"type": "function", "function": {"name": "f", "strict": True, "parameters": PARAMETERS}}
 PICTURE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}
 BODY: dict[str, Any] = {
     "messages": [PICTURE],
@@ -71,6 +69,8 @@ def scope(text: str, param: str | None = None) -> tuple[str, bool] | None:
         # Rewrites of schemas take nothing from other clients.
         ("schema", None, "json_schema is invalid: schema is recursive"),
         ("schema", None, "response_format is not supported: cannot resolve $ref"),
+        ("schema", None, "tools.0.function.parameters: keyword 'minItems' is not supported"),
+        ("schema", None, "tools.0.function.parameters: minItems: Extra inputs are not permitted"),
     ],
 )
 def test_fields_limits_and_lists_are_remembered(step: str, param: str | None, text: str) -> None:
@@ -114,6 +114,11 @@ def test_fields_limits_and_lists_are_remembered(step: str, param: str | None, te
         ("images", None, "This model does not support image inputs that are animated"),
         ("grammar", None, "Failed to initialize samplers: failed to parse grammar"),
         ("tool_choice", None, "Invalid value for 'tool_choice': function 'f' not found in tools"),
+        ("schema", None, "tools.0.function.parameters: invalid value for 'minItems': -1"),
+        ("schema", None, "tools.0.function.parameters: minItems is invalid, less than 0"),
+        ("schema", None, "tools.0.function.parameters: unsupported: minItems must be an integer"),
+        ("schema", None, "tools.0.function.parameters: minItems not allowed above 1000, got 9999"),
+        ("schema", None, "tools.0.function.parameters: minItems unsupported, exceeds the limit"),
     ],
 )
 def test_values_help_this_request_only(step: str, param: str | None, text: str) -> None:

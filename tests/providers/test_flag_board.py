@@ -5,12 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 from copy import copy
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from proxy.providers.flag_board import HEAD, NUMBER_BYTES, FlagBoard
 from proxy.providers.learned_entry import NOTHING, VALID_SECONDS, Learned
-from proxy.providers.learned_flags import LearnedFlags
+from proxy.providers.learned_flags import CAPACITY, LearnedFlags
+from tests.security.growth import work
 
 NOW = 1_000_000.0
 PROCESSES, CHANGES = 4, 25
@@ -110,6 +113,33 @@ def test_what_does_not_fit_is_what_changed_first() -> None:
     kept = [int(pair[0].rsplit("/", 1)[1]) for pair, _ in board.read(NOW + 99)]
     assert 10 < len(kept) < 40
     assert kept == list(range(98, 98 - len(kept), -1))
+
+
+def test_a_change_costs_little_where_many_entries_are_shared() -> None:
+    flags: dict[str, Any] = {"schema_steps": ("inline_refs", "merge_root"), "max_tools": 128}
+    many = [(("u", f"m{number}"), entry(**flags)) for number in range(CAPACITY)]
+    board = FlagBoard()
+    board.write(many, NOW)
+    board.read(NOW)
+
+    def change_and_read() -> None:
+        board.write([(("u", "m0"), entry(NOW + 1, **flags))], NOW)
+        assert len(board.read(NOW)) == CAPACITY
+
+    # To read an entry takes a hundred calls, to compare and to write it takes few.
+    assert work(change_and_read) < 20 * CAPACITY
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="lists open files by Linux's /proc")
+def test_a_board_that_a_reload_replaced_leaves_no_file_open() -> None:
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    FlagBoard()
+    before = open_files()
+    for _ in range(5):
+        FlagBoard()
+    assert open_files() == before
 
 
 def _change_often(board: FlagBoard, number: int) -> None:

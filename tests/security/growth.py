@@ -1,7 +1,8 @@
-"""Measures by CPU time how work grows with the size of its input."""
+"""Measures by CPU time, or counts, how work grows with the size of its input."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -36,3 +37,20 @@ def grows_too_fast(
         least_few = min(least_few, seconds(few))
         least_many = min(least_many, seconds(many))
     return least_many >= bound * least_few
+
+
+def work(ask: Callable[[], object]) -> int:
+    """How many calls ``ask`` makes, those into C included."""
+    count = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        ask()
+    finally:
+        sys.setprofile(before)
+    return count

@@ -11,7 +11,6 @@ import importlib
 import json
 import pkgutil
 import re
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,10 +25,13 @@ from config.settings import Settings
 from proxy.app import create_app
 from proxy.convert.request.messages_to_chat import message_request_to_chat
 from proxy.failures.classify import failure_from_answer
+from proxy.failures.history_steps import Row
+from proxy.failures.schema_refusals import SchemaRefusal
 from proxy.providers.profiles.base import Profile
 from proxy.relay.native.event_scan import EventScan
+from proxy.relay.native.mended import Mend
 from tests.live import LiveProxy, live_proxy
-from tests.security.growth import NOTICEABLE, TIMES, grows_too_fast, seconds
+from tests.security.growth import NOTICEABLE, TIMES, grows_too_fast, seconds, work
 from tests.security.wire import answers, exchange, request
 from tests.upstream_stub import UpstreamStub, completion, json_answer
 
@@ -63,6 +65,10 @@ PIECES = (
 )
 
 
+ROWS_OF_TABLES = (Row, SchemaRefusal)
+"""Their words are compiled when a refusal is read."""
+
+
 def patterns() -> Iterator[tuple[str, re.Pattern[Any]]]:
     """Every compiled pattern of the program, by module and name."""
     for parent in (package, config):
@@ -77,6 +83,10 @@ def patterns() -> Iterator[tuple[str, re.Pattern[Any]]]:
 def _in(name: str, value: object) -> Iterator[tuple[str, re.Pattern[Any]]]:
     if isinstance(value, re.Pattern):
         yield name, value
+    elif isinstance(value, ROWS_OF_TABLES):
+        yield f"{name}.words", re.compile(value.words)
+    elif isinstance(value, Mend):
+        yield f"{name}.refused", value.refused
     elif isinstance(value, tuple | list | frozenset) and len(value) < 200:
         for number, each in enumerate(value):
             yield from _in(f"{name}[{number}]", each)
@@ -206,23 +216,6 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
     "properties": _properties,
     "mistakes": _mistakes,
 }
-
-
-def work(ask: Callable[[], object]) -> int:
-    """How many calls ``ask`` makes, those into C included."""
-    count = 0
-
-    def note(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        ask()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -14,7 +14,7 @@ from typing import Any
 from proxy.convert.schema_values import Schema, as_text, referred
 
 MAX_DEPTH = 64
-"""Levels of arguments that are read."""
+"""Levels of arguments that are read, and of JSON in a string of them."""
 MOST_ALTERNATIVES = 64
 """Schemas that are read for one value."""
 _COMBINATIONS = ("anyOf", "oneOf", "allOf")
@@ -29,30 +29,47 @@ def restored(text: str, schema: Schema) -> str:
         value = json.loads(text) if text else None
     except ValueError:
         return text
-    new = _restored(value, [schema], schema, 0)
+    new = _Reading(schema).restored(value, [schema], 0)
     return text if new is value else json.dumps(new, ensure_ascii=False, separators=(",", ":"))
 
 
-def _restored(value: Any, schemas: list[Schema], root: Schema, depth: int) -> Any:
-    if depth > MAX_DEPTH or not schemas:
+class _Reading:
+    """The values of one call's arguments, read with the schema ``root``."""
+
+    def __init__(self, root: Schema) -> None:
+        self._root = root
+        self._texts: dict[tuple[int, ...], _Texts] = {}
+        """By the identities of schemas in ``root``, since all items of an array have the same."""
+
+    def restored(self, value: Any, schemas: list[Schema], depth: int) -> Any:
+        if depth > MAX_DEPTH or not schemas:
+            return value
+        if isinstance(value, str):
+            return self._texts_of(schemas).value_of(value)
+        if isinstance(value, dict):
+            alternatives = list(_alternatives(schemas, self._root))
+            new = {
+                name: self.restored(member, _members(alternatives, name), depth + 1)
+                for name, member in value.items()
+            }
+            return new if any(new[name] is not value[name] for name in value) else value
+        if isinstance(value, list):
+            alternatives = list(_alternatives(schemas, self._root))
+            first = max(map(_places, alternatives), default=0)
+            others = _items(alternatives, first)
+            items = [
+                self.restored(item, _items(alternatives, at) if at < first else others, depth + 1)
+                for at, item in enumerate(value)
+            ]
+            return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
         return value
-    if isinstance(value, str):
-        return _from_text(value, list(_alternatives(schemas, root)))
-    if isinstance(value, dict):
-        alternatives = list(_alternatives(schemas, root))
-        new = {
-            name: _restored(member, _members(alternatives, name), root, depth + 1)
-            for name, member in value.items()
-        }
-        return new if any(new[name] is not value[name] for name in value) else value
-    if isinstance(value, list):
-        alternatives = list(_alternatives(schemas, root))
-        items = [
-            _restored(item, _items(alternatives, place), root, depth + 1)
-            for place, item in enumerate(value)
-        ]
-        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
-    return value
+
+    def _texts_of(self, schemas: list[Schema]) -> _Texts:
+        key = tuple(map(id, schemas))
+        texts = self._texts.get(key)
+        if texts is None:
+            texts = self._texts[key] = _Texts(list(_alternatives(schemas, self._root)))
+        return texts
 
 
 def _alternatives(schemas: list[Schema], root: Schema) -> Iterator[Schema]:
@@ -83,6 +100,12 @@ def _members(schemas: list[Schema], name: str) -> list[Schema]:
     return found
 
 
+def _places(schema: Schema) -> int:
+    """How many first items have schemas of their own."""
+    first = schema.get("prefixItems", schema.get("items"))
+    return len(first) if isinstance(first, list) else 0
+
+
 def _items(schemas: list[Schema], place: int) -> list[Schema]:
     found = []
     for schema in schemas:
@@ -95,17 +118,27 @@ def _items(schemas: list[Schema], place: int) -> list[Schema]:
     return found
 
 
-def _from_text(text: str, schemas: list[Schema]) -> Any:
-    values = [value for schema in schemas for value in _values(schema)]
-    if text in values or any(_allows_text(schema) for schema in schemas):
-        return text
-    for value in values:
-        if as_text(value) == text:
-            return value
-    kind = _START_OF.get(text[:1])
-    kinds = {kind for schema in schemas for kind in _types(schema)}
-    is_open = all(_OPEN.isdisjoint(schema) for schema in schemas)
-    return _decoded(text, kind) if kind is not None and (kind in kinds or is_open) else text
+class _Texts:
+    """What a string means where one of ``schemas`` is satisfied."""
+
+    def __init__(self, schemas: list[Schema]) -> None:
+        values = [value for schema in schemas for value in _values(schema)]
+        self._values: dict[str, Any] = {as_text(value): value for value in reversed(values)}
+        self._values |= {value: value for value in values if isinstance(value, str)}
+        self._allowed = any(_allows_text(schema) for schema in schemas)
+        self._kinds = {
+            kind for schema in schemas for kind in _types(schema) if isinstance(kind, str)
+        }
+        self._open = all(_OPEN.isdisjoint(schema) for schema in schemas)
+
+    def value_of(self, text: str) -> Any:
+        if self._allowed:
+            return text
+        if text in self._values:
+            value = self._values[text]
+            return text if isinstance(value, str) else value
+        kind = _START_OF.get(text[:1])
+        return _decoded(text, kind) if kind in self._kinds or (kind and self._open) else text
 
 
 _START_OF: Mapping[str, str] = {"{": "object", "[": "array"}
@@ -119,7 +152,16 @@ def _decoded(text: str, kind: str) -> Any:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    return value if isinstance(value, _CLASS_OF[kind]) else text
+    return value if isinstance(value, _CLASS_OF[kind]) and not _is_deep(value) else text
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether ``value`` has more than MAX_DEPTH levels, which parsers of clients may refuse."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        held = [list(each.values()) if isinstance(each, dict) else each for each in level]
+        level = [inner for values in held for inner in values if isinstance(inner, dict | list)]
+    return bool(level)
 
 
 def _values(schema: Schema) -> list[Any]:

@@ -59,12 +59,16 @@ class Preface:
 
     block: Mapping[str, Any]
     usage: Mapping[str, Any]
+    context_management: Mapping[str, Any] | None = None
+    """The context edits of that call, for an answer that is only the block."""
 
     def alone(self, model: str) -> Message:
         """The message of an answer that contains only the block."""
         message = empty_message(model, stop_reason="compaction")
         message["content"] = [dict(self.block)]
         message["usage"]["iterations"] = [_iteration("compaction", self.usage)]
+        if self.context_management is not None:
+            message["context_management"] = self.context_management
         return message
 
     def before(self, message: Message) -> Message:

@@ -179,11 +179,22 @@ class ToolCalls:
         return True
 
     def _with_declared_name(self, fragment: ToolFragment) -> ToolFragment:
+        if self._reply.toolsets:
+            fragment = fragment._replace(name=self._member(fragment.name))
         name = self._declared.name(fragment.name)
         if name == fragment.name:
             return fragment
         self._warnings["repaired_tool_name"] += 1
         return fragment._replace(name=name)
+
+    def _member(self, name: str) -> str:
+        """The function of the toolset's member that is called ``name`` alone; else ``name``."""
+        toolsets = self._reply.toolsets
+        if name not in toolsets:
+            return name
+        wanted = (name, toolsets[name])
+        names = self._reply.tool_names.items()
+        return next((sent for sent, own in names if (own, toolsets.get(sent)) == wanted), name)
 
     def _name(self, call: ToolCall, name: str) -> None:
         call.name = name

@@ -98,7 +98,11 @@ def with_user_last(messages: list[ChatMessage], drops: Drops) -> list[ChatMessag
         return merged_users([*before, system_as_user(last)])
     if "tool_calls" in last:
         last = calls_in_text(last, drops)
+        # Calls without results, of which an upstream may take only one in a message.
+        while before and before[-1]["role"] == "assistant":
+            earlier = calls_in_text(before.pop(), drops)
+            last = {**earlier, "content": joined(earlier["content"], last["content"], "\n")}
     elif is_blank(last["content"]):
-        return before
+        return with_user_last(before, drops)
     drops.degrade("prefill", "user_turn")
     return [*before, last, {"role": "user", "content": CONTINUE}]

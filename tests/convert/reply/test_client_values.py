@@ -88,6 +88,46 @@ def test_restored(schema: dict[str, Any], arguments: Any, expected: Any) -> None
         assert restored(text, schema) is text, "what needs no change keeps its form"
 
 
+@pytest.mark.parametrize(
+    ("levels", "decoded"), [(64, True), (65, False), (500, False), (9999, False)]
+)
+def test_json_in_a_string_that_is_nested_too_deeply_stays_a_string(
+    levels: int, decoded: bool
+) -> None:
+    value = "[" * levels + "]" * levels
+    arguments = json.dumps({"a": value})
+    schema = members(a={"type": "array"})
+    expected = f'{{"a":{value}}}' if decoded else arguments
+    assert restored(arguments, schema) == expected
+
+
+class Counting(dict[str, Any]):
+    """A schema that counts how often its ``enum`` or ``items`` is read."""
+
+    reads = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.reads += key in ("enum", "items")
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize("items", [1, 1000])
+def test_the_values_of_an_enum_are_read_no_more_often_for_more_items(items: int) -> None:
+    item = Counting(enum=[*range(100)])
+    schema = members(a={"type": "array", "items": item})
+    text = restored(json.dumps({"a": ["99"] * items}), schema)
+    assert json.loads(text) == {"a": [99] * items}
+    assert item.reads < 5
+
+
+@pytest.mark.parametrize("items", [3, 1000])
+def test_the_schemas_of_an_array_are_read_no_more_often_for_more_items(items: int) -> None:
+    array = Counting(type="array", prefixItems=[STATE], items={"enum": [7]})
+    text = restored(json.dumps({"a": ["2"] + ["7"] * (items - 1)}), members(a=array))
+    assert json.loads(text) == {"a": [2] + [7] * (items - 1)}
+    assert array.reads < 20
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1', "nothing"])
 def test_what_is_no_json_stays(text: str) -> None:
     assert restored(text, members(a=STATE)) == text

@@ -333,6 +333,24 @@ CASES = [
         ],
         id="user_last: open calls",
     ),
+    pytest.param(
+        "one_call user_last",
+        [ASKED, assistant("I look.", call(), call("t2", "find"))],
+        [
+            says("user", "q"),
+            says("assistant", "I look.\n[called look with {}]\n[called find with {}]"),
+            says(
+                "user", "Continue your last message exactly where it ends. Do not repeat any of it."
+            ),
+        ],
+        id="user_last: open calls, one each",
+    ),
+    pytest.param(
+        "user_last",
+        [ASKED, system("late"), assistant(" ")],
+        [says("user", "q\n\n<system>\nlate\n</system>")],
+        id="user_last: a blank prefill behind a system turn",
+    ),
     # Members.
     pytest.param(
         "named_results",

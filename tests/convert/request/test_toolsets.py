@@ -137,6 +137,15 @@ def test_1_3_names_that_a_client_has_already() -> None:
     assert "screenshot" not in chat.reply.toolsets
 
 
+@pytest.mark.parametrize("said", ["computer_left_click", "left_click"])
+def test_1_3_arguments_are_read_by_the_schema_of_the_member(said: str) -> None:
+    chat = convert(user("Hi"), tools=[COMPUTER_TOOLSET])
+    arguments = '{"coordinate":"[1, 2]"}'
+    stream = [chunk({"tool_calls": [entry(0, "c1", said, arguments)]}), end("tool_calls")]
+    (block,) = chunks_to_message(stream, chat.reply)["content"]
+    assert block["input"] == {"coordinate": [1, 2]}
+
+
 SAID = [
     pytest.param(
         [COMPUTER_TOOLSET], "computer_left_click", "left_click", "computer", id="a member"
