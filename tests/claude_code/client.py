@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from tests.paths import ROOT
@@ -109,15 +110,20 @@ class ClaudeCode:
             *permissions,
             *options,
         ]
-        done = subprocess.run(
-            command,
-            cwd=self.directory,
-            env=self.environment() | dict(environ or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=RUN_SECONDS,
-            check=False,
-        )
-        stderr = done.stderr.decode("utf-8", "replace")
-        assert done.stdout, f"Claude Code printed nothing (status {done.returncode}): {stderr}"
-        return Outcome(json.loads(done.stdout), stderr)
+        # Files, since the client exits before a pipe has taken all of a long output.
+        with TemporaryFile() as printed, TemporaryFile() as complaints:
+            done = subprocess.run(
+                command,
+                cwd=self.directory,
+                env=self.environment() | dict(environ or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=complaints,
+                timeout=RUN_SECONDS,
+                check=False,
+            )
+            printed.seek(0)
+            complaints.seek(0)
+            stdout, stderr = printed.read(), complaints.read().decode("utf-8", "replace")
+        assert stdout, f"Claude Code printed nothing (status {done.returncode}): {stderr}"
+        return Outcome(json.loads(stdout), stderr)

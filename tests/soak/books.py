@@ -15,7 +15,8 @@ GROWTH_MB = 6.0
 """Of what the C library's allocator keeps: buffers of all sizes leave gaps."""
 GROWTH_DESCRIPTORS = CLIENTS
 """Connections to the upstream are kept, as many as were busy at a time."""
-GROWTH_GREENLETS = 4
+GROWTH_GREENLETS = 4 + CLIENTS
+"""The greenlets of upstream calls are kept too, as many as were busy at a time."""
 
 
 @dataclass(frozen=True)
