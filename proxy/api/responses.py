@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from flask import Response
 
+from proxy.api.application import WholeResponse
 from proxy.api.candidates import candidates_for
 from proxy.api.context import present_request, record, runtime
 from proxy.api.limits import limit_stream
@@ -98,7 +99,7 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
 def response_for(answer: Answer) -> Response:
     """``answer`` as a Flask response."""
     if answer.stream is None:
-        response = Response(answer.body, answer.status, content_type=JSON)
+        response: Response = WholeResponse(answer.body, answer.status, content_type=JSON)
     else:
         response = Response(
             answer.stream, answer.status, content_type=JSON, direct_passthrough=True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from time import monotonic
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 RouteAttempt = Attempt[Route]
+Failure = UpstreamError | InvalidRequest
 
 
 def with_failover(call: Call, answer: Callable[[], T]) -> T:
@@ -40,24 +41,35 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
         dice=random.random,
     ).attempts()
     attempt = next(plan)
-    failures: list[tuple[RouteAttempt, UpstreamError | InvalidRequest]] = []
-    while True:
-        try:
-            return _tried(call, attempt, answer)
-        except (UpstreamError, InvalidRequest) as error:
-            failures.append((attempt, error))
-            if isinstance(error, UpstreamError):
-                call.record.record_event("error", failure_kind(error))
-            following = _following(plan, _verdict(call, attempt, error))
-        if following is None:
-            answered = [failed for failed in failures if isinstance(failed[1], UpstreamError)]
-            first, failure = (answered or failures)[0]
-            if first is not attempt:
-                call.begin_attempt(first.candidate.target, first.key, first.outcome)
-            raise failure
-        _go_on(call, following)
-        _log_next(call, attempt, following, failures[-1][1])
-        attempt = following
+    failures: list[tuple[RouteAttempt, Failure]] = []
+    try:
+        while True:
+            try:
+                return _tried(call, attempt, answer)
+            except (UpstreamError, InvalidRequest) as error:
+                failures.append((attempt, error))
+                if isinstance(error, UpstreamError):
+                    call.record.record_event("error", failure_kind(error))
+                following = _following(plan, _verdict(call, attempt, error))
+            if following is None:
+                raise _reported(call, attempt, failures)
+            _go_on(call, following)
+            _log_next(call, attempt, following, failures[-1][1])
+            attempt = following
+    finally:
+        # An error refers to this frame by its traceback: a cycle, which would keep the request in memory.
+        failures.clear()
+
+
+def _reported(
+    call: Call, last: RouteAttempt, failures: Sequence[tuple[RouteAttempt, Failure]]
+) -> Failure:
+    """The failure that is reported to the client; ``call`` gets the route of its attempt."""
+    answered = [failed for failed in failures if isinstance(failed[1], UpstreamError)]
+    first, failure = (answered or failures)[0]
+    if first is not last:
+        call.begin_attempt(first.candidate.target, first.key, first.outcome)
+    return failure
 
 
 def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
@@ -78,7 +90,7 @@ def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
     return result
 
 
-def _verdict(call: Call, attempt: RouteAttempt, error: UpstreamError | InvalidRequest) -> Verdict:
+def _verdict(call: Call, attempt: RouteAttempt, error: Failure) -> Verdict:
     """What may follow ``error``; reports to the circuit breaker whether the provider failed."""
     candidate = attempt.candidate
     if isinstance(error, InvalidRequest):
@@ -112,9 +124,7 @@ def _go_on(call: Call, following: RouteAttempt) -> None:
     call.exchange.close()
 
 
-def _log_next(
-    call: Call, failed: RouteAttempt, following: RouteAttempt, error: UpstreamError | InvalidRequest
-) -> None:
+def _log_next(call: Call, failed: RouteAttempt, following: RouteAttempt, error: Failure) -> None:
     """Log and count what failed, how, and what is tried instead."""
     reason, request_id = error_words(error), call.record.request_id
     failed_at, next_at = failed.candidate, following.candidate

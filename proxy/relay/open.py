@@ -52,7 +52,10 @@ def open_answer(call: Call, sent: Callable[[], Sent], done: Callable[[], None]) 
         try:
             return _open_converted(call, sent, done)
         except UpstreamError as error:
-            message = _message_for_refusal(call, error)
+            # A reasoning model refused because its output limit was too small (docs/edge-cases.md 35).
+            if error.code != OUTPUT_LIMIT_REACHED:
+                raise
+            message = empty_message(call.request["model"], stop_reason="max_tokens")
     return _message_answer(call, message, done)
 
 
@@ -151,16 +154,6 @@ def _prewarm_message(call: Call) -> Message | None:
     model, edits = call.request["model"], converted.reply.context_management
     message = empty_message(model, stop_reason="max_tokens", input_tokens=tokens)
     return message if edits is None else message | {"context_management": edits}
-
-
-def _message_for_refusal(call: Call, error: UpstreamError) -> Message:
-    """An empty message if a reasoning model refused because its output limit was too small.
-
-    Raises ``error`` itself for every other refusal (docs/edge-cases.md 35).
-    """
-    if error.code != OUTPUT_LIMIT_REACHED:
-        raise error
-    return empty_message(call.request["model"], stop_reason="max_tokens")
 
 
 def _record_message(record: RequestRecord, message: Mapping[str, Any]) -> None:

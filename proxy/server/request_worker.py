@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 from gunicorn.workers.ggevent import GeventWorker
@@ -17,6 +17,7 @@ from proxy.concurrency import yield_if_slice_used
 from proxy.server.client_sockets import is_unread, linger, make_fair
 from proxy.server.connection_pool import ConnectionPool
 from proxy.server.protocol_errors import is_malformed, write_error
+from proxy.server.response_writer import KeepAlivePolicy, ResponseWriter
 from proxy.server.shutdown import PROCESS
 
 
@@ -82,18 +83,8 @@ class RequestWorker(GeventWorker):
             self.log.debug("the client disconnected before the error response was sent")
 
 
-class KeepAlivePolicy(Protocol):
-    """Decides whether connections stay open for another request."""
-
-    @property
-    def keeps_connections(self) -> bool: ...
-
-
 class Application:
-    """The WSGI application, with keep-alive decided by ``policy`` at each response head.
-
-    gunicorn decides when the request begins, which may be minutes earlier.
-    """
+    """The WSGI application, whose responses a ``ResponseWriter`` writes."""
 
     def __init__(self, policy: KeepAlivePolicy, application: Any) -> None:
         self._policy = policy
@@ -103,11 +94,5 @@ class Application:
         return getattr(self._application, name)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        response = start_response.__self__
-
-        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-            if not self._policy.keeps_connections:
-                response.force_close()
-            return start_response(status, headers, exc_info)
-
-        return self._application(environ, start)
+        writer = ResponseWriter.adopt(start_response.__self__, self._policy)
+        return self._application(environ, writer.start_response)

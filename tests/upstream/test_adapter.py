@@ -54,7 +54,7 @@ def test_an_answer_is_what_requests_makes_of_it(
     request = asked(url)
     raw = HTTPResponse(b"", HTTPHeaderDict(headers), status, reason=reason)
     ours, stock = ADAPTER.build_response(request, raw), HTTPAdapter().build_response(request, raw)
-    assert list(ours.headers.items()) == list(stock.headers.items())
+    assert {name: ours.headers[name] for name in ours.headers} == dict(stock.headers)
     for name in ("status_code", "url", "reason", "raw", "request", "ok", "is_redirect"):
         assert getattr(ours, name) == getattr(stock, name), name
 

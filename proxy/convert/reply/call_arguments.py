@@ -22,7 +22,7 @@ from proxy.convert.reply.arguments import (
     repeats_from_start,
 )
 from proxy.convert.reply.client_values import restored
-from proxy.convert.reply.object_text import ObjectText
+from proxy.convert.reply.object_text import PIECE_END, ObjectText
 from proxy.convert.schema_values import Schema
 from proxy.errors import UpstreamError
 
@@ -155,7 +155,10 @@ class CallArguments:
         if self._mode != "stream" or self._decided != "pieces":
             return False
         text = "".join(fragments)
-        odd = len(text) - self._object.plain_length(text)
+        if PIECE_END in text:
+            return False
+        pieces = PIECE_END.join(fragments)
+        odd = len(pieces) - self._object.plain_length(pieces)
         if not odd:
             self._blanks = 0
         elif not self._passes_last(fragments, odd):
@@ -164,11 +167,14 @@ class CallArguments:
         return True
 
     def _passes_last(self, fragments: Sequence[str], length: int) -> bool:
-        """Read the last ``length`` characters of ``fragments``, if each of them passes unchanged."""
+        """Read the fragments in the last ``length`` characters, if each of them passes unchanged.
+
+        ``length`` counts one character between two fragments.
+        """
         first = len(fragments)
         while length > 0:
             first -= 1
-            length -= len(fragments[first])
+            length -= len(fragments[first]) + len(PIECE_END)
         odd = fragments[first:]
         if odd[-1][-1] == ",":
             # Usually held back, so the whole text need not be read to decide it.

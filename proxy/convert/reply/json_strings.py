@@ -13,15 +13,16 @@ import orjson
 
 from proxy.convert.reply.json_tokens import UNDECIDED, Token
 
-_ESCAPE = r'\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
-_DOUBLE = re.compile(rf'(?:[^"\\\x00-\x1f]++|{_ESCAPE})*+')
-_SINGLE = re.compile(rf"(?:[^\"'\\\x00-\x1f]++|{_ESCAPE})*+")
+ESCAPE = r'\\(?:["\\/bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})'
+"""One escape sequence of a JSON string, or the two of a surrogate pair."""
+_DOUBLE = re.compile(rf'(?:[^"\\\x00-\x1f]++|{ESCAPE})*+')
+_SINGLE = re.compile(rf"(?:[^\"'\\\x00-\x1f]++|{ESCAPE})*+")
 _HALF = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _UNFINISHED = re.compile(
     r"\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?)?\Z"
 )
 _BLANKS = re.compile(r"[ \t\r\n]*+")
-_ESCAPED: Mapping[str, str] = {
+ESCAPED: Mapping[str, str] = {
     "\n": "\\n",
     "\r": "\\r",
     "\t": "\\t",
@@ -65,7 +66,7 @@ def read_single(text: str, at: int, closed_before: str) -> Token:
 def _with_odd(text: str, at: int, end: int) -> Token:
     """The string up to ``end``, and the special character there once it can be decoded."""
     if text[end] != "\\":
-        odd = _ESCAPED.get(text[end]) or f"\\u{ord(text[end]):04x}"
+        odd = ESCAPED.get(text[end]) or f"\\u{ord(text[end]):04x}"
         return Token(text[at:end] + odd, end + 1, done=False, repaired=True)
     if _UNFINISHED.match(text, end):
         return Token(text[at:end], end, done=False) if end > at else UNDECIDED

@@ -13,9 +13,13 @@ from typing import NamedTuple
 
 import orjson
 
+from proxy.convert.reply.json_strings import ESCAPE
 from proxy.convert.reply.object_tokens import ObjectTokens
 
-_PLAIN = re.compile(r'[^"\\\x00-\x1f]++')
+PIECE_END = "\0"
+"""Stands between the pieces of a text; it cannot stand in JSON."""
+_UNCHANGED = re.compile(rf'(?:[^"\\\x01-\x1f]++|{ESCAPE})*+')
+"""Characters and escapes of a string, none of them split between pieces."""
 
 
 class _Saved(NamedTuple):
@@ -70,10 +74,13 @@ class ObjectText(ObjectTokens):
             at = now
         return self._taken()
 
-    def plain_length(self, text: str) -> int:
-        """Length of the start of ``text`` that continues a string and is sent unchanged."""
+    def plain_length(self, pieces: str) -> int:
+        """Length of the start of ``pieces`` that continues a string and is sent unchanged.
+
+        ``pieces``: texts joined by ``PIECE_END``, none of which contains it.
+        """
         in_plain = self._state == "in_value" and self._quote == '"' and self._captured is None
-        match = _PLAIN.match(text) if in_plain and not self._held else None
+        match = _UNCHANGED.match(pieces) if in_plain and not self._held else None
         return 0 if match is None else match.end()
 
     def passes(self, pieces: Sequence[str]) -> bool:

@@ -49,30 +49,24 @@ class PieceWriter:
         self._waiting: list[ContentPiece | ReasoningPiece] = []
         self._state: dict[str, Any] = {}
         self._members: dict[str, Any] = {}
-        self._writer_for_piece: Mapping[type, Callable[[Any], None]] = {
-            ContentPiece: self._write_content,
-            ReasoningPiece: self._write_reasoning,
-            ToolFragment: self.tools.feed,
-            StatePiece: self._keep_state,
-            MemberPiece: self._keep_members,
-        }
 
     def write(self, pieces: Iterable[Piece]) -> None:
         """Write ``pieces``; nothing is written after a stop sequence at which the text was cut.
 
         Raises ``UpstreamError`` for runaway tool arguments.
         """
-        if self.blocks.matched is not None:
-            return
-        with suppress(StopMatched):
-            self._write(pieces)
+        if self.blocks.matched is None:
+            try:
+                self._write(pieces)
+            except StopMatched:
+                return
 
     def _write(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             if self._must_wait(piece):
                 self._waiting.append(piece)
                 continue
-            self._writer_for_piece[piece.__class__](piece)
+            _WRITER_FOR_PIECE[piece.__class__](self, piece)
             if self._waiting and not self.tools.unfinished:
                 self._write_waiting()
 
@@ -104,14 +98,16 @@ class PieceWriter:
             self.blocks.redacted(pack_message_state(self._state))
 
     def _write_rest(self, finish: str) -> None:
-        limit = self._reply.max_tokens
-        at_limit = limit is not None and 0 < limit <= self._usage.reported()["output_tokens"]
-        self.tools.end(limit_reached=at_limit or is_cut(finish))
+        self.tools.end(limit_reached=is_cut(finish) or (self.tools.used and self._at_limit()))
         self._write_waiting()
         if self._early is not None:
             self._warnings["late_signature"] += 1
         self._write_encrypted()
         self.blocks.close()
+
+    def _at_limit(self) -> bool:
+        limit = self._reply.max_tokens
+        return limit is not None and 0 < limit <= self._usage.reported()["output_tokens"]
 
     @property
     def waiting(self) -> bool:
@@ -134,7 +130,7 @@ class PieceWriter:
     def _write_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for piece in waiting:
-            self._writer_for_piece[piece.__class__](piece)
+            _WRITER_FOR_PIECE[piece.__class__](self, piece)
 
     def stop(self, finish: str, matched: object) -> Stop:
         """Why the answer ended, for the upstream's finish reason and matched stop sequence."""
@@ -149,6 +145,9 @@ class PieceWriter:
             stop_sequences=self._reply.stop_sequences,
         )
         return with_credit(stop) if self._reply.fallback_credit else stop
+
+    def _write_call(self, fragment: ToolFragment) -> None:
+        self.tools.feed(fragment)
 
     def _write_content(self, piece: ContentPiece) -> None:
         kind, text = piece
@@ -244,6 +243,17 @@ class PieceWriter:
         for data in self._encrypted:
             self.blocks.redacted(data)
         self._encrypted.clear()
+
+
+# Of the class, not bound to a writer: a writer that refers to itself would keep the whole request in
+# memory until a full garbage collection.
+_WRITER_FOR_PIECE: Mapping[type, Callable[[PieceWriter, Any], None]] = {
+    ContentPiece: PieceWriter._write_content,
+    ReasoningPiece: PieceWriter._write_reasoning,
+    ToolFragment: PieceWriter._write_call,
+    StatePiece: PieceWriter._keep_state,
+    MemberPiece: PieceWriter._keep_members,
+}
 
 
 def _blocks_for(reply: ReplyContext) -> BlockWriter:

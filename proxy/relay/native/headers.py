@@ -64,10 +64,10 @@ def credential(key: str | None, sent: Mapping[str, str], *, own: bool) -> dict[s
 def response_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The upstream's headers that the client gets, with lower-case names."""
     passed = {}
-    for name, value in headers.items():
-        name = name.lower()
+    for given in headers:
+        name = given.lower()
         wanted = name in _PASSED_DOWN or name.startswith(_PASSED_DOWN_STARTS)
-        if wanted and _PRINTABLE.fullmatch(value):
+        if wanted and _PRINTABLE.fullmatch(value := headers[given]):
             passed[name] = value
     return passed
 

@@ -257,6 +257,32 @@ def test_law_arguments_of_a_call_are_strict_json(text: str, data: st.DataObject)
         assert isinstance(orjson.loads(got or "{}"), dict)
 
 
+IN_STRING = st.lists(
+    st.sampled_from(
+        ["a", "\\", '\\"', "\\n", "\\u00e9", "\\ud83d", "\\ude00", "u", "d83d", '"', "\0", "\n", "é", ",", "}"]
+    ),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(text=st.one_of(ODD, IN_STRING), data=st.data())
+def test_law_pieces_that_are_passed_on_together_are_those_that_would_be_sent(
+    text: str, data: st.DataObject
+) -> None:
+    pieces, rest = [], text
+    while rest:
+        size = data.draw(st.integers(1, min(3, len(rest))))
+        pieces.append(rest[:size])
+        rest = rest[size:]
+    together, one_by_one = new_call(), new_call()
+    for call in (together, one_by_one):
+        assert call.add('{"a":"') + call.add("x") == '{"a":"x'
+    assert [one_by_one.add(piece) for piece in pieces] == pieces or not together.pass_on(pieces)
+    if together.pass_on(pieces):
+        assert together.rest() == one_by_one.rest()
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-99, 99) | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
