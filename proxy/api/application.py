@@ -16,14 +16,11 @@ from proxy.api.declaration import DeclaredRule
 
 
 class WholeResponse(Response):
-    """A response with a known body, whose length has been among its headers since the body was set."""
+    """A response with a body of known length, as Werkzeug's constructor notes it among the headers."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
-        """The headers themselves; Werkzeug would copy them and look for what needs correction."""
-        headers = self.headers
-        if self.status_code == 200 and "content-length" in headers and "location" not in headers:
-            return headers
-        return super().get_wsgi_headers(environ)
+        """The headers themselves, unless the status allows no body; Werkzeug would copy and check them."""
+        return self.headers if self.status_code == 200 else super().get_wsgi_headers(environ)
 
 
 class App(Flask):

@@ -15,6 +15,8 @@ from email.utils import parsedate_to_datetime
 LONGEST_WAIT = 86400.0
 """Maximum retry delay in seconds; a longer one is reduced to this."""
 
+_READ = ("retry-after", "x-should-retry", "x-request-id", "x-ratelimit-")
+"""How the names of headers begin that are read here."""
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,18}")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,200}")
@@ -28,7 +30,11 @@ def client_headers(headers: Mapping[str, str], *, now: float) -> dict[str, str]:
 
     ``now``: seconds since 1970.
     """
-    lower = {name.lower(): headers[name].strip() for name in headers}
+    lower = {
+        key: headers[name].strip() for name in headers if (key := name.lower()).startswith(_READ)
+    }
+    if not lower:
+        return {}
     return _retry_headers(lower, now) | _request_id(lower) | _rate_limits(lower, now)
 
 

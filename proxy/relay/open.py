@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from typing import Any
 
 import orjson
@@ -109,8 +108,8 @@ def _answer(
     done: Callable[[], None],
 ) -> Answer:
     protocol = PROTOCOLS[converted.api]
-    with ExitStack() as unless_streaming:
-        unless_streaming.callback(response.close)
+    streaming = False
+    try:
         call.answer_headers |= client_headers(response.headers, now=time.time())
         begun: bytes | None = b""
         if call.request.get("stream"):
@@ -120,9 +119,12 @@ def _answer(
             stream = StreamedResponse(upstream_call, response, codec, done)
             begun = stream.open()
             if begun is None:
-                unless_streaming.pop_all()
+                streaming = True
                 return Answer(200, sse.HEADERS, stream=stream)
         body = call.exchange.run(response.read_all, MAX_ANSWER_BYTES, begun)
+    finally:
+        if not streaming:
+            response.close()
     content_type = response.headers.get("content-type", "")
     message = protocol.message(call, converted, body, content_type)
     return _message_answer(call, message, done)
@@ -143,6 +145,8 @@ def _sent(call: Call, message: Message, done: Callable[[], None]) -> Answer:
 
 def _prewarm_message(call: Call) -> Message | None:
     """The answer to a cache pre-warm (``max_tokens`` 0), which upstreams refuse; else None."""
+    if call.request.get("max_tokens") != 0:
+        return None
     profile = call.profile()
     if call.max_tokens(profile) != 0:
         return None

@@ -25,7 +25,8 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Longest whole answer that is read from an upstream."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, because a frozen one takes three times as long to create.
+@dataclass(slots=True)
 class UpstreamCall:
     """One request as it is sent, and the limits for its answer."""
 

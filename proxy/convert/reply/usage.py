@@ -44,6 +44,7 @@ WRITTEN: Sequence[tuple[str, ...]] = (
     *((name,) for name in _WRITTEN_NAMES),
 )
 """The same for tokens written to a cache."""
+_OF_CACHES = frozenset({path[0] for path in (*CACHED, *WRITTEN)} | {"cache_creation"})
 REASONING: Sequence[tuple[str, ...]] = (
     ("completion_tokens_details", "reasoning_tokens"),
     ("output_tokens_details", "reasoning_tokens"),
@@ -87,8 +88,10 @@ def usage_from_chat(usage: object) -> dict[str, Any] | None:
     """
     if not isinstance(usage, dict):
         return None
-    cached = _first_count(usage, CACHED)
-    written = _first_count(usage, WRITTEN) or _written_by_lifetime(usage)
+    cached = written = 0
+    if not _OF_CACHES.isdisjoint(usage):
+        cached = _first_count(usage, CACHED)
+        written = _first_count(usage, WRITTEN) or _written_by_lifetime(usage)
     prompt = _prompt_tokens(usage, cached + written)
     output, reasoning = _output_tokens(usage, prompt, cached, written)
     if not prompt and not output:
