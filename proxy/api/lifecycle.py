@@ -97,8 +97,9 @@ def finish(response: Response) -> Response:
     noted.status = response.status_code
     headers = response.headers
     # The request id of a native upstream is kept, because its support asks for it.
-    headers.setdefault("request-id", noted.request_id)
-    headers["x-request-id"] = noted.correlation_id
+    if "request-id" not in headers:
+        headers.add("request-id", noted.request_id)
+    headers.add("x-request-id", noted.correlation_id)
     _allow_origin(response)
     add_limit_headers(response)
     if response.is_streamed:

@@ -89,7 +89,7 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
         response.headers.update(call.answer_headers)
     if len(call.candidates) == 1 or not isinstance(answer.stream, EarlyStream):
         # Otherwise a fallback may still answer.
-        response.headers[ROUTE_HEADER] = call.route.header
+        response.headers.add(ROUTE_HEADER, call.route.header)
     shown = call.settings.log_body_max_chars
     if shown and not streams:
         log_body("answer body", call.record.request_id, response.data, shown)

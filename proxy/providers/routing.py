@@ -6,6 +6,7 @@ routes (docs/features.md "Model choice"). Answers contain the client's own model
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,9 @@ from proxy.providers.profiles.base import Profile
 from proxy.tokens.encodings import encoding_for
 
 REMEMBERED_ROUTES = 1000
+_SAFE = "/:@+,[]!$&'()*~.-_"
+"""Characters of names that are not escaped in a header, besides letters and digits."""
+_PLAIN_NAME = re.compile(rf"[a-zA-Z0-9{re.escape(_SAFE)}]*")
 HEAVY_EFFORTS = frozenset({"xhigh", "max"})
 """Efforts that select the think route if thinking is ``adaptive``, which Claude Code always sends."""
 
@@ -277,4 +281,4 @@ def _is_openrouter(provider: Provider) -> bool:
 
 
 def _ascii(name: str) -> str:
-    return quote(name, safe="/:@+,[]!$&'()*~.-_")
+    return name if _PLAIN_NAME.fullmatch(name) else quote(name, safe=_SAFE)
