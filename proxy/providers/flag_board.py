@@ -20,6 +20,7 @@ from weakref import finalize
 
 import gevent
 
+from proxy.file_space import allocate
 from proxy.providers.learned_entry import (
     Entries,
     Learned,
@@ -32,7 +33,7 @@ from proxy.providers.learned_entry import (
 log = logging.getLogger(__name__)
 
 SIZE = 1 << 20
-"""Bytes; pages that are never written take no memory."""
+"""Bytes; those that are never written take no memory."""
 HEAD = struct.Struct("<QII")
 """Number of the last change, length and CRC-32 of the content."""
 NUMBER_BYTES = 8
@@ -51,6 +52,7 @@ class FlagBoard:
         # A master creates one at each reload.
         finalize(self, os.close, self._descriptor)
         os.ftruncate(self._descriptor, size)
+        allocate(self._descriptor, HEAD.size)
         self._map = mmap.mmap(self._descriptor, size)
         self._room = size - HEAD.size
         self._seen = self._map[:NUMBER_BYTES]
@@ -78,6 +80,7 @@ class FlagBoard:
                 if newer and entry.valid_until > now:
                     shared[pair] = entry
             content = _encoded(shared, self._room)
+            allocate(self._descriptor, HEAD.size + len(content))
             number, _, _ = HEAD.unpack_from(self._map)
             self._map[HEAD.size : HEAD.size + len(content)] = content
             self._map[NUMBER_BYTES : HEAD.size] = struct.pack(
@@ -85,6 +88,8 @@ class FlagBoard:
             )
             # Last, so that who sees the new number reads the whole change.
             self._map[:NUMBER_BYTES] = struct.pack("<Q", number + 1)
+        except OSError as error:
+            log.warning("no memory to share learned profile flags (%s)", error.strerror)
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
