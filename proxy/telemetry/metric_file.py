@@ -38,7 +38,9 @@ _SPACE = _Space()
 
 
 class MetricFile(MmapedDict):
-    """The library's file, whose methods ``read_value`` and ``write_value`` raise no ``OSError``."""
+    """The library's file, whose ``read_value`` and ``write_value`` raise no ``OSError``."""
+
+    write_value: Any
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
         self._name = filename
@@ -54,16 +56,18 @@ class MetricFile(MmapedDict):
             except OSError as error:
                 self._note_failure(error)
                 self._in_memory[key] = (0.0, 0.0)
+                # Not a method, which would be called for each of a request's twenty values.
+                self.write_value = self._write_in_memory
         return self._in_memory[key]
 
-    def write_value(self, key: str, value: float, timestamp: float) -> None:
-        """Store the value and time of ``key``, which ``read_value`` has returned before."""
-        if self._in_memory and key in self._in_memory:
-            self._in_memory[key] = (value, timestamp)
-            if monotonic() >= self._retry_at:
-                self._store()
-        else:
+    def _write_in_memory(self, key: str, value: float, timestamp: float) -> None:
+        """Stands in for ``write_value`` while values are in memory."""
+        if key not in self._in_memory:
             super().write_value(key, value, timestamp)  # type: ignore[no-untyped-call]
+            return
+        self._in_memory[key] = (value, timestamp)
+        if monotonic() >= self._retry_at:
+            self._store()
 
     def _store(self) -> None:
         """Move what is in memory to the file."""
@@ -75,8 +79,9 @@ class MetricFile(MmapedDict):
         except OSError as error:
             self._note_failure(error)
         else:
+            del self.write_value
             if _SPACE.lacking:
-                log.warning("there is space for metrics again, all numbers are shown")
+                log.warning("there is space for metrics again")
             _SPACE.lacking = False
 
     def _stored(self, key: str) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from proxy.telemetry.metric_file import FIRST_BYTES, MetricFile
 
 Open = Callable[[Path], MetricFile]
 LACKING = "no space for metrics (File too large): numbers are counted in memory and shown later"
-AGAIN = "there is space for metrics again, all numbers are shown"
+AGAIN = "there is space for metrics again"
 
 
 @pytest.fixture(autouse=True)
