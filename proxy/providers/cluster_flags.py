@@ -52,13 +52,13 @@ class ClusterFlags:
         learned.listen, learned.publish = self._wake, self._send
 
     def exchange(self) -> bool:
-        """Send and read what changed; false if Redis does not answer."""
+        """Send and read what changed; false if that fails, and it is tried again later."""
         with self._one_at_a_time:
             try:
                 self._flush()
                 fields = cast(dict[bytes, bytes], self._client.hgetall(HASH))
                 self._adopt(fields)
-            except RedisError as error:
+            except Exception as error:
                 self._note_failure(error)
                 return False
             self._note_answer()
@@ -121,15 +121,18 @@ class ClusterFlags:
         if removed:
             self._client.hdel(HASH, *removed)
 
-    def _note_failure(self, error: RedisError) -> None:
-        if not self._failing:
-            # The error's message may repeat what was sent, including the password.
-            name = type(error).__name__
+    def _note_failure(self, error: Exception) -> None:
+        if self._failing:
+            return
+        self._failing = True
+        if isinstance(error, RedisError):
             log.warning(
                 "Redis does not answer, learned profile flags are not shared with other machines: %s",
-                name,
+                # The error's message may repeat what was sent, including the password.
+                type(error).__name__,
             )
-        self._failing = True
+        else:
+            log.error("learned profile flags cannot be shared", exc_info=error)
 
     def _note_answer(self) -> None:
         if self._failing:

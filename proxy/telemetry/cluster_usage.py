@@ -71,15 +71,15 @@ class ClusterUsage:
             gevent.spawn(self._run)
 
     def flush(self) -> bool:
-        """Send what is not sent yet; false while Redis does not answer."""
+        """Send what is not sent yet; false if that fails, and it is sent later."""
         with self._one_at_a_time:
-            while self._batch or self._next_batch():
-                try:
+            try:
+                while self._batch or self._next_batch():
                     self._send()
-                except RedisError as error:
-                    self._note_failure(error)
-                    return False
-                self._batch = {}
+                    self._batch = {}
+            except Exception as error:
+                self._note_failure(error)
+                return False
         return True
 
     def close(self) -> None:
@@ -110,7 +110,11 @@ class ClusterUsage:
         if self._sent is None or not self._due:
             return False
         self._due = False
-        counts, sent = read_off_loop(self._counted), self._sent
+        try:
+            counts, sent = read_off_loop(self._counted), self._sent
+        except BaseException:
+            self._due = True
+            raise
         self._batch = {key: n - sent.get(key, 0) for key, n in counts.items() if n != sent.get(key)}
         self._sent = counts
         self._number += 1
@@ -124,12 +128,16 @@ class ClusterUsage:
         self._client.eval(ADD, 2, HASH, self._worker, *arguments)
         self._note_answer()
 
-    def _note_failure(self, error: RedisError) -> None:
-        if not self._failing:
+    def _note_failure(self, error: Exception) -> None:
+        if self._failing:
+            return
+        self._failing = True
+        if isinstance(error, RedisError):
             # The error's message may repeat what was sent, including the password.
             name = type(error).__name__
             log.warning("Redis does not answer, usage counts are kept and sent later: %s", name)
-        self._failing = True
+        else:
+            log.error("usage counts cannot be sent, they are kept and sent later", exc_info=error)
 
     def _note_answer(self) -> None:
         if self._failing:

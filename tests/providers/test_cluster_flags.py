@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 
+from proxy.providers import cluster_flags
 from proxy.providers.cluster_flags import HASH, ClusterFlags
 from proxy.providers.learned_entry import VALID_SECONDS
 from proxy.providers.learned_flags import CAPACITY, LearnedFlags
 from proxy.redis_client import redis_client
 from tests.redis_server import RedisServer, redis_server
+from tests.waiting import until
 
 NOW = 1_000_000.0
 
@@ -135,3 +138,29 @@ def test_a_url_that_may_hold_a_credential_stays_here(
     assert one.cluster.exchange()
     assert bool(redis.client.hlen(HASH)) is sent
     assert one.learned.flags_for(base_url, "m") == {"vision": False}
+
+
+def test_any_other_failure_is_told_once_and_the_machine_goes_on(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cluster_flags, "EXCHANGE_SECONDS", 0.01)
+    failures = [OSError(24, "Too many open files"), ValueError("broken")]
+
+    def clock() -> float:
+        if failures:
+            raise failures.pop()
+        return NOW
+
+    learned, other = LearnedFlags(lambda: NOW), Machine(redis)
+    cluster = ClusterFlags(redis_client(redis.url), learned, clock)
+    with caplog.at_level(logging.WARNING):
+        # Each request asks, and that is when machines exchange what they know.
+        until(lambda: not learned.flags_for("u", "m") and not failures, "it is silent for good")
+        other.learned.learn("u", "m", {"vision": False})
+        assert other.cluster.exchange()
+        until(lambda: learned.flags_for("u", "m"), "what others learned is not read")
+    cluster.close()
+    assert caplog.messages == [
+        "learned profile flags cannot be shared",
+        "Redis answers again, learned profile flags are shared",
+    ]
