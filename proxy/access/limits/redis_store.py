@@ -6,7 +6,6 @@ last unit. A unit of a ``held`` kind is a lease that its worker renews: leases o
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from time import time
 from urllib.parse import urlsplit
@@ -21,8 +20,6 @@ from proxy.access.limits.store import StoreUnavailable
 from proxy.access.limits.store_health import StoreHealth
 from proxy.access.limits.windows import Windows
 from proxy.redis_client import MOST_CONNECTIONS, redis_client
-
-log = logging.getLogger(__name__)
 
 PREFIX = "claude-proxy:limits"
 LEASE_SECONDS = 15.0
@@ -159,9 +156,6 @@ class RedisStore:
                         self._health.call(partial(self._client.zrem, leases, lease))
             except StoreUnavailable:
                 continue
-            except Exception:
-                # What fails for one lease must not end the renewal of all others for good.
-                log.exception("leases of streams cannot be renewed")
         self._renewing = False
 
     def _renew_all(self, held: dict[str, str]) -> None:
