@@ -77,7 +77,7 @@ class FlagBoard:
             shared = self._entries(now)
             for pair, entry in entries:
                 newer = pair not in shared or entry.changed > shared[pair].changed
-                if newer and entry.valid_until > now:
+                if newer and entry.is_valid(now):
                     shared[pair] = entry
             content = _encoded(shared, self._room)
             allocate(self._descriptor, HEAD.size + len(content))
@@ -98,7 +98,7 @@ class FlagBoard:
         known, self._lines = self._lines, {}
         for line in self._content().split(b"\n"):
             entry = known.get(line)
-            if entry is None or entry[1].valid_until <= now:
+            if entry is None or not entry[1].is_valid(now):
                 entry = _decoded(line, now)
             if entry is not None:
                 self._lines[line] = entry

@@ -66,7 +66,7 @@ def test_a_provider_without_dns_delays_no_other(
         until(lambda: "silent.test" in dns.asked, "the silent name is not looked up")
         healthy = [ask(proxy, path, "healthy-model") for _ in range(10)]
         gevent.joinall(held)
-    judge(healthy, [each.value for each in held])
+    judge(healthy, [each.get() for each in held])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -93,7 +93,7 @@ def test_names_of_clients_without_dns_delay_no_other(
         paths = (dynamic, "/v1/messages")
         healthy = [ask(proxy, path, "m") for _ in range(5) for path in paths]
         gevent.joinall(held)
-    judge(healthy, [each.value for each in held])
+    judge(healthy, [each.get() for each in held])
 
 
 def judge(healthy: list[tuple[int, str, float]], held: list[tuple[int, str, float]]) -> None:

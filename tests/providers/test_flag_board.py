@@ -169,6 +169,19 @@ def test_no_change_is_lost_where_processes_write_at_once() -> None:
     }
 
 
+def test_a_clock_that_is_set_back_is_the_same_for_all_workers() -> None:
+    board, clock = FlagBoard(), Clock()
+    one, other = two_workers(board, clock)
+    one.learn("u", "m", {"vision": False})
+    assert other.flags_for("u", "m") == {"vision": False}
+    clock.now -= 86_400
+    assert one.flags_for("u", "m") == other.flags_for("u", "m") == {}
+    one.learn("u", "n", {"no_stop": True})
+    assert other.flags_for("u", "m") == {}
+    other.learn("u", "m", {"max_output": 9})
+    assert one.flags_for("u", "m") == {"max_output": 9}
+
+
 def test_without_memory_a_change_is_not_shared_and_nothing_breaks(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
