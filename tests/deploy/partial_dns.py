@@ -58,10 +58,12 @@ def partial_dns(directory: Path) -> Iterator[PartialDns]:
         sock.bind((ADDRESS, 53))
         thread = threading.Thread(target=served.serve, args=(sock,), daemon=True)
         thread.start()
-        yield served
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stop:
-            stop.sendto(b"", (ADDRESS, 53))
-        thread.join(10)
+        try:
+            yield served
+        finally:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stop:
+                stop.sendto(b"", (ADDRESS, 53))
+            thread.join(10)
 
 
 def _name(question: bytes) -> tuple[str, int]:

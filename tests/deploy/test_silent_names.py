@@ -96,8 +96,28 @@ def test_names_of_clients_without_dns_delay_no_other(
     judge(healthy, [each.get() for each in held])
 
 
+def test_redis_and_a_collector_without_dns_delay_no_upstream(
+    upstream: UpstreamStub, tmp_path: Path
+) -> None:
+    upstream.default = json_answer(completion("Hello"))
+    environ = {
+        "OPENAI_BASE_URL": f"http://healthy.test:{upstream.port}/v1",
+        "OPENAI_API_KEY": "k",
+        "CLAUDE_PROXY_REDIS_URL": "redis://silent-redis.test:6379",
+        "CLAUDE_PROXY_RATE_LIMIT_RPM": "1000",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://silent-collector.test:4318",
+    }
+    with partial_dns(tmp_path) as dns, live_proxy(environ, command=dns.command) as proxy:
+        asked = [gevent.spawn(ask, proxy, "/v1/messages", "m") for _ in range(30)]
+        until(lambda: "silent-redis.test" in dns.asked, "Redis is not looked up")
+        gevent.joinall(asked)
+        later = [ask(proxy, "/v1/messages", "m") for _ in range(5)]
+    judge(later, [])
+    judge([each.get() for each in asked], [])
+
+
 def judge(healthy: list[tuple[int, str, float]], held: list[tuple[int, str, float]]) -> None:
     assert {status for status, _, _ in healthy} == {200}
     assert max(seconds for _, _, seconds in healthy) < SLACK_SECONDS
-    assert {(status, kind) for status, kind, _ in held} == {(504, "timeout_error")}
-    assert max(seconds for _, _, seconds in held) < CONNECT_SECONDS + SLACK_SECONDS
+    assert {(status, kind) for status, kind, _ in held} <= {(504, "timeout_error")}
+    assert max((seconds for _, _, seconds in held), default=0.0) < CONNECT_SECONDS + SLACK_SECONDS
