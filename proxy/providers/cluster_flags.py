@@ -52,13 +52,13 @@ class ClusterFlags:
         learned.listen, learned.publish = self._wake, self._send
 
     def exchange(self) -> bool:
-        """Send and read what changed; false if that fails, and it is tried again later."""
+        """Send and read what changed; false if Redis does not answer."""
         with self._one_at_a_time:
             try:
                 self._flush()
                 fields = cast(dict[bytes, bytes], self._client.hgetall(HASH))
                 self._adopt(fields)
-            except Exception as error:
+            except RedisError as error:
                 self._note_failure(error)
                 return False
             self._note_answer()
@@ -83,11 +83,14 @@ class ClusterFlags:
         self._wake()
 
     def _run(self) -> None:
-        while (self._due or self._unsent) and not self._closed:
-            self._due = False
-            self.exchange()
-            gevent.sleep(EXCHANGE_SECONDS)
-        self._running = False
+        try:
+            while (self._due or self._unsent) and not self._closed:
+                self._due = False
+                self.exchange()
+                gevent.sleep(EXCHANGE_SECONDS)
+        finally:
+            # Also after a failure that is not one of Redis: the next request starts another.
+            self._running = False
 
     def _flush(self) -> None:
         if not self._unsent:
@@ -121,18 +124,15 @@ class ClusterFlags:
         if removed:
             self._client.hdel(HASH, *removed)
 
-    def _note_failure(self, error: Exception) -> None:
-        if self._failing:
-            return
-        self._failing = True
-        if isinstance(error, RedisError):
+    def _note_failure(self, error: RedisError) -> None:
+        if not self._failing:
+            # The error's message may repeat what was sent, including the password.
+            name = type(error).__name__
             log.warning(
                 "Redis does not answer, learned profile flags are not shared with other machines: %s",
-                # The error's message may repeat what was sent, including the password.
-                type(error).__name__,
+                name,
             )
-        else:
-            log.error("learned profile flags cannot be shared", exc_info=error)
+        self._failing = True
 
     def _note_answer(self) -> None:
         if self._failing:

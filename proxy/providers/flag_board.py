@@ -20,7 +20,7 @@ from weakref import finalize
 
 import gevent
 
-from proxy.file_space import allocate
+from proxy.providers.file_space import allocate
 from proxy.providers.learned_entry import (
     Entries,
     Learned,

@@ -21,6 +21,7 @@ from redis import Redis, RedisError
 from proxy.telemetry.multiprocess import read_off_loop
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts
+from proxy.telemetry.uncaught import Logged
 
 log = logging.getLogger(__name__)
 
@@ -71,15 +72,15 @@ class ClusterUsage:
             gevent.spawn(self._run)
 
     def flush(self) -> bool:
-        """Send what is not sent yet; false if that fails, and it is sent later."""
+        """Send what is not sent yet; false while Redis does not answer."""
         with self._one_at_a_time:
-            try:
-                while self._batch or self._next_batch():
+            while self._batch or self._next_batch():
+                try:
                     self._send()
-                    self._batch = {}
-            except Exception as error:
-                self._note_failure(error)
-                return False
+                except RedisError as error:
+                    self._note_failure(error)
+                    return False
+                self._batch = {}
         return True
 
     def close(self) -> None:
@@ -99,11 +100,14 @@ class ClusterUsage:
         return {tuple(orjson.loads(field)): float(n) for field, n in fields.items()}, since
 
     def _run(self) -> None:
+        logged = Logged()
         while self._due or self._batch:
             gevent.sleep(FLUSH_SECONDS)
             if self._closed:
                 break
-            self.flush()
+            # A failure that is not one of Redis must not end the sending of all later counts.
+            with logged:
+                self.flush()
         self._running = False
 
     def _next_batch(self) -> bool:
@@ -128,16 +132,12 @@ class ClusterUsage:
         self._client.eval(ADD, 2, HASH, self._worker, *arguments)
         self._note_answer()
 
-    def _note_failure(self, error: Exception) -> None:
-        if self._failing:
-            return
-        self._failing = True
-        if isinstance(error, RedisError):
+    def _note_failure(self, error: RedisError) -> None:
+        if not self._failing:
             # The error's message may repeat what was sent, including the password.
             name = type(error).__name__
             log.warning("Redis does not answer, usage counts are kept and sent later: %s", name)
-        else:
-            log.error("usage counts cannot be sent, they are kept and sent later", exc_info=error)
+        self._failing = True
 
     def _note_answer(self) -> None:
         if self._failing:

@@ -15,7 +15,7 @@ from typing import Any
 
 from prometheus_client.mmap_dict import MmapedDict
 
-from proxy.file_space import allocate
+from proxy.providers.file_space import allocate
 
 log = logging.getLogger(__name__)
 
