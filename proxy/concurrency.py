@@ -139,8 +139,11 @@ def yield_if_slice_used() -> None:
 # --- worker threads -----------------------------------------------------------------------------
 
 
-class _WorkerThreads:
-    """A thread pool for each process; the hub's own pool stays free for host name lookups."""
+class WorkerThreads:
+    """A thread pool for each process, apart from the hub's own, which every library uses.
+
+    ``slots`` is the largest number of threads; they are started as they are needed.
+    """
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -148,14 +151,15 @@ class _WorkerThreads:
         self._pool: ThreadPool | None = None
 
     def pool(self) -> ThreadPool:
+        """The pool of this process."""
         # A forked process has none of its parent's threads.
         if self._pool is None or self._process != os.getpid():
             self._process, self._pool = os.getpid(), ThreadPool(self._slots, hub=get_hub())
         return self._pool
 
 
-_SHORT = _WorkerThreads(SLOTS)
-_LONG = _WorkerThreads(LONG_SLOTS)
+_SHORT = WorkerThreads(SLOTS)
+_LONG = WorkerThreads(LONG_SLOTS)
 
 
 def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -171,7 +175,7 @@ def run_long_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
     return _run(_LONG, function, args, kwargs)
 
 
-def _run(threads: _WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
+def _run(threads: WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
     result: T = threads.pool().apply(_run_at_low_priority, (function, args, kwargs))

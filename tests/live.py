@@ -106,20 +106,22 @@ def live_proxy(
     workers: int = 1,
     tls: ssl.SSLContext | None = None,
     root: Path = ROOT,
+    command: Sequence[str] = (),
 ) -> Iterator[LiveProxy]:
     """Run gunicorn with the shipped configuration until the block is left.
 
     ``environ`` is added to a bare environment; ``options`` are gunicorn's own, such as
     ``--preload``; ``tls`` is what checks the certificate that these name; ``root`` is the checkout
-    that runs. Raises ``NotStarted`` when ``/health`` does not answer in time.
+    that runs; ``command`` is a program that executes the rest of its arguments in the same process.
+    Raises ``NotStarted`` when ``/health`` does not answer in time.
     """
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-c", str(root / "deploy" / "gunicorn.conf.py")]
+    gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(root / "deploy" / "gunicorn.conf.py")]
     with tempfile.TemporaryDirectory(prefix="live-proxy-") as directory:
         log_path = Path(directory) / "log"
         with log_path.open("wb") as log:
             process = subprocess.Popen(
-                [*command, *options, "wsgi:app"],
+                [*command, *gunicorn, *options, "wsgi:app"],
                 cwd=directory,
                 env=_environment(root, port, workers, directory) | dict(environ),
                 stdin=subprocess.DEVNULL,

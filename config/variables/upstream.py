@@ -140,7 +140,7 @@ class Attempts:
         10.0,
         Seconds(),
         own("CONNECT_TIMEOUT"),
-        "Seconds to connect to the upstream; if not set: REQUEST_TIMEOUT if that is set",
+        "Seconds to look up the upstream's name and connect to it; if not set: REQUEST_TIMEOUT if that is set",
         follows="request_timeout",
     )
     first_byte_timeout: float = setting(

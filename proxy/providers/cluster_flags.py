@@ -83,11 +83,14 @@ class ClusterFlags:
         self._wake()
 
     def _run(self) -> None:
-        while (self._due or self._unsent) and not self._closed:
-            self._due = False
-            self.exchange()
-            gevent.sleep(EXCHANGE_SECONDS)
-        self._running = False
+        try:
+            while (self._due or self._unsent) and not self._closed:
+                self._due = False
+                self.exchange()
+                gevent.sleep(EXCHANGE_SECONDS)
+        finally:
+            # Also after a failure that is not one of Redis: the next request starts another.
+            self._running = False
 
     def _flush(self) -> None:
         if not self._unsent:

@@ -20,6 +20,7 @@ from weakref import finalize
 
 import gevent
 
+from proxy.providers.file_space import allocate
 from proxy.providers.learned_entry import (
     Entries,
     Learned,
@@ -32,7 +33,7 @@ from proxy.providers.learned_entry import (
 log = logging.getLogger(__name__)
 
 SIZE = 1 << 20
-"""Bytes; pages that are never written take no memory."""
+"""Bytes; those that are never written take no memory."""
 HEAD = struct.Struct("<QII")
 """Number of the last change, length and CRC-32 of the content."""
 NUMBER_BYTES = 8
@@ -51,6 +52,7 @@ class FlagBoard:
         # A master creates one at each reload.
         finalize(self, os.close, self._descriptor)
         os.ftruncate(self._descriptor, size)
+        allocate(self._descriptor, HEAD.size)
         self._map = mmap.mmap(self._descriptor, size)
         self._room = size - HEAD.size
         self._seen = self._map[:NUMBER_BYTES]
@@ -75,9 +77,10 @@ class FlagBoard:
             shared = self._entries(now)
             for pair, entry in entries:
                 newer = pair not in shared or entry.changed > shared[pair].changed
-                if newer and entry.valid_until > now:
+                if newer and entry.is_valid(now):
                     shared[pair] = entry
             content = _encoded(shared, self._room)
+            allocate(self._descriptor, HEAD.size + len(content))
             number, _, _ = HEAD.unpack_from(self._map)
             self._map[HEAD.size : HEAD.size + len(content)] = content
             self._map[NUMBER_BYTES : HEAD.size] = struct.pack(
@@ -85,6 +88,8 @@ class FlagBoard:
             )
             # Last, so that who sees the new number reads the whole change.
             self._map[:NUMBER_BYTES] = struct.pack("<Q", number + 1)
+        except OSError as error:
+            log.warning("no memory to share learned profile flags (%s)", error.strerror)
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
@@ -93,7 +98,7 @@ class FlagBoard:
         known, self._lines = self._lines, {}
         for line in self._content().split(b"\n"):
             entry = known.get(line)
-            if entry is None or entry[1].valid_until <= now:
+            if entry is None or not entry[1].is_valid(now):
                 entry = _decoded(line, now)
             if entry is not None:
                 self._lines[line] = entry

@@ -19,6 +19,8 @@ from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 
 VALID_SECONDS = 3600.0
+LONGEST_VALID = 2 * VALID_SECONDS
+"""An entry that would be valid for longer is from a wrong clock, or this clock was set back since."""
 NOTHING: Mapping[str, object] = MappingProxyType({})
 Pair = tuple[str, str]
 """Base URL and model name."""
@@ -33,6 +35,10 @@ class Learned:
     """Seconds since 1970."""
     changed: float
     """Seconds since 1970."""
+
+    def is_valid(self, now: float) -> bool:
+        """Whether it has not expired and cannot be from a wrong clock; ``now``: seconds since 1970."""
+        return _is_valid(self.valid_until, now)
 
 
 Entries = Iterable[tuple[Pair, Learned]]
@@ -58,12 +64,16 @@ def decoded_entry(pair: bytes, entry: bytes, now: float) -> tuple[Pair, Learned]
     texts = isinstance(base_url, str) and isinstance(model, str)
     if not texts or not _is_time(until) or not _is_time(changed) or not isinstance(flags, dict):
         return None
-    if until <= now:
+    if not _is_valid(until, now):
         return None
-    # A wrong clock elsewhere must not make an entry last, nor its time so large that none is later.
+    # A clock elsewhere that is a little ahead must not make an entry last.
     latest = now + VALID_SECONDS
     until, changed = min(until, latest), min(changed, latest)
     return (base_url, model), Learned(_known(flags), until, changed)
+
+
+def _is_valid(until: float, now: float) -> bool:
+    return now < until <= now + LONGEST_VALID
 
 
 def _is_time(value: object) -> bool:

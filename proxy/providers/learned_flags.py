@@ -53,7 +53,7 @@ class LearnedFlags:
         entry = self._entries.get((base_url, model))
         if entry is None:
             return NOTHING
-        if self._clock() >= entry.valid_until:
+        if not entry.is_valid(self._clock()):
             del self._entries[base_url, model]
             return NOTHING
         self._entries.move_to_end((base_url, model))
@@ -113,12 +113,13 @@ class LearnedFlags:
             self._board.write(list(self._entries.items()), self._clock())
 
     def _merge(self, entries: Entries) -> bool:
-        """Store the entries that are later than those stored; returns whether there was one."""
-        later = [
-            (pair, entry)
-            for pair, entry in entries
-            if pair not in self._entries or entry.changed > self._entries[pair].changed
-        ]
+        """Store the entries that are later than valid ones; returns whether there was one."""
+        now = self._clock()
+        later = []
+        for pair, entry in entries:
+            known = self._entries.get(pair)
+            if known is None or entry.changed > known.changed or not known.is_valid(now):
+                later.append((pair, entry))
         for pair, entry in later:
             self._put(pair, entry)
         return bool(later)

@@ -36,6 +36,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_calls",
         "_greenlet",
         "_hub",
         "_read_fileno",
@@ -50,6 +51,8 @@ class Exchange:
     )
 
     def __init__(self, total_seconds: float | None = None) -> None:
+        self._calls = 0
+        """The number of the present call in ``run``, or of the last one."""
         self._greenlet: Any = None
         self._hub = gevent.get_hub()
         self._read_fileno = -1
@@ -105,6 +108,7 @@ class Exchange:
         """
         if self.gone or self.drained:
             raise self.error_after(self._ended())
+        self._calls += 1
         self._greenlet = gevent.getcurrent()
         try:
             return function(*args)
@@ -141,7 +145,7 @@ class Exchange:
         if self._waiter is not None:
             self._hub.loop.run_callback(self._waiter.switch, result)
         elif self._greenlet is not None and result is not WaitResult.PING:
-            self._hub.loop.run_callback(self._cancel, result)
+            self._hub.loop.run_callback(self._cancel, result, self._calls)
         elif self.on_check is not None:
             # The background call is computing; at its next wait it notices that the client left.
             return
@@ -173,8 +177,10 @@ class Exchange:
         if self.client is not None:
             shut_down(self.client)
 
-    def _cancel(self, reason: WaitResult) -> None:
-        # Runs in the hub, so the greenlet is suspended; it may have left ``run`` since the sweep.
-        greenlet, self._greenlet = self._greenlet, None
-        if greenlet is not None:
+    def _cancel(self, reason: WaitResult, call: int) -> None:
+        # Runs in the hub, so the greenlet is suspended. Since the sweep the call may have ended, and
+        # the next one, to which the reason need not apply, may have begun.
+        greenlet = self._greenlet
+        if greenlet is not None and call == self._calls:
+            self._greenlet = None
             greenlet.throw(_Cancellation(reason))

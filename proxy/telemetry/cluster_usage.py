@@ -21,6 +21,7 @@ from redis import Redis, RedisError
 from proxy.telemetry.multiprocess import read_off_loop
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts
+from proxy.telemetry.uncaught import Logged
 
 log = logging.getLogger(__name__)
 
@@ -99,18 +100,25 @@ class ClusterUsage:
         return {tuple(orjson.loads(field)): float(n) for field, n in fields.items()}, since
 
     def _run(self) -> None:
+        logged = Logged()
         while self._due or self._batch:
             gevent.sleep(FLUSH_SECONDS)
             if self._closed:
                 break
-            self.flush()
+            # A failure that is not one of Redis must not end the sending of all later counts.
+            with logged:
+                self.flush()
         self._running = False
 
     def _next_batch(self) -> bool:
         if self._sent is None or not self._due:
             return False
         self._due = False
-        counts, sent = read_off_loop(self._counted), self._sent
+        try:
+            counts, sent = read_off_loop(self._counted), self._sent
+        except BaseException:
+            self._due = True
+            raise
         self._batch = {key: n - sent.get(key, 0) for key, n in counts.items() if n != sent.get(key)}
         self._sent = counts
         self._number += 1

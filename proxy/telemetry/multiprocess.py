@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from proxy.concurrency import run_off_loop
+from proxy.telemetry.metric_file import MetricFile
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +41,7 @@ def use_directory(directory: str) -> None:
     set as well.
     """
     _HERE.directory = directory
+    values.MmapedDict = MetricFile  # type: ignore[attr-defined]
     # The library's default, which it sets at its import, names files by process id.
     values.ValueClass = values.MultiProcessValue(process_identifier=_place)  # type: ignore[no-untyped-call]
 

@@ -14,17 +14,23 @@ from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest, Response
 from requests.utils import select_proxy
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.util.retry import Retry
-
-from proxy.upstream.connections import POOL_CLASSES
 
 HOSTS = 64
 """The number of upstream hosts whose pools are kept."""
 
 
 class ConnectRetry(Retry):
-    """Retries without one after a connect timeout, which has already used up the operator's limit."""
+    """Retries without one after a failed lookup, whose answer is kept, or after a connect timeout.
+
+    A timeout has already used up the operator's limit.
+    """
 
     def increment(  # type: ignore[override]
         self,
@@ -35,7 +41,10 @@ class ConnectRetry(Retry):
         _pool: Any = None,
         _stacktrace: Any = None,
     ) -> Retry:
-        if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):
+        timed_out = isinstance(error, ConnectTimeoutError)
+        if isinstance(error, NameResolutionError) or (
+            timed_out and not isinstance(error, NewConnectionError)
+        ):
             raise MaxRetryError(_pool, url or "", error) from error
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
@@ -80,7 +89,7 @@ class EagerAdapter(HTTPAdapter):
         *,
         pool_size: int,
         tls: ssl.SSLContext,
-        pools: Mapping[str, type[HTTPConnectionPool]] = POOL_CLASSES,
+        pools: Mapping[str, type[HTTPConnectionPool]],
     ) -> None:
         self._tls = tls
         self._pool_classes = pools

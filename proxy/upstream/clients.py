@@ -10,6 +10,8 @@ from config.errors import ConfigError
 from config.registry.values import Provider
 from config.settings import Settings
 from proxy.providers.allowed_hosts import host_rules
+from proxy.upstream.connections import eager_pools
+from proxy.upstream.name_lookup import NameLookup
 from proxy.upstream.pinned import pinned_client
 from proxy.upstream.session import UpstreamClient
 
@@ -24,6 +26,7 @@ class Clients:
         self._settings = settings
         self._clients: dict[_ClientKey, UpstreamClient] = {}
         self._pinned: UpstreamClient | None = None
+        self._pools = eager_pools(NameLookup())
         self.allowed_hosts = host_rules(settings.allowed_hosts)
         """The hosts that clients may name in their paths."""
         for provider in providers:
@@ -51,6 +54,7 @@ class Clients:
                 # NO_PROXY does not apply to a provider's own proxy.
                 no_proxy=settings.no_proxy if own is None else None,
                 ca_bundle=provider.ca_bundle or settings.ca_bundle,
+                pools=self._pools,
             )
         return client
 

@@ -1,4 +1,4 @@
-"""urllib3's HTTP/1.1 connections with ``EagerResponse``, and with detection of stale connections.
+"""urllib3's HTTP/1.1 connections with ``EagerResponse``, bounded lookups and detection of stale connections.
 
 Rule: they are installed only by urllib3's public hooks (``response_class``, ``ConnectionCls``,
 ``pool_classes_by_scheme``).
@@ -9,21 +9,28 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from http.client import RemoteDisconnected
+from time import monotonic
 from typing import Any
 
 from gevent.monkey import get_original
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
 
 from proxy.upstream.chunked_response import EagerResponse
+from proxy.upstream.name_lookup import NameLookup
 from proxy.upstream.sent_state import mark_sent, mark_unsent
 
 JOINED_BYTES = 65536
 """Requests up to this length are sent in one write. With separate writes for head and body, the second
 could fail on a stale connection with a reset, which is not retried."""
+
+AddressesOf = Callable[[str, int, float], Sequence[str]]
+"""The addresses of a name for a port, in the order in which they are tried, found within seconds."""
 
 # gevent's replacement creates watchers and switches greenlets even for a timeout of 0.
 _poll = get_original("select", "poll")
@@ -47,6 +54,7 @@ class EagerTlsSocket(ssl.SSLSocket):
 class _EagerConnection:
     """Shared by both connection classes: ``EagerResponse``, no read timeout, stale detection."""
 
+    addresses_of: AddressesOf
     body: EagerResponse | None = None
     _answered_before = False
     """Whether this connection has delivered a response before."""
@@ -59,6 +67,25 @@ class _EagerConnection:
         # The connect timeout must not limit the sending of a large body; the caller has a deadline.
         self.timeout = None
         self.sock.settimeout(None)  # type: ignore[attr-defined]
+
+    # urllib3 resolves names only in calls from this method, which its SOCKS support overrides too.
+    def _new_conn(self) -> socket.socket:
+        """A connected socket; looking the name up and connecting share the connect timeout."""
+        name, port = self._dns_host, self.port  # type: ignore[attr-defined]
+        seconds: float = self.timeout  # type: ignore[assignment]
+        deadline = monotonic() + seconds
+        try:
+            addresses = self.addresses_of(name, port, seconds)
+            sock = _connected(addresses, port, deadline, self.socket_options)  # type: ignore[attr-defined]
+        except socket.gaierror as error:
+            raise NameResolutionError(name, self, error) from error  # type: ignore[arg-type]
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"Connection to {name} timed out") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"Connection to {name} failed") from error  # type: ignore[arg-type]
+        sock.settimeout(seconds)
+        sys.audit("http.client.connect", self, name, port)
+        return sock
 
     def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> EagerResponse:
         self.body = EagerResponse(sock, *args, **kwargs)
@@ -133,15 +160,55 @@ class EagerHTTPSConnection(_EagerConnection, HTTPSConnection):  # type: ignore[m
     """An ``https://`` connection with ``EagerResponse``."""
 
 
-class EagerHTTPPool(HTTPConnectionPool):
-    ConnectionCls = EagerHTTPConnection  # type: ignore[assignment]
+def eager_pools(names: NameLookup) -> Mapping[str, type[HTTPConnectionPool]]:
+    """Pool classes by scheme whose connections look names up in ``names``."""
+    return pools_of(lambda name, _port, seconds: names.addresses(name, seconds))
 
 
-class EagerHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = EagerHTTPSConnection  # type: ignore[assignment]
+def pools_of(addresses: AddressesOf) -> Mapping[str, type[HTTPConnectionPool]]:
+    """Pool classes by scheme whose connections are opened to what ``addresses`` returns."""
+
+    class Connection(EagerHTTPConnection):
+        addresses_of = staticmethod(addresses)
+
+    class TlsConnection(EagerHTTPSConnection):
+        addresses_of = staticmethod(addresses)
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection  # type: ignore[assignment]
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = TlsConnection  # type: ignore[assignment]
+
+    return {"http": Pool, "https": TlsPool}
 
 
-POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {
-    "http": EagerHTTPPool,
-    "https": EagerHTTPSPool,
-}
+def _connected(addresses: Sequence[str], port: int, deadline: float, options: Any) -> socket.socket:
+    """A socket connected to the first of ``addresses`` that accepts.
+
+    The time until ``deadline`` (monotonic seconds) is divided among them, so that one that does not
+    answer leaves some for the next. Raises the last ``OSError``.
+    """
+    failure: OSError = OSError("the name has no address")
+    for number, address in enumerate(addresses):
+        left = deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError("no time left to connect")
+        try:
+            return _connected_to(address, port, left / (len(addresses) - number), options)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _connected_to(address: str, port: int, seconds: float, options: Any) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        for option in options or ():
+            sock.setsockopt(*option)
+        sock.settimeout(seconds)
+        sock.connect((address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -17,6 +17,7 @@ import requests
 import urllib3.exceptions
 
 from proxy.errors import CUT_SHORT, NO_RETRY, UpstreamError, UpstreamTimeout
+from proxy.upstream.name_lookup import LookupTimeout
 
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: \d{3}")
 """The start of http.client's message for a proxy's refusal; the proxy's own text follows."""
@@ -110,6 +111,10 @@ def _timeout(_: BaseException, host: str) -> UpstreamError:
     return UpstreamTimeout(f"the upstream {host} did not accept a connection in time")
 
 
+def _unnamed(_: BaseException, host: str) -> UpstreamError:
+    return UpstreamTimeout(f"the name of the upstream {host} could not be resolved in time")
+
+
 def _closed(_: BaseException, host: str) -> UpstreamError:
     return UpstreamError(f"the upstream {host} closed the connection without an answer")
 
@@ -154,6 +159,7 @@ CALL_FAULTS = (
     (socket.gaierror, _dns),
     (ssl.SSLCertVerificationError, _certificate),
     (ssl.SSLError, _tls),
+    (LookupTimeout, _unnamed),
     (TimeoutError, _timeout),
     (http.client.RemoteDisconnected, _closed),
     (http.client.IncompleteRead, _closed),

@@ -23,8 +23,9 @@ from urllib3.connectionpool import HTTPConnectionPool
 from proxy import __version__
 from proxy.errors import NO_RETRY, AuthenticationFailed, InvalidRequest, UpstreamError
 from proxy.upstream.adapter import EagerAdapter
-from proxy.upstream.connections import POOL_CLASSES, EagerTlsSocket, StaleConnection
+from proxy.upstream.connections import EagerTlsSocket, StaleConnection, eager_pools
 from proxy.upstream.faults import FAULTS, call_fault, has_cause, redirect_fault
+from proxy.upstream.name_lookup import NameLookup
 from proxy.upstream.response import UpstreamResponse
 
 __all__ = ["UpstreamClient", "UpstreamResponse"]
@@ -52,7 +53,7 @@ class UpstreamClient:
     ``connect_timeout`` in seconds; ``pool_size`` connections kept for each host: at least the
     number of concurrent requests. ``proxies`` maps schemes to proxy URLs; ``ca_bundle`` is a file
     or folder of CA certificates (None: certifi's), and ``OSError`` is raised if it cannot be loaded;
-    ``pools`` are the classes of pools by scheme. Nothing is read from the environment or netrc, no
+    ``pools`` are the classes of pools by scheme (None: with lookups of its own). Nothing is read from the environment or netrc, no
     cookies are stored, no redirects are followed.
     """
 
@@ -64,14 +65,18 @@ class UpstreamClient:
         proxies: Mapping[str, str] | None,
         no_proxy: str | None,
         ca_bundle: str | None,
-        pools: Mapping[str, type[HTTPConnectionPool]] = POOL_CLASSES,
+        pools: Mapping[str, type[HTTPConnectionPool]] | None = None,
     ) -> None:
         # No read timeout: the caller limits the time of reads; a timer for each read takes too long.
         self._timeout: Any = Timeout(connect=connect_timeout, read=None)
         self._proxies = dict(proxies or {})
         self._no_proxy = no_proxy or ""
         self._targets: dict[str, _Target] = {}
-        self._adapter = EagerAdapter(pool_size=pool_size, tls=_tls_context(ca_bundle), pools=pools)
+        self._adapter = EagerAdapter(
+            pool_size=pool_size,
+            tls=_tls_context(ca_bundle),
+            pools=pools or eager_pools(NameLookup()),
+        )
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.max_redirects = 0

@@ -7,22 +7,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-_real = socket.getaddrinfo
-
 
 class Names:
-    """Stands in for ``socket.getaddrinfo``: addresses by name, a new list for each question.
+    """Stands in for ``name_lookup.getaddrinfo``: addresses by name, a new list for each question.
 
-    The last list stays. An address is its own; any other name has the addresses ``otherwise``, or
-    is unknown. ``asked`` are the names that were looked up, ``numbers`` the addresses
-    with their ports.
+    The last list stays. Any other name has the addresses ``otherwise``, or is unknown. ``asked`` are
+    the names that were looked up.
     """
 
     def __init__(
@@ -31,27 +27,14 @@ class Names:
         self._otherwise = [] if otherwise is None else [otherwise]
         self._answers = {name: list(lists) for name, lists in answers.items()}
         self.asked: list[str] = []
-        self.numbers: list[tuple[str, int]] = []
 
-    def __call__(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        name = host.decode() if isinstance(host, bytes) else host
-        if _is_number(name):
-            self.numbers.append((name, int(port)))
-            return _real(host, port, *args, **kwargs)
-        self.asked.append(name)
-        lists = self._answers.get(name, self._otherwise)
+    def __call__(self, host: str, port: int, *_: object) -> list[tuple[Any, ...]]:
+        self.asked.append(host)
+        lists = self._answers.get(host, self._otherwise)
         if not lists:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         addresses = lists.pop(0) if len(lists) > 1 else lists[0]
-        return [_answer(address, int(port)) for address in addresses]
-
-
-def _is_number(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
+        return [_answer(address, port) for address in addresses]
 
 
 def _answer(address: str, port: int) -> tuple[Any, ...]:

@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from proxy.upstream import name_lookup
 from tests.api.conftest import Connect, message_request
 from tests.api.hostile_targets import HOSTS, OTHERS, PATHS, REFUSED
 from tests.api.name_service import Names, send, trap
+from tests.fuzz.contacted_addresses import contacted_addresses
 from tests.fuzz.foreign_greenlets import ForeignGreenlets
 from tests.upstream_stub import (
     Close,
@@ -148,7 +150,7 @@ def test_geminis_profile(connect: Connect, tmp_path: Path, monkeypatch: pytest.M
     tls, authority = server_tls(tmp_path, GEMINI)
     stub = UpstreamStub(tls=tls)
     names = Names({GEMINI: [["127.0.0.1"]]})
-    monkeypatch.setattr(socket, "getaddrinfo", names)
+    monkeypatch.setattr(name_lookup, "getaddrinfo", names)
     stub.answer(json_answer(completion("Hello")))
     client = connect(allowed_hosts=(GEMINI,), ca_bundle=authority)
     path = f"/https/{GEMINI}:{stub.port}/v1beta/models/gemini-2.5-pro/v1/messages"
@@ -167,7 +169,7 @@ def test_a_certificate_for_another_name_is_not_accepted(
 ) -> None:
     tls, authority = server_tls(tmp_path, "other.test")
     stub = UpstreamStub(tls=tls)
-    monkeypatch.setattr(socket, "getaddrinfo", Names({"a.test": [["127.0.0.1"]]}))
+    monkeypatch.setattr(name_lookup, "getaddrinfo", Names({"a.test": [["127.0.0.1"]]}))
     client = connect(allowed_hosts=("a.test",), ca_bundle=authority)
     answer = send(
         client, f"/https/a.test:{stub.port}/v1/messages", json=message_request(), headers=OWN
@@ -358,9 +360,15 @@ def test_tricks_are_refused_and_nothing_is_asked_or_connected_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = Names({})
-    monkeypatch.setattr(socket, "getaddrinfo", foreign_greenlets.spared(socket.getaddrinfo, names))
+    monkeypatch.setattr(
+        name_lookup, "getaddrinfo", foreign_greenlets.spared(name_lookup.getaddrinfo, names)
+    )
     client = connect(allowed_hosts=("qiniu.com", ".qiniu.com", f"127.0.0.1:{upstream.port}"))
-    with trap() as trapped, trap("127.0.0.2", upstream.port) as neighbour:
+    with (
+        trap() as trapped,
+        trap("127.0.0.2", upstream.port) as neighbour,
+        contacted_addresses(foreign_greenlets) as seen,
+    ):
         passed = []
         for status, tricks in ((403, REFUSED), (404, OTHERS)):
             for trick in tricks:
@@ -372,7 +380,7 @@ def test_tricks_are_refused_and_nothing_is_asked_or_connected_to(
         assert passed == []
         assert (trapped.touched, neighbour.touched) == (0, 0)
     assert upstream.connections == []
-    assert (names.asked, names.numbers) == ([], [])
+    assert (names.asked, seen.connected, seen.named) == ([], [], [])
 
 
 def test_a_trap_notices_who_connects() -> None:
@@ -404,7 +412,7 @@ def test_names_that_resolve_to_private_addresses(
     first: list[str],
 ) -> None:
     names = Names({"x.qiniu.com": [[*first, address]]})
-    monkeypatch.setattr(socket, "getaddrinfo", names)
+    monkeypatch.setattr(name_lookup, "getaddrinfo", names)
     client = connect(allowed_hosts=("qiniu.com", ".qiniu.com", f"127.0.0.1:{upstream.port}"))
     path = f"/{scheme}/x.qiniu.com:{upstream.port}/v1/messages"
     answer = send(client, path, json=message_request(), headers=OWN)
@@ -427,7 +435,7 @@ def test_private_addresses_that_are_listed(
     entries: tuple[str, ...],
 ) -> None:
     upstream.answer(json_answer(completion("Hello")))
-    monkeypatch.setattr(socket, "getaddrinfo", Names({"x.qiniu.com": [["127.0.0.1"]]}))
+    monkeypatch.setattr(name_lookup, "getaddrinfo", Names({"x.qiniu.com": [["127.0.0.1"]]}))
     client = connect(allowed_hosts=entries)
     path = f"/http/x.qiniu.com:{upstream.port}/v1/messages"
     assert send(client, path, json=message_request(), headers=OWN).status_code == 200
@@ -437,7 +445,8 @@ def test_an_answer_that_changes_between_check_and_connect(
     connect: Connect, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = Names({"x.qiniu.com": [["127.0.0.1"], ["127.0.0.2"]]})
-    monkeypatch.setattr(socket, "getaddrinfo", names)
+    monkeypatch.setattr(name_lookup, "getaddrinfo", names)
+    monkeypatch.setattr(name_lookup, "ANSWER_SECONDS", 0.0)
     upstream.default = (*json_answer(completion("Hello"), framing="close"), Close())
     client = connect(allowed_hosts=(".qiniu.com", "127.0.0.1"))
     path = f"/http/x.qiniu.com:{upstream.port}/v1/messages"
@@ -455,7 +464,7 @@ def test_the_next_address_is_tried_where_one_is_dead(
     connect: Connect, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upstream.answer(json_answer(completion("Hello")))
-    monkeypatch.setattr(socket, "getaddrinfo", Names({"x.test": [["127.0.0.9", "127.0.0.1"]]}))
+    monkeypatch.setattr(name_lookup, "getaddrinfo", Names({"x.test": [["127.0.0.9", "127.0.0.1"]]}))
     client = connect(allowed_hosts=("x.test",))
     path = f"/http/x.test:{upstream.port}/v1/messages"
     answer = send(client, path, json=message_request(), headers=OWN)
@@ -464,7 +473,7 @@ def test_the_next_address_is_tried_where_one_is_dead(
 
 
 def test_a_name_that_does_not_exist(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", Names({}))
+    monkeypatch.setattr(name_lookup, "getaddrinfo", Names({}))
     client = connect(allowed_hosts=("x.test",))
     answer = send(client, "/https/x.test/v1/messages", json=message_request(), headers=OWN)
     assert answer.status_code == 502
@@ -518,13 +527,14 @@ def test_nothing_but_an_allowed_host_is_contacted(
 ) -> None:
     names = Names({}, otherwise=["10.0.0.1"])
     raw = f"/{scheme}/{host}{port}{tail}".replace("UP", str(upstream.port))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", foreign_greenlets.spared(socket.getaddrinfo, names))
+    with pytest.MonkeyPatch.context() as patch, contacted_addresses(foreign_greenlets) as seen:
+        patch.setattr(
+            name_lookup, "getaddrinfo", foreign_greenlets.spared(name_lookup.getaddrinfo, names)
+        )
         # Buffered, so that it is closed: an open answer keeps its slot.
         answer = send(wild, raw, json=message_request(), headers=OWN, buffered=True)
     assert all(name.endswith(".wild.test") for name in names.asked)
     if raw.startswith(f"/{scheme}/127.0.0.1:{upstream.port}/"):
-        assert set(names.numbers) <= {("127.0.0.1", upstream.port)}
+        assert set(seen.connected) <= {("127.0.0.1", upstream.port)}
     else:
-        # No socket is opened but to a number that went through here.
-        assert (names.numbers, answer.status_code in (403, 404)) == ([], True)
+        assert (seen.connected, answer.status_code in (403, 404)) == ([], True)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from proxy.providers import cluster_flags
 from proxy.providers.cluster_flags import HASH, ClusterFlags
 from proxy.providers.learned_entry import VALID_SECONDS
 from proxy.providers.learned_flags import CAPACITY, LearnedFlags
 from proxy.redis_client import redis_client
 from tests.redis_server import RedisServer, redis_server
+from tests.waiting import until
 
 NOW = 1_000_000.0
 
@@ -85,7 +87,9 @@ def test_the_hash_does_not_grow_without_end(redis: RedisServer) -> None:
 
 
 def test_foreign_fields_are_removed_and_harm_nobody(redis: RedisServer) -> None:
-    redis.client.hset(HASH, mapping={"x": "y", '["u","m"]': "[1", '["u","n"]': '[9e99,1,{"a":1}]'})
+    redis.client.hset(
+        HASH, mapping={"x": "y", '["u","m"]': "[1", '["u","n"]': '[1003600,1,{"a":1}]'}
+    )
     assert Machine(redis).flags() == {}
     assert redis.client.hkeys(HASH) == ['["u","n"]']
 
@@ -135,3 +139,24 @@ def test_a_url_that_may_hold_a_credential_stays_here(
     assert one.cluster.exchange()
     assert bool(redis.client.hlen(HASH)) is sent
     assert one.learned.flags_for(base_url, "m") == {"vision": False}
+
+
+def test_after_any_other_failure_the_machine_goes_on(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_flags, "EXCHANGE_SECONDS", 0.01)
+    failures = [OSError(24, "Too many open files"), ValueError("broken")]
+
+    def clock() -> float:
+        if failures:
+            raise failures.pop()
+        return NOW
+
+    learned, other = LearnedFlags(lambda: NOW), Machine(redis)
+    cluster = ClusterFlags(redis_client(redis.url), learned, clock)
+    # Each request asks, and that is when machines exchange what they know.
+    until(lambda: not learned.flags_for("u", "m") and not failures, "it is silent for good")
+    other.learned.learn("u", "m", {"vision": False})
+    assert other.cluster.exchange()
+    until(lambda: learned.flags_for("u", "m"), "what others learned is not read")
+    cluster.close()

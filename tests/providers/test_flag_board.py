@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import multiprocessing
 import os
 from copy import copy
@@ -165,3 +167,37 @@ def test_no_change_is_lost_where_processes_write_at_once() -> None:
         for number in range(PROCESSES)
         for change in range(CHANGES)
     }
+
+
+def test_a_clock_that_is_set_back_is_the_same_for_all_workers() -> None:
+    board, clock = FlagBoard(), Clock()
+    one, other = two_workers(board, clock)
+    one.learn("u", "m", {"vision": False})
+    assert other.flags_for("u", "m") == {"vision": False}
+    clock.now -= 86_400
+    assert one.flags_for("u", "m") == other.flags_for("u", "m") == {}
+    one.learn("u", "n", {"no_stop": True})
+    assert other.flags_for("u", "m") == {}
+    other.learn("u", "m", {"max_output": 9})
+    assert one.flags_for("u", "m") == {"max_output": 9}
+
+
+def test_without_memory_a_change_is_not_shared_and_nothing_breaks(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    board, clock = FlagBoard(), Clock()
+    one, other = two_workers(board, clock)
+    one.learn("u", "m", {"vision": False})
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(os, "posix_fallocate", refused)
+        one.learn("u", "n", {"vision": False})
+        assert one.flags_for("u", "n") == {"vision": False}
+        assert other.flags_for("u", "n") == {}
+        assert other.flags_for("u", "m") == {"vision": False}
+    assert caplog.messages == ["no memory to share learned profile flags (No space left on device)"]
+    one.learn("u", "o", {"vision": False})
+    assert other.flags_for("u", "n") == {"vision": False}

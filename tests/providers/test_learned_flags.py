@@ -77,6 +77,16 @@ def test_after_an_hour_only_what_the_next_refusal_taught_is_valid() -> None:
     assert learned.flags_for("u", "m") == {"max_output": 9}
 
 
+def test_a_clock_that_is_set_back_does_not_make_flags_last() -> None:
+    clock = Clock()
+    learned = LearnedFlags(clock)
+    learned.learn("u", "m", {"vision": False})
+    clock.now -= 86_400
+    assert learned.flags_for("u", "m") == {}
+    learned.learn("u", "m", {"max_output": 9})
+    assert learned.flags_for("u", "m") == {"max_output": 9}
+
+
 def test_what_no_longer_helps_is_forgotten() -> None:
     learned = LearnedFlags(Clock())
     learned.learn("u", "m", {"max_output": 9, "no_stop": True})

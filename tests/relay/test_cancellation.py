@@ -89,6 +89,43 @@ def test_wait_ends_when_its_caller_has_waited_enough(watch: Sweeper, pair: Pair)
     watch.leave(exchange)
 
 
+def test_a_limit_that_ended_one_call_does_not_end_the_next() -> None:
+    exchange = Exchange()
+    answered, second = Event(), Event()
+
+    def calls() -> str:
+        exchange.limit(0.0, "the first call took too long")
+        exchange.run(answered.wait)
+        exchange.limit(60, "never")
+        exchange.run(second.wait)
+        return "answered"
+
+    request = gevent.spawn(calls)
+    gevent.idle()
+    # In one pass of the loop: the first call is answered, and the sweep finds its limit exceeded.
+    answered.set()
+    exchange.check(monotonic(), False)
+    gevent.idle()
+    second.set()
+    assert request.get(timeout=10) == "answered"
+
+
+def test_a_client_that_left_ends_the_next_call_too() -> None:
+    exchange = Exchange()
+    answered = Event()
+
+    def calls() -> None:
+        exchange.run(answered.wait)
+        exchange.run(Event().wait)
+
+    request = gevent.spawn(calls)
+    gevent.idle()
+    answered.set()
+    exchange.check(monotonic(), True)
+    with pytest.raises(ClientGone):
+        request.get(timeout=10)
+
+
 def test_wait_ends_at_the_limit_of_the_whole_request(watch: Sweeper, pair: Pair) -> None:
     exchange = Exchange(total_seconds=0.1)
     watch.enter(exchange)

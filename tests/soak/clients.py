@@ -39,6 +39,7 @@ KINDS = {
     "native abort whole": 1,
     "abort its body": 1,
     "slow": 1,
+    "silent": 1,
 }
 """What clients do, and how often."""
 TEXTS = ("paced", "fail", "break", "abort", "slow")
@@ -143,7 +144,9 @@ def raw_for(kind: str, request_id: str) -> bytes:
         return request("GET", "/v1/models", **head)
     text = next((word for word in TEXTS if word in kind), "x")
     body: dict[str, Any] = {
-        "model": "native-model" if "native" in kind else "chat-model",
+        "model": next(
+            f"{name}-model" for name in ("native", "silent", "chat") if name in f"{kind} chat"
+        ),
         "max_tokens": 50,
         "messages": [
             {"role": "user", "content": {"abort": "paced", "slow": "long"}.get(text, text)}

@@ -35,10 +35,23 @@ FIRST_PART = 60.0
 CALM_SECONDS = 60.0
 OURS = "soak-"
 WATCHED = """
-import gc, json, os, sys
+import gc, json, os, socket, sys
 import greenlet
+from gevent.monkey import get_original
 from proxy.app import create_app
 from proxy.cli.environment import settings_in_force
+from proxy.upstream import name_lookup
+
+look_up, block = name_lookup.getaddrinfo, get_original("time", "sleep")
+
+def partly_silent(host, *arguments):
+    # As the C library where its name servers do not answer.
+    if host.startswith("silent"):
+        block(10)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+    return look_up(host, *arguments)
+
+name_lookup.getaddrinfo = partly_silent
 
 app = create_app(settings_in_force())
 answer = app.wsgi_app
@@ -55,7 +68,8 @@ def watched(environ, start_response):
 
 app.wsgi_app = watched
 """
-"""The program, with a page that counts greenlets and blocks, which nobody can see from outside."""
+"""The program, with a page that counts greenlets and blocks, which nobody can see from outside, and
+with name servers that are silent about one provider."""
 
 
 def soak(seconds: float, say: Callable[[str], object] = print) -> Books:
@@ -102,13 +116,16 @@ def _program(upstream: Restarted) -> Iterator[tuple[LiveProxy, Path]]:
             "    models:\n      - id: chat-model\n"
             f"  - name: native\n    base_url: {upstream.origin}\n    direct: true\n"
             "    api_key: sk-native\n    models:\n      - id: native-model\n"
-            "        remote_id: up-model\n",
+            "        remote_id: up-model\n"
+            "  - name: silent\n    base_url: http://silent.test/v1\n    api_key: sk-silent\n"
+            "    models:\n      - id: silent-model\n",
             "utf-8",
         )
         environ = {
             "CLAUDE_PROXY_CONFIG": str(registry),
             "CLAUDE_PROXY_LOG_FILE": str(directory / "proxy.log"),
             "CLAUDE_PROXY_LOG_FORMAT": "json",
+            "CLAUDE_PROXY_CONNECT_TIMEOUT": "2",
             "PYTHONPATH": f"{directory}:{ROOT}",
         }
         with live_proxy(environ, workers=WORKERS) as proxy:

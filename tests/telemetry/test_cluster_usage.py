@@ -18,6 +18,7 @@ from proxy.telemetry.cluster_usage import HASH, ClusterUsage
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts
 from tests.redis_server import RedisServer, redis_server
+from tests.waiting import until
 
 REQUESTS = ("statuses", "200")
 COST = ("cost", 'a:model|with "odd" signs')
@@ -117,6 +118,30 @@ def test_redis_away_is_told_once_and_nothing_is_lost(caplog: pytest.LogCaptureFi
             assert worker.usage.flush()
         assert caplog.messages[1:] == ["Redis answers again, usage counts are shared"]
         assert worker.sums() == {REQUESTS: 3}
+
+
+def test_after_any_other_failure_the_worker_goes_on(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cluster_usage, "FLUSH_SECONDS", 0.01)
+    failures = [OSError(24, "Too many open files"), ValueError("broken"), KeyError("gone")]
+    counts: Counts = {}
+    first = [True]
+
+    def counted() -> Counts:
+        # The first read is that of a request.
+        if failures and not first:
+            raise failures.pop()
+        first.clear()
+        return dict(counts)
+
+    usage = ClusterUsage(redis_client(server.url), counted)
+    with caplog.at_level(logging.WARNING):
+        usage.expect(RequestRecord("req_1", "req_1", "POST", "/v1/messages"))
+        counts[REQUESTS] = 1
+        until(lambda: (usage.sums() or ({}, 0))[0] == {REQUESTS: 1}, "it is silent for good")
+    assert failures == []
+    assert caplog.messages == ["uncaught exception"] * 3
 
 
 def test_a_batch_whose_answer_was_lost_is_not_added_twice(server: RedisServer) -> None:

@@ -14,9 +14,13 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from proxy.upstream.adapter import EagerAdapter
+from proxy.upstream.connections import eager_pools
+from proxy.upstream.name_lookup import NameLookup
 from proxy.upstream.session import USER_AGENT, _prepared
 
-ADAPTER = EagerAdapter(pool_size=2, tls=ssl.create_default_context())
+ADAPTER = EagerAdapter(
+    pool_size=2, tls=ssl.create_default_context(), pools=eager_pools(NameLookup())
+)
 OUR_PROXY = {"http": "http://proxy.example:3128", "https": "http://proxy.example:3128"}
 
 NAMES = st.sampled_from(

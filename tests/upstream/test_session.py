@@ -26,6 +26,7 @@ from proxy.errors import (
 )
 from proxy.upstream.faults import call_fault
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
+from tests.upstream.silent_names import resolver
 from tests.upstream_stub import (
     Close,
     Connection,
@@ -617,10 +618,10 @@ def open_sockets() -> set[str]:
 
 
 @contextlib.contextmanager
-def deaf_listener() -> Iterator[str]:
+def deaf_listener(address: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """A port whose queue of connections is full: a further SYN is never answered."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.bind((address, port))
     listener.listen(0)
     callers = []
     for _ in range(4):
@@ -669,6 +670,49 @@ class TestFailures:
         assert (error.status, error.type) == (504, "timeout_error")
         assert "did not accept a connection in time" in error.message
         assert time.monotonic() - started < 8
+
+    def test_5_a_name_server_that_does_not_answer_is_504(
+        self, make_client: Callable[..., UpstreamClient], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = make_client(connect_timeout=0.3)
+        with resolver(monkeypatch):
+            started = time.monotonic()
+            error = failure(client, "http://silent.test/v1")
+        assert (error.status, error.type) == (504, "timeout_error")
+        assert error.message == "the name of the upstream silent.test could not be resolved in time"
+        assert time.monotonic() - started < 8
+
+    def test_a_failed_lookup_is_not_repeated(
+        self, client: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with resolver(monkeypatch) as system:
+            system.answers["gone.test"] = socket.EAI_NONAME
+            failure(client, "http://gone.test/v1")
+        assert system.asked == ["gone.test"]
+
+    def test_all_addresses_of_a_name_share_the_connect_timeout(
+        self, make_client: Callable[..., UpstreamClient], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = make_client(connect_timeout=3.0)
+        with deaf_listener("0.0.0.0") as url, resolver(monkeypatch) as system:
+            system.answers["deaf.test"] = [f"127.0.0.{number}" for number in range(1, 6)]
+            started = time.monotonic()
+            error = failure(client, url.replace("127.0.0.1", "deaf.test"))
+        assert (error.status, error.type) == (504, "timeout_error")
+        assert time.monotonic() - started < 9
+
+    def test_the_address_after_one_that_does_not_answer(
+        self,
+        upstream: UpstreamStub,
+        make_client: Callable[..., UpstreamClient],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        upstream.answer(json_answer(1))
+        client = make_client(connect_timeout=2.0)
+        with deaf_listener("127.0.0.2", upstream.port), resolver(monkeypatch) as system:
+            system.answers["half.test"] = ["127.0.0.2", "127.0.0.1"]
+            response = client.post(f"http://half.test:{upstream.port}/", KEY, b"{}")
+        assert response.read_all(10) == b"1"
 
     def test_5_unknown_host(self, client: UpstreamClient) -> None:
         error = failure(client, "http://no-such-host.invalid/v1")
