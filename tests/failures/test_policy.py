@@ -116,14 +116,15 @@ def test_after_a_failure(error: UpstreamError, verdict: Verdict) -> None:
         pytest.param(refusal(401), 60.0, True, id="401"),
         pytest.param(refusal(402), 300.0, True, id="402"),
         pytest.param(refusal(403), 0.0, True, id="403 lets the others try"),
+        pytest.param(refusal(403, headers=after("86400")), 0.0, True, id="403 with retry-after"),
         pytest.param(
             refusal(429, code="insufficient_quota"), 300.0, True, id="edge 105 insufficient_quota"
         ),
         pytest.param(
             refusal(429, code="insufficient_quota", headers=after("3600")),
-            3600.0,
+            300.0,
             True,
-            id="edge 105 insufficient_quota with retry-after",
+            id="edge 105 insufficient_quota with retry-after, capped",
         ),
         pytest.param(refusal(429), 30.0, True, id="429 without retry-after"),
         pytest.param(refusal(429, headers=after("2")), 2.0, False, id="429 for a short time"),
