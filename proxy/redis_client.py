@@ -3,11 +3,13 @@
 Rule: a caller waits less than a second for a connection and half a second for an answer, and no command
 is repeated. Connecting continues in the background after the caller's wait has timed out, so that on a
 slow network only the first calls fail. Every failure is a ``redis.RedisError``; callers continue
-without Redis (docs/features.md).
+without Redis (docs/features.md). A connection to a server that may not serve it is closed, so that the
+next one reaches the server that has taken over.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gevent
@@ -18,10 +20,22 @@ from redis import (
     ConnectionError,
     Redis,
     RedisError,
+    ResponseError,
     SSLConnection,
     TimeoutError,
 )
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AskError,
+    ClusterCrossSlotError,
+    ClusterDownError,
+    ExecAbortError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
 from redis.retry import Retry
 
 SECONDS = 0.5
@@ -32,6 +46,34 @@ STEP_SECONDS = 10.0
 """Timeout of each step of connecting in the background (TCP, TLS, the first commands)."""
 MOST_CONNECTIONS = 16
 """Connections of one client. An answer takes 0.1 ms, so 16 suffice for a thousand requests at once."""
+
+_OF_SERVER = (
+    AskError,  # also MOVED: the server is a cluster, which this client does not follow
+    ClusterCrossSlotError,
+    ClusterDownError,  # also MASTERDOWN
+    ExecAbortError,
+    NoPermissionError,  # the rights of this user, whatever the key
+    NoScriptError,  # scripts are loaded again before this is raised
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+_SERVER_CODES = re.compile(
+    r"(?:^|: -?)(?:ASK|BUSY|CLUSTERDOWN|CROSSSLOT|DENIED|EXECABORT|LOADING|MASTERDOWN|MISCONF|MOVED|NOAUTH"
+    r"|NOPERM|NOREPLICAS|NOSCRIPT|OOM|READONLY|TRYAGAIN|UNKILLABLE|WRONGPASS)\b"
+    r"|\bunknown command\b|\bmax number of clients\b"
+)
+"""Codes for which the client has no class, and those inside a script's error (Redis 6)."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether ``error`` says that the server cannot be used at present, by any request.
+
+    False for an error about one key, such as a value of another type.
+    """
+    if not isinstance(error, ResponseError):
+        return True
+    return isinstance(error, _OF_SERVER) or _SERVER_CODES.search(str(error)) is not None
 
 
 class _BackgroundConnection(Connection):
@@ -60,6 +102,16 @@ class _BackgroundConnection(Connection):
         if connecting is not None and connecting is not gevent.getcurrent():
             connecting.kill()
         super().disconnect(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """The answer to one command; closes the connection if the server cannot serve this client."""
+        try:
+            return super().read_response(*args, **kwargs)  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            if is_outage(error) and not isinstance(error, NoScriptError):
+                # After a failover this server is no longer the one that its name stands for.
+                self.disconnect()
+            raise
 
     def _establish(self) -> RedisError | OSError | None:
         try:
