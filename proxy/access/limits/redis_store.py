@@ -104,6 +104,13 @@ class _Storage(RedisStorage):
             raise _Foreign("a count that does not expire")
         return max(left, 0) / 1000 + time()
 
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """As in the library; raises ``_Foreign`` if entries in the future are the cause of a refusal."""
+        if super().acquire_entry(key, limit, expiry, amount):
+            return True
+        self.get_moving_window(key, limit, expiry)
+        return False
+
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """As in the library; raises ``_Foreign`` for entries that lie in the future."""
         start, count = super().get_moving_window(key, limit, expiry)
