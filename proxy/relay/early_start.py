@@ -2,7 +2,8 @@
 
 Rule: load balancers and CDNs close a connection on which nothing is sent for 60 to 100 s. Therefore the
 client gets status 200, ``message_start`` and pings after EARLY_START seconds, while the attempts
-continue. If all of them fail, an ``error`` event follows (docs/protocol.md section 4, "Early start").
+continue. If all of them fail, or this program itself does, an ``error`` event follows (docs/protocol.md
+section 4, "Early start").
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from proxy.relay.answer import Answer, AnswerStream
 from proxy.relay.background import Background
 from proxy.relay.call import Call
 from proxy.relay.input_estimate import request_estimate
+from proxy.relay.internal_error import internal_error
 from proxy.relay.upstream_call import decoded
 from proxy.telemetry.logs import error_words
 
@@ -84,8 +86,20 @@ class EarlyStream:
             self._done()
 
     def _pump(self) -> Generator[bytes]:
+        self._call.exchange.begun = True
+        try:
+            yield from self._events()
+        except Exception as error:
+            self._error = internal_error(error, self._call.record)
+            self._record()
+            if self._stream is not None:
+                # While the exception is handled: the stream records that it was broken off.
+                self._stream.close()
+                self._stream = None
+            yield self._event(self._error)
+
+    def _events(self) -> Generator[bytes]:
         exchange, attempts = self._call.exchange, self._attempts
-        exchange.begun = True
         yield self._start()
         while not attempts.wait(monotonic() + deadlines.PING_SECONDS):
             yield sse.PING
@@ -116,7 +130,10 @@ class EarlyStream:
         try:
             answer = self._attempts.result()
         except ProxyError as error:
-            self._error = error
+            self._error = self._error or error
+            return
+        except Exception as error:
+            self._error = internal_error(error, self._call.record)
             return
         if answer.headers.get("content-type", "").lower().startswith(EVENTS):
             self._stream = answer.stream

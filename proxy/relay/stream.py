@@ -14,9 +14,11 @@ from proxy.errors import ClientGone, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.failures.policy import failure_kind
 from proxy.relay.codec import Codec
 from proxy.relay.deadlines import WaitResult
+from proxy.relay.internal_error import internal_error
 from proxy.relay.upstream_call import UpstreamCall
 from proxy.sse import PING
 from proxy.telemetry.logs import error_words, log_body
+from proxy.telemetry.request_record import BROKEN_OFF
 from proxy.upstream.session import UpstreamResponse
 
 PEEK_SECONDS = 5.0
@@ -96,11 +98,16 @@ class StreamedResponse:
         """Return the upstream connection to the pool, or close it if data was left unread."""
         # The generator and this object refer to each other: without ``close`` both, and the whole
         # request, would stay in memory until the garbage collector runs.
-        self._pieces.close()
-        self._response.close()
-        self._report_outcome()
-        self._record()
-        self._done()
+        try:
+            self._pieces.close()
+            self._response.close()
+            self._report_outcome()
+            self._record()
+        except Exception:
+            self._call.record.error = BROKEN_OFF
+            raise
+        finally:
+            self._done()
 
     def _start(self) -> None:
         """Begin the client's stream before the upstream's; raises the error that ended the upstream's."""
@@ -151,10 +158,11 @@ class StreamedResponse:
     def _written_next(self) -> bytes:
         """The bytes for the client after the next read; may be empty."""
         try:
-            data = self._read()
+            return self._fed(self._read())
         except ProxyError as error:
             return self._codec.fail(error)
-        return self._fed(data)
+        except Exception as error:
+            return self._codec.fail(internal_error(error, self._call.record))
 
     def _read(self) -> bytes:
         data = self._exchange.run(self._response.read_available)
