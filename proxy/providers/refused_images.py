@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from proxy.providers.learned_entry import VALID_SECONDS, Pair
-from proxy.providers.learned_flags import LONGEST_PAIR
+from proxy.providers.learned_entry import LONGEST_PAIR, VALID_SECONDS, Pair
 
 MOST_IMAGES = 64
 """Images that are kept for one pair; each is compared with each image of a request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.failures.broken_images import image_key, is_among
-from proxy.providers.learned_flags import LONGEST_PAIR
+from proxy.providers.learned_entry import LONGEST_PAIR
 from proxy.providers.refused_images import MOST_IMAGES, MOST_PAIRS, RefusedImages
 
 
