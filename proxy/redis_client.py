@@ -81,6 +81,8 @@ class _BackgroundConnection(Connection):
 
     _sock: Any
     _connecting: Greenlet[[], RedisError | OSError | None] | None = None
+    is_refused = False
+    """Whether the server said that it cannot serve this client at present."""
 
     def connect(self) -> None:
         """Connect, or raise ``RedisError``; after a timeout a later call may find it connected."""
@@ -104,13 +106,12 @@ class _BackgroundConnection(Connection):
         super().disconnect(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        """The answer to one command; closes the connection if the server cannot serve this client."""
+        """The answer to one command."""
         try:
-            return super().read_response(*args, **kwargs)  # type: ignore[no-untyped-call]
+            return super().read_response(*args, **kwargs)
         except ResponseError as error:
-            if is_outage(error) and not isinstance(error, NoScriptError):
-                # After a failover this server is no longer the one that its name stands for.
-                self.disconnect()
+            # Not closed here, because the answers to the rest of a pipeline are still to be read.
+            self.is_refused = is_outage(error) and not isinstance(error, NoScriptError)
             raise
 
     def _establish(self) -> RedisError | OSError | None:
@@ -138,10 +139,22 @@ class _BackgroundTlsConnection(_BackgroundConnection, SSLConnection):
     """``_BackgroundConnection`` over TLS."""
 
 
+class _Pool(BlockingConnectionPool):
+    """A pool whose idle connections are closed when the server refuses one of them."""
+
+    def release(self, connection: Any) -> None:
+        """Return ``connection`` to the pool."""
+        refused, connection.is_refused = connection.is_refused, False
+        super().release(connection)  # type: ignore[no-untyped-call]
+        if refused:
+            # After a failover this server is no longer the one that its name stands for.
+            self.disconnect(inuse_connections=False)
+
+
 def redis_client(url: str) -> Redis:
     """A client for the server at ``url`` (``Settings.redis_url``); opens no connection."""
     # Valkey has the same protocol, but redis-py accepts only the schemes of Redis.
-    pool = BlockingConnectionPool.from_url(
+    pool = _Pool.from_url(
         url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
         max_connections=MOST_CONNECTIONS,
         timeout=SECONDS,

@@ -114,7 +114,7 @@ class ClusterFlags:
                 del self._unsent[pair]
 
     def _fields(self) -> dict[bytes, bytes]:
-        if cast(int, self._client.hlen(HASH)) > MOST_FIELDS:
+        if self._client.hlen(HASH) > MOST_FIELDS:
             self._client.delete(HASH)
             return {}
         return cast(dict[bytes, bytes], self._client.hgetall(HASH))
