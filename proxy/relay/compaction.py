@@ -18,6 +18,7 @@ from proxy.convert.request.compacted_history import history_after_compaction
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.summary_request import summary_prompt, summary_request
 from proxy.convert.request.tool_changes import tool_changes
+from proxy.convert.request.tool_limit import used_names
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.response_headers import client_headers
@@ -114,7 +115,7 @@ def _is_reached(call: Call, trigger: Mapping[str, Any] | None) -> bool:
 def _compact(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacted:
     message = _summary_answer(replace(call, request=due.request))
     summary = None if message is None else summary_in(message)
-    block = compaction_block(summary, _changes_in(body()))
+    block = compaction_block(summary, _changes_in(body()), used_names(due.request["messages"]))
     usage = no_usage() if message is None else message["usage"]
     call.record.usage = usage
     if due.rest is None:
