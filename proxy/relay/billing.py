@@ -19,13 +19,16 @@ BILLED_FAILURES = frozenset({"timeout", "broken"})
 """Kinds of failures that are billed: a time limit expired, or the answer broke off."""
 
 
-def is_billed(error: ProxyError) -> bool:
-    """Whether the attempt that ``error`` ended costs tokens; to be called where ``error`` is caught."""
+def is_billed(error: Exception) -> bool:
+    """Whether the attempt that ``error`` ended costs tokens; to be called where ``error`` is caught.
+
+    An exception of this program itself changes nothing for the upstream, which answers and bills.
+    """
     if not is_sent():
         return False
     if isinstance(error, UpstreamError):
         return failure_kind(error) in BILLED_FAILURES
-    return isinstance(error, ClientGone | Overloaded)
+    return isinstance(error, ClientGone | Overloaded) or not isinstance(error, ProxyError)
 
 
 def unfinished_tokens(response: UpstreamResponse | None) -> int:

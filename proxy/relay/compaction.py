@@ -19,7 +19,7 @@ from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.summary_request import summary_prompt, summary_request
 from proxy.convert.request.tool_changes import tool_changes
 from proxy.convert.request.tool_limit import used_names
-from proxy.errors import ProxyError, UpstreamError
+from proxy.errors import UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.response_headers import client_headers
 from proxy.relay.billing import is_billed
@@ -159,7 +159,7 @@ def _whole_message(call: Call, converted: ConvertedRequest) -> Message:
         body = read_whole(upstream_call, response)
         kind = response.headers.get("content-type", "")
         return protocol.message(call, converted, body, kind)
-    except ProxyError as error:
+    except Exception as error:
         if is_billed(error):
             call.estimate_usage(converted, response)
         raise

@@ -17,7 +17,7 @@ import orjson
 from proxy import sse
 from proxy.convert.reply.chat_to_message import empty_message, message_to_events
 from proxy.convert.request.converted import ConvertedRequest
-from proxy.errors import ProxyError, UpstreamError
+from proxy.errors import UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.response_headers import client_headers
 from proxy.relay.answer import Answer
@@ -92,7 +92,7 @@ def _attempt(call: Call, converted: ConvertedRequest, done: Callable[[], None]) 
         upstream_call = PROTOCOLS[converted.api].upstream_call(call, converted)
         response = send_accepted(upstream_call)
         return _answer(call, converted, upstream_call, response, done)
-    except ProxyError as error:
+    except Exception as error:
         if is_billed(error):
             call.estimate_usage(converted, response)
         raise

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from proxy.errors import NativeRefusal, ProxyError, UpstreamError
+from proxy.errors import NativeRefusal, UpstreamError
 from proxy.failures.classify import failure_from_answer
 from proxy.redaction import SHORTEST_SECRET, mask_secrets
 from proxy.relay.answer import Answer
@@ -43,7 +43,7 @@ def open_native(call: NativeCall, done: Callable[[], None]) -> Answer:
     try:
         response = send(call.upstream)
         return _answer(call, response, done)
-    except ProxyError as error:
+    except Exception as error:
         if is_billed(error):
             call.estimate_usage(unfinished_tokens(response))
         raise
