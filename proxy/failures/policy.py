@@ -177,8 +177,8 @@ class Attempt(Generic[Target]):
 class Plan(Generic[Target]):
     """The attempts to answer one request.
 
-    ``now`` reads a monotonic clock in seconds, ``deadline`` is a time of this clock, and ``dice`` returns
-    a random number from 0 to 1 for each pause.
+    ``now`` reads a monotonic clock in seconds, ``deadline`` returns a time of this clock, which may move,
+    and ``dice`` returns a random number from 0 to 1 for each pause.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class Plan(Generic[Target]):
         candidates: Sequence[Candidate[Target]],
         *,
         max_retries: int,
-        deadline: float,
+        deadline: Callable[[], float],
         now: Callable[[], float],
         dice: Callable[[], float],
     ) -> None:
@@ -238,7 +238,7 @@ class Plan(Generic[Target]):
             if not available and (used or not (forced or again)):
                 return verdict
             key = available[0] if available else keys.next_available()
-            if self._attempted and self._now() + wait >= self._deadline:
+            if self._attempted and self._now() + wait >= self._deadline():
                 return verdict
             entry = candidate.breaker.enter(self._now())
             if entry is None and not forced:

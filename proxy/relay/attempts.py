@@ -38,7 +38,7 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
     plan = Plan(
         call.candidates,
         max_retries=call.settings.max_retries,
-        deadline=call.deadline,
+        deadline=lambda: call.deadline,
         now=monotonic,
         dice=random.random,
     ).attempts()

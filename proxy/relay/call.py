@@ -54,7 +54,7 @@ class Call:
     """The route and its fallbacks, in this order."""
     client_for: Callable[[Provider], UpstreamClient]
     deadline: float
-    """Moment of the monotonic clock after which no further attempt starts."""
+    """Moment of the monotonic clock after which no further attempt starts; an early start moves it."""
 
     client_agent: str = ""
     """The client's ``User-Agent``; empty if it sent none."""

@@ -567,6 +567,25 @@ def test_a_fallback_may_answer(
     assert (facts["provider"], facts["upstream_model"]) == ("second", "model-b")
 
 
+def test_an_early_start_gives_the_attempts_their_whole_time_again(
+    start: Start, upstream: UpstreamStub, second: UpstreamStub, silence: Silence
+) -> None:
+    """The upstream fails later than FAILOVER_DEADLINE after the request, but not after the start."""
+    upstream.answer(silence.before((Sleep(0.3), *refused(500))))
+    second.answer(text_stream("Hello"))
+    client = start(fallback=True, early_start=1.5, failover_deadline=1.55)
+    assert text_of(silence.read(ask(client))) == "Hello"
+
+
+def test_nothing_begins_when_that_time_is_over(
+    start: Start, upstream: UpstreamStub, second: UpstreamStub, silence: Silence
+) -> None:
+    upstream.answer(silence.before((Sleep(1.2), *refused(500, "the first"))))
+    client = start(fallback=True, failover_deadline=0.3)
+    assert error_of(silence.read(ask(client))) == ("api_error", "the first")
+    assert second.requests == []
+
+
 def test_the_first_failure_is_told_if_all_fail(
     start: Start, upstream: UpstreamStub, second: UpstreamStub, silence: Silence
 ) -> None:
