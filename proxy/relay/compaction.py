@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from proxy.convert.reply.compaction import Preface, compaction_block, summary_in
@@ -22,7 +23,7 @@ from proxy.convert.request.tool_limit import used_names
 from proxy.errors import UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.response_headers import client_headers
-from proxy.relay.billing import is_billed
+from proxy.relay.billing import Billed
 from proxy.relay.call import Call, record_route
 from proxy.relay.healed import with_healing
 from proxy.relay.model_overrides import tokens_above
@@ -151,15 +152,11 @@ def _summary_answer(call: Call) -> Message | None:
 
 
 def _whole_message(call: Call, converted: ConvertedRequest) -> Message:
-    protocol, response = PROTOCOLS[converted.api], None
-    try:
+    protocol = PROTOCOLS[converted.api]
+    with Billed(partial(call.estimate_usage, converted)) as attempt:
         upstream_call = protocol.upstream_call(call, converted)
-        response = send_accepted(upstream_call)
+        response = attempt.response = send_accepted(upstream_call)
         call.answer_headers |= client_headers(response.headers, now=time.time())
         body = read_whole(upstream_call, response)
         kind = response.headers.get("content-type", "")
         return protocol.message(call, converted, body, kind)
-    except Exception as error:
-        if is_billed(error):
-            call.estimate_usage(converted, response)
-        raise

@@ -22,7 +22,7 @@ from proxy.relay.answer import Answer, AnswerStream
 from proxy.relay.background import Background
 from proxy.relay.call import Call
 from proxy.relay.input_estimate import request_estimate
-from proxy.relay.internal_error import internal_error
+from proxy.relay.internal_error import OwnFailures
 from proxy.relay.upstream_call import decoded
 from proxy.telemetry.logs import error_words
 
@@ -89,16 +89,18 @@ class EarlyStream:
 
     def _pump(self) -> Generator[bytes]:
         self._call.exchange.begun = True
-        try:
+        own = OwnFailures(self._call.record, self._break_off)
+        with own:
             yield from self._events()
-        except Exception as error:
-            self._error = internal_error(error, self._call.record)
-            self._record()
-            if self._stream is not None:
-                # While the exception is handled: the stream records that it was broken off.
-                self._stream.close()
-                self._stream = None
-            yield self._event(self._error)
+        if own.error is not None:
+            self._error = own.error
+            yield self._event(own.error)
+
+    def _break_off(self) -> None:
+        """Close the stream that the attempts opened, as one that was broken off by an exception."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def _events(self) -> Generator[bytes]:
         exchange, attempts = self._call.exchange, self._attempts
@@ -129,13 +131,14 @@ class EarlyStream:
         if self._taken:
             return
         self._taken = True
+        own, answer = OwnFailures(self._call.record), None
         try:
-            answer = self._attempts.result()
+            with own:
+                answer = self._attempts.result()
         except ProxyError as error:
             self._error = self._error or error
-            return
-        except Exception as error:
-            self._error = internal_error(error, self._call.record)
+        self._error = own.error or self._error
+        if answer is None:
             return
         if answer.headers.get("content-type", "").lower().startswith(EVENTS):
             self._stream = answer.stream

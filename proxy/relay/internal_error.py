@@ -7,6 +7,8 @@ that something failed, also inside a stream that has begun.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from proxy.errors import ProxyError
 from proxy.telemetry.request_record import RequestRecord
@@ -26,3 +28,26 @@ def internal_error(error: Exception, record: RequestRecord, route: str = "") -> 
         extra={"request_id": record.request_id, "route": route or record.route},
     )
     return ProxyError("Internal server error")
+
+
+class OwnFailures:
+    """A context whose exceptions, except ``ProxyError``, are logged, suppressed and kept for the client."""
+
+    __slots__ = ("_record", "_then", "error")
+
+    def __init__(self, record: RequestRecord, then: Callable[[], object] | None = None) -> None:
+        """``then`` is called while the exception is handled."""
+        self._record = record
+        self._then = then
+        self.error: ProxyError | None = None
+
+    def __enter__(self) -> OwnFailures:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, ProxyError):
+            return False
+        self.error = internal_error(error, self._record)
+        if self._then is not None:
+            self._then()
+        return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ from proxy.errors import UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.response_headers import client_headers
 from proxy.relay.answer import Answer
-from proxy.relay.billing import is_billed
+from proxy.relay.billing import Billed
 from proxy.relay.call import Call
 from proxy.relay.compaction import COMPACTING, compacted
 from proxy.relay.healed import with_healing
@@ -87,15 +88,10 @@ class WholeMessageStream:
 
 
 def _attempt(call: Call, converted: ConvertedRequest, done: Callable[[], None]) -> Answer:
-    response = None
-    try:
+    with Billed(partial(call.estimate_usage, converted)) as attempt:
         upstream_call = PROTOCOLS[converted.api].upstream_call(call, converted)
-        response = send_accepted(upstream_call)
+        response = attempt.response = send_accepted(upstream_call)
         return _answer(call, converted, upstream_call, response, done)
-    except Exception as error:
-        if is_billed(error):
-            call.estimate_usage(converted, response)
-        raise
 
 
 def _answer(

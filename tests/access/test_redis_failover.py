@@ -17,6 +17,7 @@ from proxy.providers.learned_flags import LearnedFlags
 from proxy.redis_client import redis_client
 from proxy.telemetry.cluster_usage import ClusterUsage
 from proxy.telemetry.request_record import RequestRecord
+from proxy.telemetry.stats import Counts
 from tests.redis_relay import RedisRelay
 from tests.redis_server import RedisServer, redis_server
 from tests.waiting import until
@@ -100,7 +101,7 @@ def test_all_connections_to_the_old_server_are_closed(pair: Pair) -> None:
 
 
 def test_usage_follows_the_replica_and_is_counted_once(pair: Pair) -> None:
-    counts = {("statuses", "200"): 0.0}
+    counts: Counts = {("statuses", "200"): 0.0}
     usage = ClusterUsage(redis_client(pair.relay.url), lambda: dict(counts))
 
     def count() -> bool:

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from proxy.api.context import EXTENSION
-from proxy.relay.chat.codec import StreamBytes
+from proxy.relay.chat.stream_bytes import StreamBytes
 from proxy.relay.stream import StreamedResponse
 from proxy.telemetry.stats import machine_stats
 from tests.api.conftest import message_request
