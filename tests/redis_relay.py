@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Iterator
+
+from tests.redis_server import RedisServer, redis_server
+from tests.waiting import until
 
 
 class RedisRelay:
@@ -64,3 +68,27 @@ class RedisRelay:
                 near.sendall(data)
             near.shutdown(socket.SHUT_RDWR)
         self.ended += 1
+
+
+class RedisPair:
+    """A primary and its replica behind one name."""
+
+    def __init__(self, first: RedisServer, second: RedisServer, relay: RedisRelay) -> None:
+        self.first, self.second, self.relay = first, second, relay
+        first.client.config_set("repl-diskless-sync-delay", "0")
+        second.client.replicaof("127.0.0.1", first.port)
+        until(lambda: second.client.info()["master_link_status"] == "up", "no replication")
+
+    def fail_over(self) -> None:
+        """Promote the replica; the primary becomes its replica and keeps its connections."""
+        self.first.client.wait(1, 30_000)
+        self.second.client.replicaof("NO", "ONE")
+        self.first.client.replicaof("127.0.0.1", self.second.port)
+        self.relay.target = self.second.port
+
+
+@contextlib.contextmanager
+def redis_pair() -> Iterator[RedisPair]:
+    """Two running servers; the test is skipped where neither Redis nor Valkey is installed."""
+    with redis_server() as first, redis_server() as second, RedisRelay(first.port) as relay:
+        yield RedisPair(first, second, relay)

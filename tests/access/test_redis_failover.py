@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 from redis import ReadOnlyError
@@ -18,7 +17,7 @@ from proxy.redis_client import redis_client
 from proxy.telemetry.cluster_usage import ClusterUsage
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts
-from tests.redis_relay import RedisRelay
+from tests.redis_relay import RedisPair, RedisRelay, redis_pair
 from tests.redis_server import RedisServer, redis_server
 from tests.waiting import until
 
@@ -33,28 +32,10 @@ def patience(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) 
     caplog.set_level(logging.INFO, "proxy.access.limits")
 
 
-class Pair:
-    """A primary and its replica behind one name."""
-
-    def __init__(self, first: RedisServer, second: RedisServer, relay: RedisRelay) -> None:
-        self.first, self.second, self.relay = first, second, relay
-        first.client.config_set("repl-diskless-sync-delay", "0")
-        second.client.replicaof("127.0.0.1", first.port)
-        until(lambda: second.client.info()["master_link_status"] == "up", "no replication")
-
-    def fail_over(self) -> None:
-        """Promote the replica; the primary becomes its replica and keeps its connections."""
-        self.first.client.wait(1, 30_000)
-        self.second.client.replicaof("NO", "ONE")
-        self.first.client.replicaof("127.0.0.1", self.second.port)
-        self.relay.target = self.second.port
-
-
 @pytest.fixture
-def pair() -> Iterator[Pair]:
-    with ExitStack() as stack:
-        first, second = (stack.enter_context(redis_server()) for _ in range(2))
-        yield Pair(first, second, stack.enter_context(RedisRelay(first.port)))
+def pair() -> Iterator[RedisPair]:
+    with redis_pair() as pair:
+        yield pair
 
 
 def moved_on(store: RedisStore) -> RedisStore:
@@ -68,7 +49,7 @@ def levels(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_limits_follow_the_replica_that_is_promoted(
-    pair: Pair, caplog: pytest.LogCaptureFixture
+    pair: RedisPair, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = RedisStore(pair.relay.url, AMOUNTS, meanwhile="-")
     assert store.take(REQUESTS, "a")
@@ -87,7 +68,7 @@ def test_limits_follow_the_replica_that_is_promoted(
     store.close()
 
 
-def test_all_connections_to_the_old_server_are_closed(pair: Pair) -> None:
+def test_all_connections_to_the_old_server_are_closed(pair: RedisPair) -> None:
     client = redis_client(pair.relay.url)
     pool = client.connection_pool
     for connection in [pool.get_connection() for _ in range(4)]:
@@ -100,7 +81,7 @@ def test_all_connections_to_the_old_server_are_closed(pair: Pair) -> None:
     pool.disconnect()
 
 
-def test_usage_follows_the_replica_and_is_counted_once(pair: Pair) -> None:
+def test_usage_follows_the_replica_and_is_counted_once(pair: RedisPair) -> None:
     counts: Counts = {("statuses", "200"): 0.0}
     usage = ClusterUsage(redis_client(pair.relay.url), lambda: dict(counts))
 
@@ -119,7 +100,7 @@ def test_usage_follows_the_replica_and_is_counted_once(pair: Pair) -> None:
     usage.close()
 
 
-def test_learned_flags_follow_the_replica(pair: Pair) -> None:
+def test_learned_flags_follow_the_replica(pair: RedisPair) -> None:
     learned = LearnedFlags(lambda: 1_000_000.0)
     cluster = ClusterFlags(redis_client(pair.relay.url), learned, lambda: 1_000_000.0)
     learned.listen = None
