@@ -18,6 +18,8 @@ class RedisRelay:
         self.target = target
         self.error = b""
         """A line that answers each script instead of the server; empty: the server answers."""
+        self.loses_answers = False
+        """True: instead of passing on an answer, both sides are closed."""
         self.connections = self.ended = 0
         """Connections that were made, and those of them that the server ended."""
         self._sockets: list[socket.socket] = []
@@ -64,8 +66,9 @@ class RedisRelay:
 
     def _answer(self, far: socket.socket, near: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := far.recv(65536):
+            while (data := far.recv(65536)) and not self.loses_answers:
                 near.sendall(data)
+            far.shutdown(socket.SHUT_RDWR)
             near.shutdown(socket.SHUT_RDWR)
         self.ended += 1
 

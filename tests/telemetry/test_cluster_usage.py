@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from time import time
@@ -18,6 +15,7 @@ from proxy.telemetry import cluster_usage
 from proxy.telemetry.cluster_usage import HASH, ClusterUsage
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import Counts, totals
+from tests.redis_relay import RedisRelay
 from tests.redis_server import RedisServer, redis_server
 
 REQUESTS = ("statuses", "200")
@@ -121,7 +119,7 @@ def test_redis_away_is_told_once_and_nothing_is_lost(caplog: pytest.LogCaptureFi
 
 
 def test_a_batch_whose_answer_was_lost_is_not_added_twice(server: RedisServer) -> None:
-    with Relay(server.port) as relay:
+    with RedisRelay(server.port) as relay:
         worker = Worker(replace(server, port=relay.port))
         worker.count()
         assert worker.usage.flush()
@@ -133,45 +131,6 @@ def test_a_batch_whose_answer_was_lost_is_not_added_twice(server: RedisServer) -
         worker.count()
         assert worker.usage.flush()
         assert worker.sums() == {REQUESTS: 3}
-
-
-class Relay:
-    """Stands between a client and a server, and may break off instead of passing on an answer."""
-
-    def __init__(self, port: int) -> None:
-        self.loses_answers = False
-        self._server_port = port
-        self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-
-    def __enter__(self) -> Relay:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for sock in (self._listener, *self._sockets):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._server_port))
-                self._sockets += (near, far)
-                threading.Thread(target=self._pass, args=(near, far, False), daemon=True).start()
-                threading.Thread(target=self._pass, args=(far, near, True), daemon=True).start()
-
-    def _pass(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if answers and self.loses_answers:
-                    source.shutdown(socket.SHUT_RDWR)
-                    sink.shutdown(socket.SHUT_RDWR)
-                    return
-                sink.sendall(data)
 
 
 def test_the_beginning_is_that_of_the_first_machine(server: RedisServer) -> None:
