@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import gevent
 from limits.storage import RedisStorage
 from redis import Redis, RedisError, ResponseError
+from redis.exceptions import NoPermissionError
 
 from proxy.access.limits.headers import Level
 from proxy.access.limits.kinds import Amounts, Kind
@@ -103,6 +104,13 @@ class _Storage(RedisStorage):
         if left == WITHOUT_END or left > LONGEST_WINDOW * 1000:
             raise _Foreign("a count that does not expire")
         return max(left, 0) / 1000 + time()
+
+    def remove(self, key: str) -> None:
+        """Delete ``key``; raises ``_Foreign`` if this user of Redis may not delete."""
+        try:
+            self._client.delete(key)
+        except NoPermissionError as error:
+            raise _Foreign("not removed") from error
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """As in the library; raises ``_Foreign`` if entries in the future are the cause of a refusal."""
@@ -196,7 +204,7 @@ class RedisStore:
             self._tell()
             key = self._storage.prefixed_key(self._windows.key(kind, client))
         try:
-            self._health.call(partial(self._client.delete, key))
+            self._health.call(partial(self._storage.remove, key))
             return self._health.call(call)
         except ForeignValue as error:
             raise StoreUnavailable from error
@@ -214,7 +222,9 @@ class RedisStore:
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET_SECONDS
             # Without the key, which identifies a client, and without the value.
-            log.warning("Redis held a value that is no count for a client: counting begins anew")
+            log.warning(
+                "Redis held a value that is no count for a client: removed if that is allowed"
+            )
 
     def _hold(self, kind: Kind, client: str, lease: str) -> bool:
         """Take a lease; if Redis does not answer, the lease is counted at a later renewal."""
