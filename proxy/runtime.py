@@ -19,6 +19,7 @@ from proxy.access.limits.limiter import Limiter
 from proxy.providers.flag_board import shared_board
 from proxy.providers.health import ProviderHealth
 from proxy.providers.learned_flags import LearnedFlags
+from proxy.providers.refused_images import RefusedImages
 from proxy.providers.routing import Router
 from proxy.relay.model_list import ModelList
 from proxy.relay.sweeper import Sweeper
@@ -46,6 +47,7 @@ class Runtime:
     router: Router
     clients: Clients
     learned: LearnedFlags
+    refused_images: RefusedImages
     watch: Sweeper
     drain: ShutdownState
     models: ModelList
@@ -120,6 +122,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         router=router,
         clients=Clients(settings, registry.providers),
         learned=learned,
+        refused_images=RefusedImages(time),
         watch=watch,
         drain=PROCESS,
         models=ModelList(),

@@ -180,8 +180,8 @@ class Attempts:
         60.0,
         Seconds(),
         own("FAILOVER_DEADLINE"),
-        "Seconds from the start of a request after which there is no retry, no other key and no "
-        "fallback",
+        "Seconds from the start of a request, and again from an early start, after which there is no "
+        "retry, no other key and no fallback",
     )
 
 

@@ -18,7 +18,7 @@ class Access:
     slot: bool = True
     """Occupies a slot of the worker until its answer has ended."""
     counted: bool = False
-    """May call an upstream: counts against the client's rate limits."""
+    """May call an upstream or read PDFs: counts against the client's rate limits."""
     spends: bool = False
     """May use tokens: refused when the client's token limit is reached, charged afterwards."""
     costly_get: bool = False
@@ -35,7 +35,7 @@ STATISTICS = Access(slot=False)
 SCRAPED = Access(slot=False, quiet=True)
 """As ``STATISTICS``, for a monitoring system that sends a request every few seconds."""
 KEYED = Access()
-"""Calls no upstream but uses CPU time. Applies to unknown paths too."""
+"""Calls no upstream and reads no body. Applies to unknown paths too."""
 COUNTED = Access(counted=True)
-"""May call an upstream, without using tokens."""
+"""May call an upstream or read PDFs, without using tokens."""
 SPENDS = Access(counted=True, spends=True)

@@ -1,7 +1,8 @@
 """POST /v1/messages/test_conversion: shows the converted request and its route without sending it.
 
-Rule: no upstream call, and no secret in the answer. The request is validated, routed and converted like
-any other, so an invalid one gets the same error (docs/features.md "Endpoints").
+Rule: no upstream call, and no secret in the answer. It is counted against the client's limit of requests,
+because it may read PDFs. The request is validated, routed and converted like any other, so an invalid one
+gets the same error (docs/features.md "Endpoints").
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from flask import Blueprint, Response, request
 
-from proxy.access.declaration import KEYED
+from proxy.access.declaration import COUNTED
 from proxy.api.body import json_body
 from proxy.api.messages import checked_request, chosen_route
 from proxy.api.native_responses import native_request, sent_request
@@ -52,7 +53,7 @@ DRY_RUN = Operation(
 )
 
 
-@bp.post("/v1/messages/test_conversion", access=KEYED, operation=DRY_RUN)
+@bp.post("/v1/messages/test_conversion", access=COUNTED, operation=DRY_RUN)
 def test_conversion() -> Response:
     body = json_body()
     native = native_request(body)

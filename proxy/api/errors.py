@@ -6,8 +6,6 @@ its traceback, and the answer is a 500 with the request id.
 
 from __future__ import annotations
 
-import logging
-
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
@@ -15,9 +13,8 @@ from proxy.api.context import record
 from proxy.api.not_offered import not_offered
 from proxy.api.responses import json_response
 from proxy.errors import MethodNotAllowed, NativeRefusal, NotFound, ProxyError
+from proxy.relay.internal_error import internal_error
 from proxy.telemetry.logs import error_words
-
-log = logging.getLogger(__name__)
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -64,10 +61,4 @@ def routing_failure(error: HTTPException) -> Response:
 def bug(error: Exception) -> Response:
     """The answer to an unhandled exception, without details."""
     access = record()
-    log.error(
-        "unhandled error, request_id=%s",
-        access.request_id,
-        exc_info=error,
-        extra={"request_id": access.request_id, "route": f"{access.method} {request.url_rule}"},
-    )
-    return error_response(ProxyError("Internal server error"))
+    return error_response(internal_error(error, access, f"{access.method} {request.url_rule}"))

@@ -46,6 +46,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
         settings=shared.settings,
         client=shared.clients.for_provider(route.provider),
         learned=shared.learned,
+        refused_images=shared.refused_images,
         exchange=Exchange(shared.settings.total_timeout),
         record=access,
         answer_headers={},

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
+from collections.abc import Collection
 from hashlib import sha1
 
 KEY_LENGTH = 16
+"""Hexadecimal digits of a hash."""
 HEAD = 64
 """Characters of base64; a multiple of four."""
 TAIL = 64
@@ -26,10 +28,15 @@ _RIFF, _WEBP = b"RIFF", b"WEBP"
 
 
 def image_key(url: str) -> str:
-    """A short name for the image at ``url``, which may be a data URL."""
-    return sha1(url.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()[
-        :KEY_LENGTH
-    ]
+    """A short name for the image at ``url``, which may be a data URL: a hash and its length."""
+    digest = sha1(url.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+    return f"{digest[:KEY_LENGTH]}.{len(url)}"
+
+
+def is_among(url: str, keys: Collection[str]) -> bool:
+    """Whether ``image_key(url)`` is one of ``keys``; only an image of the right length is hashed."""
+    length = f".{len(url)}"
+    return any(key.endswith(length) for key in keys) and image_key(url) in keys
 
 
 def is_damaged(url: str) -> bool:

@@ -71,6 +71,11 @@ def unreadable_flags(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     return {"unreadable_images": (*profile.unreadable_images, *more)} if more else {}
 
 
+def inline_keys(body: Body) -> set[str]:
+    """The keys of the images that ``body`` holds itself, not by an address, whose file may change."""
+    return {image_key(url) for _, url in _images(body) if url.startswith("data:")}
+
+
 def _named(text: str, urls: Mapping[tuple[int, int], str]) -> list[str]:
     """The image whose place in the request, or whose address, the refusal names."""
     found = _PLACE.search(text)

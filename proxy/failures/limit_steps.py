@@ -65,13 +65,18 @@ AFFORDABLE = re.compile(
 """OpenRouter's 402 and its like: there is credit, but not for all the output that is asked for."""
 
 
+def affordable_tokens(text: str) -> int | None:
+    """The tokens that the account can pay for, according to ``text`` in lower case; None if unstated."""
+    found = AFFORDABLE.search(text)
+    return None if found is None else _number(found[1] or found[2])
+
+
 def affordable_flags(profile: Profile, body: Body, refusal: Refusal) -> Flags:
     """The output that the account can pay for, if that is enough for an answer."""
-    found = AFFORDABLE.search(refusal.text)
+    affordable = affordable_tokens(refusal.text)
     sent = _sent_limit(body)
-    if found is None or sent is None:
+    if affordable is None or sent is None:
         return {}
-    affordable = _number(found[1] or found[2])
     return {"max_output": affordable} if LEAST_WORTHWHILE <= affordable < sent else {}
 
 

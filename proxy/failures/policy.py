@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from proxy.errors import RequestTimeout, UpstreamError, UpstreamTimeout
 from proxy.failures.classify import INSUFFICIENT_QUOTA
+from proxy.failures.key_scope import concerns_request
 from proxy.failures.response_headers import requested_wait
 from proxy.providers.circuit_breaker import Breaker, Entry, Outcome
 from proxy.providers.key_ring import KeyRing
@@ -25,7 +26,10 @@ RETRIED_STATUSES = frozenset({408, 409})
 """Statuses that are retried, in addition to every 5xx and a 429 with a short delay."""
 COOLDOWN_FOR_STATUS = {401: 60.0, 402: 300.0, 403: 0.0, 429: 30.0}
 """Seconds for which a key of the server is not used, if the upstream states no time. After a 403, which
-may be caused by the request, only another key is tried."""
+may be caused by the request, only another key is tried, whatever time the upstream states."""
+LONGEST_REST = 300.0
+"""Longest rest of a key in seconds, whatever the upstream states. A key that is still refused afterwards
+costs one call, which is repeated with the next key at once."""
 KIND_FOR_STATUS = {401: "key", 402: "quota", 403: "key", 408: "timeout", 429: "rate_limit"}
 """Metric labels by status; other statuses are ``refused`` or ``server_error``."""
 FIRST_PAUSE = 0.5
@@ -55,11 +59,18 @@ FINAL = Verdict()
 PASSED_OVER = Verdict(next_model=True, sent=False)
 
 
-def judge(error: UpstreamError, *, own_key: bool, now: float) -> Verdict:
+def judge(
+    error: UpstreamError,
+    *,
+    own_key: bool,
+    now: float,
+    quotes_request: Callable[[], bool] = lambda: False,
+) -> Verdict:
     """What may follow ``error``, if no part of an answer was sent to the client.
 
     ``own_key``: the server's key was sent, so another key or model may be tried if it is refused.
-    ``now``: seconds since 1970, for a ``retry-after`` that is a date.
+    ``now``: seconds since 1970, for a ``retry-after`` that is a date. ``quotes_request`` returns whether
+    the error's text repeats words of the request; it is called only if a key would rest for that text.
     """
     if isinstance(error, RequestTimeout):
         return FINAL
@@ -69,9 +80,16 @@ def judge(error: UpstreamError, *, own_key: bool, now: float) -> Verdict:
     if status is None:
         return FINAL
     wait = requested_wait(error.headers, now)
+    of_request = concerns_request(error, wait_stated=wait is not None)
+    if of_request and status >= 500:
+        # Each upstream of this kind would fail in the same way, so it is not a failure of this one.
+        return Verdict(next_model=True, provider_failed=False)
+    cooldown = _key_cooldown(status, wait) if own_key else None
+    if cooldown and (of_request or (_by_words(error) and quotes_request())):
+        cooldown = 0.0
     return Verdict(
         retry_after=_retry_after(status, wait, error),
-        key_cooldown=_key_cooldown(status, wait) if own_key else None,
+        key_cooldown=cooldown,
         next_model=_next_model(status, wait, own_key),
         provider_failed=True if status >= 500 else None if status == 408 else False,
     )
@@ -121,7 +139,14 @@ def _retry_after(status: int, wait: float | None, error: UpstreamError) -> float
 
 def _key_cooldown(status: int, wait: float | None) -> float | None:
     seconds = COOLDOWN_FOR_STATUS.get(status)
-    return seconds if seconds is None or wait is None else wait
+    if not seconds or wait is None:
+        return seconds
+    return min(wait, LONGEST_REST)
+
+
+def _by_words(error: UpstreamError) -> bool:
+    """Whether the words of ``error``, and not its status, say that the key is refused."""
+    return error.upstream_status not in COOLDOWN_FOR_STATUS
 
 
 def _next_model(status: int, wait: float | None, own_key: bool) -> bool:
@@ -152,8 +177,8 @@ class Attempt(Generic[Target]):
 class Plan(Generic[Target]):
     """The attempts to answer one request.
 
-    ``now`` reads a monotonic clock in seconds, ``deadline`` is a time of this clock, and ``dice`` returns
-    a random number from 0 to 1 for each pause.
+    ``now`` reads a monotonic clock in seconds, ``deadline`` returns a time of this clock, which may move,
+    and ``dice`` returns a random number from 0 to 1 for each pause.
     """
 
     def __init__(
@@ -161,7 +186,7 @@ class Plan(Generic[Target]):
         candidates: Sequence[Candidate[Target]],
         *,
         max_retries: int,
-        deadline: float,
+        deadline: Callable[[], float],
         now: Callable[[], float],
         dice: Callable[[], float],
     ) -> None:
@@ -213,7 +238,7 @@ class Plan(Generic[Target]):
             if not available and (used or not (forced or again)):
                 return verdict
             key = available[0] if available else keys.next_available()
-            if self._attempted and self._now() + wait >= self._deadline:
+            if self._attempted and self._now() + wait >= self._deadline():
                 return verdict
             entry = candidate.breaker.enter(self._now())
             if entry is None and not forced:

@@ -3,13 +3,15 @@
 Rule: a request never waits for Redis. While requests arrive, a greenlet sends this worker's changes and
 reads those of the others every two seconds. If Redis does not answer, one warning is logged, the worker
 continues with what it knows, and its changes are sent later. A base URL that may hold a credential is
-not sent.
+not sent. Each field is decoded once, when it is new, in a thread; a hash with far more fields than are
+ever written is removed unread.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from heapq import nsmallest
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +19,7 @@ import gevent
 from gevent.lock import BoundedSemaphore
 from redis import Redis, RedisError
 
+from proxy.concurrency import run_off_loop
 from proxy.providers.learned_entry import (
     VALID_SECONDS,
     Learned,
@@ -26,10 +29,13 @@ from proxy.providers.learned_entry import (
     encoded_pair,
 )
 from proxy.providers.learned_flags import CAPACITY, LearnedFlags
+from proxy.redis_client import is_outage
 
 log = logging.getLogger(__name__)
 
 EXCHANGE_SECONDS = 2.0
+MOST_FIELDS = 8 * CAPACITY
+"""More than machines write before one of them removes the surplus."""
 HASH = "{claude-proxy:learned}"
 """The hash has a field for each pair; it expires an hour after its last change."""
 
@@ -47,6 +53,8 @@ class ClusterFlags:
         self._unsent: dict[Pair, Learned] = {}
         self._read: dict[bytes, bytes] = {}
         """The hash as it was last read."""
+        self._times: dict[bytes, tuple[float, float]] = {}
+        """By field of ``_read``: when it was changed and until when it is valid; 0 for a foreign one."""
         self._one_at_a_time = BoundedSemaphore(1)
         self._due = self._running = self._failing = self._closed = False
         learned.listen, learned.publish = self._wake, self._send
@@ -56,8 +64,7 @@ class ClusterFlags:
         with self._one_at_a_time:
             try:
                 self._flush()
-                fields = cast(dict[bytes, bytes], self._client.hgetall(HASH))
-                self._adopt(fields)
+                self._adopt(self._fields())
             except RedisError as error:
                 self._note_failure(error)
                 return False
@@ -106,21 +113,35 @@ class ClusterFlags:
             if self._unsent.get(pair) is entry:
                 del self._unsent[pair]
 
-    def _adopt(self, fields: dict[bytes, bytes]) -> None:
-        now = self._clock()
-        changed = fields.items() - self._read.items()
-        self._read = fields
-        found = (decoded_entry(pair, entry, now) for pair, entry in changed)
-        self._learned.adopt([entry for entry in found if entry is not None])
-        if changed:
-            self._tidy(fields, now)
+    def _fields(self) -> dict[bytes, bytes]:
+        if self._client.hlen(HASH) > MOST_FIELDS:
+            self._client.delete(HASH)
+            return {}
+        return cast(dict[bytes, bytes], self._client.hgetall(HASH))
 
-    def _tidy(self, fields: dict[bytes, bytes], now: float) -> None:
-        """Remove expired fields, and those changed first where there are too many."""
-        entries = {pair: decoded_entry(pair, entry, now) for pair, entry in fields.items()}
-        usable = [(entry[1].changed, pair) for pair, entry in entries.items() if entry is not None]
-        surplus = [pair for _, pair in sorted(usable)[: max(0, len(usable) - CAPACITY)]]
-        removed = [*(pair for pair, entry in entries.items() if entry is None), *surplus]
+    def _adopt(self, fields: dict[bytes, bytes]) -> None:
+        changed = {
+            field: entry for field, entry in fields.items() if self._read.get(field) != entry
+        }
+        self._read = fields
+        if not changed:
+            return
+        now = self._clock()
+        found = run_off_loop(_decoded, changed, now)
+        times = {field: (entry[1].changed, entry[1].valid_until) for field, entry in found.items()}
+        foreign = dict.fromkeys(changed, (0.0, 0.0))
+        kept = {field: times for field, times in self._times.items() if field in fields}
+        self._times = kept | foreign | times
+        self._learned.adopt(found.values())
+        self._tidy(now)
+
+    def _tidy(self, now: float) -> None:
+        """Remove foreign and expired fields, and those changed first where there are too many."""
+        removed = [field for field, (_, until) in self._times.items() if until <= now]
+        surplus = len(self._times) - len(removed) - CAPACITY
+        if surplus > 0:
+            left = self._times.keys() - removed
+            removed += nsmallest(surplus, left, key=lambda field: self._times[field][0])
         if removed:
             self._client.hdel(HASH, *removed)
 
@@ -128,8 +149,10 @@ class ClusterFlags:
         if not self._failing:
             # The error's message may repeat what was sent, including the password.
             name = type(error).__name__
+            fault = "does not answer" if is_outage(error) else "holds something else"
             log.warning(
-                "Redis does not answer, learned profile flags are not shared with other machines: %s",
+                "Redis %s, learned profile flags are not shared with other machines: %s",
+                fault,
                 name,
             )
         self._failing = True
@@ -138,6 +161,12 @@ class ClusterFlags:
         if self._failing:
             log.warning("Redis answers again, learned profile flags are shared")
         self._failing = False
+
+
+def _decoded(fields: Mapping[bytes, bytes], now: float) -> dict[bytes, tuple[Pair, Learned]]:
+    """By field: the entry that it holds; without the foreign and the expired ones."""
+    found = {field: decoded_entry(field, entry, now) for field, entry in fields.items()}
+    return {field: entry for field, entry in found.items() if entry is not None}
 
 
 def _may_hold_credential(url: str) -> bool:

@@ -21,6 +21,10 @@ from proxy.providers.profiles.base import Profile
 VALID_SECONDS = 3600.0
 LONGEST_VALID = 2 * VALID_SECONDS
 """An entry that would be valid for longer is from a wrong clock, or this clock was set back since."""
+LONGEST_PAIR = 1024
+"""Most characters of a base URL and a model name, together, for which flags are stored."""
+LONGEST_ENTRY = 1 << 14
+"""Bytes of an entry, or of a pair, that are read; all flags together take less."""
 NOTHING: Mapping[str, object] = MappingProxyType({})
 Pair = tuple[str, str]
 """Base URL and model name."""
@@ -56,13 +60,14 @@ def encoded_entry(entry: Learned) -> bytes:
 
 def decoded_entry(pair: bytes, entry: bytes, now: float) -> tuple[Pair, Learned] | None:
     """The entry in what the two functions above wrote; None for anything else and for expired ones."""
-    try:
-        base_url, model = orjson.loads(pair)
-        until, changed, flags = orjson.loads(entry)
-    except (ValueError, TypeError):
+    names, parts = _list_in(pair), _list_in(entry)
+    if len(names) != 2 or len(parts) != 3:
         return None
+    (base_url, model), (until, changed, flags) = names, parts
     texts = isinstance(base_url, str) and isinstance(model, str)
-    if not texts or not _is_time(until) or not _is_time(changed) or not isinstance(flags, dict):
+    if not texts or len(base_url) + len(model) > LONGEST_PAIR:
+        return None
+    if not _is_time(until) or not _is_time(changed) or not isinstance(flags, dict):
         return None
     if not _is_valid(until, now):
         return None
@@ -74,6 +79,15 @@ def decoded_entry(pair: bytes, entry: bytes, now: float) -> tuple[Pair, Learned]
 
 def _is_valid(until: float, now: float) -> bool:
     return now < until <= now + LONGEST_VALID
+
+
+def _list_in(data: bytes) -> list[Any]:
+    """The list in ``data``; empty for anything else."""
+    try:
+        value = orjson.loads(data) if len(data) <= LONGEST_ENTRY else None
+    except ValueError:
+        return []
+    return value if isinstance(value, list) else []
 
 
 def _is_time(value: object) -> bool:

@@ -12,10 +12,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 
 from proxy.providers.flag_board import FlagBoard
-from proxy.providers.learned_entry import NOTHING, VALID_SECONDS, Entries, Learned, Pair
+from proxy.providers.learned_entry import (
+    LONGEST_PAIR,
+    NOTHING,
+    VALID_SECONDS,
+    Entries,
+    Learned,
+    Pair,
+)
 
-LONGEST_PAIR = 1024
-"""Most characters of a base URL and a model name, together, for which flags are stored."""
 CAPACITY = 512
 """Pairs that are stored."""
 

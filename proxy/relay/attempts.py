@@ -14,8 +14,11 @@ from collections.abc import Callable, Generator, Sequence
 from time import monotonic
 from typing import TypeVar
 
+from proxy.concurrency import run_off_loop
 from proxy.errors import ClientGone, InvalidRequest, UpstreamError
+from proxy.failures.complaints import LONGEST_TEXT
 from proxy.failures.policy import FINAL, PASSED_OVER, Attempt, Plan, Verdict, failure_kind, judge
+from proxy.failures.quotations import own_words
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
 from proxy.telemetry.logs import error_words
@@ -36,7 +39,7 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
     plan = Plan(
         call.candidates,
         max_retries=call.settings.max_retries,
-        deadline=call.deadline,
+        deadline=lambda: call.deadline,
         now=monotonic,
         dice=random.random,
     ).attempts()
@@ -97,11 +100,21 @@ def _verdict(call: Call, attempt: RouteAttempt, error: Failure) -> Verdict:
         # If the requested model cannot process the request, the client gets this error.
         return FINAL if candidate is call.candidates[0] else PASSED_OVER
     provider = candidate.target.provider
-    verdict = judge(error, own_key=bool(provider.api_keys), now=time.time())
+    verdict = judge(
+        error,
+        own_key=bool(provider.api_keys),
+        now=time.time(),
+        quotes_request=lambda: len(candidate.keys.keys) > 1 and _quotes_request(call, error),
+    )
     if attempt.outcome.report(verdict.provider_failed, monotonic()):
         seconds = (candidate.breaker.open_until or 0.0) - monotonic()
         log.warning("circuit breaker opened for %s; next probe in %.0f s", provider.name, seconds)
     return verdict
+
+
+def _quotes_request(call: Call, error: UpstreamError) -> bool:
+    text = error.text[:LONGEST_TEXT].lower()
+    return run_off_loop(own_words, text, call.request) != text
 
 
 def _following(

@@ -21,6 +21,7 @@ from proxy.providers.circuit_breaker import Outcome
 from proxy.providers.learned_flags import LearnedFlags
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
+from proxy.providers.refused_images import RefusedImages
 from proxy.providers.routing import Route
 from proxy.relay.billing import unfinished_tokens
 from proxy.relay.cancellation import Exchange
@@ -53,10 +54,12 @@ class Call:
     """The route and its fallbacks, in this order."""
     client_for: Callable[[Provider], UpstreamClient]
     deadline: float
-    """Moment of the monotonic clock after which no further attempt starts."""
+    """Moment of the monotonic clock after which no further attempt starts; an early start moves it."""
 
     client_agent: str = ""
     """The client's ``User-Agent``; empty if it sent none."""
+    refused_images: RefusedImages | None = None
+    """The images that upstreams could not decode; None: all are sent."""
     outcome: Outcome | None = None
     """Reports to the circuit breaker how the present attempt ended."""
     pdfs: RequestPdfs = field(default_factory=RequestPdfs)
@@ -98,7 +101,14 @@ class Call:
 
     def profile(self) -> Profile:
         """The route's profile with the flags that healing learned for this upstream and model."""
-        return learned_profile(self.route, self.learned)
+        return self.without_refused_images(learned_profile(self.route, self.learned))
+
+    def without_refused_images(self, profile: Profile) -> Profile:
+        """``profile`` without the images that the route's upstream and model could not decode."""
+        if self.refused_images is None:
+            return profile
+        keys = self.refused_images.of(self.route.provider.base_url, self.route.model)
+        return overridden(profile, {"unreadable_images": keys}) if keys else profile
 
     def known_flags(self) -> Mapping[str, object]:
         """The flags that healing learned for this upstream and model."""

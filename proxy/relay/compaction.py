@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from proxy.convert.reply.compaction import Preface, compaction_block, summary_in
@@ -18,10 +19,11 @@ from proxy.convert.request.compacted_history import history_after_compaction
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.summary_request import summary_prompt, summary_request
 from proxy.convert.request.tool_changes import tool_changes
-from proxy.errors import ProxyError, UpstreamError
+from proxy.convert.request.tool_limit import used_names
+from proxy.errors import UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.response_headers import client_headers
-from proxy.relay.billing import is_billed
+from proxy.relay.billing import Billed
 from proxy.relay.call import Call, record_route
 from proxy.relay.healed import with_healing
 from proxy.relay.model_overrides import tokens_above
@@ -114,7 +116,7 @@ def _is_reached(call: Call, trigger: Mapping[str, Any] | None) -> bool:
 def _compact(call: Call, due: DueCompaction, body: Callable[[], bytes]) -> Compacted:
     message = _summary_answer(replace(call, request=due.request))
     summary = None if message is None else summary_in(message)
-    block = compaction_block(summary, _changes_in(body()))
+    block = compaction_block(summary, _changes_in(body()), used_names(due.request["messages"]))
     usage = no_usage() if message is None else message["usage"]
     call.record.usage = usage
     if due.rest is None:
@@ -150,15 +152,11 @@ def _summary_answer(call: Call) -> Message | None:
 
 
 def _whole_message(call: Call, converted: ConvertedRequest) -> Message:
-    protocol, response = PROTOCOLS[converted.api], None
-    try:
+    protocol = PROTOCOLS[converted.api]
+    with Billed(partial(call.estimate_usage, converted)) as attempt:
         upstream_call = protocol.upstream_call(call, converted)
-        response = send_accepted(upstream_call)
+        response = attempt.response = send_accepted(upstream_call)
         call.answer_headers |= client_headers(response.headers, now=time.time())
         body = read_whole(upstream_call, response)
         kind = response.headers.get("content-type", "")
         return protocol.message(call, converted, body, kind)
-    except ProxyError as error:
-        if is_billed(error):
-            call.estimate_usage(converted, response)
-        raise

@@ -2,7 +2,8 @@
 
 Rule: load balancers and CDNs close a connection on which nothing is sent for 60 to 100 s. Therefore the
 client gets status 200, ``message_start`` and pings after EARLY_START seconds, while the attempts
-continue. If all of them fail, an ``error`` event follows (docs/protocol.md section 4, "Early start").
+continue. If all of them fail, or this program itself does, an ``error`` event follows (docs/protocol.md
+section 4, "Early start").
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from proxy.relay.answer import Answer, AnswerStream
 from proxy.relay.background import Background
 from proxy.relay.call import Call
 from proxy.relay.input_estimate import request_estimate
+from proxy.relay.internal_error import OwnFailures
 from proxy.relay.upstream_call import decoded
 from proxy.telemetry.logs import error_words
 
@@ -43,6 +45,8 @@ def answer_in_time(call: Call, attempts: Callable[[], Answer], done: Callable[[]
     background = Background(attempts, call.exchange)
     if background.begin(monotonic() + seconds):
         return background.result()
+    # The client waits on, and unlike after an error status it will not ask again by itself.
+    call.deadline = monotonic() + call.settings.failover_deadline
     return Answer(200, sse.HEADERS, stream=EarlyStream(call, background, done))
 
 
@@ -84,8 +88,22 @@ class EarlyStream:
             self._done()
 
     def _pump(self) -> Generator[bytes]:
+        self._call.exchange.begun = True
+        own = OwnFailures(self._call.record, self._break_off)
+        with own:
+            yield from self._events()
+        if own.error is not None:
+            self._error = own.error
+            yield self._event(own.error)
+
+    def _break_off(self) -> None:
+        """Close the stream that the attempts opened, as one that was broken off by an exception."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _events(self) -> Generator[bytes]:
         exchange, attempts = self._call.exchange, self._attempts
-        exchange.begun = True
         yield self._start()
         while not attempts.wait(monotonic() + deadlines.PING_SECONDS):
             yield sse.PING
@@ -113,10 +131,14 @@ class EarlyStream:
         if self._taken:
             return
         self._taken = True
+        own, answer = OwnFailures(self._call.record), None
         try:
-            answer = self._attempts.result()
+            with own:
+                answer = self._attempts.result()
         except ProxyError as error:
-            self._error = error
+            self._error = self._error or error
+        self._error = own.error or self._error
+        if answer is None:
             return
         if answer.headers.get("content-type", "").lower().startswith(EVENTS):
             self._stream = answer.stream

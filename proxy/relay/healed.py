@@ -2,8 +2,9 @@
 
 Rule: flags are remembered for this upstream and model if the repeated request was accepted and the refusal
 applies to the model (docs/protocol.md 1.5). Flags that follow from a refused value, or only from client
-text that the refusal quotes, are used only for this request. Remembered flags are forgotten if the form
-that they select is refused, or if a request with them is refused and cannot be healed.
+text that the refusal quotes, are used only for this request; images that cannot be decoded are remembered
+by their hash. Remembered flags are forgotten if the form that they select is refused, or if a request with
+them is refused and cannot be healed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from proxy.concurrency import run_off_loop
 from proxy.convert.request.converted import ConvertedRequest
@@ -20,6 +21,7 @@ from proxy.errors import UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.complaints import LONGEST_TEXT
 from proxy.failures.healing import Healing, as_yaml, is_refusal
+from proxy.failures.image_steps import inline_keys
 from proxy.failures.quotations import own_words
 from proxy.failures.refused_media import IMAGE_REFUSED, PDF_REFUSED
 from proxy.providers.profiles import overridden
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 MAX_HEALINGS = 8
 """Most refusals that are healed for one request. Strict upstreams name one unsupported item at a time,
 and flags are remembered only once the request is accepted."""
+IMAGES = "unreadable_images"
+"""The flag with the keys of the images that are left out."""
 
 T = TypeVar("T")
 
@@ -53,6 +57,8 @@ class _Healing:
     """The flags that follow from the upstream's own text about the model; they are remembered."""
     refuted: set[str] = field(default_factory=set)
     """Learned flags that select a form which was refused; they are forgotten."""
+    unreadable: set[str] = field(default_factory=set)
+    """The keys of images in the request that the upstream said it cannot decode."""
 
     def heal(self, converted: ConvertedRequest, error: UpstreamError) -> Mapping[str, object]:
         """The flags to override after ``error``; none if it cannot be healed."""
@@ -64,6 +70,8 @@ class _Healing:
             flags = healing.flags
             if healing.remembered:
                 self._state(healing, converted, error)
+            elif IMAGES in flags:
+                self._note_images(healing, converted, error)
         self.flags |= flags
         self.profile = overridden(self.profile, flags)
         return flags
@@ -96,7 +104,7 @@ class _Healing:
 
     def _state(self, healing: Healing, converted: ConvertedRequest, error: UpstreamError) -> None:
         """Note the flags to remember, if ``healing`` follows from the upstream's own text alone."""
-        text = run_off_loop(own_words, error.text[:LONGEST_TEXT], converted.body)
+        text = _own_words(converted, error)
         if self._healing(self.profile, converted, error, text) != healing:
             return
         stated = self._healing(self.stated_profile, converted, error, text)
@@ -104,11 +112,24 @@ class _Healing:
             self.stated_profile = overridden(self.stated_profile, stated.flags)
             self.stated |= stated.flags
 
+    def _note_images(
+        self, healing: Healing, converted: ConvertedRequest, error: UpstreamError
+    ) -> None:
+        """Note the images to leave out, if ``healing`` follows from the upstream's own text alone."""
+        text = _own_words(converted, error)
+        if self._healing(self.profile, converted, error, text) == healing:
+            left_out = cast("tuple[str, ...]", healing.flags[IMAGES])
+            self.unreadable |= inline_keys(converted.body).intersection(left_out)
+
+
+def _own_words(converted: ConvertedRequest, error: UpstreamError) -> str:
+    return run_off_loop(own_words, error.text[:LONGEST_TEXT], converted.body)
+
 
 def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
     """What ``attempt`` returns for the converted request; repeated while refusals can be healed."""
     own, known = call.route.profile, call.known_flags()
-    profile = overridden(own, known)
+    profile = call.without_refused_images(overridden(own, known))
     healing = _Healing(own, known, profile, profile)
     converted = convert(call, profile)
     for left in range(MAX_HEALINGS, -1, -1):
@@ -127,6 +148,9 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
             break
     if healing.stated or healing.refuted:
         _remember(call, healing)
+    if healing.unreadable and call.refused_images is not None:
+        route = call.route
+        call.refused_images.add(route.provider.base_url, route.model, healing.unreadable)
     return result
 
 

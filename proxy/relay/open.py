@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,11 +17,11 @@ import orjson
 from proxy import sse
 from proxy.convert.reply.chat_to_message import empty_message, message_to_events
 from proxy.convert.request.converted import ConvertedRequest
-from proxy.errors import ProxyError, UpstreamError
+from proxy.errors import UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.response_headers import client_headers
 from proxy.relay.answer import Answer
-from proxy.relay.billing import is_billed
+from proxy.relay.billing import Billed
 from proxy.relay.call import Call
 from proxy.relay.compaction import COMPACTING, compacted
 from proxy.relay.healed import with_healing
@@ -89,15 +90,10 @@ class WholeMessageStream:
 
 
 def _attempt(call: Call, converted: ConvertedRequest, done: Callable[[], None]) -> Answer:
-    response = None
-    try:
+    with Billed(partial(call.estimate_usage, converted)) as attempt:
         upstream_call = PROTOCOLS[converted.api].upstream_call(call, converted)
-        response = send_accepted(upstream_call)
+        response = attempt.response = send_accepted(upstream_call)
         return _answer(call, converted, upstream_call, response, done)
-    except ProxyError as error:
-        if is_billed(error):
-            call.estimate_usage(converted, response)
-        raise
 
 
 def _answer(

@@ -14,9 +14,11 @@ from proxy.errors import ClientGone, ProxyError, UpstreamError, UpstreamTimeout
 from proxy.failures.policy import failure_kind
 from proxy.relay.codec import Codec
 from proxy.relay.deadlines import WaitResult
+from proxy.relay.internal_error import OwnFailures
 from proxy.relay.upstream_call import UpstreamCall
-from proxy.sse import PING
+from proxy.sse import PING, encode_events
 from proxy.telemetry.logs import error_words, log_body
+from proxy.telemetry.request_record import BROKEN_OFF
 from proxy.upstream.session import UpstreamResponse
 
 PEEK_SECONDS = 5.0
@@ -96,11 +98,17 @@ class StreamedResponse:
         """Return the upstream connection to the pool, or close it if data was left unread."""
         # The generator and this object refer to each other: without ``close`` both, and the whole
         # request, would stay in memory until the garbage collector runs.
-        self._pieces.close()
-        self._response.close()
-        self._report_outcome()
-        self._record()
-        self._done()
+        recorded = False
+        try:
+            self._pieces.close()
+            self._response.close()
+            self._report_outcome()
+            self._record()
+            recorded = True
+        finally:
+            if not recorded:
+                self._call.record.error = BROKEN_OFF
+            self._done()
 
     def _start(self) -> None:
         """Begin the client's stream before the upstream's; raises the error that ended the upstream's."""
@@ -111,6 +119,16 @@ class StreamedResponse:
             self._call.outcome.open_ended = True
 
     def _pump(self) -> Generator[bytes]:
+        own = OwnFailures(self._call.record)
+        with own:
+            yield from self._events()
+        if own.error is not None:
+            record = self._call.record
+            record.error = error_words(own.error)
+            last = self._codec.fail(own.error)
+            yield last or encode_events([own.error.to_body(record.request_id)])
+
+    def _events(self) -> Generator[bytes]:
         codec, deadlines = self._codec, self._deadlines
         self._asked = self._exchange.begun = True
         deadlines.pings = True

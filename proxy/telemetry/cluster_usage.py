@@ -2,7 +2,8 @@
 
 Rule: a request never waits for Redis. Every two seconds a worker sends what it counted since the last
 batch. A batch that could not be sent is kept and sent later; no batch is added twice, because Redis
-stores the number of each worker's last batch.
+stores the number of each worker's last batch. What is read is checked: a field that is none of these
+counts is left out, and one that is no number is begun anew.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, cast
 
 import gevent
@@ -18,9 +20,11 @@ import orjson
 from gevent.lock import BoundedSemaphore
 from redis import Redis, RedisError
 
+from proxy.concurrency import run_off_loop
+from proxy.redis_client import is_outage
 from proxy.telemetry.multiprocess import read_off_loop
 from proxy.telemetry.request_record import RequestRecord
-from proxy.telemetry.stats import Counts
+from proxy.telemetry.stats import LABELS_OF_SECTION, Counts, Key
 from proxy.telemetry.uncaught import Logged
 
 log = logging.getLogger(__name__)
@@ -32,10 +36,26 @@ SINCE = "since"
 REMEMBERED_SECONDS = 86_400
 """How long Redis stores the number of a worker's last batch."""
 
+MOST_FIELDS = 50_000
+LARGEST = 1e14
+"""Largest count that is believed; sums of as many fields fit into 64 bits."""
+LATEST = 4e9
+"""Seconds since 1970 in the year 2096; a later start is no time."""
+
 ADD = """
+local function add(field, number)
+  local done = redis.pcall('HINCRBYFLOAT', KEYS[1], field, number)
+  if type(done) == 'table' and done.err then
+    if not (string.find(done.err, 'float') or string.find(done.err, 'NaN')) then return done end
+    redis.call('HSET', KEYS[1], field, number)
+  end
+end
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   redis.call('HSETNX', KEYS[1], 'since', ARGV[3])
-  for i = 4, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  for i = 4, #ARGV, 2 do
+    local failed = add(ARGV[i], ARGV[i + 1])
+    if failed then return failed end
+  end
 end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 return 1
@@ -96,8 +116,7 @@ class ClusterUsage:
             self._note_failure(error)
             return None
         self._note_answer()
-        since = float(fields.pop(SINCE.encode(), time.time()))
-        return {tuple(orjson.loads(field)): float(n) for field, n in fields.items()}, since
+        return run_off_loop(counts_of, fields), _since(fields)
 
     def _run(self) -> None:
         logged = Logged()
@@ -136,10 +155,45 @@ class ClusterUsage:
         if not self._failing:
             # The error's message may repeat what was sent, including the password.
             name = type(error).__name__
-            log.warning("Redis does not answer, usage counts are kept and sent later: %s", name)
+            fault = "does not answer" if is_outage(error) else "holds something else"
+            log.warning("Redis %s, usage counts are kept and sent later: %s", fault, name)
         self._failing = True
 
     def _note_answer(self) -> None:
         if self._failing:
             log.warning("Redis answers again, usage counts are shared")
         self._failing = False
+
+
+def counts_of(fields: Mapping[bytes, bytes]) -> Counts:
+    """The counts in the fields of ``HASH``, without those that are none."""
+    found: Counts = {}
+    for field, value in islice(fields.items(), MOST_FIELDS):
+        key, number = _key(field), _number(value)
+        if key is not None and number is not None:
+            found[key] = number
+    return found
+
+
+def _since(fields: Mapping[bytes, bytes]) -> float:
+    since = _number(fields.get(SINCE.encode(), b""))
+    return time.time() if since is None or since > LATEST else since
+
+
+def _key(field: bytes) -> Key | None:
+    """The section and the labels that ``field`` names; None if it names none of the statistics."""
+    try:
+        names = orjson.loads(field)
+    except ValueError:
+        return None
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        return None
+    return tuple(names) if LABELS_OF_SECTION.get(names[0]) == len(names) - 1 else None
+
+
+def _number(value: bytes) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if 0 <= number <= LARGEST else None

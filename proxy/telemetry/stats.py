@@ -34,6 +34,8 @@ Key = tuple[str, ...]
 Counts = dict[Key, float]
 
 ROW_FOR_SAMPLE: Mapping[str, CounterRow] = {f"{PREFIX}{row.name}_total": row for row in COUNTERS}
+LABELS_OF_SECTION: Mapping[str, int] = {row.section: len(row.by) for row in COUNTERS}
+"""How many labels a number of each section has."""
 OF_MODELS = frozenset({"answers", "tokens", "cost"})
 """Sections that are shown together for each model."""
 BREAKER_STATES = ("closed", "half_open", "open")

@@ -189,16 +189,18 @@ def _connected(addresses: Sequence[str], port: int, deadline: float, options: An
     The time until ``deadline`` (monotonic seconds) is divided among them, so that one that does not
     answer leaves some for the next. Raises the last ``OSError``.
     """
-    failure: OSError = OSError("the name has no address")
+    last = len(addresses) - 1
     for number, address in enumerate(addresses):
         left = deadline - monotonic()
         if left <= 0:
             raise TimeoutError("no time left to connect")
         try:
-            return _connected_to(address, port, left / (len(addresses) - number), options)
-        except OSError as error:
-            failure = error
-    raise failure
+            return _connected_to(address, port, left / (last + 1 - number), options)
+        except OSError:
+            # Not kept for later: an exception in a variable of its own frame is a reference cycle.
+            if number == last:
+                raise
+    raise OSError("the name has no address")
 
 
 def _connected_to(address: str, port: int, seconds: float, options: Any) -> socket.socket:

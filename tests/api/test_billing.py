@@ -127,3 +127,31 @@ def test_without_estimates_nothing_is_counted_that_was_not_told(
         assert late.status_code == 504
         late.close()
     assert counted(client) == {}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("direct", [False, True], ids=["chat", "native"])
+def test_a_bug_of_ours_does_not_hide_what_was_spent(
+    connect: Connect,
+    upstream: UpstreamStub,
+    monkeypatch: pytest.MonkeyPatch,
+    direct: bool,
+    stream: bool,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise LookupError("a word of the prompt")
+
+    settings = native(upstream) if direct else {"openai_api_key": None}
+    client = connect(rate_limit_tpm=10_000, **settings)
+    place = "native.open.response_headers" if direct else "open.client_headers"
+    monkeypatch.setattr(f"proxy.relay.{place}", broken)
+    upstream.answer(json_answer(MESSAGE if direct else completion()))
+    answered = client.post("/v1/messages", json=message_request(PROMPT, stream=stream), headers=KEY)
+    assert answered.status_code == 500
+    answered.close()
+    spent = counted(client)
+    assert (spent["estimated"], spent["input_tokens"]) == (1, len(PROMPT) // 4)
+    monkeypatch.undo()
+    upstream.answer(json_answer(MESSAGE if direct else completion()))
+    second = client.post("/v1/messages", json=message_request(PROMPT), headers=KEY)
+    assert second.headers[FAMILY] == str(10_000 - spent["input_tokens"])

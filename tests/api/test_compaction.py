@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from proxy.api.context import EXTENSION
 from proxy.convert.request.summary_request import MIN_TOKENS, PROMPT
 from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import (
@@ -107,6 +108,56 @@ def test_a_whole_compaction(client: FlaskClient, upstream: UpstreamStub) -> None
         "messages": [*HISTORY[:2], {"role": "user", "content": f"Go on\n\n{PROMPT}"}],
         "max_tokens": MIN_TOKENS,
     }
+
+
+MANY = [
+    {"name": name, "input_schema": {"type": "object"}}
+    for name in (*(f"own{number}" for number in range(9)), "mcp__s__used", "mcp__s__unused")
+]
+USED = [
+    {"role": "user", "content": "Hi"},
+    {
+        "role": "assistant",
+        "content": [{"type": "tool_use", "id": "t1", "name": "mcp__s__used", "input": {}}],
+    },
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "ok"}]},
+    {"role": "user", "content": "Go on"},
+]
+
+
+def tools_in(request: Any) -> list[str]:
+    return [tool["function"]["name"] for tool in request.json["tools"]]
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_tools_that_the_summarized_turns_used_stay(
+    client: FlaskClient, upstream: UpstreamStub, rounds: int
+) -> None:
+    """An upstream that accepts ten functions; the client keeps only what the block stands for."""
+    app = client.application
+    runtime = app.extensions[EXTENSION]
+    runtime.learned.learn(upstream.base_url, "middle-model", {"max_tools": 10})
+    history = USED
+    for _ in range(rounds):
+        upstream.answer(summary())
+        block = asked(client, compaction=SUMMARIZE, messages=history, tools=MANY).json["content"][0]
+        assert block["signature"].startswith(f"{SIGNATURE}.")
+        history = [{"role": "assistant", "content": [block]}, {"role": "user", "content": "Next"}]
+    upstream.answer(json_answer(completion()))
+    answer = asked(client, messages=history, tools=MANY)
+    assert answer.headers["x-claude-proxy-dropped"] == "tools.mcp__s__unused"
+    assert "mcp__s__used" in tools_in(upstream.requests[-1])
+
+
+def test_the_answer_after_a_compaction_has_the_tools_too(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    client.application.extensions[EXTENSION].learned.learn(
+        upstream.base_url, "middle-model", {"max_tools": 10}
+    )
+    upstream.answer(summary(), json_answer(completion()))
+    asked(client, messages=USED, tools=MANY, context_management=edit())
+    assert ["mcp__s__used" in tools_in(request) for request in upstream.requests] == [True, True]
 
 
 def test_a_streamed_compaction(client: FlaskClient, upstream: UpstreamStub) -> None:

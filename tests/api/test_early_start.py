@@ -6,6 +6,7 @@ Rule: the upstream is silent until the test has read the first events, so no tes
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import socket
 import threading
@@ -28,6 +29,7 @@ from proxy.relay.cancellation import Exchange
 from proxy.relay.early_start import without_start
 from proxy.runtime import Runtime
 from proxy.telemetry.stats import machine_stats
+from proxy.telemetry.uncaught import RedactingFormatter
 from tests.api.conftest import message_request
 from tests.sdk.events import assert_legal, parse_events, text_of
 from tests.upstream_stub import (
@@ -387,6 +389,66 @@ def test_a_late_failure_is_an_event(
     assert nothing_is_held(client)
 
 
+def failing_after(calls: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, which has a bug from its call number ``calls`` (from 0) on."""
+    made = iter(range(calls))
+
+    def instead(*arguments: Any, **options: Any) -> Any:
+        if next(made, None) is None:
+            raise LookupError(PROMPT)
+        return function(*arguments, **options)
+
+    return instead
+
+
+BUGS: dict[str, tuple[str, int, list[str]]] = {
+    "before the start": ("early_start.request_estimate", 0, ["error"]),
+    "in the attempts": ("open.client_headers", 0, ["message_start", "error"]),
+    "of the codec": ("chat.protocol.ChatProtocol.codec", 0, ["message_start", "error"]),
+    "in a running stream": (
+        "chat.codec.StreamBytes.feed",
+        1,
+        ["message_start", "content_block_start", "content_block_delta", "error"],
+    ),
+    "in the loop of a stream": (
+        "stream.StreamedResponse._mark_sent",
+        1,
+        ["message_start", "content_block_start", "content_block_delta", "error"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("place", "calls", "kinds"), BUGS.values(), ids=BUGS)
+def test_a_bug_of_ours_is_an_event_and_a_traceback(
+    start: Start,
+    upstream: UpstreamStub,
+    silence: Silence,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    calls: int,
+    kinds: list[str],
+) -> None:
+    caplog.set_level("INFO")
+    *path, name = f"proxy.relay.{place}".split(".")
+    owner: Any = pkgutil.resolve_name(".".join(path))
+    monkeypatch.setattr(owner, name, failing_after(calls, getattr(owner, name)))
+    upstream.answer(silence.before(sse(chunk(content="Hel"), Sleep(0.3), chunk(content="lo"))))
+    client = start()
+    response = ask(client)
+    events = silence.read(response)
+    assert [event["type"] for event in events if event["type"] != "ping"] == kinds
+    assert events[-1]["error"] == {"type": "api_error", "message": "Internal server error"}
+    assert events[-1]["request_id"] == response.headers["request-id"]
+    assert access_line(caplog)["error"].startswith("api_error: ")
+    (told,) = [record for record in caplog.records if record.exc_info]
+    words = RedactingFormatter().format(told)
+    assert "builtins.LookupError" in words
+    assert "in instead" in words
+    assert PROMPT not in words
+    assert nothing_is_held(client)
+
+
 def test_a_failure_after_content_ends_the_stream(
     start: Start, upstream: UpstreamStub, silence: Silence
 ) -> None:
@@ -503,6 +565,25 @@ def test_a_fallback_may_answer(
     assert text_of(events) == "Hello"
     facts = access_line(caplog)
     assert (facts["provider"], facts["upstream_model"]) == ("second", "model-b")
+
+
+def test_an_early_start_gives_the_attempts_their_whole_time_again(
+    start: Start, upstream: UpstreamStub, second: UpstreamStub, silence: Silence
+) -> None:
+    """The upstream fails later than FAILOVER_DEADLINE after the request, but not after the start."""
+    upstream.answer(silence.before((Sleep(0.3), *refused(500))))
+    second.answer(text_stream("Hello"))
+    client = start(fallback=True, early_start=1.5, failover_deadline=1.55)
+    assert text_of(silence.read(ask(client))) == "Hello"
+
+
+def test_nothing_begins_when_that_time_is_over(
+    start: Start, upstream: UpstreamStub, second: UpstreamStub, silence: Silence
+) -> None:
+    upstream.answer(silence.before((Sleep(1.2), *refused(500, "the first"))))
+    client = start(fallback=True, failover_deadline=0.3)
+    assert error_of(silence.read(ask(client))) == ("api_error", "the first")
+    assert second.requests == []
 
 
 def test_the_first_failure_is_told_if_all_fail(

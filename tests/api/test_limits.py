@@ -218,7 +218,7 @@ def test_a_stream_that_failed_is_over(connect: Connect, upstream: UpstreamStub) 
         ("GET", "/v1/models", True),
         ("GET", "/v1/models/some", True),
         ("GET", "/test-connection", True),
-        ("POST", "/v1/messages/test_conversion", False),
+        ("POST", "/v1/messages/test_conversion", True),
         ("OPTIONS", "/v1/messages", False),
         ("GET", "/health", False),
         ("GET", "/readyz", False),
@@ -320,3 +320,24 @@ def test_no_key_is_logged(
     ask(client, "sk-secret-of-a-client")
     assert "429" in caplog.text
     assert "sk-secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/messages/test_conversion", "/v1/messages/count_tokens", "/v1/messages"]
+)
+def test_all_that_may_read_pdfs_share_one_limit(
+    connect: Connect, upstream: UpstreamStub, path: str
+) -> None:
+    upstream.default = json_answer(completion())
+    client = connect(rate_limit_rpm=2)
+    paths = ("/v1/messages/test_conversion", path, path, "/v1/messages/test_conversion")
+    answers = [client.post(each, json=message_request(), headers=KEY) for each in paths]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert [left(answer) for answer in answers] == ["1", "0", "0", "0"]
+
+
+def test_the_dry_run_uses_no_tokens(connect: Connect) -> None:
+    client = connect(rate_limit_tpm=1)
+    for _ in range(3):
+        answer = client.post("/v1/messages/test_conversion", json=message_request(), headers=KEY)
+        assert answer.status_code == 200

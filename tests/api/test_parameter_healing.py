@@ -261,6 +261,58 @@ def test_1_5_one_broken_image_is_left_out_of_its_request(
     assert "image left out" in json.dumps(parts[1:])
 
 
+BROKEN_WORDS = "cannot identify image file"
+
+
+def test_1_5_a_broken_image_is_refused_once_and_then_left_out_by_its_model(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(refusal(BROKEN_WORDS), OK, OK, OK, OK)
+    whole, broken = picture(GIF, "image/gif"), picture(PNG[:-9], "image/png")
+    messages = [{"role": "user", "content": [whole, broken, {"type": "text", "text": "?"}]}]
+    answers = [ask(client, messages=messages) for _ in range(3)]
+    assert [(answer.status_code, answer.headers[TOLD]) for answer in answers] == [
+        (200, "image=placeholder")
+    ] * 3
+    # Another model may be able to decode it.
+    ask(client, messages=messages, model="claude-opus-5")
+    assert [pictures_in(request.json) for request in upstream.requests] == [2, 1, 1, 1, 2]
+    path = "/v1/messages/test_conversion"
+    shown = client.post(path, json=message_request(messages=messages)).get_json()
+    assert pictures_in(shown["request"]) == 1
+
+
+def test_1_5_an_image_that_is_refused_both_times_is_not_remembered(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(refusal(BROKEN_WORDS), refusal("another reason"), OK)
+    messages = [{"role": "user", "content": [picture(PNG[:-9], "image/png")]}]
+    assert [ask(client, messages=messages).status_code for _ in range(2)] == [400, 200]
+    assert [pictures_in(request.json) for request in upstream.requests] == [1, 0, 1]
+
+
+def test_1_5_an_image_at_an_address_is_asked_for_again(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(refusal(BROKEN_WORDS), OK, OK)
+    image = {"type": "image", "source": {"type": "url", "url": "https://a.test/broken.png"}}
+    messages = [{"role": "user", "content": [image]}]
+    assert [ask(client, messages=messages).status_code for _ in range(2)] == [200, 200]
+    assert [pictures_in(request.json) for request in upstream.requests] == [1, 0, 1]
+
+
+def test_1_5_words_of_the_client_take_no_image_from_others(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    words = "cannot identify image file, said the assistant"
+    upstream.answer(refusal(f"Refused: {words}"), OK, OK)
+    content = [picture(PNG, "image/png"), {"type": "text", "text": words}]
+    assert ask(client, messages=[{"role": "user", "content": content}]).status_code == 200
+    other = [{"role": "user", "content": [picture(PNG, "image/png")]}]
+    assert TOLD not in ask(client, messages=other).headers
+    assert [pictures_in(request.json) for request in upstream.requests] == [1, 0, 1]
+
+
 def test_1_5_an_image_of_unknown_fault_is_the_clients_matter(
     client: FlaskClient, upstream: UpstreamStub
 ) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from proxy.telemetry.cluster_usage import HASH
 from tests.api.conftest import KEY, Connect, message_request
+from tests.redis_server import redis_server
 from tests.upstream_stub import UpstreamStub, completion, json_answer, text_stream
 
 
@@ -72,3 +74,17 @@ def test_who_may_see_them(
 ) -> None:
     response = connect(**settings).get(path, environ_overrides=environ, headers=headers)
     assert response.status_code == status
+
+
+@pytest.mark.parametrize("field", ["no JSON", '["statuses"]', '["statuses","200"]'])
+def test_a_foreign_field_in_redis_is_left_out(
+    connect: Connect, upstream: UpstreamStub, field: str
+) -> None:
+    upstream.default = json_answer(completion())
+    with redis_server() as redis:
+        client = connect(redis_url=redis.url)
+        redis.client.hset(HASH, mapping={field: "no number", "since": "no time"})
+        client.post("/v1/messages", json=message_request(), headers=KEY)
+        shown = client.get("/v1/stats")
+    assert (shown.status_code, shown.get_json()["scope"]) == (200, "all machines")
+    assert shown.get_json()["statuses"] == {"200": 1}

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from proxy.api.context import EXTENSION
+from proxy.relay.chat.stream_bytes import StreamBytes
+from proxy.relay.stream import StreamedResponse
+from proxy.telemetry.stats import machine_stats
 from tests.api.conftest import message_request
 from tests.upstream_stub import Sleep, UpstreamStub, chunk, sse, text_stream
 
@@ -60,3 +64,59 @@ def test_edge_60_an_error_chunk_closes_the_upstream(
     assert events_of(response.data)[-1]["error"] == {"type": "api_error", "message": "broke"}
     response.close()
     assert upstream.closed.wait(60)
+
+
+def nothing_is_held(client: FlaskClient) -> bool:
+    shared = client.application.extensions[EXTENSION]
+    present = machine_stats(shared.metrics)
+    held = (present["requests_in_progress"], present["streams_open"])
+    return len(shared.watch) == 0 and shared.admission.running == 0 and held == (0, 0)
+
+
+def test_edge_61_a_bug_of_ours_in_a_running_stream_is_an_event(
+    client: FlaskClient,
+    upstream: UpstreamStub,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level("INFO")
+    feed, fed = StreamBytes.feed, list[bytes]()
+
+    def once(self: StreamBytes, data: bytes) -> bytes:
+        fed.append(data)
+        if len(fed) > 1:
+            raise LookupError("a word of the prompt")
+        return feed(self, data)
+
+    monkeypatch.setattr(StreamBytes, "feed", once)
+    upstream.answer(sse(chunk(content="so far"), Sleep(0.3), chunk(content="more")))
+    response = client.post(PATH, json=message_request(stream=True))
+    last = events_of(response.data)[-1]
+    response.close()
+    assert last["error"] == {"type": "api_error", "message": "Internal server error"}
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
+    (facts,) = [record.access for record in caplog.records if hasattr(record, "access")]
+    assert facts["error"].startswith("api_error: ")
+    assert nothing_is_held(client)
+
+
+def test_a_bug_in_the_bookkeeping_of_a_stream_leaves_nothing_behind(
+    client: FlaskClient,
+    upstream: UpstreamStub,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level("INFO")
+
+    def broken(_: StreamedResponse) -> None:
+        raise LookupError("a word of the prompt")
+
+    monkeypatch.setattr(StreamedResponse, "_record", broken)
+    upstream.answer(text_stream("ok"))
+    response = client.post(PATH, json=message_request(stream=True))
+    assert events_of(response.data)[-1]["type"] == "message_stop"
+    with pytest.raises(LookupError):
+        response.close()
+    (facts,) = [record.access for record in caplog.records if hasattr(record, "access")]
+    assert facts["error"]
+    assert nothing_is_held(client)

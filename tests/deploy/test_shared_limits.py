@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.live import LiveProxy, live_proxy
+from tests.redis_relay import redis_pair
 from tests.redis_server import RedisServer, redis_server
 from tests.upstream_stub import UpstreamStub, Wait, completion, json_answer, text_stream
 from tests.waiting import until
@@ -138,6 +139,24 @@ def test_redis_away_and_back(upstream: UpstreamStub, redis: RedisServer) -> None
         until(lambda: post(proxy).getheader(name) == "100", "no limits are in force")
         assert "rate limits are in force" in proxy.log()
         assert PASSWORD not in proxy.log()
+
+
+@pytest.mark.long
+def test_limits_follow_a_failover_of_redis(upstream: UpstreamStub) -> None:
+    upstream.default = json_answer(completion())
+    name = "anthropic-ratelimit-requests-limit"
+    with (
+        redis_pair() as pair,
+        two_processes(upstream, pair.relay.url, rpm="100") as (proxy, _),
+    ):
+        assert post(proxy).getheader(name) == "100"
+        pair.fail_over()
+        assert [status(proxy) for _ in range(20)] == [200] * 20
+        words = "rate limits are in force"
+        until(lambda: status(proxy) == 200 and words in proxy.log(), "the old server is kept")
+        assert "ReadOnlyError" in proxy.log()
+        until(lambda: post(proxy).getheader(name) == "100", "no limits are in force")
+        assert pair.second.client.keys("claude-proxy:limits:*")
 
 
 def test_a_start_without_redis_and_the_refusal_of_a_closed_limit(upstream: UpstreamStub) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -116,14 +117,15 @@ def test_after_a_failure(error: UpstreamError, verdict: Verdict) -> None:
         pytest.param(refusal(401), 60.0, True, id="401"),
         pytest.param(refusal(402), 300.0, True, id="402"),
         pytest.param(refusal(403), 0.0, True, id="403 lets the others try"),
+        pytest.param(refusal(403, headers=after("86400")), 0.0, True, id="403 with retry-after"),
         pytest.param(
             refusal(429, code="insufficient_quota"), 300.0, True, id="edge 105 insufficient_quota"
         ),
         pytest.param(
             refusal(429, code="insufficient_quota", headers=after("3600")),
-            3600.0,
+            300.0,
             True,
-            id="edge 105 insufficient_quota with retry-after",
+            id="edge 105 insufficient_quota with retry-after, capped",
         ),
         pytest.param(refusal(429), 30.0, True, id="429 without retry-after"),
         pytest.param(refusal(429, headers=after("2")), 2.0, False, id="429 for a short time"),
@@ -193,7 +195,7 @@ class Run:
         plan = Plan(
             self.candidates,
             max_retries=self.max_retries,
-            deadline=self.now + self.deadline,
+            deadline=partial(float, self.now + self.deadline),
             now=lambda: self.now,
             dice=lambda: 1.0,
         ).attempts()
@@ -333,6 +335,24 @@ def test_nothing_begins_after_the_deadline(deadline: float, takes: float, asked:
     assert run(failing(a=refusal(500), b=refusal(500))) == asked
 
 
+def test_a_deadline_that_moves_is_read_before_each_attempt() -> None:
+    run = Run({"a": ["key"], "b": ["key"], "c": ["key"]})
+    moments = iter([9.0, 1.0])
+    plan = Plan(
+        run.candidates,
+        max_retries=0,
+        deadline=lambda: next(moments),
+        now=lambda: 5.0,
+        dice=lambda: 0.0,
+    )
+    attempts = plan.attempts()
+    # The first attempt is made whatever the deadline is.
+    assert next(attempts).candidate.target == "a"
+    assert attempts.send(DEAD).candidate.target == "b"
+    with pytest.raises(StopIteration):
+        attempts.send(DEAD)
+
+
 def test_a_resting_key_is_passed_over_until_its_time_is_over() -> None:
     run = Run(KEYS)
     limited = failing(k1=refusal(429, headers=after("20")))
@@ -397,7 +417,9 @@ def test_a_resting_model_is_asked_where_its_fallback_cannot_carry_the_request() 
     run = Run(TWO)
     for _ in range(3):
         run(failing(a=unanswered()))
-    plan = Plan(run.candidates, max_retries=0, deadline=60.0, now=lambda: 0.0, dice=lambda: 0.0)
+    plan = Plan(
+        run.candidates, max_retries=0, deadline=lambda: 60.0, now=lambda: 0.0, dice=lambda: 0.0
+    )
     attempts = plan.attempts()
     assert next(attempts).candidate.target == "b"
     assert attempts.send(PASSED_OVER).candidate.target == "a"

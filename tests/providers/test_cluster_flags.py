@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from proxy.providers import cluster_flags
-from proxy.providers.cluster_flags import HASH, ClusterFlags
-from proxy.providers.learned_entry import VALID_SECONDS
+from proxy.providers.cluster_flags import HASH, MOST_FIELDS, ClusterFlags
+from proxy.providers.learned_entry import VALID_SECONDS, decoded_entry
 from proxy.providers.learned_flags import CAPACITY, LearnedFlags
 from proxy.redis_client import redis_client
 from tests.redis_server import RedisServer, redis_server
@@ -103,6 +104,77 @@ def test_a_key_of_another_type_ends_only_the_sharing(redis: RedisServer) -> None
     redis.client.delete(HASH)
     assert Machine(redis).flags() == {}
     assert one.flags() == {"vision": False}
+
+
+def test_a_value_of_another_type_is_told_as_such(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.client.set(HASH, "text")
+    assert not Machine(redis).cluster.exchange()
+    assert [record.message.partition(",")[0] for record in caplog.records] == [
+        "Redis holds something else"
+    ]
+
+
+FOREIGN = [
+    "text",
+    "[1",
+    "7",
+    '"ab"',
+    '{"a":1,"b":2}',
+    "[]",
+    "[9e99,1]",
+    '["9e99",1,{}]',
+    "[9e99,1,[]]",
+    "[9e99,1,{}],1",
+    "[1e999,1e999,{}]",
+    "[" * 5000,
+    "[9e99,1,{" + '"a":1,' * 5000 + '"b":1}]',
+]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN, ids=lambda value: value[:20])
+def test_no_field_of_another_program_stops_the_sharing(redis: RedisServer, foreign: str) -> None:
+    good = Machine(redis)
+    good.learned.learn("u", "m", {"vision": False})
+    good.flags()
+    redis.client.hset(HASH, mapping={foreign: "[9e99,1,{}]", '["u","n"]': foreign})
+    assert Machine(redis).flags() == {"vision": False}
+    assert redis.client.hkeys(HASH) == ['["u","m"]']
+
+
+def test_names_that_are_never_stored_are_not_adopted(redis: RedisServer) -> None:
+    long = json.dumps(["u" * 1000, "m" * 1000])
+    redis.client.hset(HASH, long, '[9e99,1,{"vision":false}]')
+    one = Machine(redis)
+    assert one.flags() == {}
+    assert one.learned.flags_for("u" * 1000, "m" * 1000) == {}
+    assert redis.client.hkeys(HASH) == []
+
+
+def test_each_field_is_decoded_once(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def noted(pair: bytes, entry: bytes, now: float) -> object:
+        read.append(pair)
+        return decoded_entry(pair, entry, now)
+
+    monkeypatch.setattr("proxy.providers.cluster_flags.decoded_entry", noted)
+    one, other = Machine(redis), Machine(redis)
+    for number in range(20):
+        one.learned.learn("u", f"m{number}", {"vision": False})
+        assert one.flags(f"m{number}") == other.flags(f"m{number}") == {"vision": False}
+    assert len(read) == 40
+
+
+def test_a_hash_that_is_far_too_large_is_removed_unread(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.client.hset(HASH, mapping={f'["u","{number}"]': "x" for number in range(MOST_FIELDS + 1)})
+    one = Machine(redis)
+    monkeypatch.setattr("proxy.providers.cluster_flags.decoded_entry", None)
+    assert one.flags() == {}
+    assert redis.client.hkeys(HASH) == []
 
 
 def test_what_could_not_be_sent_is_sent_later(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from proxy.providers.learned_entry import VALID_SECONDS
-from proxy.providers.learned_flags import LONGEST_PAIR, LearnedFlags
+from proxy.providers.learned_entry import LONGEST_PAIR, VALID_SECONDS
+from proxy.providers.learned_flags import LearnedFlags
 
 
 class Clock:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from time import time
 
 import gevent
 import pytest
@@ -16,7 +14,8 @@ from proxy.redis_client import redis_client
 from proxy.telemetry import cluster_usage
 from proxy.telemetry.cluster_usage import HASH, ClusterUsage
 from proxy.telemetry.request_record import RequestRecord
-from proxy.telemetry.stats import Counts
+from proxy.telemetry.stats import Counts, totals
+from tests.redis_relay import RedisRelay
 from tests.redis_server import RedisServer, redis_server
 from tests.waiting import until
 
@@ -145,7 +144,7 @@ def test_after_any_other_failure_the_worker_goes_on(
 
 
 def test_a_batch_whose_answer_was_lost_is_not_added_twice(server: RedisServer) -> None:
-    with Relay(server.port) as relay:
+    with RedisRelay(server.port) as relay:
         worker = Worker(replace(server, port=relay.port))
         worker.count()
         assert worker.usage.flush()
@@ -157,45 +156,6 @@ def test_a_batch_whose_answer_was_lost_is_not_added_twice(server: RedisServer) -
         worker.count()
         assert worker.usage.flush()
         assert worker.sums() == {REQUESTS: 3}
-
-
-class Relay:
-    """Stands between a client and a server, and may break off instead of passing on an answer."""
-
-    def __init__(self, port: int) -> None:
-        self.loses_answers = False
-        self._server_port = port
-        self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-
-    def __enter__(self) -> Relay:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for sock in (self._listener, *self._sockets):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._server_port))
-                self._sockets += (near, far)
-                threading.Thread(target=self._pass, args=(near, far, False), daemon=True).start()
-                threading.Thread(target=self._pass, args=(far, near, True), daemon=True).start()
-
-    def _pass(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if answers and self.loses_answers:
-                    source.shutdown(socket.SHUT_RDWR)
-                    sink.shutdown(socket.SHUT_RDWR)
-                    return
-                sink.sendall(data)
 
 
 def test_the_beginning_is_that_of_the_first_machine(server: RedisServer) -> None:
@@ -210,3 +170,98 @@ def test_the_beginning_is_that_of_the_first_machine(server: RedisServer) -> None
     assert first is not None
     assert second is not None
     assert first[1] == second[1] == float(server.client.hget(HASH, "since") or 0)
+
+
+TEXT = "no number"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param("no JSON", "1", id="a name that is no JSON"),
+        pytest.param("\xff", "1", id="a name in another encoding"),
+        pytest.param('["statuses"]', "1", id="no label"),
+        pytest.param('["statuses","200","more"]', "1", id="too many labels"),
+        pytest.param('["another section","a"]', "1", id="an unknown section"),
+        pytest.param('["statuses",200]', "1", id="a label that is no text"),
+        pytest.param('{"statuses":1}', "1", id="an object"),
+        pytest.param("[]", "1", id="an empty list"),
+        pytest.param("7", "1", id="a number"),
+        pytest.param('["tokens","a"]', "1", id="half a name"),
+        pytest.param('["statuses","201"]', TEXT, id="a text"),
+        pytest.param('["statuses","201"]', "", id="nothing"),
+        pytest.param('["statuses","201"]', "nan", id="NaN"),
+        pytest.param('["statuses","201"]', "inf", id="infinity"),
+        pytest.param('["statuses","201"]', "-3", id="below 0"),
+        pytest.param('["statuses","201"]', "1e300", id="above what JSON can hold"),
+    ],
+)
+def test_a_field_of_another_program_is_left_out(
+    server: RedisServer, field: str, value: str
+) -> None:
+    worker = Worker(server)
+    worker.count()
+    assert worker.usage.flush()
+    server.client.hset(HASH, field.encode("latin-1"), value)
+    assert worker.sums() == {REQUESTS: 1}
+    totals(worker.sums(), 0.0)
+
+
+@pytest.mark.parametrize("since", [TEXT, "nan", "inf", "-1", "1e300", ""])
+def test_a_beginning_that_is_no_time_is_now(server: RedisServer, since: str) -> None:
+    server.client.hset(HASH, "since", since)
+    found = Worker(server).usage.sums()
+    assert found is not None
+    assert abs(found[1] - time()) < 60
+
+
+@pytest.mark.parametrize("value", [TEXT, "inf", "nan", ""])
+def test_a_count_that_is_no_number_begins_anew_and_stops_no_other(
+    server: RedisServer, value: str
+) -> None:
+    other = ("statuses", "500")
+    worker = Worker(server)
+    server.client.hset(HASH, '["statuses","200"]', value)
+    for _ in range(2):
+        worker.count(other)
+        worker.count()
+        worker.count(COST)
+        assert worker.usage.flush()
+    assert worker.sums() == {other: 2, REQUESTS: 2, COST: 2}
+
+
+def test_a_value_of_another_type_is_told_as_such_and_nothing_is_lost(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.client.set(HASH, TEXT)
+    worker = Worker(server)
+    worker.count()
+    assert not worker.usage.flush()
+    assert worker.usage.sums() is None
+    assert [message.partition(",")[0] for message in caplog.messages] == [
+        "Redis holds something else"
+    ]
+    server.client.delete(HASH)
+    worker.count()
+    assert worker.usage.flush()
+    assert worker.sums() == {REQUESTS: 2}
+
+
+def test_a_flush_that_fails_in_any_way_leaves_no_worker_silent(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_usage, "FLUSH_SECONDS", 0.01)
+    worker, faults = Worker(server), [ZeroDivisionError()]
+
+    def counted() -> Counts:
+        if worker.sums() and faults:
+            raise faults.pop()
+        return dict(worker.counts)
+
+    worker.usage = ClusterUsage(redis_client(server.url), counted)
+    for _ in range(500):
+        worker.count()
+        gevent.sleep(0.02)
+        if not faults and worker.sums() == worker.counts:
+            return
+    raise AssertionError("nothing is sent any more")

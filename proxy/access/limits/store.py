@@ -15,6 +15,10 @@ class StoreUnavailable(Exception):
     """The store does not answer, or failed to answer a few seconds ago and is not called."""
 
 
+class ForeignValue(Exception):
+    """The store answers, but under this client's key it holds what this program cannot have written."""
+
+
 class Store(Protocol):
     """Counts by kind and client; every call raises ``StoreUnavailable`` if the store does not answer.
 

@@ -2,7 +2,7 @@
 
 Rule: one warning when it fails, one line when it answers again, and no request waits for a store that
 failed a moment ago: for ``RETRY_SECONDS`` it is not called, then one request probes it. Waiting for a
-free connection does not count as a failure.
+free connection does not count as a failure, nor does an error about one client's key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 import gevent
 from gevent.lock import BoundedSemaphore
 
-from proxy.access.limits.store import StoreUnavailable
+from proxy.access.limits.store import ForeignValue, StoreUnavailable
 
 CALL_SECONDS = 1.0
 """Timeout of one call, the name lookup included."""
@@ -33,8 +33,8 @@ class StoreHealth:
     """The present state of one store.
 
     ``name`` is its name in the log, ``meanwhile`` the words for what happens to requests while it does
-    not answer, ``faults`` are the exceptions of its client that count as no answer; at most ``at_once``
-    calls run at a time. ``probe`` must succeed before the store counts as available, because a store
+    not answer, ``faults`` are the exceptions of its client, of which those are about one key for which
+    ``is_outage`` returns false; at most ``at_once`` calls run at a time. ``probe`` must succeed before the store counts as available, because a store
     that is full or read-only still answers some calls.
     """
 
@@ -44,6 +44,7 @@ class StoreHealth:
         meanwhile: str,
         faults: tuple[type[Exception], ...],
         *,
+        is_outage: Callable[[Exception], bool] = lambda _: True,
         at_once: int = 1,
         probe: Callable[[], object] | None = None,
         clock: Callable[[], float] = monotonic,
@@ -51,6 +52,7 @@ class StoreHealth:
         self._name = name
         self._meanwhile = meanwhile
         self._faults: tuple[type[Exception], ...] = (*faults, NoAnswer, OSError)
+        self._is_outage = is_outage
         self._clock = clock
         self._probe = probe
         self._free = BoundedSemaphore(at_once)
@@ -58,7 +60,7 @@ class StoreHealth:
         """The moment from which it may be called again; None while it answers."""
 
     def call(self, call: Callable[[], T]) -> T:
-        """The store's answer; raises ``StoreUnavailable``."""
+        """The store's answer; raises ``StoreUnavailable`` or, for an error about one key, ``ForeignValue``."""
         self._refuse_while_unavailable()
         with self._free:
             self._refuse_while_unavailable()
@@ -71,11 +73,12 @@ class StoreHealth:
                         self._probe()
                     answer = call()
             except self._faults as error:
-                self._note_failure(error)
-                raise StoreUnavailable from error
-        if self._again is not None:
-            self._again = None
-            log.info("%s answers again: rate limits are in force", self._name)
+                if self._is_outage(error):
+                    self._note_failure(error)
+                    raise StoreUnavailable from error
+                self._note_answer()
+                raise ForeignValue from error
+        self._note_answer()
         return answer
 
     def _refuse_while_unavailable(self) -> None:
@@ -87,3 +90,8 @@ class StoreHealth:
             fault = type(error).__name__
             log.warning("%s does not answer (%s): %s", self._name, fault, self._meanwhile)
         self._again = self._clock() + RETRY_SECONDS
+
+    def _note_answer(self) -> None:
+        if self._again is not None:
+            self._again = None
+            log.info("%s answers again: rate limits are in force", self._name)

@@ -1,7 +1,8 @@
 """Sends the doctor's probes to an upstream: one request, one answer, in bounded time.
 
 Rule: the credential is used only in the request; every failure is an ``UpstreamError`` whose message
-contains no key.
+contains no key. Headers are those of the service; where it passes the client's ``User-Agent`` on, the
+doctor stands in for Claude Code.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import gevent
 from proxy.cli.doctor.answers import Answer, answer_from_chunks, answer_from_completion
 from proxy.errors import UpstreamError, UpstreamTimeout
 from proxy.ids import new_request_id
+from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
 from proxy.relay.cancellation import Exchange
 from proxy.relay.native.headers import DEFAULT_VERSION, credential
@@ -28,6 +30,8 @@ from proxy.upstream.session import UpstreamClient
 PROBE_SECONDS = 60.0
 """Longest wait for one answer, to its last byte."""
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+CLIENT_AGENT = "claude-cli/2.1.197 (external, cli)"
+"""The ``User-Agent`` of Claude Code, where the service would send its client's."""
 SHORTEST_SECRET = 8
 """Characters of an extra header's value that may be a key."""
 
@@ -43,13 +47,13 @@ class ProbeClient:
     key: str | None = field(repr=False)
     seconds: float = PROBE_SECONDS
 
-    def ask(self, body: Mapping[str, Any]) -> Answer:
-        """The upstream's answer to a Chat Completions body.
+    def ask(self, body: Mapping[str, Any], profile: Profile) -> Answer:
+        """The upstream's answer to a Chat Completions body; ``profile`` says whose agent is sent.
 
         Raises ``UpstreamError`` for a refusal or a broken answer, ``UpstreamTimeout`` after
         ``seconds``.
         """
-        return self._bounded(lambda: self._ask(body))
+        return self._bounded(lambda: self._ask(body, profile))
 
     def ask_native(self) -> None:
         """Ask a native upstream for a short message; raises what ``ask`` raises."""
@@ -70,9 +74,15 @@ class ProbeClient:
                 raise
             raise UpstreamTimeout(f"no answer within {self.seconds:g} s") from timeout
 
-    def _ask(self, body: Mapping[str, Any]) -> Answer:
+    def _ask(self, body: Mapping[str, Any], profile: Profile) -> Answer:
         route, stream = self.route, body.get("stream") is True
-        headers = upstream_headers(route.provider, self.key, new_request_id(), stream=stream)
+        headers = upstream_headers(
+            route.provider,
+            self.key,
+            new_request_id(),
+            stream=stream,
+            client_agent=CLIENT_AGENT if profile.user_agent == "client" else "",
+        )
         data, content_type = self._fetch(chat_url(route), headers, body)
         kind = sniff(data, content_type)
         if kind == "sse":
@@ -85,7 +95,7 @@ class ProbeClient:
     def _ask_native(self, body: Mapping[str, Any]) -> None:
         provider = self.route.provider
         headers = {"anthropic-version": DEFAULT_VERSION, **credential(self.key, {}, own=True)}
-        headers |= upstream_headers(provider, None, new_request_id())
+        headers |= upstream_headers(provider, None, new_request_id(), client_agent=CLIENT_AGENT)
         self._fetch(messages_url(provider), headers, body)
 
     def _fetch(

@@ -27,8 +27,8 @@ REFUSALS = frozenset({400, 404, 405, 415, 422, 501})
 NOT_REFUSED = frozenset({"works", "accepted", "none", "unclear"})
 """Results of a probe after which the probes that need it are run."""
 
-Ask = Callable[[Mapping[str, Any]], Answer]
-"""Sends a Chat Completions body; raises ``UpstreamError``."""
+Ask = Callable[[Mapping[str, Any], Profile], Answer]
+"""Sends a Chat Completions body with the headers that the profile demands; raises ``UpstreamError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Examination:
         for last_try in (*[False] * MAX_HEALINGS, True):
             body = {**body_of(probe, step, profile, self.model), **self.extra_body}
             try:
-                answer = self.ask(body)
+                answer = self.ask(body, profile)
             except UpstreamError as error:
                 if error.code == OUTPUT_LIMIT_REACHED:
                     answer = Answer(finish_reason="length")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from proxy.cli.doctor.answers import Answer
-from proxy.convert.reply.think_tags import CLOSING, OPENING
+from proxy.convert.reply.think_tags import CLOSING
 
 Outcome = Literal["works", "accepted", "ignored", "none", "refused", "unclear", "failed", "skipped"]
 """accepted: no error, no evidence; ignored: no error, but without effect; none: the feature is absent
@@ -122,10 +122,10 @@ def judge_reasoning(answer: Answer) -> Judgement:
     if answer.reasoning:
         return Judgement("works", f"thinking is returned as {', '.join(answer.reasoning)}")
     if answer.tagged:
-        tags = f"thinking is returned as {OPENING} tags in the text"
+        tags = "thinking is returned as reasoning in tags, at the start of the text"
         return Judgement("works", tags, {"think_tags": True})
     if CLOSING in answer.text:
-        return Judgement("ignored", f"{CLOSING} without {OPENING}: thinking is shown as text")
+        return Judgement("ignored", "reasoning in tags without the first tag: it is shown as text")
     return Judgement("none", "no thinking was returned")
 
 

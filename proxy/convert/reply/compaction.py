@@ -37,10 +37,12 @@ def summary_in(message: Mapping[str, Any]) -> str | None:
     return text.strip() or None
 
 
-def compaction_block(summary: str | None, changes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def compaction_block(
+    summary: str | None, changes: Sequence[Mapping[str, Any]], tools: Iterable[str] = ()
+) -> dict[str, Any]:
     """The block for ``summary``; if it is None, the block for a failed compaction (null content).
 
-    ``changes``: the tool changes in the summarized turns.
+    ``changes``: the tool changes in the summarized turns; ``tools``: the names of tools that these use.
     """
     if summary is None:
         return {"type": "compaction", "content": None, "encrypted_content": None}
@@ -48,7 +50,7 @@ def compaction_block(summary: str | None, changes: Sequence[Mapping[str, Any]]) 
         "type": "compaction",
         "content": summary,
         "encrypted_content": None,
-        "signature": sealed(summary),
+        "signature": sealed(summary, tools),
         "tool_changes": list(changes),
     }
 

@@ -1,7 +1,8 @@
 """The edit ``clear_tool_uses_20250919``: replaces older tool results by a fixed text.
 
 Rule: calls are kept, so that every result has its call; their inputs become empty if the edit requests
-this. Server tools are counted and cleared like the client's tools (docs/protocol.md 1.6).
+this. Server tools are counted and cleared like the client's tools. What an earlier edit cleared, or the
+client itself, is not cleared and reported again (docs/protocol.md 1.6).
 """
 
 from __future__ import annotations
@@ -39,11 +40,14 @@ def clear_tool_uses(
     request.
     """
     uses = _tool_uses(turns)
-    cleared = _older(uses, edit)
+    older = _older(uses, edit)
+    places = {
+        place for use in older for place in use.results if not _is(turns, place, "content", CLEARED)
+    }
+    inputs = {place for place in _cleared_inputs(edit, older) if not _is(turns, place, "input", {})}
+    cleared = [use for use in older if use.place in inputs or not places.isdisjoint(use.results)]
     if not cleared or not _is_triggered(edit, len(uses), tokens):
         return None
-    places = {place for use in cleared for place in use.results}
-    inputs = _cleared_inputs(edit, cleared)
     edited = list(turns)
     for index in sorted({index for index, _ in places | inputs}):
         blocks = list(turns[index]["content"])
@@ -81,6 +85,11 @@ def _blocks(turns: Sequence[Turn]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
         if type(content) is list:
             for position, block in enumerate(content):
                 yield (index, position), block
+
+
+def _is(turns: Sequence[Turn], place: Place, member: str, value: object) -> bool:
+    index, position = place
+    return bool(turns[index]["content"][position].get(member) == value)
 
 
 def _older(uses: Sequence[ToolUse], edit: Mapping[str, Any]) -> list[ToolUse]:

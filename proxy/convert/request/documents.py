@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from proxy.convert.request.parts import Block, Part, RefusedBlock, TurnContext, text_part
 from proxy.convert.request.pdf_text import PdfText
-from proxy.failures.broken_images import image_key
+from proxy.failures.broken_images import is_among
 
 PDF = "application/pdf"
 DEFAULT_FILENAME = "document.pdf"
@@ -38,7 +38,7 @@ def image_to_parts(block: Block, context: TurnContext) -> list[Part]:
     else:
         url = f"data:{source['media_type']};base64,{source['data']}"
     unreadable = context.profile.unreadable_images
-    if unreadable and image_key(url) in unreadable:
+    if unreadable and is_among(url, unreadable):
         context.drops.degrade("image", "placeholder")
         return [
             text_part(f"[image left out, because it could not be read: {_image_label(source)}]")

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from proxy.convert.compaction_seal import tools_before
+from proxy.convert.request.compacted_history import COMPACTION
 from proxy.convert.request.parts import TurnContext
 from proxy.convert.request.tools import Tool, function_names
 from proxy.convert.request.toolsets import enabled_members
@@ -42,7 +44,7 @@ def limited_tools(
     if len(functions) <= room:
         return tools
     chosen = (request.get("tool_choice") or {}).get("name")
-    used = set(_used_names(turns))
+    used = set(used_names(turns))
     places = [place for place, tool in enumerate(tools) if tool.get("name") in functions]
     places.sort(key=lambda place: _rank(tools[place], chosen, used))
     left_out = set(places[room:])
@@ -62,11 +64,16 @@ def _rank(tool: Tool, chosen: str | None, used: set[str]) -> int:
     return OTHER if name.startswith(MCP_PREFIX) else OWN
 
 
-def _used_names(turns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """The names of the tools that are called, or were loaded by a reference, in ``turns``."""
+def used_names(turns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The names of the tools that are called, or were loaded by a reference, in ``turns``.
+
+    Also in the turns that a summary in ``turns`` replaces.
+    """
     for block in _blocks(turns):
         if block["type"] == "tool_use":
             yield block["name"]
+        elif block["type"] == COMPACTION:
+            yield from tools_before(block)
         elif block["type"] == "tool_result":
             for item in _blocks([block]):
                 if item["type"] == "tool_reference":

@@ -49,11 +49,13 @@ class FileBody:
 
     def close(self) -> None:
         """Return the upstream connection to the pool, or close it if data was left unread."""
-        self._response.close()
-        if not self._over and self._asked:
-            self._upstream.record.cut_short()
-        self._call.estimate_usage(0, complete=self._over)
-        self._done()
+        try:
+            self._response.close()
+            if not self._over and self._asked:
+                self._upstream.record.cut_short()
+            self._call.estimate_usage(0, complete=self._over)
+        finally:
+            self._done()
 
     def _record(self, error: ProxyError) -> None:
         record = self._upstream.record

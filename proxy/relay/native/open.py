@@ -11,11 +11,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from proxy.errors import NativeRefusal, ProxyError, UpstreamError
+from proxy.errors import NativeRefusal, UpstreamError
 from proxy.failures.classify import failure_from_answer
 from proxy.redaction import SHORTEST_SECRET, mask_secrets
 from proxy.relay.answer import Answer
-from proxy.relay.billing import is_billed, unfinished_tokens, whole_tokens
+from proxy.relay.billing import Billed, unfinished_tokens, whole_tokens
 from proxy.relay.native.codec import NativeCodec
 from proxy.relay.native.event_scan import token_counts
 from proxy.relay.native.file_body import FileBody
@@ -39,14 +39,9 @@ def open_native(call: NativeCall, done: Callable[[], None]) -> Answer:
     ``NativeRefusal`` for the upstream's own error object, ``UpstreamError``, ``UpstreamTimeout`` or
     ``ClientGone``, in all cases before anything is sent to the client.
     """
-    response = None
-    try:
-        response = send(call.upstream)
+    with Billed(lambda response: call.estimate_usage(unfinished_tokens(response))) as attempt:
+        response = attempt.response = send(call.upstream)
         return _answer(call, response, done)
-    except ProxyError as error:
-        if is_billed(error):
-            call.estimate_usage(unfinished_tokens(response))
-        raise
 
 
 def _answer(call: NativeCall, response: UpstreamResponse, done: Callable[[], None]) -> Answer:

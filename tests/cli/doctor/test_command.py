@@ -10,13 +10,14 @@ import pytest
 import yaml
 
 from config.variables.table import VARIABLES
+from proxy import __version__
 from proxy.cli.doctor.command import CLEARED_LINE, Progress
 from proxy.cli.doctor.examination import Result
 from proxy.cli.doctor.probes import PROBES
 from proxy.cli.main import main
 from tests.cli.command import run
 from tests.cli.doctor.upstreams import refuses_images, refuses_member, upstream
-from tests.upstream_stub import UpstreamStub, json_answer
+from tests.upstream_stub import Recorded, Script, UpstreamStub, json_answer
 
 KEY = "very-secret-key-1"
 
@@ -99,6 +100,59 @@ def test_a_key_for_passthrough(stub: UpstreamStub, capsys: pytest.CaptureFixture
     assert KEY not in shown.out + shown.err
     assert credentials(stub) == {f"Bearer {KEY}"}
     assert {recorded.json["model"] for recorded in stub.requests} == {"gpt-x"}
+
+
+OWN_AGENT = f"claude-proxy/{__version__}"
+CLIENT_AGENT = "claude-cli/2.1.197 (external, cli)"
+
+
+def agents(stub: UpstreamStub) -> set[str | None]:
+    return {recorded.headers.get("user-agent") for recorded in stub.requests}
+
+
+@pytest.mark.parametrize(
+    ("provider", "agent"),
+    [
+        pytest.param("", OWN_AGENT, id="the proxy's own"),
+        pytest.param("profile: {user_agent: client}", CLIENT_AGENT, id="the client's, by profile"),
+        pytest.param("extra_headers: {User-Agent: mine/1}", "mine/1", id="the operator's"),
+        pytest.param(
+            "profile: {user_agent: client}\n    extra_headers: {user-agent: mine/1}",
+            "mine/1",
+            id="the operator's before the client's",
+        ),
+        pytest.param("direct: true", CLIENT_AGENT, id="the client's, natively"),
+        pytest.param(
+            "direct: true\n    extra_headers: {user-agent: mine/1}",
+            "mine/1",
+            id="the operator's, natively",
+        ),
+    ],
+)
+def test_the_agent_is_the_one_that_the_service_sends(
+    stub: UpstreamStub, provider: str, agent: str
+) -> None:
+    stub.default = upstream()
+    path = registry(stub, provider=provider)
+    assert main(["doctor", "--config", str(path), "--model", "mine"]) == 0
+    assert agents(stub) == {agent}
+
+
+def test_a_host_that_admits_agents_of_clients_only_is_examined(
+    stub: UpstreamStub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    admitted = upstream()
+
+    def judged(recorded: Recorded) -> Script:
+        if recorded.headers["user-agent"].startswith("claude-cli/"):
+            return admitted(recorded)
+        words = "This model is only available for Coding Agents such as Claude Code."
+        return json_answer({"error": {"message": words}}, status=403)
+
+    stub.default = judged
+    assert main(["doctor"]) == 0
+    assert "profile: {user_agent: client}" in capsys.readouterr().out
+    assert agents(stub) == {OWN_AGENT, CLIENT_AGENT}
 
 
 def test_no_key_at_all(stub: UpstreamStub) -> None:

@@ -102,6 +102,13 @@ def test_verdicts(judge: Judge, answer: Answer, outcome: str) -> None:
     assert judge(answer).outcome == outcome
 
 
+@pytest.mark.parametrize("answer", [Answer(tagged=True), Answer(text="so </think> yes")])
+def test_tags_are_told_in_plain_words(answer: Answer) -> None:
+    meaning = judges.judge_reasoning(answer).meaning
+    assert "reasoning in tags" in meaning
+    assert "<" not in meaning
+
+
 def test_only_tags_are_a_flag_of_the_judges_own() -> None:
     assert judges.judge_reasoning(Answer(tagged=True)).flags == {"think_tags": True}
     assert judges.judge_reasoning(Answer(reasoning=("reasoning",))).flags == {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.convert.compaction_seal import sealed
+from proxy.convert.compaction_seal import MOST_NAMES, is_changed, sealed, tools_before
 from proxy.convert.request.compacted_history import history_after_compaction
 from proxy.errors import InvalidRequest
 
@@ -145,3 +145,48 @@ def test_the_list_of_the_client_is_not_changed() -> None:
     copy = [A, turn("assistant", text("x"), block())]
     history_after_compaction(turns)
     assert turns == copy
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [(), ("a",), ("mcp__s__t", "Bash", "ü"), tuple(f"{n:0200d}" for n in range(100))],
+    ids=["none", "one", "three", "long ones"],
+)
+def test_a_signature_carries_the_names_of_tools(tools: tuple[str, ...]) -> None:
+    made = block(signature=sealed("short", tools))
+    assert not is_changed(made)
+    assert is_changed({**made, "content": "other"})
+    assert tools_before(made) == tools
+
+
+def test_a_signature_carries_a_bounded_number_of_names_each_once() -> None:
+    names = [str(number // 2) for number in range(1000)]
+    assert tools_before(block(signature=sealed("short", names))) == tuple(
+        map(str, range(MOST_NAMES))
+    )
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "",
+        ".",
+        ".AAAA",
+        ".!!",
+        ".eyJhIjoxfQ",
+        ".WzFd",
+        ".ü",
+        "." + "A" * 100_000,
+        ".WyJhIl0.WyJhIl0",
+    ],
+    ids=range(9),
+)
+def test_names_that_make_no_sense_are_none(ending: str) -> None:
+    made = block(signature=sealed("short") + ending)
+    assert not is_changed(made)
+    assert tools_before(made) == ()
+
+
+@pytest.mark.parametrize("signature", [None, "cp1.t.AAAA", "of another service"])
+def test_other_signatures_carry_no_names(signature: str | None) -> None:
+    assert tools_before(block(signature=signature)) == ()

@@ -186,6 +186,53 @@ def test_tool_results(names: str, options: dict[str, Any], expected: list[str]) 
 
 
 @pytest.mark.parametrize(
+    ("names", "edits", "expected", "counts"),
+    [
+        pytest.param("aaaa", [keep(2), keep(2)], ["-", "-", "r2", "r3"], [2], id="the same twice"),
+        pytest.param("aaaa", [keep(2)] * 4, ["-", "-", "r2", "r3"], [2], id="four times"),
+        pytest.param(
+            "aaaa", [keep(3), keep(1)], ["-", "-", "-", "r3"], [1, 2], id="one clears the rest"
+        ),
+        pytest.param("aaaa", [keep(1), keep(3)], ["-", "-", "-", "r3"], [3], id="nothing is left"),
+        pytest.param(
+            "abab",
+            [keep(0) | {"exclude_tools": ["b"]}, keep(0)],
+            ["-", "-", "-", "-"],
+            [2, 2],
+            id="the excluded tools by the second",
+        ),
+        pytest.param(
+            "aaaa",
+            [keep(2), keep(2) | {"clear_tool_inputs": True}],
+            ["-", "-", "r2", "r3"],
+            [2, 2],
+            id="the inputs by the second",
+        ),
+        pytest.param(
+            "aaaa",
+            [keep(2) | {"clear_tool_inputs": True}] * 2,
+            ["-", "-", "r2", "r3"],
+            [2],
+            id="results and inputs twice",
+        ),
+    ],
+)
+def test_what_is_cleared_already_is_not_counted_again(
+    names: str, edits: list[dict[str, Any]], expected: list[str], counts: list[int]
+) -> None:
+    chat = edited(*history(*names), edits=[uses(**options) for options in edits])
+    assert results(chat) == expected
+    assert [entry["cleared_tool_uses"] for entry in told(chat)] == counts
+
+
+def test_what_the_client_cleared_itself_is_not_counted() -> None:
+    turns = [user("go"), assistant(call("t0", "a")), user(result(CLEARED, "t0"))]
+    chat = edited(*turns, *history("a", "a")[1:], edits=[uses(**keep(1))])
+    assert results(chat) == ["-", "-", "r1"]
+    assert [entry["cleared_tool_uses"] for entry in told(chat)] == [1]
+
+
+@pytest.mark.parametrize(
     ("inputs", "expected"),
     [
         pytest.param(True, ["{}", "{}", '{"q":"q2"}'], id="all"),
