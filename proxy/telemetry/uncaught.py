@@ -71,7 +71,7 @@ class RedactingFormatter(logging.Formatter):
 
 
 class Logged:
-    """A context whose exceptions are logged and suppressed, even if the log cannot be written."""
+    """A context whose exceptions are logged and suppressed."""
 
     def __enter__(self) -> None:
         return None
@@ -79,9 +79,7 @@ class Logged:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if not isinstance(error, Exception):
             return False
-        # ``WatchedFileHandler`` reopens its file outside of ``handleError``.
-        with suppress(OSError):
-            _log(kind, error, trace)
+        _log(kind, error, trace)
         return True
 
 
