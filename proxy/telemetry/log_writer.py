@@ -34,6 +34,8 @@ PAUSE_SECONDS = 0.01
 """Pause after each batch: under load the thread wakes a hundred times a second, not for each line."""
 EXIT_SECONDS = 1.0
 """Longest time for which a process that ends waits for its last lines."""
+LEAST_SECONDS = 0.1
+"""What each writer gets of it."""
 
 
 class Output(Protocol):
@@ -158,6 +160,8 @@ class LogWriter:
             self.output.close()
         finally:
             running.release()
+            if queue.qsize():
+                self._start()
 
     def _write_batch(self, queue: Any) -> bool:
         """Wait for lines and write all that are queued; false at the end."""
@@ -179,7 +183,7 @@ class LogWriter:
                 item.release()
         self._write(chunk)
         self.output.worked()
-        return items[-1] is not None
+        return None not in items
 
     def _write(self, lines: list[bytes]) -> None:
         """Write ``lines``, however long it takes."""
@@ -210,11 +214,11 @@ _WRITERS: WeakSet[LogWriter] = WeakSet()
 
 
 def flush_all(seconds: float = EXIT_SECONDS) -> None:
-    """Wait until all lines of this process are written, ``seconds`` at most."""
+    """Wait until all lines of this process are written, about ``seconds`` at most."""
     end = monotonic() + seconds
     # Files first: what is said about them goes to stderr.
     for writer in sorted(_WRITERS, key=lambda each: each.output.kind):
-        if not writer.flush(end - monotonic()):
+        if not writer.flush(max(end - monotonic(), LEAST_SECONDS)):
             writer.output.abandoned(writer.waiting)
 
 

@@ -27,6 +27,8 @@ from proxy.telemetry.uncaught import RedactingFormatter
 ACCESS = logging.getLogger("proxy.access")
 BODIES = logging.getLogger("proxy.bodies")
 log = logging.getLogger(__name__)
+_QUOTING = frozenset({BODIES.name, log.name})
+"""The loggers of lines that quote text of clients and upstreams."""
 _FAILURES = frozenset({"key", "quota", "rate_limit", "timeout"})
 """Kinds of refusals of an upstream that concern the operator (``proxy.failures.policy``)."""
 _STOP_REASONS = frozenset(
@@ -236,7 +238,7 @@ class TextFormatter(RedactingFormatter):
         return f"{text},{int(record.msecs):03d}"
 
     def format(self, record: logging.LogRecord) -> str:
-        _mask_in_body(record, self._secrets)
+        _mask_quoted(record, self._secrets)
         more = getattr(record, "more", None)
         if more is None:
             return mask_secrets(super().format(record), self._secrets)
@@ -263,13 +265,16 @@ class JsonFormatter(RedactingFormatter, OrjsonFormatter):
         log_data.pop("more", None)
 
     def format(self, record: logging.LogRecord) -> str:
-        _mask_in_body(record, self._secrets)
+        _mask_quoted(record, self._secrets)
         return mask_secrets(super().format(record), self._secrets)
 
 
-def _mask_in_body(record: logging.LogRecord, secrets: tuple[str, ...]) -> None:
-    """Mask short keys in a line that quotes a body. Our own words may equal one (``provider=ollama``)."""
-    if record.name == BODIES.name:
+def _mask_quoted(record: logging.LogRecord, secrets: tuple[str, ...]) -> None:
+    """Mask short keys in a line that quotes a body or an upstream's message.
+
+    Not in other lines: our own words may equal such a key (``provider=ollama``).
+    """
+    if record.name in _QUOTING:
         record.msg, record.args = mask_short_secrets(record.getMessage(), secrets), ()
 
 

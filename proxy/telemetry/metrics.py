@@ -184,9 +184,9 @@ class Metrics:
         self._seconds = Histogram(*DURATION, registry=registry, buckets=SECONDS)
         self._first_event = Histogram(*FIRST_EVENT, registry=registry, buckets=FIRST_SECONDS)
         self._breakers = Gauge(*BREAKERS, registry=registry, multiprocess_mode="livemax")
-        self._dropped: dict[str, int] = {}
+        self._dropped = dict(DROPPED.by_kind)
         """The dropped log lines of this process that are counted, by output."""
-        self._dropped_lines = 0
+        self._dropped_lines = DROPPED.lines
         if multiprocess.are_shared():
             self._remember_names()
         else:

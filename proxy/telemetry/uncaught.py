@@ -71,7 +71,7 @@ class RedactingFormatter(logging.Formatter):
 
 
 class Logged:
-    """A context whose exceptions are logged and suppressed."""
+    """A context whose exceptions are logged and suppressed, even if the log cannot be written."""
 
     def __enter__(self) -> None:
         return None
@@ -79,7 +79,9 @@ class Logged:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if not isinstance(error, Exception):
             return False
-        _log(kind, error, trace)
+        # A handler of a foreign server's configuration may raise.
+        with suppress(OSError):
+            _log(kind, error, trace)
         return True
 
 

@@ -8,8 +8,6 @@ import logging
 import logging.config
 from collections.abc import Iterator
 from dataclasses import replace
-from logging.handlers import WatchedFileHandler
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +61,8 @@ def written(settings: Settings, log: Any) -> list[str]:
     """The lines that ``log()`` leaves under the shipped logging configuration."""
     stream = io.StringIO()
     config = logging_config(settings)
-    config["handlers"]["main"]["stream"] = stream
+    handler = {"class": "logging.StreamHandler", "stream": stream, "formatter": "line"}
+    config["handlers"]["main"] = handler
     logging.config.dictConfig(config)
     log()
     return stream.getvalue().splitlines()
@@ -177,34 +176,6 @@ def test_no_key_at_any_level(log_format: str) -> None:
 )
 def test_body_previews(body: bytes | str, limit: int, shown: str) -> None:
     assert body_preview(body, limit) == shown
-
-
-def log_file_at(path: Path) -> logging.Handler:
-    """The handler that the configuration asks for."""
-    config = logging_config(Settings(log_file=str(path)))["handlers"]["main"]
-    assert config.pop("class") == "logging.handlers.WatchedFileHandler"
-    del config["formatter"]
-    return WatchedFileHandler(**config)
-
-
-def test_a_log_file(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    log_file = log_file_at(path)
-    log_file.handle(logging.makeLogRecord({"msg": "one → two"}))
-    # Before it is closed.
-    assert path.read_text("utf-8") == "one → two\n"
-    log_file.close()
-
-
-def test_a_rotated_log_file_is_opened_anew(tmp_path: Path) -> None:
-    path, rotated = tmp_path / "log", tmp_path / "log.1"
-    log_file = log_file_at(path)
-    log_file.handle(logging.makeLogRecord({"msg": "before"}))
-    path.rename(rotated)
-    log_file.handle(logging.makeLogRecord({"msg": "after"}))
-    log_file.close()
-    assert path.read_text("utf-8") == "after\n"
-    assert rotated.read_text("utf-8") == "before\n"
 
 
 @pytest.mark.parametrize(
