@@ -13,7 +13,7 @@ from proxy.api import lifecycle
 from proxy.api.context import EXTENSION
 from proxy.relay.stream import StreamedResponse
 from tests.api.conftest import KEY, message_request
-from tests.upstream_stub import Sleep, UpstreamStub, text_stream
+from tests.upstream_stub import UpstreamStub, text_stream
 
 
 class PlantedError(Exception):
@@ -51,7 +51,7 @@ def test_the_end_of_a_stream(
 def test_after_the_view(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upstream.default = text_stream("Hello", Sleep(1))
+    upstream.default = text_stream("Hello")
     monkeypatch.setattr(lifecycle, "add_limit_headers", fail)
     answer = client.post("/v1/messages", json=message_request(stream=True), headers=KEY)
     answer.close()
