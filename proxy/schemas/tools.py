@@ -217,7 +217,7 @@ class Tool(Tagged):
             raise ValidationError(wording.unknown_tag(tag, KNOWN_TYPES))
         if errors := self.members[family].validate(value):
             # Only the beginning of the type is known.
-            raise ValidationError({Complaint(wording.shown(tag), family): errors})
+            raise ValidationError({Complaint(wording.shown(tag), family.rstrip("_")): errors})
         return value
 
     def _word_custom(self, value: Any) -> None:

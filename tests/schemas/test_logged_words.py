@@ -130,7 +130,7 @@ def words_for_the_log(body: bytes, strict: bool) -> str:
 
 @pytest.mark.parametrize("body", BODIES)
 def test_they_are_accepted_as_they_are(body: Json) -> None:
-    assert words_for_the_log(orjson.dumps(body), False).startswith("tools.web_search_")
+    assert words_for_the_log(orjson.dumps(body), False).endswith(", tools.web_search")
 
 
 def logged(body: Json) -> str:
@@ -151,7 +151,7 @@ def logged(body: Json) -> str:
         pytest.param(
             request(tools=[{"type": "computer_toolset_1", "configs": {WORD: {}}}]),
             "tools.0.computer_toolset_1.configs.canaryword: Extra inputs are not permitted",
-            "tools.0.computer_toolset_.configs....: Extra inputs are not permitted",
+            "tools.0.computer_toolset.configs....: Extra inputs are not permitted",
             id="a member",
         ),
         pytest.param(

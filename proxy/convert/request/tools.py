@@ -118,7 +118,7 @@ def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnConte
         chat.replaced.add(tool.get("name") or "")
     elif tool_type.startswith(SERVER_PREFIXES) and profile.server_tools == "drop":
         family = next(filter(tool_type.startswith, SERVER_PREFIXES))
-        context.drops.drop(f"tools.{tool_type}", logged=f"tools.{family}")
+        context.drops.drop(f"tools.{tool_type}", logged=f"tools.{family.rstrip('_')}")
         chat.dropped[tool.get("name") or ""] = tool_type
     else:
         why = "is not supported by this upstream"
