@@ -7,7 +7,7 @@ table in docs/protocol.md section 5. Independent of Flask, requests and the upst
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 TYPE_FOR_STATUS: Mapping[int, str] = {
     400: "invalid_request_error",
@@ -36,11 +36,29 @@ NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
 """Stops the retries of Anthropic SDKs and Claude Code (docs/protocol.md section 5)."""
 
 
+class Complaint(str):
+    """A message that quotes the text of a client or an upstream; ``logged``: the same without it."""
+
+    __slots__ = ("logged",)
+    logged: str
+
+    def __new__(cls, text: str, logged: str) -> Self:
+        made = super().__new__(cls, text)
+        made.logged = logged
+        return made
+
+
+def logged_words(text: str) -> str:
+    """What a log line may contain of ``text``, a message of this proxy."""
+    return text.logged if isinstance(text, Complaint) else text
+
+
 class ProxyError(Exception):
     """A failure with the HTTP status and Anthropic error type that the client gets.
 
-    ``headers`` are sent with the error, such as ``retry-after`` and ``x-should-retry``. ``details``
-    are members that SDKs act on, such as ``error_code`` of the Messages API.
+    ``message``: a ``Complaint`` where it quotes text that was sent to this proxy. ``headers`` are sent
+    with the error, such as ``retry-after`` and ``x-should-retry``. ``details`` are members that SDKs
+    act on, such as ``error_code`` of the Messages API.
     """
 
     status = 500
@@ -138,10 +156,12 @@ class UpstreamError(ProxyError):
     ``status`` is the status for the client. ``upstream_status`` is the upstream's status (None without
     an HTTP answer), ``code`` and ``param`` come from its error object, ``text`` is its own message
     before any rewording: healing reads these. ``quoted``: ``text`` was passed, so it is the upstream's
-    and may repeat the request. ``unanswered``: no byte of an answer arrived.
+    and may repeat the request. ``unanswered``: no byte of an answer arrived. ``secrets``: the keys that
+    the upstream was sent, which ``text`` may repeat.
     """
 
     unanswered = False
+    secrets: tuple[str, ...] = ()
 
     def __init__(
         self,

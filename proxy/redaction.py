@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 SHORTEST_SECRET = 8
-"""A configured key below this length (``ollama``, ``none``) is not masked."""
+"""A configured key below this length (``ollama``, ``none``) is masked only in quoted text."""
 
 _KEY_STARTS = ("sk", "rk", "pk", "gsk", "csk", "xai", "hf", "nvapi", "pplx", "fw", "tgp", "r8")
 SECRET_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
@@ -47,7 +47,7 @@ def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` with everything that is or looks like a credential replaced by ``***``.
 
     A secret of fewer than 8 characters (``ollama``, ``none``) is not masked: it is a placeholder, and
-    ordinary words would be masked with it.
+    ordinary words would be masked with it (``mask_short_secrets``).
     """
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
@@ -64,3 +64,14 @@ def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
             # The replacement may contain the word of a later pattern.
             lower = text.lower()
     return text
+
+
+def mask_short_secrets(text: str, secrets: Iterable[str]) -> str:
+    """``text`` with each secret of fewer than 8 characters replaced by ``***`` where it is a word.
+
+    For text of clients and upstreams that a log line quotes.
+    """
+    short = [re.escape(secret) for secret in secrets if 0 < len(secret) < SHORTEST_SECRET]
+    if not short:
+        return text
+    return re.sub(rf"(?<![\w-])(?:{'|'.join(short)})(?![\w-])", "***", text)

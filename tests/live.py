@@ -107,13 +107,15 @@ def live_proxy(
     tls: ssl.SSLContext | None = None,
     root: Path = ROOT,
     command: Sequence[str] = (),
+    output: int | None = None,
 ) -> Iterator[LiveProxy]:
     """Run gunicorn with the shipped configuration until the block is left.
 
     ``environ`` is added to a bare environment; ``options`` are gunicorn's own, such as
     ``--preload``; ``tls`` is what checks the certificate that these name; ``root`` is the checkout
-    that runs; ``command`` is a program that executes the rest of its arguments in the same process.
-    Raises ``NotStarted`` when ``/health`` does not answer in time.
+    that runs; ``command`` is a program that executes the rest of its arguments in the same process;
+    ``output`` is a descriptor that it writes to in place of the log file that ``log`` reads. Raises
+    ``NotStarted`` when ``/health`` does not answer in time.
     """
     port = free_port()
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(root / "deploy" / "gunicorn.conf.py")]
@@ -125,7 +127,7 @@ def live_proxy(
                 cwd=directory,
                 env=_environment(root, port, workers, directory) | dict(environ),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if output is None else output,
                 stderr=subprocess.STDOUT,
             )
         proxy = LiveProxy(process, port, log_path, tls)

@@ -16,6 +16,7 @@ from proxy.api.context import present_request, runtime
 from proxy.errors import (
     BodyTimeout,
     ClientGone,
+    Complaint,
     InvalidRequest,
     RequestTooLarge,
     UnsupportedMediaType,
@@ -44,7 +45,12 @@ def any_body() -> bytes:
     settings = runtime().settings
     encoding = present_request().headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity", *_WINDOW_BITS):
-        raise UnsupportedMediaType(f"content-encoding: {encoding!r} is not supported")
+        raise UnsupportedMediaType(
+            Complaint(
+                f"content-encoding: {encoding!r} is not supported",
+                "content-encoding: not supported",
+            )
+        )
     seconds = settings.body_timeout
     late = BodyTimeout(f"the request body did not arrive within {seconds:g} s")
     # Raised inside gunicorn's reader, as an Exception: gunicorn then closes the connection instead of
@@ -59,7 +65,8 @@ def any_body() -> bytes:
 def _check_content_type(value: str) -> None:
     kind = value.partition(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedMediaType(f"content-type: must be application/json, not {kind!r}")
+        must = "content-type: must be application/json"
+        raise UnsupportedMediaType(Complaint(f"{must}, not {kind!r}", must))
 
 
 def _read(stream: Any, limit: int) -> bytes:

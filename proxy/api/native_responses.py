@@ -14,6 +14,7 @@ from flask import Response
 
 from config.urls import MESSAGES
 from proxy.api.candidates import credential
+from proxy.api.cleanup import on_request_end
 from proxy.api.context import present_request, record, runtime
 from proxy.api.responses import begin_call, response_for
 from proxy.errors import InvalidRequest, UpstreamError
@@ -141,6 +142,8 @@ def _answer(call: NativeCall) -> Response:
         answer = _opened(call, ended)
         if answer.stream is not None:
             unless_streaming.pop_all()
+            # Also if an exception prevents that the stream ends in order.
+            on_request_end(watch.leave, exchange)
     return response_for(answer)
 
 

@@ -12,6 +12,7 @@ from flask import Response
 
 from proxy.api.application import WholeResponse
 from proxy.api.candidates import candidates_for
+from proxy.api.cleanup import on_request_end
 from proxy.api.context import present_request, record, runtime
 from proxy.api.limits import limit_stream
 from proxy.convert.reply.fallback_credit import asks_for_credit
@@ -84,7 +85,10 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
         response = response_for(answer)
         streams = response.is_streamed
     finally:
-        if not streams:
+        if streams:
+            # Also if an exception prevents that the stream ends in order.
+            on_request_end(watch.leave, call.exchange)
+        else:
             watch.leave(call.exchange)
     if call.answer_headers:
         response.headers.update(call.answer_headers)

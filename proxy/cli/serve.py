@@ -10,7 +10,6 @@ import gc
 import logging
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -26,11 +25,13 @@ from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.cli.announce import ready_line, start_warnings
 from proxy.cli.environment import current_settings, put_in_force
-from proxy.cli.interrupt import end_when_interrupted
+from proxy.cli.interrupt import before_the_end, end_when_interrupted
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import CannotStart, ensure_certificate, ensure_free, raise_file_limit
 from proxy.providers import flag_board
 from proxy.server.arbiter import amend
+from proxy.telemetry.log_outputs import queue_standard_streams
+from proxy.telemetry.log_writer import flush_all
 from proxy.telemetry.logs import logging_config, omit_unused_log_fields
 from proxy.telemetry.uncaught import Logged, log_uncaught_errors
 from proxy.tokens.tables import load_tables
@@ -96,13 +97,18 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
     flag_board.share()
 
     def on_starting(arbiter: Arbiter) -> None:
+        queue_standard_streams()
+        before_the_end(flush_all)
         log_uncaught_errors()
         _exit_unless_able(arbiter)
         _share_tables()
         amend(arbiter)
         _guard_reload(arbiter, read_settings)
 
-    announce = partial(_announce, settings, open_files)
+    # Not a partial object, whose arguments gunicorn's dump of its settings would show.
+    def announce(arbiter: Arbiter) -> None:
+        _announce(settings, open_files, arbiter)
+
     return (
         gunicorn_options(settings)
         | metrics_hooks()

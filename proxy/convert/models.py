@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from config.registry.values import ALIAS_PREFIX, Model
-from proxy.errors import InvalidRequest, NotFound, UpstreamError
+from proxy.errors import Complaint, InvalidRequest, NotFound, UpstreamError
 from proxy.timestamps import rfc3339
 
 DEFAULT_LIMIT = 20
@@ -203,7 +203,8 @@ def _page(
 def _cursor_position(entries: Sequence[Entry], parameter: str, cursor: str) -> int:
     position = _position(entries, cursor)
     if position is None:
-        raise InvalidRequest(f"{parameter}: no model with the id {cursor!r}")
+        kind = f"{parameter}: no model with the id"
+        raise InvalidRequest(Complaint(f"{kind} {cursor!r}", kind))
     return position
 
 

@@ -65,8 +65,10 @@ def failure_from_answer(
     gets those for the client. ``now``: seconds since 1970, for times in the headers. ``model``: the name
     sent upstream. ``secrets``: keys to mask in addition to texts that look like keys.
     """
+    secrets = tuple(secrets)
     facts = _masked(read_error(payload), secrets)
     error = _classified(facts, client_status(status), status, model)
+    error.secrets = secrets
     error.headers |= client_headers(headers or {}, now=now)
     _note_wait(error, facts, now)
     return error
@@ -76,8 +78,10 @@ def failure_from_chunk(
     chunk: Mapping[str, object], *, model: str = "", secrets: Iterable[str] = ()
 ) -> UpstreamError:
     """The error for ``{"error": ...}`` in a stream or in a 200 body, without an HTTP status."""
+    secrets = tuple(secrets)
     facts = _masked(read_error(chunk), secrets)
     error = _classified(facts, status_without_answer(facts), None, model)
+    error.secrets = secrets
     _note_wait(error, facts, 0.0)
     return error
 
@@ -100,8 +104,7 @@ def _note_wait(error: UpstreamError, facts: ErrorFacts, now: float) -> None:
         error.headers.setdefault("x-should-retry", "false")
 
 
-def _masked(facts: ErrorFacts, secrets: Iterable[str]) -> ErrorFacts:
-    secrets = tuple(secrets)
+def _masked(facts: ErrorFacts, secrets: tuple[str, ...]) -> ErrorFacts:
     details, written = facts.details, facts.details.get(_GENERATED)
     if isinstance(written, str):
         details = {**details, _GENERATED: mask_secrets(one_line(written), secrets)}

@@ -1,8 +1,8 @@
 """Runs the attempts to answer one call until one succeeds or no other may follow.
 
 Rule: ``proxy.failures.policy`` decides what follows a failure. This module executes the decision, reports
-to the circuit breaker, and logs one WARNING for each failover, without keys or prompts (docs/features.md
-"Failover"). No attempt follows after the client disconnected.
+to the circuit breaker, and logs one WARNING for each failed attempt that another follows, without keys or
+prompts (docs/features.md "Failover"). No attempt follows after the client disconnected.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _log_next(call: Call, failed: RouteAttempt, following: RouteAttempt, error: 
         )
     else:
         call.record.record_event("retry", "same")
-        log.info(
+        log.warning(
             "retry request_id=%s: %s failed (%s), trying again after %.2f s",
             request_id,
             _name(failed_at.target),

@@ -147,9 +147,9 @@ class Call:
 
     def record_drops(self, drops: Drops) -> None:
         """Record what the conversion dropped, for the log and as a header for the client."""
-        self.record.dropped = drops.header()
+        self.record.dropped = drops.logged()
         if self.record.dropped:
-            self.answer_headers["x-claude-proxy-dropped"] = self.record.dropped
+            self.answer_headers["x-claude-proxy-dropped"] = drops.header()
 
     def upstream_call(
         self,

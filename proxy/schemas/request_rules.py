@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from proxy.convert.request.toolsets import offered
-from proxy.errors import InvalidRequest
+from proxy.errors import Complaint, InvalidRequest
 from proxy.schemas import wording
 
 Request = Mapping[str, Any]
@@ -68,7 +68,9 @@ def check_tools(request: Request) -> None:
         if any(choice["name"] in toolset for toolset in offered(request["tools"])):
             return
         name = wording.shown(choice["name"])
-        raise InvalidRequest(f"Tool '{name}' not found in provided tools")
+        raise InvalidRequest(
+            Complaint(f"Tool '{name}' not found in provided tools", wording.CHOICE_NOT_FOUND)
+        )
 
 
 def check_edits(management: Mapping[str, Any]) -> None:

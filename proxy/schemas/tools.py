@@ -12,6 +12,7 @@ from marshmallow import ValidationError
 from marshmallow.validate import Length
 
 from proxy.convert.request.toolsets import FAMILIES as MEMBERS
+from proxy.errors import Complaint
 from proxy.schemas import wording
 from proxy.schemas.fields import (
     Check,
@@ -106,7 +107,8 @@ class MemberConfigs(Object):
         configs = super()._deserialize(value, attr, data, **kwargs)
         for name, config in configs.items():
             if name not in self.members:
-                raise ValidationError({wording.shown(name): [wording.EXTRA]})
+                quoted = Complaint(wording.shown(name), "...")
+                raise ValidationError({quoted: [wording.EXTRA]})
             if config is not None and (errors := MEMBER_CONFIG.validate(config)):
                 raise ValidationError({name: errors})
         return configs
@@ -214,7 +216,8 @@ class Tool(Tagged):
         if family is None:
             raise ValidationError(wording.unknown_tag(tag, KNOWN_TYPES))
         if errors := self.members[family].validate(value):
-            raise ValidationError({tag: errors})
+            # Only the beginning of the type is known.
+            raise ValidationError({Complaint(wording.shown(tag), family.rstrip("_")): errors})
         return value
 
     def _word_custom(self, value: Any) -> None:

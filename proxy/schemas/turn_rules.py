@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proxy.errors import InvalidRequest
+from proxy.errors import Complaint, InvalidRequest
 from proxy.schemas import wording
 
 Turn = Mapping[str, Any]
@@ -117,10 +117,16 @@ def _close_exchange(calls: Mapping[str, int], answered: set[str], orphan: str | 
         open_calls = {tool_id: index for tool_id, index in calls.items() if tool_id not in answered}
         first = min(open_calls.values())
         ids = ", ".join(tool_id for tool_id, index in open_calls.items() if index == first)
-        raise InvalidRequest(
+        kind = (
             f"messages.{first}: `tool_use` ids were found without `tool_result` blocks immediately "
-            f"after: {wording.shown(ids)}. Each `tool_use` block must have a corresponding "
-            "`tool_result` block in the next message."
+            "after"
+        )
+        raise InvalidRequest(
+            Complaint(
+                f"{kind}: {wording.shown(ids)}. Each `tool_use` block must have a corresponding "
+                "`tool_result` block in the next message.",
+                kind,
+            )
         )
     if orphan is not None:
         raise InvalidRequest(orphan)
@@ -132,8 +138,9 @@ def _orphan(turn: Turn, index: int, calls: Mapping[str, int]) -> str:
         for position, block in enumerate(turn["content"])
         if block["type"] == "tool_result" and block["tool_use_id"] not in calls
     )
-    return (
-        f"messages.{index}.content.{position}: unexpected `tool_use_id` found in `tool_result` "
-        f"blocks: {wording.shown(tool_id)}. Each `tool_result` block must have a corresponding "
-        "`tool_use` block in the previous message."
+    kind = f"messages.{index}.content.{position}: unexpected `tool_use_id` found in `tool_result` blocks"
+    return Complaint(
+        f"{kind}: {wording.shown(tool_id)}. Each `tool_result` block must have a corresponding "
+        "`tool_use` block in the previous message.",
+        kind,
     )

@@ -2,13 +2,15 @@
 
 Rule: the messages about malformed requests are here, or next to the only rule that raises them, as in
 docs/protocol.md section 9. Of the client's values, messages contain only names and ids, which are
-truncated.
+truncated, in a ``Complaint`` that also has the words for the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from proxy.errors import Complaint, logged_words
 
 REQUIRED = "Field required"
 NOT_TEXT = "Input should be a valid string"
@@ -24,6 +26,9 @@ EMPTY_ID = "String should match pattern '^[a-zA-Z0-9_-]+$'"
 """The message of the Messages API for an empty id; this proxy accepts other characters in ids."""
 EXTRA = "Extra inputs are not permitted"
 NO_TAG = "Unable to extract tag using discriminator 'type'"
+
+CHOICE_NOT_FOUND = "tool_choice: the tool was not found in provided tools"
+"""For the log."""
 
 SHOWN_CHARS = 300
 """Maximum number of characters of a client's value in an error message."""
@@ -43,12 +48,13 @@ def shown(text: str) -> str:
     return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
 
 
-def unknown_tag(tag: object, expected: Sequence[str]) -> str:
+def unknown_tag(tag: object, expected: Sequence[str]) -> Complaint:
     """The error message for a ``type`` that the union does not have."""
     names = ", ".join(f"'{name}'" for name in expected)
     found = type(tag).__name__ if isinstance(tag, list | dict) else shown(str(tag))
-    return (
-        f"Input tag '{found}' found using 'type' does not match any of the expected tags: {names}"
+    return Complaint(
+        f"Input tag '{found}' found using 'type' does not match any of the expected tags: {names}",
+        "the tag found using 'type' does not match any of the expected tags",
     )
 
 
@@ -59,6 +65,9 @@ def first_error(errors: Mapping[Any, Any]) -> str:
     while isinstance(found, Mapping):
         key, found = next(iter(found.items()))
         if key != WHOLE_OBJECT:
-            path.append(str(key))
+            path.append(key if isinstance(key, str) else str(key))
     text = found[0] if isinstance(found, list) else found
-    return f"{'.'.join(path)}: {text}" if path else str(text)
+    return Complaint(
+        ": ".join(filter(None, [".".join(path), text])),
+        ": ".join(filter(None, [".".join(map(logged_words, path)), logged_words(text)])),
+    )

@@ -17,14 +17,33 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 
 from config.registry.values import environment_provider, registry_in_force
 from config.settings import Settings
-from proxy.errors import ProxyError, UpstreamError
-from proxy.redaction import mask_secrets
+from proxy.errors import ClientGone, ProxyError, UpstreamError, logged_words
+from proxy.redaction import mask_secrets, mask_short_secrets
+from proxy.telemetry.log_outputs import ENCODING, FileOutput, stream_writer
+from proxy.telemetry.log_writer import LogWriter
 from proxy.telemetry.request_record import RequestRecord, total_input
 from proxy.telemetry.uncaught import RedactingFormatter
 
 ACCESS = logging.getLogger("proxy.access")
 BODIES = logging.getLogger("proxy.bodies")
 log = logging.getLogger(__name__)
+_QUOTING = frozenset({BODIES.name, log.name})
+"""The loggers of lines that quote text of clients and upstreams."""
+_FAILURES = frozenset({"key", "quota", "rate_limit", "timeout"})
+"""Kinds of refusals of an upstream that concern the operator (``proxy.failures.policy``)."""
+_STOP_REASONS = frozenset(
+    {
+        "end_turn",
+        "max_tokens",
+        "stop_sequence",
+        "tool_use",
+        "pause_turn",
+        "compaction",
+        "refusal",
+        "model_context_window_exceeded",
+    }
+)
+"""A native upstream may send others, in words of its own."""
 _CODE = re.compile(r"[\w.-]{1,64}")
 _BASE64 = re.compile(r"(;base64,|\"data\":\s*\")[A-Za-z0-9+/=_-]{32,}")
 _TEXT_HEAD = "%(asctime)s %(levelname)s [%(process)d] %(name)s: "
@@ -33,7 +52,7 @@ _TEXT_FORMAT = _TEXT_HEAD + "%(message)s"
 
 def log_access(record: RequestRecord) -> None:
     """Write the access line of a finished request and, if tokens were used, the token line."""
-    level = logging.DEBUG if record.quiet else logging.INFO
+    level = logging.WARNING if _failed(record) else logging.DEBUG if record.quiet else logging.INFO
     if not ACCESS.isEnabledFor(level):
         return
     facts = access_facts(record)
@@ -43,6 +62,19 @@ def log_access(record: RequestRecord) -> None:
     ACCESS.log(level, access_line(facts), extra={"access": facts, "more": more})
 
 
+def _failed(record: RequestRecord) -> bool:
+    """Whether this service or an upstream failed, also in a stream that had begun with a 200.
+
+    Not for a client that left, nor for a refusal that depends on the request.
+    """
+    status = record.status
+    if record.error is None or status == ClientGone.status:
+        return False
+    return not 400 <= status < 500 or any(
+        what == "error" and kind in _FAILURES for what, _, _, kind in record.upstream_events
+    )
+
+
 def error_words(error: ProxyError) -> str:
     """The type and reason of ``error``, for the access line.
 
@@ -50,8 +82,10 @@ def error_words(error: ProxyError) -> str:
     logged at DEBUG.
     """
     if not (isinstance(error, UpstreamError) and error.quoted):
-        return f"{error.type}: {error.message}"
-    log.debug("message of the upstream: %s", _one_line(error.text))
+        return f"{error.type}: {logged_words(error.message)}"
+    if log.isEnabledFor(logging.DEBUG):
+        text = mask_short_secrets(error.text, error.secrets)
+        log.debug("message of the upstream: %s", _one_line(text))
     status = error.upstream_status
     answered = "reported an error" if status is None else f"answered {status}"
     code = f", code {error.code}" if error.code and _CODE.fullmatch(error.code) else ""
@@ -74,7 +108,7 @@ def access_facts(record: RequestRecord) -> dict[str, Any]:
             "upstream_model": record.upstream_model,
             "provider": record.provider,
             "stream": record.stream,
-            "stop_reason": record.stop_reason,
+            "stop_reason": _known_reason(record.stop_reason),
         }
     optional = {
         "first_event_ms": None
@@ -94,6 +128,10 @@ def access_facts(record: RequestRecord) -> dict[str, Any]:
             "estimated": record.estimated,
         }
     return facts
+
+
+def _known_reason(stop_reason: str | None) -> str | None:
+    return stop_reason if stop_reason is None or stop_reason in _STOP_REASONS else "other"
 
 
 def _summed(calls: Iterable[RequestRecord]) -> dict[str, Any]:
@@ -188,17 +226,19 @@ class TextFormatter(RedactingFormatter):
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         super().__init__(_TEXT_FORMAT)
         self._secrets = secrets
-        self._second = -1
-        self._time = ""
+        # One value, because records of several threads may be formatted at a time.
+        self._second = (-1, "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         """As in ``Formatter``, but the part up to the second is formatted once a second."""
-        if int(record.created) != self._second:
-            self._time = strftime(self.default_time_format, localtime(record.created))
-            self._second = int(record.created)
-        return f"{self._time},{int(record.msecs):03d}"
+        second, text = self._second
+        if int(record.created) != second:
+            text = strftime(self.default_time_format, localtime(record.created))
+            self._second = (int(record.created), text)
+        return f"{text},{int(record.msecs):03d}"
 
     def format(self, record: logging.LogRecord) -> str:
+        _mask_quoted(record, self._secrets)
         more = getattr(record, "more", None)
         if more is None:
             return mask_secrets(super().format(record), self._secrets)
@@ -225,7 +265,61 @@ class JsonFormatter(RedactingFormatter, OrjsonFormatter):
         log_data.pop("more", None)
 
     def format(self, record: logging.LogRecord) -> str:
+        _mask_quoted(record, self._secrets)
         return mask_secrets(super().format(record), self._secrets)
+
+
+def _mask_quoted(record: logging.LogRecord, secrets: tuple[str, ...]) -> None:
+    """Mask short keys in a line that quotes a body or an upstream's message.
+
+    Not in other lines: our own words may equal such a key (``provider=ollama``).
+    """
+    if record.name in _QUOTING:
+        record.msg, record.args = mask_short_secrets(record.getMessage(), secrets), ()
+
+
+class LineHandler(logging.StreamHandler[Any]):
+    """Queues each line for the thread that writes to ``path``, or to stderr if that is None.
+
+    Needs no lock: formatters keep no state that two lines share, and the queue is atomic.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        stderr = stream_writer("stderr")
+        self.writer = stderr if path is None else LogWriter(FileOutput(path, stderr))
+        super().__init__(_LineStream(self.writer))
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As in ``Handler``, without filters and without a lock."""
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue ``record``, and before it the number of lines that were dropped meanwhile."""
+        if dropped := self.writer.dropped_to_report():
+            facts = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING"}
+            text = f"{dropped} log lines were dropped: the log could not be written in time"
+            super().emit(logging.makeLogRecord({**facts, "msg": text}))
+        super().emit(record)
+
+    def flush(self) -> None:
+        """Does nothing, as it is called for each line; at the end ``flush_all`` waits for the lines."""
+
+    def close(self) -> None:
+        """End the thread of a file after its last line."""
+        if self.writer is not stream_writer("stderr"):
+            self.writer.close()
+        super().close()
+
+
+class _LineStream:
+    """What ``StreamHandler`` writes whole lines to."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self._put = writer.put
+
+    def write(self, text: str) -> None:
+        self._put(text.encode(*ENCODING))
 
 
 def omit_unused_log_fields() -> None:
@@ -240,25 +334,13 @@ def logging_config(settings: Settings) -> dict[str, Any]:
     """A ``logging.config.dictConfig`` for both gunicorn's master and its workers."""
     providers = (environment_provider(settings), *registry_in_force(settings).providers)
     secrets = (*(key for provider in providers for key in provider.secrets), *settings.auth_keys)
-    json_lines = settings.log_format == "json"
-    handler: dict[str, Any] = {
-        "class": "logging.StreamHandler",
-        "stream": "ext://sys.stderr",
-    }
-    if settings.log_file:
-        handler = {
-            "class": "logging.handlers.WatchedFileHandler",
-            "filename": settings.log_file,
-            # Independent of the locale, because the token line contains an arrow.
-            "encoding": "utf-8",
-        }
-    handler["formatter"] = "line"
+    formatter = JsonFormatter if settings.log_format == "json" else TextFormatter
+    handler = {"()": LineHandler, "path": settings.log_file or None, "formatter": "line"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "line": {"()": JsonFormatter if json_lines else TextFormatter, "secrets": secrets}
-        },
+        # A function, because gunicorn's dump of its settings at DEBUG shows every value.
+        "formatters": {"line": {"()": lambda: formatter(secrets)}},
         "handlers": {"main": handler},
         "root": {"level": settings.log_level, "handlers": ["main"]},
         "loggers": {

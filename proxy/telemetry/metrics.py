@@ -18,6 +18,7 @@ from config.registry.values import Price
 from proxy.errors import TYPE_FOR_STATUS, ClientGone
 from proxy.telemetry import multiprocess
 from proxy.telemetry.cardinality import OTHER, LabelNames, LabelPairs
+from proxy.telemetry.log_writer import DROPPED
 from proxy.telemetry.request_record import RequestRecord
 
 PREFIX = "claude_proxy_"
@@ -97,6 +98,13 @@ HEALINGS = CounterRow(
     "healings",
     ("provider", "model", "flag"),
 )
+LOG_LINES_DROPPED = CounterRow(
+    "log_lines_dropped",
+    "Log lines of workers that were dropped because the log could not be written in time.",
+    ("output",),
+    "log_lines_dropped",
+    ("output",),
+)
 COUNTERS = (
     REQUESTS,
     ERRORS,
@@ -106,6 +114,7 @@ COUNTERS = (
     UPSTREAM_ERRORS,
     RETRIES,
     HEALINGS,
+    LOG_LINES_DROPPED,
 )
 GAUGES: Mapping[str, str] = {
     "requests_in_progress": "Requests in progress.",
@@ -175,6 +184,9 @@ class Metrics:
         self._seconds = Histogram(*DURATION, registry=registry, buckets=SECONDS)
         self._first_event = Histogram(*FIRST_EVENT, registry=registry, buckets=FIRST_SECONDS)
         self._breakers = Gauge(*BREAKERS, registry=registry, multiprocess_mode="livemax")
+        self._dropped = dict(DROPPED.by_kind)
+        """The dropped log lines of this process that are counted, by output."""
+        self._dropped_lines = DROPPED.lines
         if multiprocess.are_shared():
             self._remember_names()
         else:
@@ -230,6 +242,15 @@ class Metrics:
         self._note_usage(record, model, provider)
         for event in record.upstream_events:
             self._note_upstream_event(*event)
+        if self._dropped_lines != DROPPED.lines:
+            self._note_dropped_lines()
+
+    def _note_dropped_lines(self) -> None:
+        self._dropped_lines = DROPPED.lines
+        for output, lines in tuple(DROPPED.by_kind.items()):
+            new = lines - self._dropped.get(output, 0)
+            self._dropped[output] = lines
+            self._counters[LOG_LINES_DROPPED].labels(output).inc(new)
 
     def _series_for(self, key: tuple[str, str, str, int]) -> _Series:
         route, model, provider, status = key

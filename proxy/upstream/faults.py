@@ -151,6 +151,9 @@ def _breach(error: BaseException) -> str:
     if isinstance(error, http.client.BadStatusLine | http.client.UnknownProtocol):
         # Its message is the received line, which may contain any text.
         return "bad status line"
+    if isinstance(error, urllib3.exceptions.InvalidHeader):
+        # It quotes the header.
+        return "invalid header"
     return str(error)
 
 

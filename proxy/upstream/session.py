@@ -21,7 +21,13 @@ from urllib3 import Timeout
 from urllib3.connectionpool import HTTPConnectionPool
 
 from proxy import __version__
-from proxy.errors import NO_RETRY, AuthenticationFailed, InvalidRequest, UpstreamError
+from proxy.errors import (
+    NO_RETRY,
+    AuthenticationFailed,
+    Complaint,
+    InvalidRequest,
+    UpstreamError,
+)
 from proxy.upstream.adapter import EagerAdapter
 from proxy.upstream.connections import EagerTlsSocket, StaleConnection, eager_pools
 from proxy.upstream.faults import FAULTS, call_fault, has_cause, redirect_fault
@@ -180,7 +186,8 @@ def _checked(name: str, value: str) -> str:
     if name.lower() in CREDENTIALS:
         raise AuthenticationFailed("the API key holds characters that cannot be sent in a header")
     shown = _BAD_NAME.sub("?", name)
-    raise InvalidRequest(f"{shown}: header values must be printable Latin-1 text on one line")
+    why = "header values must be printable Latin-1 text on one line"
+    raise InvalidRequest(Complaint(f"{shown}: {why}", why))
 
 
 def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:

@@ -82,7 +82,7 @@ NAMES = {
     name: f"canary43{number}{name}"
     for number, name in enumerate(("member", "blocktype", "callid", "coding"))
 }
-"""What is named in errors, and so in the access line: members, types and ids; nobody else's affair."""
+"""What is named in errors that the client gets: members, types and ids; not in the log."""
 IMAGE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + WORDS["prompt"].encode() * 20).decode()
 HARMLESS = dict.fromkeys(WORDS, "nothing")
 PLANTED = (*WORDS.values(), IMAGE[16:60])
@@ -146,6 +146,12 @@ def said(role: object = "user", content: object = WORDS["prompt"], **fields: Any
     ).encode()
 
 
+def said_with_system(block: Mapping[str, Any]) -> bytes:
+    """A short request whose last turn is a system turn with ``block``."""
+    turns = [{"role": "user", "content": "x"}, {"role": "system", "content": [block]}]
+    return json.dumps({"model": "claude-sonnet-5", "max_tokens": 5, "messages": turns}).encode()
+
+
 def _bad_bodies() -> dict[str, bytes]:
     bad = WORDS["badvalue"]
     block = {"type": NAMES["blocktype"], "text": WORDS["prompt"]}
@@ -172,6 +178,23 @@ def _bad_bodies() -> dict[str, bytes]:
                     "source": {"type": NAMES["blocktype"], "media_type": bad, "data": bad},
                 }
             ]
+        ),
+        "a choice of another tool": said(
+            tools=[{"name": "a", "input_schema": {"type": "object"}}],
+            tool_choice={"type": "tool", "name": bad},
+        ),
+        "a tool type of its own": said(tools=[{"type": NAMES["blocktype"], "name": bad}]),
+        "a tool version of its own": said(tools=[{"type": f"web_search_{bad}", "name": "w"}]),
+        "a wrong tool of its own version": said(tools=[{"type": f"bash_{bad}", "name": 5}]),
+        "a choice of a tool version": said(
+            tools=[{"type": f"web_search_{bad}", "name": bad}],
+            tool_choice={"type": "tool", "name": bad},
+        ),
+        "a member of a toolset": said(
+            tools=[{"type": f"computer_toolset_{bad}", "configs": {NAMES["member"]: {}}}]
+        ),
+        "a tool taken away": said_with_system(
+            {"type": "tool_removal", "tool": {"type": "tool_reference", "name": bad}}
         ),
         "a text of numbers": said(content=[{"type": "text", "text": {bad: bad}}]),
     }
@@ -205,10 +228,14 @@ def requests(key: str, base: str = "") -> dict[str, bytes]:
         ),
     }
     found |= {name: request("POST", path, body, **heads) for name, body in _bad_bodies().items()}
+    found["a body of another type"] = found["whole"].replace(
+        b"application/json", f"text/{WORDS['header']}".encode()
+    )
     found["a wrong length"] = found["whole"].replace(b"Content-Length: ", b"Content-Length: 9")
     if not base:
         found |= {
             "dry run": request("POST", "/v1/messages/test_conversion", whole, **heads),
+            "a page of models": request("GET", f"/v1/models?after_id={WORDS['query']}", **heads),
             "a model": request("GET", "/v1/models/m", **heads),
             "test-connection": request("GET", "/test-connection?all=1", **heads),
             "status": request("GET", "/status", **heads),
@@ -376,5 +403,21 @@ UPSTREAMS: Mapping[str, Callable[[Recorded], Script]] = {
     "closes": lambda _: (Close(),),
     "resets": lambda _: (Reset(),),
     "breaks off": lambda _: sse(chunk(content=WORDS["answer"]), Reset()),
+    "ends in an error of its own": lambda _: json_answer(
+        completion(WORDS["answer"], f"error_{WORDS['answer']}")
+    ),
+    "streams an end of its own": lambda _: sse(
+        chunk(content="x"), chunk(f"error_{WORDS['answer']}"), done=False
+    ),
+    "answers no JSON of an odd type": lambda _: answer(
+        b"x", content_type=f"application/{WORDS['answer']}"
+    ),
+    "stops for a reason of its own": lambda _: json_answer(
+        {**_MESSAGE, "stop_reason": WORDS["answer"], "content": []}
+    ),
+    "names two lengths": lambda _: (
+        head(200, {"Content-Length": f"2, {WORDS['answer']}"}) + b"{}",
+        Close(),
+    ),
     "streams to all": lambda _: text_stream(WORDS["answer"]),
 }

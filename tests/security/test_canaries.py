@@ -1,12 +1,14 @@
 """Canaries in every request, setting and refusal, and everything that the program wrote.
 
 Three rules (docs/features.md "Logs"): no key is written at any level nor told to anybody; what
-clients and models say is not written at INFO, at DEBUG only where an upstream's refusal quotes it;
-nothing of one client reaches another.
+clients and models say, names and types included, is not written at INFO, at DEBUG only where an
+upstream's refusal quotes it; nothing of one client reaches another.
 """
 
 from __future__ import annotations
 
+import re
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +37,8 @@ from tests.security.canaries import (
     served,
 )
 from tests.security.wire import exchange, request
-from tests.upstream_stub import Recorded, Script, UpstreamStub
+from tests.upstream_stub import Recorded, Script, UpstreamStub, json_answer
+from tests.waiting import until
 
 QUOTES = ("message of the upstream: ",)
 """What a DEBUG line that may quote an upstream has in it."""
@@ -271,12 +274,47 @@ def test_no_canary_is_where_it_should_not_be(mode: str, log: str, tmp_path: Path
     assert set(reached) == {b"200"}
 
     assert found(KEYS, written) == []
-    assert found(PLANTED, silent) == []
+    assert found((*PLANTED, *canaries.NAMES.values()), silent) == []
     assert found(EVERYTHING, files) == []
     assert found(KEYS, [("command line", commands)]) == []
     assert found(OPERATORS, running.told if mode != "native" else _refusals(running.told)) == []
     assert found(EVERYTHING, running.overheard) == []
     assert found(mode_keeps(mode), sent) == []
+
+
+SHORT = {"OPENAI_API_KEY": "qzx7", "CLAUDE_PROXY_AUTH_KEY": "wvk", "CUSTOM_HEADER_X_TEAM": "jq"}
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.long(except_every=2)
+def test_a_key_of_any_length_is_in_no_line(log_format: str, tmp_path: Path) -> None:
+    upstream = UpstreamStub(default=lambda r: json_answer({"error": {"message": echo(r)}}, 400))
+    environ = SHORT | {
+        "OPENAI_BASE_URL": upstream.base_url,
+        "LOG_LEVEL": "debug",
+        "CLAUDE_PROXY_LOG_FORMAT": log_format,
+        "CLAUDE_PROXY_LOG_BODY_MAX_CHARS": "4000",
+    }
+    keys = [key for name, key in SHORT.items() if "HEADER" not in name]
+    with live_proxy(environ) as proxy:
+        for body in (said("user", "my key is wvk"), said("user", "and qzx7, said the upstream")):
+            raw = request("POST", "/v1/messages", body, x_api_key="wvk")
+            assert exchange(proxy.port, raw).startswith(b"HTTP/1.1 400")
+        # A reload shows gunicorn's settings again.
+        proxy.process.send_signal(signal.SIGHUP)
+        until(lambda: proxy.log().count("Current configuration") == 2, "not reloaded")
+        lines = until_ended(proxy).splitlines()
+    upstream.close()
+    assert any("said the upstream" in line for line in lines)
+    assert any(QUOTES[0] in line and "Bearer ***" in line for line in lines)
+    assert [line for line in lines if any(re.search(rf"\b{key}\b", line) for key in keys)] == []
+
+
+def until_ended(proxy: LiveProxy) -> str:
+    """All that it wrote."""
+    proxy.process.send_signal(signal.SIGTERM)
+    proxy.process.wait(60)
+    return proxy.log()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from proxy.redaction import SECRET_PATTERNS, mask_secrets
+from proxy.redaction import SECRET_PATTERNS, mask_secrets, mask_short_secrets
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,23 @@ def test_searching_for_words_first_masks_the_same(text: str) -> None:
     for _, pattern, replacement in SECRET_PATTERNS:
         expected = pattern.sub(replacement, expected)
     assert mask_secrets(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        pytest.param("key bob, not bobby", "key ***, not bobby", id="a word"),
+        pytest.param("bob", "***", id="alone"),
+        pytest.param("'ollama'", "'***'", id="quoted"),
+        pytest.param("k-bob bob-k a_bob", "k-bob bob-k a_bob", id="part of a word"),
+        pytest.param("longer-than-seven", "longer-than-seven", id="left to mask_secrets"),
+        pytest.param("a.b a+b", "a.b ***", id="no pattern"),
+    ],
+)
+def test_short_secrets_are_masked_as_words(text: str, masked: str) -> None:
+    secrets = ("bob", "ollama", "longer-than-seven", "a+b", "")
+    assert mask_short_secrets(text, secrets) == masked
+
+
+def test_without_short_secrets_nothing_is_masked() -> None:
+    assert mask_short_secrets("bob", ()) == "bob"

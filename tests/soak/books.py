@@ -43,6 +43,8 @@ class Books:
     restarts: int
     early: Worker
     late: Worker
+    windows: list[tuple[float, float]] = field(default_factory=list)
+    """In which workers were killed: lines of their last requests may be lost with them."""
     faults: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -71,36 +73,40 @@ def _told(fact: Mapping[str, Any]) -> str:
     return CLIENT_ERROR if status >= 400 else SUCCESS
 
 
+def _agrees(told: list[str], outcome: str, kind: str) -> bool:
+    """Whether the endings that the log tells are that of the client."""
+    if outcome == CUT:
+        return len(told) <= 1
+    if outcome == ABORT and kind != "abort its body":
+        # The upstream may have gone in the moment in which the client did.
+        return told in ([ABORT], [UPSTREAM_ERROR])
+    return told == [outcome]
+
+
 def compare(crowd: Crowd, lines: Mapping[str, list[dict[str, Any]]], books: Books) -> None:
     """Note in ``books`` where the crowd, the access lines by request id and the counters differ."""
     statuses: Counter[str] = Counter()
+    lost = 0
     faults = books.faults
     for request_id, outcome in crowd.outcomes.items():
         facts = lines.get(request_id, [])
         statuses.update(str(fact["status"]) for fact in facts)
         told = [_told(fact) for fact in facts]
         books.lines.update([CUT] if outcome == CUT else told)
-        if outcome == CUT:
-            fine = len(told) <= 1
-        elif crowd.kinds[request_id] == "abort its body" and outcome == ABORT:
-            fine = told == [ABORT]
-        elif outcome == ABORT:
-            # The upstream may have gone in the moment in which the client did.
-            fine = told in ([ABORT], [UPSTREAM_ERROR])
-        else:
-            fine = told == [outcome]
-        if not fine:
+        if not told and crowd.ended_in(request_id, books.windows):
+            lost += outcome != CUT
+        elif not _agrees(told, outcome, crowd.kinds[request_id]):
             faults.append(f"{request_id} ({crowd.kinds[request_id]}): {outcome}, log {facts}")
     if set(lines) - set(crowd.outcomes):
         faults.append("the log has requests that nobody made")
     if books.clients[CUT] and not books.kills:
         faults.append("cut without a kill")
-    # A worker may be killed between its count and its line.
+    # A worker may be killed between its count and its line, or before its lines are written.
     differ = {
         status: books.metrics.get(status, 0) - statuses[status]
         for status in {*books.metrics, *statuses}
     }
-    if min(differ.values()) < 0 or sum(differ.values()) > books.kills:
+    if min(differ.values()) < 0 or sum(differ.values()) > books.kills + lost:
         faults.append(f"/metrics and the log differ: {differ}")
     others = {s: n for s, n in books.stats.items() if n < books.metrics.get(s, 0)}
     if others or {s: n for s, n in books.stats.items() if s != "200"} != {

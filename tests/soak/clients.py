@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,8 @@ class Crowd:
     seed: int = 6
     outcomes: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
+    ended_at: dict[str, float] = field(default_factory=dict)
+    """When each ended, by the monotonic clock."""
     resting: threading.Event = field(default_factory=threading.Event)
     """While set nobody asks."""
     staying: threading.Event = field(default_factory=threading.Event)
@@ -80,6 +83,11 @@ class Crowd:
             thread.join(60)
             assert not thread.is_alive(), "a client hangs"
 
+    def ended_in(self, request_id: str, windows: Iterable[tuple[float, float]]) -> bool:
+        """Whether a request ended between the two times of a window."""
+        at = self.ended_at.get(request_id)
+        return at is not None and any(first <= at <= last for first, last in windows)
+
     def open(self) -> int:
         """Requests whose end is not known yet."""
         return len(self.kinds) - len(self.outcomes)
@@ -96,6 +104,7 @@ class Crowd:
             request_id = f"soak-{number:03}-{count:06}"
             self.kinds[request_id] = kind
             self.outcomes[request_id] = self._ask(kind, request_id)
+            self.ended_at[request_id] = time.monotonic()
             time.sleep(chance.random() * 0.1)
 
     def _ask(self, kind: str, request_id: str) -> str:

@@ -1,13 +1,15 @@
-"""The soak: load, then load with restarts and kills, then the books.
+"""The soak: load, then load with restarts and kills, then with a full log disk, then the books.
 
 Rule: the account balances to the request. Every request that was answered has exactly one line in the
 log, which tells the same ending; one that a killed worker had in hand is cut for its client and may
-have none. Metrics and statistics say what the lines say. One worker is never killed: what it holds
+have none, and so may one that ended just before the kill. Metrics and statistics say what the lines
+say. stderr is a full pipe that is never read. One worker is never killed: what it holds
 at the end, when it is calm, is what it held after the first part.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -17,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,12 @@ from tests.waiting import until
 WORKERS = 2
 FIRST_PART = 60.0
 CALM_SECONDS = 60.0
+STOP_SECONDS = 20.0
+LINE_SECONDS = 0.5
+"""After which a line is written, also by a busy worker."""
 OURS = "soak-"
+LINK = "link"
+"""The name of the log file that the program is told."""
 WATCHED = """
 import gc, json, os, socket, sys
 import greenlet
@@ -87,8 +94,10 @@ def soak(seconds: float, say: Callable[[str], object] = print) -> Books:
         chaos.run(seconds - first)
         late = _calm(proxy, crowd, spared)
         crowd.stop()
-        lines = _lines(log)
         metrics, stats = _metrics(proxy), proxy.get("/v1/stats")[1]["statuses"]
+        proxy.process.send_signal(signal.SIGTERM)
+        proxy.process.wait(STOP_SECONDS)
+        lines = _lines(log)
         upstream.stop()
     books = Books(
         Counter(crowd.outcomes.values()),
@@ -99,6 +108,7 @@ def soak(seconds: float, say: Callable[[str], object] = print) -> Books:
         chaos.restarts,
         early,
         late,
+        chaos.windows,
     )
     compare(crowd, lines, books)
     weigh(books)
@@ -121,15 +131,42 @@ def _program(upstream: Restarted) -> Iterator[tuple[LiveProxy, Path]]:
             "    models:\n      - id: silent-model\n",
             "utf-8",
         )
+        log = directory / "proxy.log"
+        log.with_name(LINK).symlink_to(log)
         environ = {
             "CLAUDE_PROXY_CONFIG": str(registry),
-            "CLAUDE_PROXY_LOG_FILE": str(directory / "proxy.log"),
+            "CLAUDE_PROXY_LOG_FILE": str(log.with_name(LINK)),
             "CLAUDE_PROXY_LOG_FORMAT": "json",
             "CLAUDE_PROXY_CONNECT_TIMEOUT": "2",
             "PYTHONPATH": f"{directory}:{ROOT}",
         }
-        with live_proxy(environ, workers=WORKERS) as proxy:
-            yield proxy, directory / "proxy.log"
+        with (
+            _full_pipe() as unread,
+            live_proxy(environ, workers=WORKERS, output=unread) as proxy,
+        ):
+            yield proxy, log
+
+
+@contextmanager
+def _full_pipe() -> Iterator[int]:
+    """The writing end of a pipe that takes no further byte."""
+    reading, writing = os.pipe()
+    # Opened anew, because the flag would apply to the program too.
+    filling = os.open(f"/proc/self/fd/{writing}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(filling, b".")
+        yield writing
+    finally:
+        for descriptor in (reading, writing, filling):
+            os.close(descriptor)
+
+
+def _point(link: Path, target: Path) -> None:
+    other = link.with_name("other")
+    other.symlink_to(target)
+    other.replace(link)
 
 
 def _load(upstream: Restarted, seconds: float) -> None:
@@ -150,6 +187,8 @@ class _Chaos:
     spared: int
     kills: int = 0
     restarts: int = 0
+    windows: list[tuple[float, float]] = field(default_factory=list)
+    """For each kill the time in which a line may be lost: until the workers were gone."""
 
     def run(self, seconds: float) -> None:
         """The last quarter is quiet; at least one worker is killed, and one request with it."""
@@ -162,7 +201,16 @@ class _Chaos:
             self.restarts += 1
             _load(self.upstream, pause)
             self._kill()
+        self._fill_disk(max(1.0, (end - time.monotonic()) / 2))
         _load(self.upstream, max(0.0, end - time.monotonic()))
+
+    def _fill_disk(self, seconds: float) -> None:
+        """For a while no line can be written: the lines wait, and requests do not."""
+        link, before = self.log.with_name(LINK), len(self.crowd.outcomes)
+        _point(link, Path("/dev/full"))
+        _load(self.upstream, seconds)
+        until(lambda: len(self.crowd.outcomes) > before + 50, "requests wait for the log")
+        _point(link, self.log)
 
     def _cut(self) -> bool:
         return CUT in self.crowd.outcomes.copy().values()
@@ -172,14 +220,20 @@ class _Chaos:
         with self.crowd.leaving:
             self.crowd.staying.set()
             outcomes = self.crowd.outcomes.copy()
-        ended = {name for name, outcome in outcomes.items() if outcome != CUT}
+        ended = {
+            name
+            for name, outcome in outcomes.items()
+            if outcome != CUT and not self.crowd.ended_in(name, self.windows)
+        }
         until(lambda: ended <= set(_lines(self.log)), "requests that ended have no line")
+        begun = time.monotonic() - LINE_SECONDS
         killed = set(self.proxy.worker_pids()) - {self.spared}
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
             self.kills += 1
         # Until the master has reaped them, their connections may still look open.
         until(lambda: not killed & set(self.proxy.worker_pids()), "a killed worker does not end")
+        self.windows.append((begun, time.monotonic()))
         self.crowd.staying.clear()
 
 

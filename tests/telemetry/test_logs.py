@@ -8,8 +8,6 @@ import logging
 import logging.config
 from collections.abc import Iterator
 from dataclasses import replace
-from logging.handlers import WatchedFileHandler
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from hypothesis import strategies as st
 
 from config.registry.values import Provider, Registry
 from config.settings import Settings
-from proxy.errors import InvalidRequest, ProxyError, UpstreamError
+from proxy.errors import Complaint, InvalidRequest, ProxyError, UpstreamError
 from proxy.telemetry.logs import (
     TextFormatter,
     body_preview,
@@ -63,7 +61,8 @@ def written(settings: Settings, log: Any) -> list[str]:
     """The lines that ``log()`` leaves under the shipped logging configuration."""
     stream = io.StringIO()
     config = logging_config(settings)
-    config["handlers"]["main"]["stream"] = stream
+    handler = {"class": "logging.StreamHandler", "stream": stream, "formatter": "line"}
+    config["handlers"]["main"] = handler
     logging.config.dictConfig(config)
     log()
     return stream.getvalue().splitlines()
@@ -124,6 +123,48 @@ def test_probes_are_quiet(record: RequestRecord) -> None:
     assert len(written(Settings(log_level="DEBUG"), lambda: log_access(probe))) == 1
 
 
+WRONG = "api_error: no"
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize(
+    ("facts", "level"),
+    [
+        pytest.param({"status": 200}, "INFO", id="success"),
+        pytest.param({"status": 404, "error": WRONG}, "INFO", id="the client's mistake"),
+        pytest.param({"status": 429, "error": WRONG}, "INFO", id="our own rate limit"),
+        pytest.param({"status": 499, "error": WRONG}, "INFO", id="the client left"),
+        pytest.param({"status": 500, "error": WRONG}, "WARNING", id="a bug"),
+        pytest.param({"status": 502, "error": WRONG}, "WARNING", id="the upstream is away"),
+        pytest.param({"status": 529, "error": WRONG}, "WARNING", id="overload"),
+        pytest.param({"status": 200, "error": WRONG}, "WARNING", id="in a stream"),
+        pytest.param({"status": 400, "error": WRONG, "kind": "refused"}, "INFO", id="refused"),
+        pytest.param({"status": 401, "error": WRONG, "kind": "key"}, "WARNING", id="a bad key"),
+        pytest.param({"status": 402, "error": WRONG, "kind": "quota"}, "WARNING", id="no money"),
+        pytest.param({"status": 429, "error": WRONG, "kind": "rate_limit"}, "WARNING", id="busy"),
+        pytest.param({"status": 200, "kind": "server_error"}, "INFO", id="retried with success"),
+        pytest.param({"status": 503, "quiet": True}, "DEBUG", id="a probe while draining"),
+        pytest.param(
+            {"status": 500, "quiet": True, "error": WRONG}, "WARNING", id="a probe failed"
+        ),
+    ],
+)
+def test_failures_are_warnings(record: RequestRecord, facts: dict[str, Any], level: str) -> None:
+    kind = facts.pop("kind", None)
+    events = [("error", "openai", "gpt-4o", kind)] if kind else []
+    ended = replace(record, usage=None, upstream_events=events, **facts)
+    (line,) = written(Settings(log_level="DEBUG"), lambda: log_access(ended))
+    assert f" {level} [" in line
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_stop_reason_in_words_of_the_upstream_is_not_logged(record: RequestRecord) -> None:
+    odd = replace(record, stop_reason="PROMPT", usage=None)
+    (line,) = written(Settings(), lambda: log_access(odd))
+    assert "stop_reason=other" in line
+    assert "PROMPT" not in line
+
+
 @pytest.mark.usefixtures("restored")
 def test_a_line_cannot_be_forged(record: RequestRecord) -> None:
     forged = replace(record, client_model="x\n2026-01-01 INFO all is well", usage=None)
@@ -179,34 +220,6 @@ def test_body_previews(body: bytes | str, limit: int, shown: str) -> None:
     assert body_preview(body, limit) == shown
 
 
-def log_file_at(path: Path) -> logging.Handler:
-    """The handler that the configuration asks for."""
-    config = logging_config(Settings(log_file=str(path)))["handlers"]["main"]
-    assert config.pop("class") == "logging.handlers.WatchedFileHandler"
-    del config["formatter"]
-    return WatchedFileHandler(**config)
-
-
-def test_a_log_file(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    log_file = log_file_at(path)
-    log_file.handle(logging.makeLogRecord({"msg": "one → two"}))
-    # Before it is closed.
-    assert path.read_text("utf-8") == "one → two\n"
-    log_file.close()
-
-
-def test_a_rotated_log_file_is_opened_anew(tmp_path: Path) -> None:
-    path, rotated = tmp_path / "log", tmp_path / "log.1"
-    log_file = log_file_at(path)
-    log_file.handle(logging.makeLogRecord({"msg": "before"}))
-    path.rename(rotated)
-    log_file.handle(logging.makeLogRecord({"msg": "after"}))
-    log_file.close()
-    assert path.read_text("utf-8") == "after\n"
-    assert rotated.read_text("utf-8") == "before\n"
-
-
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -226,6 +239,11 @@ def test_a_rotated_log_file_is_opened_anew(tmp_path: Path) -> None:
             ),
             "rate_limit_error: the upstream answered 429, code slow",
             id="the upstream's words are not",
+        ),
+        pytest.param(
+            InvalidRequest(Complaint("tools.0: 'PROMPT' is unknown", "tools.0: unknown")),
+            "invalid_request_error: tools.0: unknown",
+            id="a quotation is not",
         ),
         pytest.param(
             UpstreamError("PROMPT", code="a b", text="PROMPT"),

@@ -10,6 +10,7 @@ import pytest
 
 from config.registry.values import Price
 from proxy.telemetry.cardinality import LONGEST, NONE, OTHER, LabelNames, LabelPairs
+from proxy.telemetry.log_writer import DROPPED
 from proxy.telemetry.metrics import MOST_MODELS, MOST_PAIRS, Metrics, cost_of
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import exposition
@@ -124,6 +125,16 @@ def test_what_happened_upstream() -> None:
     assert value(metrics, "upstream_errors_total", {**host, "kind": "timeout"}) == 1
     assert value(metrics, "upstream_retries_total", {**host, "kind": "failover"}) == 1
     assert value(metrics, "healings_total", {**WHOM, "flag": "max_output"}) == 1
+
+
+def test_dropped_log_lines() -> None:
+    metrics = Metrics()
+    for output in ("file", "file", "stderr"):
+        DROPPED.add(output)
+    metrics.note(RECORD, 1.0)
+    metrics.note(RECORD, 1.0)
+    assert value(metrics, "log_lines_dropped_total", {"output": "file"}) == 2
+    assert value(metrics, "log_lines_dropped_total", {"output": "stderr"}) == 1
 
 
 def test_gauges_go_up_and_down() -> None:

@@ -56,6 +56,7 @@ def test_the_statistics() -> None:
         "healings": [{"provider": "host", "model": "up", "flag": "max_output", "healings": 1}],
         "upstream_errors": {"host": {"timeout": 1}},
         "upstream_retries": {"failover": 1},
+        "log_lines_dropped": {},
         "workers": 1,
         "requests_in_progress": 1,
         "streams_open": 0,

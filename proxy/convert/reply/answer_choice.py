@@ -12,8 +12,12 @@ from operator import itemgetter
 from typing import Any
 
 from proxy.convert.reply.context import ReplyContext
-from proxy.convert.reply.stop_reasons import failed_status, finish_of
-from proxy.errors import UpstreamError
+from proxy.convert.reply.stop_reasons import (
+    STATUS_FOR_FAILED_FINISH,
+    failed_status,
+    finish_of,
+)
+from proxy.errors import Complaint, UpstreamError
 from proxy.failures.bare_error import reports_failure
 from proxy.failures.classify import failure_from_chunk
 from proxy.failures.error_body import one_line
@@ -81,8 +85,10 @@ def failure_in_finish(
     error = choice.get("error")
     if error and isinstance(error, dict):
         return _failure({"error": error}, reply)
+    ended = "the upstream ended its answer with finish_reason"
+    named = repr(word) if word in STATUS_FOR_FAILED_FINISH else "of a failure"
     return UpstreamError(
-        f"the upstream ended its answer with finish_reason {word!r}{_reason_in(choice)}",
+        Complaint(f"{ended} {word!r}{_reason_in(choice)}", f"{ended} {named}"),
         status=status,
     )
 

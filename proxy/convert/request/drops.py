@@ -6,6 +6,7 @@ Rule: a converter notes here everything that it leaves out or replaces by anothe
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 HEADER_BYTES = 1000
 """Maximum length of ``x-claude-proxy-dropped`` (docs/features.md "Conversion")."""
@@ -14,19 +15,25 @@ HEADER_BYTES = 1000
 class Drops:
     """The names of what was dropped or degraded in one request, with their counts.
 
-    Names are field names (``top_k``) or block types (``document``, ``tools.web_search_20250305``),
-    never indexes or values.
+    Names are field names (``top_k``), block types (``document``, ``tools.web_search_20250305``) or
+    names of tools, never indexes or values.
     """
 
-    __slots__ = ("_noted", "_routine")
+    __slots__ = ("_logged", "_noted", "_routine")
 
     def __init__(self) -> None:
         self._noted: Counter[str] = Counter()
         self._routine: Counter[str] = Counter()
+        self._logged: dict[str, str] = {}
 
-    def drop(self, name: str, count: int = 1) -> None:
-        """Note that ``name`` was left out although it may matter to the answer."""
+    def drop(self, name: str, count: int = 1, *, logged: str | None = None) -> None:
+        """Note that ``name`` was left out although it may matter to the answer.
+
+        ``logged``: its name in the log, if ``name`` contains text that the client chose.
+        """
         self._noted[name] += count
+        if logged is not None:
+            self._logged[name] = logged
 
     def degrade(self, name: str, became: str) -> None:
         """Note that ``name`` was replaced by ``became``, such as a ``document`` by ``text``."""
@@ -47,14 +54,16 @@ class Drops:
         A repeated name has its count (``document;n=3=text``). The value is cut at 1000 bytes, with
         ``+N`` for the N names that are left out.
         """
-        entries = [_entry(name, count) for name, count in sorted(self._noted.items())]
-        if sum(map(len, entries)) + 2 * len(entries) <= HEADER_BYTES + 2:
-            return ", ".join(entries)
-        kept = size = 0
-        while size + _size_with(entries[kept], len(entries) - kept - 1) <= HEADER_BYTES:
-            size += len(entries[kept]) + 2
-            kept += 1
-        return ", ".join([*entries[:kept], f"+{len(entries) - kept}"])
+        return _header(self._noted)
+
+    def logged(self) -> str:
+        """``header`` without text that the client chose."""
+        if not self._logged:
+            return self.header()
+        noted: Counter[str] = Counter()
+        for name, count in self._noted.items():
+            noted[self._logged.get(name, name)] += count
+        return _header(noted)
 
     def report(self) -> list[dict[str, object]]:
         """Everything noted, routine drops too: ``[{"name", "became", "count", "routine"}]``."""
@@ -66,6 +75,17 @@ class Drops:
                     {"name": name, "became": became or None, "count": count, "routine": routine}
                 )
         return rows
+
+
+def _header(noted: Mapping[str, int]) -> str:
+    entries = [_entry(name, count) for name, count in sorted(noted.items())]
+    if sum(map(len, entries)) + 2 * len(entries) <= HEADER_BYTES + 2:
+        return ", ".join(entries)
+    kept = size = 0
+    while size + _size_with(entries[kept], len(entries) - kept - 1) <= HEADER_BYTES:
+        size += len(entries[kept]) + 2
+        kept += 1
+    return ", ".join([*entries[:kept], f"+{len(entries) - kept}"])
 
 
 def _size_with(entry: str, others: int) -> int:

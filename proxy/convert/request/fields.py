@@ -50,6 +50,8 @@ ROUTINE = frozenset(
     }
 )
 """Fields whose loss changes nothing in the answer."""
+NOT_CONVERTED = frozenset({"speed", "inference_geo", "container", "fallbacks"})
+"""Other fields of the Messages API; the log names no field that a client made up."""
 
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -59,9 +61,14 @@ def note_other_fields(request: Request, drops: Drops) -> None:
     for name, value in request.items():
         if name in CONVERTED or value in (None, [], {}, ""):
             continue
-        # The name is the client's and is written into a response header.
-        note = drops.routine if name in ROUTINE else drops.drop
-        note(name if _FIELD_NAME.fullmatch(name) else "unknown")
+        if name in ROUTINE:
+            drops.routine(name)
+        elif name in NOT_CONVERTED:
+            drops.drop(name)
+        else:
+            # The name is the client's and is written into a response header.
+            shown = name if _FIELD_NAME.fullmatch(name) else "unknown"
+            drops.drop(shown, logged="unknown")
     if (request.get("output_config") or {}).get("task_budget"):
         drops.drop("output_config.task_budget")
 

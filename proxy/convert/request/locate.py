@@ -19,6 +19,7 @@ _HOLDERS = ("content", "source")
 def refusal(turns: Sequence[Mapping[str, Any]], refused: RefusedBlock) -> InvalidRequest:
     """The error with the path of the block: ``messages.0.content.1.image.source: REASON``."""
     path = _path(turns, refused.block, "messages") or "messages"
+    # The reasons name no value; the path contains types of blocks that the schema knows.
     return InvalidRequest(f"{path}{refused.reason}")
 
 

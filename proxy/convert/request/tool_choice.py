@@ -11,7 +11,7 @@ from typing import Any
 
 from proxy.convert.request.parts import TurnContext
 from proxy.convert.request.tools import WEB_SEARCH_PREFIX, ChatTools
-from proxy.errors import InvalidRequest
+from proxy.errors import Complaint, InvalidRequest
 
 _PLAIN: Mapping[str, str] = {"auto": "auto", "any": "required", "none": "none"}
 
@@ -52,14 +52,18 @@ def is_forced(fields: Mapping[str, Any]) -> bool:
     return choice == "required" or isinstance(choice, dict)
 
 
-def _why_not(name: str, tools: ChatTools, model: str) -> str:
+def _why_not(name: str, tools: ChatTools, model: str) -> Complaint:
     tool_type = tools.dropped.get(name)
     if tool_type is None:
-        return f"Tool '{name}' not found in provided tools"
+        return Complaint(
+            f"Tool '{name}' not found in provided tools",
+            "tool_choice: the tool was not found in provided tools",
+        )
+    why = f"not supported here: {model} cannot run it; remove the tool"
     if tool_type.startswith(WEB_SEARCH_PREFIX):
         lacking = "has no search of its own; choose a model with one (profile flag web_search)"
-        return f"{name} is not supported here: {model} {lacking} or remove the tool"
-    return f"{name} is not supported here: {model} cannot run it; remove the tool"
+        why = f"not supported here: {model} {lacking} or remove the tool"
+    return Complaint(f"{name} is {why}", f"tool_choice: {why}")
 
 
 def _choice_value(

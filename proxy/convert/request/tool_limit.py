@@ -49,7 +49,8 @@ def limited_tools(
     places.sort(key=lambda place: _rank(tools[place], chosen, used))
     left_out = set(places[room:])
     for place in sorted(left_out):
-        context.drops.drop(f"tools.{context.names.sent(tools[place]['name'])}")
+        name = context.names.sent(tools[place]["name"])
+        context.drops.drop(f"tools.{name}", logged="tools")
     return [tool for place, tool in enumerate(tools) if place not in left_out]
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from proxy.errors import InvalidRequest
+from proxy.errors import Complaint, InvalidRequest
 
 Tool = Mapping[str, Any]
 Key = tuple[str, str]
@@ -45,9 +45,12 @@ class ToolSet:
             return
         key = _referenced(tool)
         if key not in self._known:
+            place = f"{path}.tool.{tool['type']}: no tool"
+            missing = "in `tools` or defined earlier in `messages`"
             raise InvalidRequest(
-                f"{path}.tool.{tool['type']}: no tool '{key[1][:SHOWN_CHARS]}' in `tools` or defined "
-                "earlier in `messages`",
+                Complaint(
+                    f"{place} '{key[1][:SHOWN_CHARS]}' {missing}", f"{place} of this name {missing}"
+                ),
                 details=UNRESOLVED,
             )
         if tool["type"] == "mcp_tool_reference":
@@ -62,9 +65,9 @@ class ToolSet:
         key = _key(definition)
         known = self._known.get(key)
         if known is not None and _family(known) != _family(definition):
+            conflict = f"{path}.name: a different type of tool has the name"
             raise InvalidRequest(
-                f"{path}.name: a different type of tool has the name '{key[1][:SHOWN_CHARS]}'",
-                details=CONFLICT,
+                Complaint(f"{conflict} '{key[1][:SHOWN_CHARS]}'", conflict), details=CONFLICT
             )
         self._known[key] = definition
         self._away.discard(key)

@@ -23,7 +23,7 @@ from proxy.convert.request.toolsets import (
 )
 from proxy.convert.request.web_search import web_search_fields
 from proxy.convert.schema_values import ClientSchema, Schema
-from proxy.errors import InvalidRequest
+from proxy.errors import Complaint, InvalidRequest
 
 Tool = Mapping[str, Any]
 
@@ -117,10 +117,14 @@ def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnConte
         chat.fields.update(web_search_fields(tool, profile.web_search, context.drops))
         chat.replaced.add(tool.get("name") or "")
     elif tool_type.startswith(SERVER_PREFIXES) and profile.server_tools == "drop":
-        context.drops.drop(f"tools.{tool_type}")
+        family = next(filter(tool_type.startswith, SERVER_PREFIXES))
+        context.drops.drop(f"tools.{tool_type}", logged=f"tools.{family.rstrip('_')}")
         chat.dropped[tool.get("name") or ""] = tool_type
     else:
-        raise InvalidRequest(f"tools.{index}: '{tool_type}' is not supported by this upstream")
+        why = "is not supported by this upstream"
+        raise InvalidRequest(
+            Complaint(f"tools.{index}: '{tool_type}' {why}", f"tools.{index}: its type {why}")
+        )
 
 
 def _function(

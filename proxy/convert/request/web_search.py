@@ -31,7 +31,7 @@ def web_search_fields(
 def _options(tool: Tool, drops: Drops) -> dict[str, Any]:
     for name in _PLUGIN_KEYS:
         if tool.get(name):
-            drops.drop(f"tools.{tool['type']}.{name}")
+            drops.drop(f"tools.{tool['type']}.{name}", logged=f"tools.web_search.{name}")
     place = _place(tool)
     location = {"user_location": {"type": "approximate", "approximate": place}} if place else {}
     return {"web_search_options": location}

@@ -8,7 +8,7 @@ from typing import Any
 from proxy.convert.reply.chat_to_message import chat_to_message
 from proxy.convert.reply.events_to_message import chunks_to_message
 from proxy.convert.request.converted import ConvertedRequest
-from proxy.errors import UpstreamError
+from proxy.errors import Complaint, UpstreamError
 from proxy.redaction import mask_secrets
 from proxy.relay.call import Call
 from proxy.relay.upstream_call import decoded
@@ -44,4 +44,5 @@ def _completion(body: bytes, content_type: str, secrets: tuple[str, ...]) -> obj
     if not isinstance(completion, str):
         return completion
     shown = mask_secrets((content_type or "no content type")[:100], secrets)
-    raise UpstreamError(f"the upstream's answer is not JSON ({shown})")
+    kind = "the upstream's answer is not JSON"
+    raise UpstreamError(Complaint(f"{kind} ({shown})", kind))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from proxy.errors import NativeRefusal, UpstreamError
+from proxy.errors import Complaint, NativeRefusal, UpstreamError
 from proxy.failures.classify import failure_from_answer
 from proxy.redaction import SHORTEST_SECRET, mask_secrets
 from proxy.relay.answer import Answer
@@ -77,7 +77,8 @@ def _whole(call: NativeCall, response: UpstreamResponse) -> bytes:
     message = decoded(body)
     if response.status == 200 and isinstance(message, str):
         label = response.headers.get("content-type") or "no content type"
-        raise UpstreamError(f"the upstream's answer is not JSON ({mask_secrets(label[:100])})")
+        kind = "the upstream's answer is not JSON"
+        raise UpstreamError(Complaint(f"{kind} ({mask_secrets(label[:100])})", kind))
     if not isinstance(message, dict):
         call.estimate_usage(0, complete=True)
         return body
@@ -129,6 +130,7 @@ def _native_refusal(
         text=error.text,
         headers=error.headers,
     )
+    refusal.secrets = error.secrets
     refusal.body, refusal.answer_headers = body, headers
     return refusal
 
