@@ -96,7 +96,7 @@ class ClusterFlags:
                 self.exchange()
                 gevent.sleep(EXCHANGE_SECONDS)
         finally:
-            # Otherwise the next request would start no other exchange.
+            # Also after a failure that is not one of Redis: the next request starts another.
             self._running = False
 
     def _flush(self) -> None:

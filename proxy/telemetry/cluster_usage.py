@@ -25,6 +25,7 @@ from proxy.redis_client import is_outage
 from proxy.telemetry.multiprocess import read_off_loop
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.stats import LABELS_OF_SECTION, Counts, Key
+from proxy.telemetry.uncaught import Logged
 
 log = logging.getLogger(__name__)
 
@@ -118,21 +119,25 @@ class ClusterUsage:
         return run_off_loop(counts_of, fields), _since(fields)
 
     def _run(self) -> None:
-        try:
-            while self._due or self._batch:
-                gevent.sleep(FLUSH_SECONDS)
-                if self._closed:
-                    break
+        logged = Logged()
+        while self._due or self._batch:
+            gevent.sleep(FLUSH_SECONDS)
+            if self._closed:
+                break
+            # A failure that is not one of Redis must not end the sending of all later counts.
+            with logged:
                 self.flush()
-        finally:
-            # Otherwise the next request would start no other sender.
-            self._running = False
+        self._running = False
 
     def _next_batch(self) -> bool:
         if self._sent is None or not self._due:
             return False
         self._due = False
-        counts, sent = read_off_loop(self._counted), self._sent
+        try:
+            counts, sent = read_off_loop(self._counted), self._sent
+        except BaseException:
+            self._due = True
+            raise
         self._batch = {key: n - sent.get(key, 0) for key, n in counts.items() if n != sent.get(key)}
         self._sent = counts
         self._number += 1
