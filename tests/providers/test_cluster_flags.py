@@ -138,14 +138,14 @@ def test_no_field_of_another_program_stops_the_sharing(redis: RedisServer, forei
     good = Machine(redis)
     good.learned.learn("u", "m", {"vision": False})
     good.flags()
-    redis.client.hset(HASH, mapping={foreign: "[9e99,1,{}]", '["u","n"]': foreign})
+    redis.client.hset(HASH, mapping={foreign: "[1003600,1,{}]", '["u","n"]': foreign})
     assert Machine(redis).flags() == {"vision": False}
     assert redis.client.hkeys(HASH) == ['["u","m"]']
 
 
 def test_names_that_are_never_stored_are_not_adopted(redis: RedisServer) -> None:
     long = json.dumps(["u" * 1000, "m" * 1000])
-    redis.client.hset(HASH, long, '[9e99,1,{"vision":false}]')
+    redis.client.hset(HASH, long, '[1003600,1,{"vision":false}]')
     one = Machine(redis)
     assert one.flags() == {}
     assert one.learned.flags_for("u" * 1000, "m" * 1000) == {}
