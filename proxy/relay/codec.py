@@ -31,6 +31,9 @@ class Codec(Protocol):
     ended: bool
     """True once the last bytes for the client were returned."""
 
+    advanced: bool
+    """Whether the last ``feed`` contained output of the model: not only comments, pings, empty deltas."""
+
     @property
     def ended_early(self) -> bool:
         """True if the answer was cut before the upstream ended it; the caller must close its stream."""

@@ -56,6 +56,7 @@ class StreamedResponse:
         """Whether the last read was so long that the next one would delay other requests."""
         self._content_seen = False
         self._silence_text = f"the upstream sent nothing for {call.silence_seconds:g} s"
+        self._content_text = f"the upstream sent no content for {call.content_seconds:g} s"
         self._pieces = self._pump()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -167,13 +168,16 @@ class StreamedResponse:
             return self._codec.finish()
         written = self._codec.feed(data)
         if self._content_seen and not self._codec.finishing:
-            self._limit_silence()
+            self._limit_silence(content=self._codec.advanced)
         else:
             self._limit_next()
         return written
 
-    def _limit_silence(self) -> None:
-        self._deadlines.limit(monotonic() + self._call.silence_seconds, self._silence_text)
+    def _limit_silence(self, *, content: bool) -> None:
+        now, call = monotonic(), self._call
+        self._deadlines.limit(now + call.silence_seconds, self._silence_text)
+        if content:
+            self._deadlines.limit_content(now + call.content_seconds, self._content_text)
 
     def _limit_next(self) -> None:
         """Set the time limit of the next read before content was seen, or after the message."""
@@ -185,7 +189,7 @@ class StreamedResponse:
                 self._exchange.limit(codec.finish_seconds)
         elif codec.content_seen:
             self._content_seen = True
-            self._limit_silence()
+            self._limit_silence(content=True)
             self._report_alive()
 
     def _report_alive(self) -> None:

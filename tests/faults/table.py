@@ -17,6 +17,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("refused, not accepted, reset at once", ("refused", "not accepted", "reset at accept")),
     ("closed too early", ("close",)),
     ("reset", ("reset",)),
+    ("comments, pings or white space without end", ("stall: ",)),
     ("stalled", ("stall",)),
     ("a byte at a time", ("drip",)),
     ("no HTTP, endless or malformed heads", ("no HTTP", "endless", "odd header", "chunked twice")),

@@ -40,8 +40,8 @@ class ChatCodec:
         self._bytes = StreamBytes(self._decoder, self._translator)
         shown = call.settings.log_stream_text_preview_chars
         self.preview = StreamPreview(shown) if shown else None
-        # Attributes, not properties, for speed: both are used after each read of the upstream.
-        self.finishing = self.ended = False
+        # Attributes, not properties, for speed: they are used after each read of the upstream.
+        self.finishing = self.ended = self.advanced = False
         self.endings = 0
 
     @property
@@ -80,6 +80,8 @@ class ChatCodec:
         else:
             written = self._encoded(self._bytes.events_of(data))
         translator = self._translator
+        # Content that is held back has no bytes for the client yet.
+        self.advanced = translator.takes_new_content() or bool(written)
         self.finishing, self.ended = translator.finishing, translator.ended
         self.endings = translator.endings
         return written

@@ -6,6 +6,7 @@ end is reported by an ``error`` event (docs/protocol.md section 8).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,11 @@ DELTA_BYTES = 115
 """Bytes of an event with a delta, besides the model's output."""
 START_BYTES = 500
 """Bytes of a stream before the first of these events."""
+
+
+SHORT_READ = 4096
+"""Reads up to this size are searched for empty deltas; a longer one has others."""
+_EMPTY_DELTA = re.compile(rb'"(?:text|thinking|partial_json|signature)":\s*""')
 
 
 class ReportedError(UpstreamError):
@@ -53,7 +59,7 @@ class NativeCodec:
         self._failure: ProxyError | None = None
         self._deltas = self._bytes = 0
         """How many were passed on so far."""
-        self.started = self.finishing = self.ended = False
+        self.started = self.finishing = self.ended = self.advanced = False
 
     @property
     def pings(self) -> bool:
@@ -88,7 +94,9 @@ class NativeCodec:
         self.started = True
         passed = self._scan.feed(data)
         self._bytes += len(passed)
-        self._deltas += passed.count(b'"delta"')
+        deltas = passed.count(b'"delta"')
+        self._deltas += deltas
+        self.advanced = _advances(passed, deltas)
         self.finishing = self._scan.ended
         return passed
 
@@ -134,3 +142,10 @@ class NativeCodec:
         text = delta.get("text") if isinstance(delta, dict) else None
         if self.preview is not None and isinstance(text, str):
             self.preview.add([event])
+
+
+def _advances(passed: bytes, deltas: int) -> bool:
+    """Whether ``passed`` contains output of the model; ``deltas`` is how many deltas it contains."""
+    if deltas and len(passed) <= SHORT_READ and b'""' in passed:
+        deltas -= len(_EMPTY_DELTA.findall(passed))
+    return deltas > 0 or b'"content_block"' in passed
