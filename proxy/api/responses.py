@@ -11,6 +11,7 @@ import orjson
 from flask import Response
 
 from proxy.api.candidates import candidates_for
+from proxy.api.cleanup import on_request_end
 from proxy.api.context import present_request, record, runtime
 from proxy.api.limits import limit_stream
 from proxy.convert.reply.fallback_credit import asks_for_credit
@@ -71,26 +72,28 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
     """The response with what ``attempt`` returns for the first route and key that succeed.
 
     A stream may begin before one succeeded. A streamed response stays watched until it calls the function
-    that ``end_of`` returned.
+    that ``end_of`` returned, a whole one until the request ends.
     """
     if call.record.stream:
         limit_stream()
-    watch, streams = runtime().watch, False
+    watch, answer = runtime().watch, None
     watch.enter(call.exchange, present_request().environ.get("gunicorn.socket"))
     try:
         answer = answer_in_time(call, lambda: with_failover(call, attempt), end_of(call))
         response = response_for(answer)
-        streams = response.is_streamed
     finally:
-        if not streams:
+        if answer is None:
             watch.leave(call.exchange)
+        elif answer.stream is None:
+            call.exchange.begun = True
+            on_request_end(watch.leave, call.exchange)
     if call.answer_headers:
         response.headers.update(call.answer_headers)
     if len(call.candidates) == 1 or not isinstance(answer.stream, EarlyStream):
         # Otherwise a fallback may still answer.
         response.headers[ROUTE_HEADER] = call.route.header
     shown = call.settings.log_body_max_chars
-    if shown and not streams:
+    if shown and answer.stream is None:
         log_body("answer body", call.record.request_id, response.data, shown)
     return response
 

@@ -16,15 +16,15 @@ from proxy.errors import Overloaded
 
 
 def test_a_slot_is_taken_until_it_is_left() -> None:
-    admission = Admission(2)
-    admission.enter()
-    admission.enter()
+    admission, one = Admission(2), object()
+    admission.enter(one)
+    admission.enter(object())
     with pytest.raises(Overloaded) as refused:
-        admission.enter()
+        admission.enter(object())
     assert (refused.value.status, refused.value.type) == (529, "overloaded_error")
     assert refused.value.headers == {"retry-after": "5"}
-    admission.leave()
-    admission.enter()
+    admission.leave(one)
+    admission.enter(object())
     assert admission.running == 2
 
 

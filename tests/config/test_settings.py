@@ -104,6 +104,7 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
             id="REQUEST_TIMEOUT leaves a CONNECT that is set",
         ),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "9"}, "total_timeout", 9.0, id="TOTAL"),
+        pytest.param({"CLAUDE_PROXY_WRITE_TIMEOUT": "9"}, "write_timeout", 9.0, id="WRITE"),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "off"}, "total_timeout", None, id="TOTAL off"),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "0"}, "total_timeout", None, id="TOTAL 0"),
         pytest.param({}, "early_start", 45.0, id="EARLY_START not set"),
