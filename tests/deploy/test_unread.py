@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import trustme
 
+from tests.deploy.watched_clients import narrow_connection
 from tests.live import LiveProxy, live_proxy
 from tests.upstream_stub import (
     Recorded,
@@ -40,19 +41,6 @@ HELD_SECONDS = 20.0
 """Far more than the grace of 5 s, far less than WRITE_TIMEOUT."""
 REQUEST = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
 CUT = "the client did not read its answer for"
-
-
-def connection(proxy: LiveProxy, *, buffer: int = 4096) -> socket.socket:
-    """A connection with a small window, and with the segments of a network rather than of loopback.
-
-    The server's kernel keeps 87 kB for such a connection instead of 2.8 MB.
-    """
-    sock = socket.socket()
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-    sock.settimeout(60)
-    sock.connect(("127.0.0.1", proxy.port))
-    return sock
 
 
 def post(body: object, path: str = "/v1/messages") -> bytes:
@@ -158,7 +146,7 @@ def test_pipelined_requests_that_are_not_read_keep_nobody_out(
     settings = {"WORKER_CONNECTIONS": "20"}
     with serving(upstream, tmp_path, workers=workers, **settings) as proxy, ExitStack() as over:
         for _ in range(30 * workers):
-            flood(over.enter_context(connection(proxy)), PIPELINED[kind])
+            flood(over.enter_context(narrow_connection(proxy.port)), PIPELINED[kind])
         assert seconds(lambda: status(proxy, HEALTH)) < HELD_SECONDS
         assert max(seconds(lambda: status(proxy, HEALTH)) for _ in range(20)) < HELD_SECONDS
         assert "Traceback" not in proxy.log()
@@ -174,7 +162,7 @@ def test_an_unread_answer_gives_its_slot_to_the_next_request(
     with serving(upstream, tmp_path, workers=workers, **slots) as proxy, ExitStack() as over:
         # Enough that each worker accepts more than it has slots; the others are refused.
         for _ in range(SLOTS * workers * 6):
-            over.enter_context(connection(proxy)).sendall(KINDS[kind])
+            over.enter_context(narrow_connection(proxy.port)).sendall(KINDS[kind])
         short = message("short", stream=False)
         until(lambda: status(proxy, short) == 529, "the slots are never full")
 
@@ -193,7 +181,7 @@ def test_an_unread_answer_gives_its_slot_to_the_next_request(
 def test_an_unread_answer_ends_after_write_timeout(
     upstream: UpstreamStub, tmp_path: Path, kind: str
 ) -> None:
-    with serving(upstream, tmp_path, WRITE_TIMEOUT="2") as proxy, connection(proxy) as sock:
+    with serving(upstream, tmp_path, WRITE_TIMEOUT="2") as proxy, narrow_connection(proxy.port) as sock:
         sock.sendall(KINDS.get(kind, REQUEST * 200))
         until(lambda: f"{CUT} 2 s" in proxy.log(), "the write goes on")
         with pytest.raises(ConnectionResetError):
@@ -226,7 +214,7 @@ def read_all(sock: Any) -> int:
 def test_total_timeout_holds_for_an_answer_that_is_read_slowly(
     upstream: UpstreamStub, tmp_path: Path, kind: str
 ) -> None:
-    with serving(upstream, tmp_path, TOTAL_TIMEOUT="2") as proxy, connection(proxy) as sock:
+    with serving(upstream, tmp_path, TOTAL_TIMEOUT="2") as proxy, narrow_connection(proxy.port) as sock:
         sock.sendall(KINDS[kind])
         size, slow = 0, time.monotonic() + 40
         with pytest.raises(ConnectionResetError):
@@ -241,7 +229,7 @@ def test_total_timeout_holds_for_an_answer_that_is_read_slowly(
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_slow_client_is_not_cut(upstream: UpstreamStub, tmp_path: Path, kind: str) -> None:
     """It reads 16 kB at a time with pauses for ten times WRITE_TIMEOUT, then the rest."""
-    with serving(upstream, tmp_path, WRITE_TIMEOUT="1.5") as proxy, connection(proxy) as sock:
+    with serving(upstream, tmp_path, WRITE_TIMEOUT="1.5") as proxy, narrow_connection(proxy.port) as sock:
         sock.sendall(KINDS[kind])
         size, slow = 0, time.monotonic() + 15
         while time.monotonic() < slow:
@@ -256,7 +244,7 @@ def test_a_slow_client_is_not_cut(upstream: UpstreamStub, tmp_path: Path, kind: 
 @pytest.mark.long
 def test_a_trickle_is_cut(upstream: UpstreamStub, tmp_path: Path) -> None:
     """A hundred bytes a second are no progress."""
-    with serving(upstream, tmp_path, WRITE_TIMEOUT="3") as proxy, connection(proxy) as sock:
+    with serving(upstream, tmp_path, WRITE_TIMEOUT="3") as proxy, narrow_connection(proxy.port) as sock:
         sock.sendall(KINDS["whole"])
 
         def is_cut() -> bool:
@@ -276,7 +264,7 @@ def test_an_unread_answer_over_tls_ends_too(tmp_path: Path) -> None:
     options = ("--certfile", str(own), "--keyfile", str(own))
     environ = {"CLAUDE_PROXY_WRITE_TIMEOUT": "2"}
     with live_proxy(environ, options=options, tls=tls) as proxy:
-        with tls.wrap_socket(connection(proxy), server_hostname="127.0.0.1") as sock:
+        with tls.wrap_socket(narrow_connection(proxy.port), server_hostname="127.0.0.1") as sock:
             sock.sendall(REQUEST * 50)
             until(lambda: f"{CUT} 2 s" in proxy.log(), "the write goes on")
         assert "Traceback" not in proxy.log()
@@ -299,5 +287,5 @@ def test_connections_that_wait_for_their_client_keep_nobody_out(
 ) -> None:
     with serving(upstream, tmp_path, WORKER_CONNECTIONS="20") as proxy, ExitStack() as over:
         for _ in range(60):
-            over.enter_context(connection(proxy)).sendall(IDLE[kind])
+            over.enter_context(narrow_connection(proxy.port)).sendall(IDLE[kind])
         assert max(seconds(lambda: status(proxy, HEALTH)) for _ in range(10)) < HELD_SECONDS

@@ -109,6 +109,7 @@ def _program(upstream: Restarted) -> Iterator[tuple[LiveProxy, Path]]:
             "CLAUDE_PROXY_CONFIG": str(registry),
             "CLAUDE_PROXY_LOG_FILE": str(directory / "proxy.log"),
             "CLAUDE_PROXY_LOG_FORMAT": "json",
+            "CLAUDE_PROXY_WRITE_TIMEOUT": "2",
             "PYTHONPATH": f"{directory}:{ROOT}",
         }
         with live_proxy(environ, workers=WORKERS) as proxy:
