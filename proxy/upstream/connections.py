@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from http.client import RemoteDisconnected
 from typing import Any
 
+import gevent
 from gevent.monkey import get_original
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -34,11 +35,13 @@ class StaleConnection(RemoteDisconnected):
 
 
 class EagerTlsSocket(ssl.SSLSocket):
-    """For ``SSLContext.sslsocket_class``: an aborted handshake closes its socket."""
+    """For ``SSLContext.sslsocket_class``: the connect timeout limits a handshake as a whole, not each of
+    its reads, and an aborted handshake closes its socket."""
 
     def do_handshake(self, *args: Any) -> None:
         try:
-            super().do_handshake(*args)
+            with gevent.Timeout(self.gettimeout(), TimeoutError("the handshake took too long")):
+                super().do_handshake(*args)
         except BaseException:
             self.close()
             raise
@@ -58,7 +61,11 @@ class _EagerConnection:
         self._answered_before = False
         # The connect timeout must not limit the sending of a large body; the caller has a deadline.
         self.timeout = None
-        self.sock.settimeout(None)  # type: ignore[attr-defined]
+        sock = self.sock  # type: ignore[attr-defined]
+        sock.settimeout(None)
+        if isinstance(sock, ssl.SSLSocket):
+            # So that the reader learns whether TLS was ended in order.
+            sock.suppress_ragged_eofs = False
 
     def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> EagerResponse:
         self.body = EagerResponse(sock, *args, **kwargs)
