@@ -107,7 +107,8 @@ class BlockedWrites:
         if found is None:
             return False
         self._end(
-            found, f"the client did not read its answer for {stalled:.0f} s, and others were waiting"
+            found,
+            f"the client did not read its answer for {stalled:.0f} s, and others were waiting",
         )
         return True
 

@@ -65,7 +65,7 @@ class _EagerConnection:
         sock.settimeout(None)
         if isinstance(sock, ssl.SSLSocket):
             # So that the reader learns whether TLS was ended in order.
-            sock.suppress_ragged_eofs = False
+            sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
 
     def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> EagerResponse:
         self.body = EagerResponse(sock, *args, **kwargs)

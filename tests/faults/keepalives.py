@@ -27,7 +27,7 @@ from tests.faults.upstream import CHUNKED, CHUNKED_GZIP, CLOSE, LENGTH, Framing,
 from tests.upstream_stub import Sleep, Step, chunk
 
 STREAM, NATIVE_STREAM = "chat stream", "native stream"
-NO_MORE = "error timeout_error: the upstream sent no content for 6 s"
+NO_MORE = "error timeout_error: the upstream sent no content for 7.5 s"
 PAUSE = 0.25
 """Seconds between two of them."""
 TIMES = 240
@@ -60,15 +60,16 @@ def _play(kind: str, phase: str, filler: bytes, framing: Framing) -> Play:
 
 def _chat(framing: Framing) -> Iterator[Cell]:
     for name, filler in FILLERS[STREAM].items():
-        for phase in ("the role chunk", "reasoning", "a text delta", "half its arguments"):
-            ending = TOO_LATE if phase in NO_CONTENT else NO_MORE
+        for phase in (HEAD, "the role chunk", "reasoning", "a text delta", "half its arguments"):
+            early = phase in (HEAD, *NO_CONTENT)
+            told = ("message_start", "ping") if early else events_until(STREAM, phase)
             yield Cell(
                 f"stall: {name}",
                 f"after {phase}",
                 STREAM,
                 framing.id,
                 _play(STREAM, phase, filler, framing),
-                answer(*events_until(STREAM, phase), ending, next=FRESH),
+                answer(*told, TOO_LATE if early else NO_MORE, next=FRESH),
                 "4: what says nothing does not move the limit on content",
             )
         yield Cell(

@@ -13,12 +13,24 @@ from tests.faults import (
     framing,
     heads,
     keepalives,
+    old_http,
     terminators,
     transport,
 )
 from tests.faults.cell import Cell
 
-TABLES = (transport, heads, framing, compression, content, terminators, bodies, forms, keepalives)
+TABLES = (
+    transport,
+    heads,
+    framing,
+    compression,
+    content,
+    terminators,
+    bodies,
+    forms,
+    keepalives,
+    old_http,
+)
 
 CELLS: tuple[Cell, ...] = tuple(chain.from_iterable(table.cells() for table in TABLES))
 

@@ -21,6 +21,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("stalled", ("stall",)),
     ("a byte at a time", ("drip",)),
     ("no HTTP, endless or malformed heads", ("no HTTP", "endless", "odd header", "chunked twice")),
+    ("answers of HTTP/1.0, whole, cut and stalled", ("HTTP/1.0",)),
     ("unknown transfer codings", ("unknown transfer",)),
     ("interim (1xx) answers, also endless", ("1xx",)),
     ("redirects, 204, 205, 304", ("redirect", "204", "205", "304")),

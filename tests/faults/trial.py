@@ -35,7 +35,7 @@ from tests.faults.cell import BROKEN, FRESH, NO_RETRY, SAME, Cell, Outcome
 from tests.faults.upstream import LENGTH, FaultUpstream, Unaccepting, sent
 
 PATH = "/v1/messages"
-FIRST_BYTE, SILENCE, CONTENT = 8.0, 7.0, 6.0
+FIRST_BYTE, SILENCE, CONTENT = 8.0, 7.0, 7.5
 """Seconds, for the cells that stall: long enough for a busy machine, and they all wait at once."""
 FILLERS = (":", "event: ping")
 """How events of a native stream begin that may be repeated without end."""

@@ -99,7 +99,9 @@ def test_each_read_with_content_is_an_advance(before: dict[str, Any], sent: dict
 @pytest.mark.parametrize(
     ("options", "texts"),
     [
-        pytest.param({"cut": ("END OF ANSWER",)}, ("a", "EN", "D OF", " AN"), id="of a stop string"),
+        pytest.param(
+            {"cut": ("END OF ANSWER",)}, ("a", "EN", "D OF", " AN"), id="of a stop string"
+        ),
         pytest.param({"think_tags": True}, ("a", "<", "thi", "n"), id="of a tag"),
         pytest.param({}, ("a\n", "<tool_call>\n", '{"name"', ': "a"'), id="of a call in text"),
     ],

@@ -152,7 +152,10 @@ def raw_for(kind: str, request_id: str) -> bytes:
         "model": "native-model" if "native" in kind else "chat-model",
         "max_tokens": 50,
         "messages": [
-            {"role": "user", "content": {"abort": "paced", "slow": "long", "unread": "long"}.get(text, text)}
+            {
+                "role": "user",
+                "content": {"abort": "paced", "slow": "long", "unread": "long"}.get(text, text),
+            }
         ],
         "stream": kind not in WHOLE,
     }
