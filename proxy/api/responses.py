@@ -76,17 +76,17 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
     """
     if call.record.stream:
         limit_stream()
-    watch, answer = runtime().watch, None
+    watch = runtime().watch
     watch.enter(call.exchange, present_request().environ.get("gunicorn.socket"))
     try:
         answer = answer_in_time(call, lambda: with_failover(call, attempt), end_of(call))
         response = response_for(answer)
-    finally:
-        if answer is None:
-            watch.leave(call.exchange)
-        elif answer.stream is None:
-            call.exchange.begun = True
-            on_request_end(watch.leave, call.exchange)
+    except BaseException:
+        watch.leave(call.exchange)
+        raise
+    if answer.stream is None:
+        call.exchange.begun = True
+        on_request_end(watch.leave, call.exchange)
     if call.answer_headers:
         response.headers.update(call.answer_headers)
     if len(call.candidates) == 1 or not isinstance(answer.stream, EarlyStream):

@@ -31,9 +31,6 @@ class Codec(Protocol):
     ended: bool
     """True once the last bytes for the client were returned."""
 
-    advanced: bool
-    """Whether the last ``feed`` contained output of the model: not only comments, pings, empty deltas."""
-
     @property
     def ended_early(self) -> bool:
         """True if the answer was cut before the upstream ended it; the caller must close its stream."""
@@ -70,6 +67,12 @@ class Codec(Protocol):
 
     def feed(self, data: bytes) -> bytes:
         """The bytes for the client, which may be empty, after a read that returned ``data`` (not empty)."""
+
+    def advanced(self) -> bool:
+        """Whether the last ``feed`` contained output of the model: not only comments, pings, empty deltas.
+
+        May also be true for one between the last call and the last ``feed``.
+        """
 
     def finish(self) -> bytes:
         """The last bytes for the client, after the stream was closed or ``finish_seconds`` passed."""

@@ -25,7 +25,7 @@ class PrefacedCodec:
         self._preface = preface
         self.relays_errors = codec.relays_errors
         self.preview: StreamPreview | None = codec.preview
-        self.finishing = self.ended = self.advanced = False
+        self.finishing = self.ended = False
         self.endings = 0
 
     @property
@@ -65,6 +65,9 @@ class PrefacedCodec:
     def feed(self, data: bytes) -> bytes:
         return self._prefaced(self._codec.feed(data))
 
+    def advanced(self) -> bool:
+        return self._codec.advanced()
+
     def finish(self) -> bytes:
         return self._prefaced(self._codec.finish())
 
@@ -78,7 +81,6 @@ class PrefacedCodec:
         """The complete events in ``written``, with the preface inserted and block indexes increased."""
         codec = self._codec
         self.finishing, self.ended, self.endings = codec.finishing, codec.ended, codec.endings
-        self.advanced = codec.advanced
         events = [
             orjson.loads(event.partition(_DATA)[2]) for event in written.split(b"\n\n") if event
         ]

@@ -59,7 +59,9 @@ class NativeCodec:
         self._failure: ProxyError | None = None
         self._deltas = self._bytes = 0
         """How many were passed on so far."""
-        self.started = self.finishing = self.ended = self.advanced = False
+        self.started = self.finishing = self.ended = False
+        self._passed = b""
+        """The bytes of the last read."""
 
     @property
     def pings(self) -> bool:
@@ -94,11 +96,17 @@ class NativeCodec:
         self.started = True
         passed = self._scan.feed(data)
         self._bytes += len(passed)
-        deltas = passed.count(b'"delta"')
-        self._deltas += deltas
-        self.advanced = _advances(passed, deltas)
+        self._deltas += passed.count(b'"delta"')
+        self._passed = passed
         self.finishing = self._scan.ended
         return passed
+
+    def advanced(self) -> bool:
+        passed = self._passed
+        deltas = passed.count(b'"delta"')
+        if deltas and len(passed) <= SHORT_READ:
+            deltas -= len(_EMPTY_DELTA.findall(passed))
+        return deltas > 0 or b'"content_block"' in passed
 
     def finish(self) -> bytes:
         return self._end(UpstreamError(CUT_SHORT))
@@ -142,10 +150,3 @@ class NativeCodec:
         text = delta.get("text") if isinstance(delta, dict) else None
         if self.preview is not None and isinstance(text, str):
             self.preview.add([event])
-
-
-def _advances(passed: bytes, deltas: int) -> bool:
-    """Whether ``passed`` contains output of the model; ``deltas`` is how many deltas it contains."""
-    if deltas and len(passed) <= SHORT_READ and b'""' in passed:
-        deltas -= len(_EMPTY_DELTA.findall(passed))
-    return deltas > 0 or b'"content_block"' in passed
