@@ -7,6 +7,7 @@ table in docs/protocol.md section 5. Independent of Flask, requests and the upst
 from __future__ import annotations
 
 from collections.abc import Mapping
+from errno import EPIPE
 from typing import Any, Self
 
 TYPE_FOR_STATUS: Mapping[int, str] = {
@@ -209,3 +210,10 @@ class ClientGone(ProxyError):
     """The client closed its connection. The status 499 is recorded but cannot be sent."""
 
     status = 499
+
+
+class ClientStalled(BrokenPipeError):
+    """A write to a client that does not read was ended; for the server it is a client that left."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(EPIPE, text)

@@ -21,6 +21,7 @@ from proxy.providers.health import ProviderHealth
 from proxy.providers.learned_flags import LearnedFlags
 from proxy.providers.refused_images import RefusedImages
 from proxy.providers.routing import Router
+from proxy.relay.blocked_writes import WRITES
 from proxy.relay.model_list import ModelList
 from proxy.relay.sweeper import Sweeper
 from proxy.server.shutdown import PROCESS, ShutdownState
@@ -108,7 +109,8 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         encoding_for("", settings.tiktoken_model)
     except ValueError as error:
         raise ConfigError([f"TIKTOKEN_MODEL: {error}"]) from error
-    watch = Sweeper()
+    watch = Sweeper(WRITES)
+    WRITES.seconds = settings.write_timeout
     PROCESS.add(watch)
     PROCESS.delay = settings.drain_delay
     router = Router(settings, registry)
@@ -131,7 +133,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         accounting=Accounting(_sinks(metrics, usage, tracing), metrics),
         usage=usage,
         cluster_flags=_cluster_flags(settings, learned),
-        admission=Admission(admitted(settings, open_files())),
+        admission=Admission(admitted(settings, open_files()), WRITES.end_longest),
         limiter=build_limiter(settings),
         tracing=tracing,
         flush_reports=start_reports(settings),

@@ -85,6 +85,13 @@ class Server:
         own("BODY_TIMEOUT"),
         "Seconds for a request body to arrive; then: 408",
     )
+    write_timeout: float = setting(
+        60.0,
+        Seconds(),
+        own("WRITE_TIMEOUT"),
+        "Seconds for which a client may leave its answer unread (less than 256 bytes a second); then "
+        "its connection is closed, under full load after 5",
+    )
     graceful_timeout: int = setting(
         60,
         Integer(1, 86_400),

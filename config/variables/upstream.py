@@ -156,6 +156,15 @@ class Attempts:
         also_bare("REQUEST_TIMEOUT"),
         "Seconds between two reads of a stream after its first byte",
     )
+    content_timeout: float | None = setting(
+        None,
+        Seconds(),
+        own("CONTENT_TIMEOUT"),
+        "Seconds between two reads with output of the model after the first, in a stream that goes "
+        "on with comments, pings or empty deltas",
+        shown="= FIRST_BYTE_TIMEOUT",
+        example="600",
+    )
     early_start: float | None = setting(
         45.0,
         SecondsOrOff(),

@@ -7,6 +7,7 @@ because a worker whose connections are all in use does not answer even a health 
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable, Container
 
 from config.settings import Settings
 from proxy.errors import Overloaded
@@ -22,27 +23,43 @@ SPARE_CONNECTIONS = 100
 DEFAULT_BOUND = Settings(workers=1).max_concurrency
 
 
+def _none(_: Container[object]) -> bool:
+    return False
+
+
 class Admission:
-    """The slots of one worker; a request occupies one until its answer has ended."""
+    """The slots of one worker; a request occupies one until its answer has ended.
 
-    __slots__ = ("most", "running")
+    ``free_one`` ends a request that has a slot but whose client does not read, given the holders of all
+    slots; False if there is none.
+    """
 
-    def __init__(self, most: int) -> None:
+    __slots__ = ("_free_one", "_holders", "most", "running")
+
+    def __init__(self, most: int, free_one: Callable[[Container[object]], bool] = _none) -> None:
         self.most = most
         self.running = 0
+        self._free_one = free_one
+        self._holders: set[object] = set()
 
-    def enter(self) -> None:
-        """Take a slot, to be given back by one call of ``leave``; raises ``Overloaded``."""
-        if self.running >= self.most:
+    def enter(self, holder: object) -> None:
+        """Take a slot, to be given back by one call of ``leave``; raises ``Overloaded``.
+
+        ``holder`` is what answers the request: its greenlet.
+        """
+        # The request that is ended gives its slot back within the next pass of the event loop.
+        if self.running >= self.most and not self._free_one(self._holders):
             raise Overloaded(
                 "too many requests are in progress: try again later",
                 headers={"retry-after": str(RETRY_SECONDS)},
             )
         self.running += 1
+        self._holders.add(holder)
 
-    def leave(self) -> None:
-        """Give the slot back."""
+    def leave(self, holder: object) -> None:
+        """Give the slot of ``holder`` back."""
         self.running -= 1
+        self._holders.discard(holder)
 
 
 def admitted(settings: Settings, open_files: int | None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from flask import Response, g, request
+from greenlet import getcurrent
 
 from proxy.access.limits.identity import client_address, client_identity
 from proxy.access.limits.kinds import STREAMS
@@ -20,9 +21,9 @@ from proxy.telemetry.request_record import RequestRecord, total_input
 
 def take_slot() -> None:
     """Take a slot of this worker until the answer ends; raises ``Overloaded`` if none is free."""
-    admission = runtime().admission
-    admission.enter()
-    on_request_end(admission.leave)
+    admission, holder = runtime().admission, getcurrent()
+    admission.enter(holder)
+    on_request_end(admission.leave, holder)
 
 
 def limit_client(*, spends: bool, dynamic: bool) -> None:

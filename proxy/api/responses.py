@@ -74,29 +74,29 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
     """The response with what ``attempt`` returns for the first route and key that succeed.
 
     A stream may begin before one succeeded. A streamed response stays watched until it calls the function
-    that ``end_of`` returned.
+    that ``end_of`` returned, a whole one until the request ends.
     """
     if call.record.stream:
         limit_stream()
-    watch, streams = runtime().watch, False
+    watch = runtime().watch
     watch.enter(call.exchange, present_request().environ.get("gunicorn.socket"))
     try:
         answer = answer_in_time(call, lambda: with_failover(call, attempt), end_of(call))
         response = response_for(answer)
-        streams = response.is_streamed
-    finally:
-        if streams:
-            # Also if an exception prevents that the stream ends in order.
-            on_request_end(watch.leave, call.exchange)
-        else:
-            watch.leave(call.exchange)
+    except BaseException:
+        watch.leave(call.exchange)
+        raise
+    # Of a stream too, in case that an exception prevents its end in order.
+    on_request_end(watch.leave, call.exchange)
+    if answer.stream is None:
+        call.exchange.begun = True
     if call.answer_headers:
         response.headers.update(call.answer_headers)
     if len(call.candidates) == 1 or not isinstance(answer.stream, EarlyStream):
         # Otherwise a fallback may still answer.
         response.headers.add(ROUTE_HEADER, call.route.header)
     shown = call.settings.log_body_max_chars
-    if shown and not streams:
+    if shown and answer.stream is None:
         log_body("answer body", call.record.request_id, response.data, shown)
     return response
 

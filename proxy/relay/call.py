@@ -99,6 +99,15 @@ class Call:
         """Longest silence between two reads of a stream."""
         return self.route.provider.timeout_seconds or self.settings.request_timeout
 
+    @property
+    def content_seconds(self) -> float:
+        """Longest time without output of the model in a stream that has sent some."""
+        return (
+            self.route.provider.timeout_seconds
+            or self.settings.content_timeout
+            or self.first_byte_seconds
+        )
+
     def profile(self) -> Profile:
         """The route's profile with the flags that healing learned for this upstream and model."""
         return self.without_refused_images(learned_profile(self.route, self.learned))
@@ -170,6 +179,7 @@ class Call:
             record=self.record,
             first_byte_seconds=self.first_byte_seconds,
             silence_seconds=self.silence_seconds,
+            content_seconds=self.content_seconds,
             secrets=self.secrets if secrets is None else secrets,
             outcome=self.outcome,
             preview_chars=self.settings.log_stream_text_preview_chars,

@@ -14,6 +14,7 @@ import gevent
 from gevent.hub import Waiter
 
 from proxy.errors import ProxyError
+from proxy.relay.blocked_writes import WRITES
 from proxy.relay.client_socket import hold_packets, is_closed, shut_down
 from proxy.relay.deadlines import Deadlines, WaitResult
 
@@ -150,7 +151,7 @@ class Exchange:
             # The background call is computing; at its next wait it notices that the client left.
             return
         elif self.begun and result in (WaitResult.GONE, WaitResult.TOTAL):
-            self._stop_writing()
+            self._stop_writing(result)
 
     def drain(self) -> None:
         """Called by the sweeper: end this request because the process shuts down."""
@@ -172,10 +173,13 @@ class Exchange:
     def _due(self, now: float) -> WaitResult | None:
         return self._ended() if self.gone or self.drained else self.deadlines.due(now)
 
-    def _stop_writing(self) -> None:
+    def _stop_writing(self, result: WaitResult) -> None:
         # The request neither waits nor reads, so it is blocked in a write to its client.
-        if self.client is not None:
-            shut_down(self.client)
+        if self.client is None:
+            return
+        if result is WaitResult.TOTAL and WRITES.end(self.client, self.error_after(result).message):
+            return
+        shut_down(self.client)
 
     def _cancel(self, reason: WaitResult, call: int) -> None:
         # Runs in the hub, so the greenlet is suspended. Since the sweep the call may have ended, and

@@ -68,6 +68,12 @@ class Codec(Protocol):
     def feed(self, data: bytes) -> bytes:
         """The bytes for the client, which may be empty, after a read that returned ``data`` (not empty)."""
 
+    def advanced(self) -> bool:
+        """Whether the last ``feed`` contained output of the model: not only comments, pings, empty deltas.
+
+        May also be true for one between the last call and the last ``feed``.
+        """
+
     def finish(self) -> bytes:
         """The last bytes for the client, after the stream was closed or ``finish_seconds`` passed."""
 

@@ -41,6 +41,8 @@ class Deadlines:
     """The time limits of one request, and when its client next gets a ping."""
 
     __slots__ = (
+        "_content",
+        "_content_text",
         "_limit",
         "_limit_text",
         "_total",
@@ -54,6 +56,8 @@ class Deadlines:
         """``total_seconds``: the limit of the whole request, from ``now`` on."""
         self._limit: float | None = None
         self._limit_text = ""
+        self._content: float | None = None
+        self._content_text = ""
         self._total = None if total_seconds is None else now + total_seconds
         self._total_seconds = total_seconds
         self.enough: float | None = None
@@ -69,11 +73,18 @@ class Deadlines:
         if text:
             self._limit_text = text
 
+    def limit_content(self, until: float, text: str) -> None:
+        """Also end the phase at ``until`` unless content moves it; ``text`` is the message then."""
+        self._content, self._content_text = until, text
+
     def due(self, now: float) -> WaitResult | None:
         """What is due at ``now``: TOTAL, LIMIT, ENOUGH or PING, in this order."""
         if self._total is not None and now >= self._total:
             return WaitResult.TOTAL
         if self._limit is not None and now >= self._limit:
+            return WaitResult.LIMIT
+        if self._content is not None and now >= self._content:
+            self._limit_text = self._content_text
             return WaitResult.LIMIT
         if self.enough is not None and now >= self.enough:
             return WaitResult.ENOUGH

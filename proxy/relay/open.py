@@ -74,18 +74,26 @@ class WholeMessageStream:
     """The body, in one piece, of a streamed answer whose message is already complete."""
 
     def __init__(self, record: RequestRecord, message: Message, done: Callable[[], None]) -> None:
-        self._pieces = iter([sse.encode_events(message_to_events(message))])
+        self._piece: bytes | None = sse.encode_events(message_to_events(message))
+        self._record = record
         self._done = done
+        self._written = False
         record.record_first_event()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._pieces)
+        piece, self._piece = self._piece, None
+        if piece is None:
+            self._written = True
+            raise StopIteration
+        return piece
 
     def close(self) -> None:
-        """Called by the server when the answer has ended."""
+        """Called by the server when the answer has ended, however it ended."""
+        if not self._written:
+            self._record.cut_short()
         self._done()
 
 

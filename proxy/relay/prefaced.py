@@ -65,6 +65,9 @@ class PrefacedCodec:
     def feed(self, data: bytes) -> bytes:
         return self._prefaced(self._codec.feed(data))
 
+    def advanced(self) -> bool:
+        return self._codec.advanced()
+
     def finish(self) -> bytes:
         return self._prefaced(self._codec.finish())
 

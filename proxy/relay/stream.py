@@ -23,6 +23,9 @@ from proxy.upstream.session import UpstreamResponse
 
 PEEK_SECONDS = 5.0
 """Longest wait for the first event before the client gets its 200."""
+CONTENT_STEP = 1.0
+"""Seconds after a read with content in which others are not searched for it: most streams are searched
+once a second. So much later may the limit on silence of content take effect."""
 LINGER_SECONDS = 0.5
 """Longest wait for the end of the transfer, after which the connection can be used again."""
 
@@ -57,7 +60,10 @@ class StreamedResponse:
         self._bulk = False
         """Whether the last read was so long that the next one would delay other requests."""
         self._content_seen = False
+        self._content_until = 0.0
+        """Until then reads are not searched for content."""
         self._silence_text = f"the upstream sent nothing for {call.silence_seconds:g} s"
+        self._content_text = f"the upstream sent no content for {call.content_seconds:g} s"
         self._pieces = self._pump()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -190,8 +196,12 @@ class StreamedResponse:
             self._limit_next()
         return written
 
-    def _limit_silence(self) -> None:
-        self._deadlines.limit(monotonic() + self._call.silence_seconds, self._silence_text)
+    def _limit_silence(self, *, content: bool = False) -> None:
+        now, call = monotonic(), self._call
+        self._deadlines.limit(now + call.silence_seconds, self._silence_text)
+        if content or (now >= self._content_until and self._codec.advanced()):
+            until = self._content_until = now + CONTENT_STEP
+            self._deadlines.limit_content(until + call.content_seconds, self._content_text)
 
     def _limit_next(self) -> None:
         """Set the time limit of the next read before content was seen, or after the message."""
@@ -203,7 +213,7 @@ class StreamedResponse:
                 self._exchange.limit(codec.finish_seconds)
         elif codec.content_seen:
             self._content_seen = True
-            self._limit_silence()
+            self._limit_silence(content=True)
             self._report_alive()
 
     def _report_alive(self) -> None:

@@ -1,4 +1,5 @@
-"""Checks all requests of a worker four times a second for clients that left and for time limits.
+"""Checks all requests and waiting writes of a worker four times a second for clients that left or do not
+read, and for time limits.
 
 Rule: one sweep checks every exchange and gets all closed connections from the kernel in one call; no
 request starts a timer of its own. For a thousand streams the sweeps take about one percent of a core,
@@ -14,6 +15,7 @@ from typing import Any
 
 import gevent
 
+from proxy.relay.blocked_writes import BlockedWrites
 from proxy.relay.cancellation import Exchange
 from proxy.relay.client_socket import HANGUP, kernel_poll
 from proxy.relay.deadlines import shutdown_error
@@ -23,9 +25,12 @@ SWEEP_SECONDS = 0.25
 
 
 class Sweeper:
-    """Sweeps the exchanges of one worker; runs only while there are any."""
+    """Sweeps the exchanges and the waiting writes of one worker; runs only while there are any."""
 
-    def __init__(self) -> None:
+    def __init__(self, writes: BlockedWrites | None = None) -> None:
+        """``writes`` are swept too, beginning when the first of them waits."""
+        self._writes = BlockedWrites() if writes is None else writes
+        self._writes.begin_sweep = self._begin
         self._exchanges: dict[Exchange, int | None] = {}
         self._clients: dict[int, Exchange] = {}
         self._poll = kernel_poll()
@@ -45,9 +50,7 @@ class Sweeper:
             exchange.client = client_socket
         self._exchanges[exchange] = fileno
         exchange.drained = self._ended
-        if not self._running:
-            self._running = True
-            gevent.spawn(self._sweep)
+        self._begin()
 
     def leave(self, exchange: Exchange) -> None:
         """Stop checking ``exchange``; may be called again."""
@@ -88,10 +91,15 @@ class Sweeper:
         del self._clients[fileno]
         self._poll.unregister(fileno)
 
+    def _begin(self) -> None:
+        if not self._running:
+            self._running = True
+            gevent.spawn(self._sweep)
+
     def _sweep(self) -> None:
         logged = Logged()
         try:
-            while self._exchanges:
+            while self._exchanges or self._writes:
                 gevent.sleep(SWEEP_SECONDS)
                 self._check_all(logged)
         finally:
@@ -103,6 +111,8 @@ class Sweeper:
         with logged:
             gone = self._gone_clients()
         now = monotonic()
+        with logged:
+            self._writes.check(now)
         for exchange in list(self._exchanges):
             with logged:
                 exchange.check(now, exchange in gone)

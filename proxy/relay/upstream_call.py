@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 import orjson
 
@@ -45,6 +46,8 @@ class UpstreamCall:
     """Credentials that are masked in what the client gets."""
     outcome: Outcome | None = None
     """Reports to the circuit breaker how a stream ended that began before any content arrived."""
+    content_seconds: float = inf
+    """Longest time between two reads of a streamed answer that contain output of the model."""
     preview_chars: int = 0
     """Characters of streamed text for the log; 0: it is not logged."""
 

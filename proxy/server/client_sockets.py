@@ -1,8 +1,10 @@
-"""Client sockets: reads that yield, and the closing of a connection with an unread request body.
+"""Client sockets: reads that yield, writes that are watched, and the closing of a connection with an
+unread request body.
 
 Rule: after 5 ms of uninterrupted reading, a reader yields to the event loop. gevent's own sockets yield
 only if there is nothing to read, so a client that sends faster than its bytes are parsed would block
-all other greenlets and all timeouts of the worker.
+all other greenlets and all timeouts of the worker. A write is watched only while it waits for the
+client: gevent calls ``_wait`` then, for every kind of write.
 """
 
 from __future__ import annotations
@@ -17,34 +19,45 @@ import gevent.socket
 import gevent.ssl
 
 from proxy.concurrency import yield_if_slice_used
+from proxy.relay.blocked_writes import WRITES
 
 LINGER_SECONDS = 2.0
 """Longest time for which an unread request body is received and discarded. A connection that is closed
 with unread bytes is reset, and the client may lose the response."""
 
 
-class FairSocket(gevent.socket.socket):
-    """A plain connection whose reads yield to other greenlets."""
+class _Fair:
+    """Reads that yield to other greenlets, and waiting writes that are watched, for gevent's sockets."""
 
     __slots__ = ()
+
+    _write_event: Any
 
     def recv(self, *arguments: Any) -> bytes:
         """``recv`` that yields first when the reader's time slice is used up."""
         yield_if_slice_used()
-        data: bytes = super().recv(*arguments)
+        data: bytes = super().recv(*arguments)  # type: ignore[misc]
         return data
 
+    def _wait(self, watcher: Any, timeout_exc: Any = None) -> None:
+        wait = super()._wait  # type: ignore[misc]
+        if watcher is self._write_event:
+            with WRITES.waiting(self):
+                wait(watcher, timeout_exc)
+        else:
+            wait(watcher, timeout_exc)
 
-class FairTLSSocket(gevent.ssl.SSLSocket):
-    """A TLS connection whose reads yield to other greenlets."""
+
+class FairSocket(_Fair, gevent.socket.socket):
+    """A plain connection."""
 
     __slots__ = ()
 
-    def recv(self, *arguments: Any) -> bytes:
-        """``recv`` that yields first when the reader's time slice is used up."""
-        yield_if_slice_used()
-        data: bytes = super().recv(*arguments)
-        return data
+
+class FairTLSSocket(_Fair, gevent.ssl.SSLSocket):
+    """A TLS connection."""
+
+    __slots__ = ()
 
 
 _FAIR_FOR_CLASS: dict[type, type] = {

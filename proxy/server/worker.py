@@ -122,8 +122,7 @@ class ProxyWorker(RequestWorker):
         pools: list[Pool] = [*self._pools]
         servers = list(map(self._server, self.sockets, pools))
         while self._signalled is None:
-            self.notify()
-            self._wait(HEARTBEAT_SECONDS)
+            self._beat(HEARTBEAT_SECONDS)
         self._keep_accepting(self._signalled)
         pools += self._close(servers)
         self._finish(self._signalled, pools)
@@ -145,6 +144,12 @@ class ProxyWorker(RequestWorker):
         server.start()
         return server
 
+    def _beat(self, seconds: float) -> None:
+        self.notify()
+        for pool in self._pools:
+            pool.make_room()
+        self._wait(seconds)
+
     def _wait(self, seconds: float) -> None:
         self._woken.wait(seconds)
         self._woken.clear()
@@ -158,8 +163,7 @@ class ProxyWorker(RequestWorker):
             left = signalled + max(self._schedule().accept, ORDER_SECONDS) - monotonic()
             if left <= 0:
                 return
-            self.notify()
-            self._wait(min(left, TICK_SECONDS))
+            self._beat(min(left, TICK_SECONDS))
 
     def _close(self, servers: Sequence[StreamServer]) -> list[Pool]:
         """Close the listeners; returns the pools of the connections that were still queued."""

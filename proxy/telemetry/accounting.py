@@ -6,14 +6,18 @@ sink is logged; the other sinks are still called, and the request is not affecte
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from proxy.errors import ClientStalled
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.request_record import BROKEN_OFF, RequestRecord
 from proxy.telemetry.uncaught import Logged
 
 _LOGGED = Logged()
+log = logging.getLogger(__name__)
 
 
 def _nothing() -> None:
@@ -66,6 +70,9 @@ class Accounting:
             record.status = record.status or 500
             record.error = record.error or BROKEN_OFF
             self.finish(record)
+        elif record.error is None and isinstance(stalled := sys.exc_info()[1], ClientStalled):
+            # The line of a whole answer is written before the answer is.
+            log.warning("answer cut: %s request_id=%s", stalled.strerror, record.request_id)
         self._leave(record)
 
     def close(self) -> None:

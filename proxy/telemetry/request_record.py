@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from config.registry.values import Price
-from proxy.errors import ClientGone, ProxyError
+from proxy.errors import ClientGone, ClientStalled, ProxyError
 
 BROKEN_OFF = "broken off"
 """The error of a request that ended because of a bug or because its worker hung."""
@@ -105,12 +105,15 @@ class RequestRecord:
         )
 
     def cut_short(self) -> None:
-        """Record why a stream is closed before its end: the client left, or this proxy failed.
+        """Record why a stream is closed before its end: the client left or did not read, or this proxy
+        failed.
 
         The server closes a stream while it handles the exception that ended it. If the client left,
         there is no exception, or one of the connection.
         """
         error = sys.exc_info()[1]
+        if isinstance(error, ClientStalled):
+            self.error = error.strerror
         if isinstance(error, OSError | ProxyError) or not isinstance(error, Exception | SystemExit):
             self.status = ClientGone.status
         else:

@@ -40,6 +40,8 @@ class SocketReader(io.BufferedIOBase):
         self.held = b""
         self.at = 0
         self.answered = False
+        self.is_cut = False
+        """True if TLS ended without ``close_notify``: what ends with the connection may be truncated."""
         self._head_left: int | None = HEAD_BYTES
 
     def makefile(self, *_: Any) -> SocketReader:
@@ -72,7 +74,10 @@ class SocketReader(io.BufferedIOBase):
             data = self._recv(READ_BYTES)
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             if self.answered:
-                raise
+                if not isinstance(error, ssl.SSLEOFError):
+                    raise
+                self.is_cut = True
+                return False
             raise RemoteDisconnected("connection ended without a response") from error
         if not data:
             return False

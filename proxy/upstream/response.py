@@ -137,6 +137,11 @@ class UpstreamResponse:
         body = self._body
         return -1 if body is None or body.isclosed() else body.fileno()
 
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether TLS ended without its end, so that a body without length may be truncated."""
+        return self._body is not None and self._body.reader.is_cut
+
     def close(self) -> None:
         """Release the answer; a connection with unread bytes is closed. Can be called again."""
         self._ended = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import pytest
 
 from config.settings import Settings
@@ -16,16 +18,37 @@ from proxy.errors import Overloaded
 
 
 def test_a_slot_is_taken_until_it_is_left() -> None:
-    admission = Admission(2)
-    admission.enter()
-    admission.enter()
+    admission, one = Admission(2), object()
+    admission.enter(one)
+    admission.enter(object())
     with pytest.raises(Overloaded) as refused:
-        admission.enter()
+        admission.enter(object())
     assert (refused.value.status, refused.value.type) == (529, "overloaded_error")
     assert refused.value.headers == {"retry-after": "5"}
-    admission.leave()
-    admission.enter()
+    admission.leave(one)
+    admission.enter(object())
     assert admission.running == 2
+
+
+def test_a_slot_may_be_taken_from_a_request_whose_client_does_not_read() -> None:
+    stalled, busy, offered = object(), object(), list[object]()
+
+    def free_one(holders: Container[object]) -> bool:
+        offered.extend(each for each in (stalled, busy) if each in holders)
+        return len(offered) == 2
+
+    admission = Admission(2, free_one)
+    admission.enter(stalled)
+    admission.enter(busy)
+    assert offered == []
+    admission.enter(object())
+    assert offered == [stalled, busy]
+    # It gives its own slot back a moment later.
+    admission.leave(stalled)
+    assert admission.running == 2
+    with pytest.raises(Overloaded):
+        admission.enter(object())
+    assert offered == [stalled, busy, busy]
 
 
 @pytest.mark.parametrize(

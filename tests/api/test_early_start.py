@@ -675,7 +675,7 @@ def test_a_closed_body_ends_the_attempts(
 
 LATE: dict[str, tuple[Script, int]] = {
     "a stream": (text_stream("Hello", Wait(threading.Event())), 499),
-    "a whole answer": (json_answer(completion("Hello")), 200),
+    "a whole answer": (json_answer(completion("Hello")), 499),
     "a failure": (refused(404), 200),
 }
 

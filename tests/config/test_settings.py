@@ -86,6 +86,8 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
             {"CLAUDE_PROXY_FIRST_BYTE_TIMEOUT": "9"}, "first_byte_timeout", 9.0, id="FIRST_BYTE"
         ),
         pytest.param({"REQUEST_TIMEOUT": "7"}, "request_timeout", 7.0, id="REQUEST_TIMEOUT"),
+        pytest.param({"CLAUDE_PROXY_CONTENT_TIMEOUT": "8"}, "content_timeout", 8.0, id="CONTENT"),
+        pytest.param({"REQUEST_TIMEOUT": "7"}, "content_timeout", None, id="no CONTENT"),
         pytest.param(
             {"REQUEST_TIMEOUT": "7"}, "connect_timeout", 7.0, id="REQUEST_TIMEOUT sets CONNECT"
         ),
@@ -102,6 +104,7 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
             id="REQUEST_TIMEOUT leaves a CONNECT that is set",
         ),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "9"}, "total_timeout", 9.0, id="TOTAL"),
+        pytest.param({"CLAUDE_PROXY_WRITE_TIMEOUT": "9"}, "write_timeout", 9.0, id="WRITE"),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "off"}, "total_timeout", None, id="TOTAL off"),
         pytest.param({"CLAUDE_PROXY_TOTAL_TIMEOUT": "0"}, "total_timeout", None, id="TOTAL 0"),
         pytest.param({}, "early_start", 45.0, id="EARLY_START not set"),

@@ -47,11 +47,27 @@ class Seen:
         return f"{self.status} {answer['error']['type']}" if "error" in answer else "whole"
 
 
-class WatchedClient:
-    """One connection, one request at a time."""
+def narrow_connection(port: int) -> socket.socket:
+    """A connection with a small window, and with the segments of a network rather than of loopback.
 
-    def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    The server's kernel keeps 87 kB for such a connection instead of 2.8 MB.
+    """
+    sock = socket.socket()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(SECONDS)
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
+class WatchedClient:
+    """One connection, one request at a time; ``narrow``: by ``narrow_connection``."""
+
+    def __init__(self, port: int, *, narrow: bool = False) -> None:
+        if narrow:
+            self.sock = narrow_connection(port)
+        else:
+            self.sock = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
         self.seen = Seen()
 
     def send(self, raw: bytes) -> None:

@@ -12,12 +12,25 @@ from tests.faults import (
     forms,
     framing,
     heads,
+    keepalives,
+    old_http,
     terminators,
     transport,
 )
 from tests.faults.cell import Cell
 
-TABLES = (transport, heads, framing, compression, content, terminators, bodies, forms)
+TABLES = (
+    transport,
+    heads,
+    framing,
+    compression,
+    content,
+    terminators,
+    bodies,
+    forms,
+    keepalives,
+    old_http,
+)
 
 CELLS: tuple[Cell, ...] = tuple(chain.from_iterable(table.cells() for table in TABLES))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import gevent
 import pytest
 from gevent.event import Event
 
+from proxy.relay.blocked_writes import WRITES
 from proxy.server.connection_pool import ConnectionPool
 
 
@@ -70,6 +71,27 @@ def test_a_kept_one_is_closed_after_those_and_a_busy_one_never(listener: Listene
     listener.connect("e")
     assert listener.closed == ["a", "b", "kept"]
     assert listener.pool.full()
+
+
+def test_where_none_is_idle_one_that_does_not_read_is_closed(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered: list[int] = []
+
+    def end_longest(owners: Collection[object]) -> bool:
+        offered.append(len(owners))
+        return len(offered) == 1
+
+    monkeypatch.setattr(WRITES, "end_longest", end_longest)
+    listener.pool.make_room()
+    for name in "abc":
+        listener.pool.mark_busy(listener.connect(name))
+    assert offered == []
+    listener.pool.mark_busy(listener.connect("d"))
+    assert offered == [4]
+    # A full pool gets no new connection: it makes room when it is told to.
+    listener.pool.make_room()
+    assert offered == [4, 4]
 
 
 def test_a_closed_connection_is_forgotten(listener: Listener) -> None:

@@ -41,9 +41,13 @@ KINDS = {
     "abort its body": 1,
     "slow": 1,
     "silent": 1,
+    "unread": 1,
+    "native unread": 1,
 }
 """What clients do, and how often."""
-TEXTS = ("paced", "fail", "break", "abort", "slow")
+TEXTS = ("paced", "fail", "break", "abort", "slow", "unread")
+UNREAD_SECONDS = 10.0
+"""After which a client reads after all: the worker that would have ended its answer was killed."""
 SLOW_READ = 16384
 WHOLE = ("whole", "native whole", "abort whole", "native abort whole", "count", "fail")
 """Kinds that ask for no stream."""
@@ -108,7 +112,7 @@ class Crowd:
             time.sleep(chance.random() * 0.1)
 
     def _ask(self, kind: str, request_id: str) -> str:
-        client = WatchedClient(self.port)
+        client = WatchedClient(self.port, narrow=kind.endswith("unread"))
         try:
             raw = raw_for(kind, request_id)
             if kind == "abort its body":
@@ -122,6 +126,8 @@ class Crowd:
             if kind.endswith("abort whole"):
                 time.sleep(LEAVE_SECONDS)
                 return ABORT if self._leaves(client, request_id) else _outcome(client)
+            if kind.endswith("unread"):
+                return ABORT if _is_reset(client) else _read_slowly(client)
             if kind.endswith("abort"):
                 return self._leave(client, request_id)
             return _read_slowly(client) if kind == "slow" else _outcome(client)
@@ -158,7 +164,10 @@ def raw_for(kind: str, request_id: str) -> bytes:
         ),
         "max_tokens": 50,
         "messages": [
-            {"role": "user", "content": {"abort": "paced", "slow": "long"}.get(text, text)}
+            {
+                "role": "user",
+                "content": {"abort": "paced", "slow": "long", "unread": "long"}.get(text, text),
+            }
         ],
         "stream": kind not in WHOLE,
     }
@@ -168,6 +177,13 @@ def raw_for(kind: str, request_id: str) -> bytes:
         del body["stream"], body["max_tokens"]
         return request("POST", "/v1/messages/count_tokens", json.dumps(body).encode(), **head)
     return request("POST", "/v1/messages", json.dumps(body).encode(), **head)
+
+
+def _is_reset(client: WatchedClient) -> bool:
+    """Whether the server resets the connection, of which nothing is read, in time."""
+    poll = select.poll()
+    poll.register(client.sock, 0)
+    return bool(poll.poll(UNREAD_SECONDS * 1000))
 
 
 def _is_closed(client: WatchedClient) -> bool:

@@ -138,6 +138,7 @@ def _program(upstream: Restarted) -> Iterator[tuple[LiveProxy, Path]]:
             "CLAUDE_PROXY_LOG_FILE": str(log.with_name(LINK)),
             "CLAUDE_PROXY_LOG_FORMAT": "json",
             "CLAUDE_PROXY_CONNECT_TIMEOUT": "2",
+            "CLAUDE_PROXY_WRITE_TIMEOUT": "2",
             "PYTHONPATH": f"{directory}:{ROOT}",
         }
         with (

@@ -99,6 +99,12 @@ class StreamTranslator:
         """True once the upstream sent any content, including reasoning that is discarded."""
         return self._reader.content_seen
 
+    def takes_new_content(self) -> bool:
+        """Whether content arrived since the last call; chunks that were passed on do not count."""
+        new = self._reader.content_is_new
+        self._reader.content_is_new = False
+        return new
+
     @property
     def usage(self) -> dict[str, Any]:
         """Usage of the message: final once ``ended``; before that, the upstream's reports so far."""

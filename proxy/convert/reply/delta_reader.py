@@ -43,6 +43,8 @@ class DeltaReader:
     def __init__(self, warnings: Counter[str], *, think_tags: bool) -> None:
         self.content_seen = False
         """True once any content arrived, including content that is not shown to the client."""
+        self.content_is_new = False
+        """True if content arrived since the caller last set this to False."""
         self.forms = ReasoningForms()
         self._tags = ThinkTags() if think_tags else None
         self._in_thought = False
@@ -108,8 +110,9 @@ class DeltaReader:
         if self._tags is not None and not self._tags.done:
             yield from self._tags.flush()
 
-    def _before(self, piece: Piece) -> Iterator[Piece]:
+    def _before(self, piece: Piece, *, new: bool = True) -> Iterator[Piece]:
         self.content_seen = True
+        self.content_is_new = self.content_is_new or new
         yield from self.flush()
         yield piece
 
@@ -129,7 +132,7 @@ class DeltaReader:
 
     def _reasoned(self, piece: ReasoningPiece) -> Iterator[Piece]:
         """``piece`` without text that an earlier delta or another spelling already contained."""
-        self.content_seen = True
+        self.content_seen = self.content_is_new = True
         if not piece.text or piece.data:
             yield from self._settle_reasoning()
             yield piece
@@ -181,7 +184,7 @@ class DeltaReader:
             if piece is None:
                 self._warnings["unknown_content_part"] += 1
                 continue
-            self.content_seen = True
+            self.content_seen = self.content_is_new = True
             if isinstance(piece, ReasoningPiece):
                 yield from self._reasoned(piece)
             elif piece.kind == "refusal":
@@ -207,7 +210,8 @@ class DeltaReader:
                 continue
             if choice and fragment.place is not None:
                 fragment = fragment._replace(place=fragment.place + choice * CALLS_PER_CHOICE)
-            yield from self._before(fragment._replace(whole=True) if whole else fragment)
+            new = bool(fragment.arguments or fragment.name or fragment.state)
+            yield from self._before(fragment._replace(whole=True) if whole else fragment, new=new)
 
 
 def _fragments_in(source: Mapping[str, Any]) -> Iterator[ToolFragment | None]:

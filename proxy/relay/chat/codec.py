@@ -40,8 +40,8 @@ class ChatCodec:
         self._bytes = StreamBytes(self._decoder, self._translator)
         shown = call.settings.log_stream_text_preview_chars
         self.preview = StreamPreview(shown) if shown else None
-        # Attributes, not properties, for speed: both are used after each read of the upstream.
-        self.finishing = self.ended = False
+        # Attributes, not properties, for speed: they are used after each read of the upstream.
+        self.finishing = self.ended = self._wrote = False
         self.endings = 0
 
     @property
@@ -80,9 +80,14 @@ class ChatCodec:
         else:
             written = self._encoded(self._bytes.events_of(data))
         translator = self._translator
+        self._wrote = bool(written)
         self.finishing, self.ended = translator.finishing, translator.ended
         self.endings = translator.endings
         return written
+
+    def advanced(self) -> bool:
+        # Content that is held back has no bytes for the client yet.
+        return self._translator.takes_new_content() or self._wrote
 
     def finish(self) -> bytes:
         self.ended = True

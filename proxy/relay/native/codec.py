@@ -6,6 +6,7 @@ end is reported by an ``error`` event (docs/protocol.md section 8).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,11 @@ DELTA_BYTES = 115
 """Bytes of an event with a delta, besides the model's output."""
 START_BYTES = 500
 """Bytes of a stream before the first of these events."""
+
+
+SHORT_READ = 4096
+"""Reads up to this size are searched for empty deltas; a longer one has others."""
+_EMPTY_DELTA = re.compile(rb'"(?:text|thinking|partial_json|signature)":\s*""')
 
 
 class ReportedError(UpstreamError):
@@ -54,6 +60,8 @@ class NativeCodec:
         self._deltas = self._bytes = 0
         """How many were passed on so far."""
         self.started = self.finishing = self.ended = False
+        self._passed = b""
+        """The bytes of the last read."""
 
     @property
     def pings(self) -> bool:
@@ -89,8 +97,16 @@ class NativeCodec:
         passed = self._scan.feed(data)
         self._bytes += len(passed)
         self._deltas += passed.count(b'"delta"')
+        self._passed = passed
         self.finishing = self._scan.ended
         return passed
+
+    def advanced(self) -> bool:
+        passed = self._passed
+        deltas = passed.count(b'"delta"')
+        if deltas and len(passed) <= SHORT_READ:
+            deltas -= len(_EMPTY_DELTA.findall(passed))
+        return deltas > 0 or b'"content_block"' in passed
 
     def finish(self) -> bytes:
         return self._end(UpstreamError(CUT_SHORT))

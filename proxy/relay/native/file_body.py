@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from proxy.errors import ClientGone, ProxyError, UpstreamError
+from proxy.errors import CUT_SHORT, ClientGone, ProxyError, UpstreamError
 from proxy.failures.policy import failure_kind
 from proxy.relay.native.request import NativeCall
 from proxy.telemetry.logs import error_words
@@ -36,6 +36,8 @@ class FileBody:
         exchange.limit(seconds, f"the upstream sent nothing for {seconds:g} s")
         try:
             data = exchange.run(self._response.read_available)
+            if not data and self._response.may_be_cut:
+                raise UpstreamError(CUT_SHORT)
         except ClientGone:
             raise
         except ProxyError as error:
