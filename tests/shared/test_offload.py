@@ -132,8 +132,8 @@ from proxy.tokens import count_text
 from proxy.tokens import tables
 thread = monkey.get_original("_thread", "get_ident")
 read = []
-load = tables.read_tables
-tables.read_tables = lambda directory: read.append(thread()) or load(directory)
+load = tables.read_table
+tables.read_table = lambda name, directory: read.append(thread()) or load(name, directory)
 jobs = [gevent.spawn(count_text, "hello world", "o200k_base") for _ in range(10)]
 gevent.joinall(jobs, raise_error=True)
 assert [job.value.tokens for job in jobs] == [2] * 10
