@@ -30,7 +30,13 @@ from proxy.cli.announce import ready_line, start_warnings
 from proxy.cli.environment import current_settings, put_in_force
 from proxy.cli.interrupt import end_when_interrupted
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
-from proxy.cli.process import CannotStart, ensure_certificate, ensure_free, raise_file_limit
+from proxy.cli.process import (
+    CannotStart,
+    ensure_certificate,
+    ensure_free,
+    raise_file_limit,
+    release_free_memory,
+)
 from proxy.providers import flag_board
 from proxy.providers.routing import Router
 from proxy.server.arbiter import amend
@@ -162,6 +168,7 @@ def _share_tables(settings: Settings) -> None:
         log.warning("tokens are estimated: %s", problem)
     # Otherwise a garbage collection in a worker would write to every shared page and so copy it.
     gc.collect()
+    release_free_memory()
     gc.freeze()
 
 

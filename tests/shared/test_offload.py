@@ -141,6 +141,30 @@ assert len(read) == 1, read
 assert read != [thread()], "read on the loop"
 """
 
+LOADED_BESIDE = """
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from proxy.tokens import count_text, load_tables
+from proxy.tokens import tables
+gate = monkey.get_original("_thread", "allocate_lock")()
+gate.acquire()
+load_tables(["o200k_base"])
+load = tables.read_table
+def held(name, directory):
+    with gate:
+        return load(name, directory)
+tables.read_table = held
+first = [gevent.spawn(count_text, "hello world", "cl100k_base") for _ in range(5)]
+gevent.sleep(0)
+assert count_text("hello world", "o200k_base").tokens == 2
+assert count_text("hello world " * 5000, "o200k_base").tokens == 10020
+assert not any(job.ready() for job in first)
+gate.release()
+gevent.joinall(first, raise_error=True)
+assert [job.value.tokens for job in first] == [2] * 5
+"""
+
 AFTER_FORK = """
 from gevent import monkey
 monkey.patch_all()
@@ -159,6 +183,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     [
         pytest.param(UNPATCHED, id="6 without gevent's patches it runs in place"),
         pytest.param(FIRST_COUNTS, id="6 ten first counts at once read the tables once"),
+        pytest.param(LOADED_BESIDE, id="6 counts with another table go on meanwhile"),
         pytest.param(AFTER_FORK, id="6 tables of the master serve a forked worker"),
     ],
 )
