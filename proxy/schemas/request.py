@@ -135,9 +135,7 @@ def _load(
     image_max_chars: int,
 ) -> dict[str, Any]:
     request = parse_json_object(body) if isinstance(body, bytes) else body
-    choice = request.get("tool_choice")
-    if type(choice) is str and choice in BARE_CHOICES:
-        request["tool_choice"] = {"type": choice}
+    _name_choice(request)
     check_lengths(request)
     plain = is_plain(request.get("messages"))
     if not plain:
@@ -162,6 +160,12 @@ def _load(
             # The server stores the rest of the history of a thread, so calls and results may be unpaired.
             check_pairing(turns)
     return request
+
+
+def _name_choice(request: dict[str, Any]) -> None:
+    choice = request.get("tool_choice")
+    if type(choice) is str and choice in BARE_CHOICES:
+        request["tool_choice"] = {"type": choice}
 
 
 def _apply_history(request: dict[str, Any]) -> None:
