@@ -7,6 +7,7 @@ table in docs/protocol.md section 5. Independent of Flask, requests and the upst
 from __future__ import annotations
 
 from collections.abc import Mapping
+from traceback import clear_frames
 from typing import Any
 
 TYPE_FOR_STATUS: Mapping[int, str] = {
@@ -34,6 +35,18 @@ CUT_SHORT = "upstream closed the stream before it finished"
 
 NO_RETRY: Mapping[str, str] = {"x-should-retry": "false"}
 """Stops the retries of Anthropic SDKs and Claude Code (docs/protocol.md section 5)."""
+
+
+def release_frames(error: BaseException) -> None:
+    """Free what the finished calls refer to through which ``error`` passed, such as a request's body.
+
+    To be called where an error is kept or was answered: its traceback holds their variables, and a
+    variable that holds the error makes a cycle, which stays until the next garbage collection.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        clear_frames(each.__traceback__)
+        each = each.__cause__ or each.__context__
 
 
 class ProxyError(Exception):

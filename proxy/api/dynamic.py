@@ -84,8 +84,7 @@ def _shown_to_the_proxy() -> dict[str, str]:
 
 
 def _messages(target: DynamicTarget) -> Response:
-    body = _body(target)
-    return answer_message(body, _route_to(target), parsed_object(body))
+    return answer_message(_body(target), _route_to(target))
 
 
 def _count_tokens(target: DynamicTarget) -> Response:

@@ -27,6 +27,7 @@ from proxy.concurrency import run_if_heavy, yield_if_large
 from proxy.providers.routing import Route
 from proxy.relay.answer import Answer as UpstreamAnswer
 from proxy.relay.call import Call
+from proxy.relay.compaction import COMPACTING
 from proxy.relay.input_estimate import request_estimate
 from proxy.relay.open import open_answer
 from proxy.schemas import check_chat_support, load_message_request
@@ -57,32 +58,30 @@ CREATE = Operation(
 
 @bp.post("/v1/messages", access=SPENDS, operation=CREATE)
 def create_message() -> Response:
-    body = json_body()
-    # Parsed only once. The model decides whether the route is native; only other requests are validated.
-    message_request = parsed_object(body)
-    if may_be_native():
-        route = native_route(message_request, body)
-        if route is not None:
-            _log(body)
-            return _answered(begin_call(message_request, route), body)
-    return answer_message(body, chosen_route, message_request)
+    return answer_message(json_body(), chosen_route, natively=True)
 
 
 def answer_message(
-    body: bytes,
-    route_for: Callable[[Mapping[str, Any]], Route],
-    parsed: dict[str, Any],
+    body: bytes, route_for: Callable[[Mapping[str, Any]], Route], *, natively: bool = False
 ) -> Response:
     """The message that answers ``body``; ``route_for`` returns the route of a validated request.
 
-    ``parsed`` is the decoded ``body``; it becomes the request.
+    ``natively``: whether the model may choose a native route; such a request is not validated.
     """
     _log(body)
+    parsed = parsed_object(body)
+    if natively and may_be_native():
+        route = native_route(parsed, body)
+        if route is not None:
+            return _answered(begin_call(parsed, route), body)
     yield_if_large(len(body))
     message_request = checked_request(parsed)
     yield_if_large(len(body))
     call = begin_call(message_request, route_for(message_request))
     check_chat_support(message_request)
+    if not may_be_native() and COMPACTING.isdisjoint(message_request):
+        # Only native upstreams and compactions read it again; it may be as long as all texts.
+        body = b""
     return _answered(call, body)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from time import monotonic
 from typing import TypeVar
 
-from proxy.errors import ClientGone, InvalidRequest, UpstreamError
+from proxy.errors import ClientGone, InvalidRequest, UpstreamError, release_frames
 from proxy.failures.policy import FINAL, PASSED_OVER, Attempt, Plan, Verdict, failure_kind, judge
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
@@ -49,6 +49,7 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
             if isinstance(error, UpstreamError):
                 call.record.record_event("error", failure_kind(error))
             following = _following(plan, _verdict(call, attempt, error))
+            release_frames(error)
         if following is None:
             answered = [failed for failed in failures if isinstance(failed[1], UpstreamError)]
             first, failure = (answered or failures)[0]

@@ -14,7 +14,7 @@ from time import monotonic
 from proxy import sse
 from proxy.convert.reply import events
 from proxy.convert.reply.usage import no_usage
-from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError
+from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError, release_frames
 from proxy.ids import new_message_id
 from proxy.relay import deadlines
 from proxy.relay.answer import Answer, AnswerStream
@@ -117,6 +117,7 @@ class EarlyStream:
             answer = self._attempts.result()
         except ProxyError as error:
             self._error = error
+            release_frames(error)
             return
         if answer.headers.get("content-type", "").lower().startswith(EVENTS):
             self._stream = answer.stream

@@ -49,13 +49,6 @@ class PieceWriter:
         self._waiting: list[ContentPiece | ReasoningPiece] = []
         self._state: dict[str, Any] = {}
         self._members: dict[str, Any] = {}
-        self._writer_for_piece: Mapping[type, Callable[[Any], None]] = {
-            ContentPiece: self._write_content,
-            ReasoningPiece: self._write_reasoning,
-            ToolFragment: self.tools.feed,
-            StatePiece: self._keep_state,
-            MemberPiece: self._keep_members,
-        }
 
     def write(self, pieces: Iterable[Piece]) -> None:
         """Write ``pieces``; nothing is written after a stop sequence at which the text was cut.
@@ -72,7 +65,7 @@ class PieceWriter:
             if self._must_wait(piece):
                 self._waiting.append(piece)
                 continue
-            self._writer_for_piece[piece.__class__](piece)
+            _WRITERS[piece.__class__](self, piece)
             if self._waiting and not self.tools.unfinished:
                 self._write_waiting()
 
@@ -134,7 +127,7 @@ class PieceWriter:
     def _write_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for piece in waiting:
-            self._writer_for_piece[piece.__class__](piece)
+            _WRITERS[piece.__class__](self, piece)
 
     def stop(self, finish: str, matched: object) -> Stop:
         """Why the answer ended, for the upstream's finish reason and matched stop sequence."""
@@ -216,6 +209,9 @@ class PieceWriter:
         if not self.tools.unfinished:
             self._make_room()
 
+    def _write_fragment(self, piece: ToolFragment) -> None:
+        self.tools.feed(piece)
+
     def _keep_state(self, piece: StatePiece) -> None:
         self._state |= piece.state
 
@@ -244,6 +240,16 @@ class PieceWriter:
         for data in self._encrypted:
             self.blocks.redacted(data)
         self._encrypted.clear()
+
+
+# Not bound methods in the writer itself: in that cycle the request would stay in memory with it.
+_WRITERS: Mapping[type, Callable[[PieceWriter, Any], None]] = {
+    ContentPiece: PieceWriter._write_content,
+    ReasoningPiece: PieceWriter._write_reasoning,
+    ToolFragment: PieceWriter._write_fragment,
+    StatePiece: PieceWriter._keep_state,
+    MemberPiece: PieceWriter._keep_members,
+}
 
 
 def _blocks_for(reply: ReplyContext) -> BlockWriter:
