@@ -35,7 +35,8 @@ from proxy.cli.process import (
     ensure_certificate,
     ensure_free,
     raise_file_limit,
-    release_free_memory,
+    release_memory,
+    return_freed_memory,
 )
 from proxy.providers import flag_board
 from proxy.providers.routing import Router
@@ -102,6 +103,7 @@ def shipped_options() -> dict[str, Any]:
 def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str, Any]:
     """All of gunicorn's options, including hooks and logging; called at the start and at each reload."""
     open_files = raise_file_limit()
+    return_freed_memory()
     flag_board.share()
 
     def on_starting(arbiter: Arbiter) -> None:
@@ -168,7 +170,7 @@ def _share_tables(settings: Settings) -> None:
         log.warning("tokens are estimated: %s", problem)
     # Otherwise a garbage collection in a worker would write to every shared page and so copy it.
     gc.collect()
-    release_free_memory()
+    release_memory()
     gc.freeze()
 
 
