@@ -35,7 +35,7 @@ _INLINE_COMPRESSED = 1 << 14
 _INLINE_BYTES = 1 << 22
 """Longest body that is parsed without a thread. The parser itself cannot be interrupted in a thread
 either, but the steps around it can."""
-HEAVY_VALUES = 40_000
+HEAVY_VALUES = 20_000
 """Values of a request whose stages take more than 20 ms each: validation, conversion, estimates."""
 HEAVY_BYTES = 1 << 21
 """The same of bytes: strings may contain JSON."""

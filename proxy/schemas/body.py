@@ -33,7 +33,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 
 
 def counted_json_object(body: bytes) -> tuple[dict[str, Any], int]:
-    """The JSON object in ``body``, and how many values it has, names of members included.
+    """The JSON object in ``body``, and how many values it has. Names of members may count too.
 
     Raises ``InvalidRequest`` in the wording of docs/protocol.md section 9: for NaN and infinity,
     numbers too large for a float, broken UTF-8, lone surrogates, a byte order mark, an empty body,
