@@ -64,10 +64,9 @@ class RequestShape:
 
         An unknown member keeps only its name, for the report of what was dropped; its value becomes true.
         """
-        for name in [name for name, value in request.items() if value is None]:
-            del request[name]
-        for name in request.keys() - self._known:
-            if request[name] in ([], {}, ""):
+        known = self._known
+        for name in [name for name, value in request.items() if value is None or name not in known]:
+            if request[name] in (None, [], {}, ""):
                 del request[name]
             else:
                 request[name] = True

@@ -15,13 +15,17 @@ MAX_TOOLS = 2_048
 MAX_MESSAGES = 100_000
 MAX_BLOCKS = 10_000
 """Blocks of one message, including those in its tool results and documents; blocks of ``system``."""
+_MOST_ITEMS = (("messages", MAX_MESSAGES), ("system", MAX_BLOCKS), ("tools", MAX_TOOLS))
 
 
 def check_lengths(request: Mapping[str, Any]) -> None:
     """Raise InvalidRequest for too many tools, messages or system blocks, whatever they are."""
-    _check("messages", request.get("messages"), MAX_MESSAGES)
-    _check("system", request.get("system"), MAX_BLOCKS)
-    _check("tools", request.get("tools"), MAX_TOOLS)
+    for name, most in _MOST_ITEMS:
+        value = request.get(name)
+        if type(value) is list and len(value) > most:
+            raise InvalidRequest(
+                f"{name}: List should have at most {most} items after validation, not {len(value)}"
+            )
 
 
 def check_blocks(turns: Any) -> None:
@@ -38,13 +42,6 @@ def check_blocks(turns: Any) -> None:
                 f"messages.{index}.content: a message should have at most {MAX_BLOCKS} blocks, "
                 f"including those in its tool results and documents, not {count}"
             )
-
-
-def _check(name: str, value: Any, most: int) -> None:
-    if type(value) is list and len(value) > most:
-        raise InvalidRequest(
-            f"{name}: List should have at most {most} items after validation, not {len(value)}"
-        )
 
 
 def _inner_blocks(block: Any) -> int:

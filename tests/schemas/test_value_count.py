@@ -71,9 +71,9 @@ def test_more_values_are_refused_before_they_are_parsed(
 
 
 FEW = {
-    "as many as allowed": b'{"a":[%b[]]}' % (b"[]," * (MAX_VALUES - 4)),
     "a text of commas": b'{"a":"%b"}' % (b",[{:" * MAX_VALUES),
     "a text of quotes": b'{"a":"%b"}' % (b'\\",' * MAX_VALUES),
+    "as many as allowed": b'{"a":[%b[]]}' % (b"[]," * (MAX_VALUES - 4)),
     "a text of backslashes": b'{"a":"%b"}' % (b"\\\\" * MAX_VALUES * 2),
 }
 

@@ -12,13 +12,20 @@ import pytest
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from proxy.concurrency import ADDED_NICENESS, SLOTS, run_long_off_loop, run_off_loop
+from proxy.concurrency import (
+    ADDED_NICENESS,
+    SLOTS,
+    run_if_heavy,
+    run_long_off_loop,
+    run_off_loop,
+)
 from proxy.tokens import count_chat_tokens, count_text, load_tables
 from tests.paths import ROOT
 from tests.tokens.bodies import large_body
 from tests.waiting import until
 
 native_lock = get_original("_thread", "allocate_lock")
+native_ident = get_original("_thread", "get_ident")
 native_sleep = get_original("time", "sleep")
 
 
@@ -105,6 +112,23 @@ def test_arguments_results_and_errors_pass() -> None:
     assert run_off_loop(threading.get_ident) != threading.get_ident()
     with pytest.raises(ZeroDivisionError):
         run_off_loop(divmod, 1, 0)
+
+
+def test_what_a_thread_runs_stays_in_it() -> None:
+    """Otherwise it would wait for a free thread, which may be itself."""
+    here = native_ident()
+    there = run_off_loop(native_ident)
+    assert there != here
+    for run in (run_off_loop, run_long_off_loop):
+        own, inner = run(lambda: (native_ident(), run_long_off_loop(native_ident)))
+        assert own == inner != here
+    assert run_long_off_loop(native_ident) != here
+
+
+def test_only_heavy_work_leaves_the_loop() -> None:
+    here = native_ident()
+    assert run_if_heavy(False, native_ident) == here
+    assert run_if_heavy(True, native_ident) != here
 
 
 def test_a_killed_greenlet_gives_its_slot_back() -> None:
