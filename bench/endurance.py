@@ -15,7 +15,7 @@ from bench.driver import Load, outcome, run, start
 from bench.processes import pss_mb
 from bench.progress import say
 from bench.systems import System
-from proxy.tokens.tables import load_tables
+from proxy.tokens.tables import load_table
 
 ALLOWED_GROWTH = 0.02
 _SAMPLE_DELTAS = 1000
@@ -75,4 +75,6 @@ def tokens_in_delta(upstream: int) -> float:
     chunks = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
     choices = [chunk["choices"][0] for chunk in chunks if chunk["choices"]]
     text = "".join(choice["delta"].get("content", "") for choice in choices)
-    return len(load_tables().encodings["o200k_base"].encode_ordinary(text)) / _SAMPLE_DELTAS
+    table = load_table("o200k_base")
+    assert table is not None
+    return len(table.encode_ordinary(text)) / _SAMPLE_DELTAS

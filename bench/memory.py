@@ -34,10 +34,15 @@ _FIRST_USE = (
 _TABLES = """
 from bench.processes import pss_mb
 import gc, os
-import proxy.app, proxy.tokens.tables as tables
+import proxy.app
+from config.registry.values import registry_in_force
+from config.settings import Settings
+from proxy.providers.routing import Router
+from proxy.tokens import load_tables
+needed = Router(Settings(), registry_in_force(Settings())).encodings
 gc.collect()
 before = pss_mb([os.getpid()])
-tables.load_tables()
+load_tables(needed)
 gc.collect()
 print(pss_mb([os.getpid()]) - before)
 """
@@ -76,7 +81,7 @@ def _for_each_stream(system: System, idle: float, measured: Measurements) -> flo
 
 
 def tables_mb() -> float:
-    """What the tokenizer tables take in a process, which all workers share."""
+    """What the tokenizer tables of the default settings take in a process; all workers share them."""
     done = subprocess.run(
         [sys.executable, "-c", _TABLES], cwd=ROOT, capture_output=True, text=True, check=True
     )

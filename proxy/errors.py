@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from errno import EPIPE
+from traceback import clear_frames
 from typing import Any, Self
 
 TYPE_FOR_STATUS: Mapping[int, str] = {
@@ -52,6 +53,18 @@ class Complaint(str):
 def logged_words(text: str) -> str:
     """What a log line may contain of ``text``, a message of this proxy."""
     return text.logged if isinstance(text, Complaint) else text
+
+
+def release_frames(error: BaseException) -> None:
+    """Free what the finished calls refer to through which ``error`` passed, such as a request's body.
+
+    To be called where an error is kept or was answered: its traceback holds their variables, and a
+    variable that holds the error makes a cycle, which stays until the next garbage collection.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        clear_frames(each.__traceback__)
+        each = each.__cause__ or each.__context__
 
 
 class ProxyError(Exception):

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from flask import Blueprint, Response, request
 
 from proxy.access.declaration import COUNTED
-from proxy.api.body import json_body
+from proxy.api.body import json_body, parsed_object
 from proxy.api.messages import checked_request, chosen_route
-from proxy.api.native_responses import native_request, sent_request
+from proxy.api.native_responses import may_be_native, native_route, sent_request
 from proxy.api.openapi.operation import CLIENT, Operation, json_answer
 from proxy.api.openapi.service_answers import DryRun
 from proxy.api.responses import begin_call, json_response
@@ -56,10 +56,12 @@ DRY_RUN = Operation(
 @bp.post("/v1/messages/test_conversion", access=COUNTED, operation=DRY_RUN)
 def test_conversion() -> Response:
     body = json_body()
-    native = native_request(body)
-    if native is not None:
-        return _shown_native(begin_call(*native), body)
-    message_request = checked_request(body)
+    parsed = parsed_object(body)
+    if may_be_native():
+        route = native_route(parsed, body)
+        if route is not None:
+            return _shown_native(begin_call(parsed, route), body)
+    message_request = checked_request(parsed)
     call = begin_call(message_request, chosen_route(message_request))
     check_chat_support(message_request)
     return _shown_converted(call)

@@ -15,14 +15,14 @@ from typing import Any
 from flask import Flask, Response, request
 
 from proxy.access.auth import check_client
-from proxy.api.body import json_body
+from proxy.api.body import json_body, parsed_object
 from proxy.api.candidates import credential
 from proxy.api.context import credential_headers, present_request, record, runtime
 from proxy.api.declaration import DeclaredRule, declared_rules
 from proxy.api.limits import limit_client
 from proxy.api.messages import answer_message
 from proxy.api.models import models_page
-from proxy.api.tokens import answer_count, parsed_body
+from proxy.api.tokens import answer_count
 from proxy.api.upstream_models import provider_entries
 from proxy.errors import MethodNotAllowed
 from proxy.providers.dynamic_path import DynamicTarget, Endpoint, is_dynamic
@@ -34,7 +34,6 @@ from proxy.providers.dynamic_route import (
 )
 from proxy.providers.routing import Route
 from proxy.relay.upstream_call import encoded
-from proxy.schemas import parse_json_object
 
 _USERINFO = re.compile(r"^(/https?/)[^/]*@")
 """User information in the path. Such a request is refused, but its path is logged before that."""
@@ -90,7 +89,7 @@ def _messages(target: DynamicTarget) -> Response:
 
 def _count_tokens(target: DynamicTarget) -> Response:
     body = _body(target)
-    return answer_count(parsed_body(body), len(body), _route_to(target))
+    return answer_count(parsed_object(body), len(body), _route_to(target))
 
 
 def _models(target: DynamicTarget) -> Response:
@@ -114,7 +113,7 @@ def _body(target: DynamicTarget) -> bytes:
     body = json_body()
     if target.model is None:
         return body
-    return encoded(parse_json_object(body) | {"model": target.model})
+    return encoded(parsed_object(body) | {"model": target.model})
 
 
 def _route_to(target: DynamicTarget) -> Callable[[Mapping[str, Any]], Route]:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from proxy.api.context import record
 from proxy.api.not_offered import not_offered
 from proxy.api.responses import json_response
-from proxy.errors import MethodNotAllowed, NativeRefusal, NotFound, ProxyError
+from proxy.errors import MethodNotAllowed, NativeRefusal, NotFound, ProxyError, release_frames
 from proxy.relay.internal_error import internal_error
 from proxy.telemetry.logs import error_words
 
@@ -30,6 +30,7 @@ def error_response(error: ProxyError) -> Response:
     record().error = error_words(error)
     response = json_response(error.to_body(record().request_id), error.status)
     response.headers.update(error.headers)
+    release_frames(error)
     return response
 
 
@@ -38,6 +39,7 @@ def native_refusal(error: NativeRefusal) -> Response:
     record().error = error_words(error)
     response = Response(error.body, error.status, content_type="application/json")
     response.headers.update(error.answer_headers)
+    release_frames(error)
     return response
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from proxy.access.declaration import SPENDS
-from proxy.api.body import json_body
+from proxy.api.body import json_body, parsed_object
 from proxy.api.candidates import withheld_key_named
 from proxy.api.context import present_request, record, runtime
 from proxy.api.native_responses import may_be_native, native_route, sent_request
@@ -23,13 +23,14 @@ from proxy.api.openapi.operation import (
     Operation,
 )
 from proxy.api.responses import answered, begin_call, end_of
-from proxy.concurrency import yield_if_large
+from proxy.concurrency import run_if_heavy, yield_if_large
 from proxy.providers.routing import Route
 from proxy.relay.answer import Answer as UpstreamAnswer
 from proxy.relay.call import Call
+from proxy.relay.compaction import COMPACTING
 from proxy.relay.input_estimate import request_estimate
 from proxy.relay.open import open_answer
-from proxy.schemas import check_chat_support, load_message_request, parse_json_object
+from proxy.schemas import check_chat_support, load_message_request
 from proxy.telemetry.logs import log_body
 
 bp = Blueprint("messages", __name__)
@@ -57,33 +58,30 @@ CREATE = Operation(
 
 @bp.post("/v1/messages", access=SPENDS, operation=CREATE)
 def create_message() -> Response:
-    body = json_body()
-    yield_if_large(len(body))
-    # Parsed only once. The model decides whether the route is native; only other requests are validated.
-    message_request = parse_json_object(body) if may_be_native() else None
-    if message_request is not None:
-        route = native_route(message_request, body)
-        if route is not None:
-            _log(body)
-            return _answered(begin_call(message_request, route), body)
-    return answer_message(body, chosen_route, message_request)
+    return answer_message(json_body(), chosen_route, natively=True)
 
 
 def answer_message(
-    body: bytes,
-    route_for: Callable[[Mapping[str, Any]], Route],
-    parsed: dict[str, Any] | None = None,
+    body: bytes, route_for: Callable[[Mapping[str, Any]], Route], *, natively: bool = False
 ) -> Response:
     """The message that answers ``body``; ``route_for`` returns the route of a validated request.
 
-    ``parsed`` is the decoded ``body``, if it was decoded before; it becomes the request.
+    ``natively``: whether the model may choose a native route; such a request is not validated.
     """
     _log(body)
+    parsed = parsed_object(body)
+    if natively and may_be_native():
+        route = native_route(parsed, body)
+        if route is not None:
+            return _answered(begin_call(parsed, route), body)
     yield_if_large(len(body))
-    message_request = checked_request(body if parsed is None else parsed)
+    message_request = checked_request(parsed)
     yield_if_large(len(body))
     call = begin_call(message_request, route_for(message_request))
     check_chat_support(message_request)
+    if not may_be_native() and COMPACTING.isdisjoint(message_request):
+        # Only native upstreams and compactions read it again; it may be as long as all texts.
+        body = b""
     return _answered(call, body)
 
 
@@ -94,7 +92,7 @@ def _answered(call: Call, body: bytes) -> Response:
     def attempt() -> UpstreamAnswer:
         native = call.route.native
         if native not in requests:
-            requests[native] = parse_json_object(body) if native else _convertible(body)
+            requests[native] = parsed_object(body) if native else _convertible(body)
         call.request = requests[native]
         with withheld_key_named(call.route.provider):
             return open_answer(call, lambda: sent_request(body), end_of(call))
@@ -103,16 +101,18 @@ def _answered(call: Call, body: bytes) -> Response:
 
 
 def _convertible(body: bytes) -> dict[str, Any]:
-    message_request = checked_request(body)
+    message_request = checked_request(parsed_object(body))
     check_chat_support(message_request)
     return message_request
 
 
-def checked_request(body: bytes | dict[str, Any]) -> dict[str, Any]:
-    """The validated request in ``body``, bytes or parsed; raises ``InvalidRequest``."""
+def checked_request(parsed: dict[str, Any]) -> dict[str, Any]:
+    """The request ``parsed``, validated; raises ``InvalidRequest``."""
     settings = runtime().settings
-    return load_message_request(
-        body,
+    return run_if_heavy(
+        record().heavy,
+        load_message_request,
+        parsed,
         strict=settings.strict,
         api_version=present_request().headers.get("anthropic-version"),
         image_max_chars=settings.image_block_data_max_size,
@@ -127,4 +127,7 @@ def _log(body: bytes) -> None:
 
 def chosen_route(message_request: Mapping[str, Any]) -> Route:
     """The route of a validated request; raises ``NotFound``."""
-    return runtime().router.choose(message_request, lambda: request_estimate(message_request))
+    heavy = record().heavy
+    return runtime().router.choose(
+        message_request, lambda: run_if_heavy(heavy, request_estimate, message_request)
+    )

@@ -17,6 +17,7 @@ from proxy.api.candidates import credential
 from proxy.api.cleanup import on_request_end
 from proxy.api.context import present_request, record, runtime
 from proxy.api.responses import begin_call, response_for
+from proxy.concurrency import run_if_heavy
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.failures.policy import failure_kind
 from proxy.providers.routing import Route
@@ -26,26 +27,11 @@ from proxy.relay.input_estimate import body_estimate
 from proxy.relay.native.open import open_native
 from proxy.relay.native.request import NativeCall, Sent, endpoint_url, message_call, native_headers
 from proxy.relay.upstream_call import UpstreamCall
-from proxy.schemas.body import parse_json_object
 
 LONGEST_MODEL = 256
 """Longest name of a model in characters; converted requests have the same limit."""
 NOT_COUNTED = frozenset({404, 405})
 """Statuses of a native upstream that has no endpoint to count tokens."""
-
-Native = tuple[dict[str, Any], Route]
-
-
-def native_request(body: bytes) -> Native | None:
-    """The request in ``body`` and its route if the route is native; else None.
-
-    Raises ``InvalidRequest`` for a body that no upstream accepts, and ``NotFound`` for an unknown model.
-    """
-    if not may_be_native():
-        return None
-    message_request = parse_json_object(body)
-    route = native_route(message_request, body)
-    return None if route is None else (message_request, route)
 
 
 def may_be_native() -> bool:
@@ -56,7 +42,7 @@ def may_be_native() -> bool:
 def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
     """The route of ``message_request``, parsed from ``body``, if it is native; else None.
 
-    Raises what ``native_request`` raises.
+    Raises ``InvalidRequest`` for a model that is no name, and ``NotFound`` for an unknown one.
     """
     model = message_request.get("model")
     if type(model) is not str:
@@ -67,7 +53,10 @@ def native_route(message_request: dict[str, Any], body: bytes) -> Route | None:
     if len(model) > LONGEST_MODEL:
         # The name is logged, sent in a header and cached with its route.
         raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
-    route = runtime().router.choose(_routed_by(message_request), lambda: body_estimate(body))
+    heavy = record().heavy
+    route = runtime().router.choose(
+        _routed_by(message_request), lambda: run_if_heavy(heavy, body_estimate, body)
+    )
     return route if route.native else None
 
 

@@ -8,20 +8,20 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from proxy.access.declaration import COUNTED
-from proxy.api.body import json_body
+from proxy.api.body import json_body, parsed_object
 from proxy.api.context import record, runtime
 from proxy.api.native_responses import may_be_native, native_count, native_route
 from proxy.api.openapi.answers import TokenCount
 from proxy.api.openapi.operation import CLIENT, LIMITS, UPSTREAM, Operation, json_answer
 from proxy.api.responses import begin_call, json_response, watched
-from proxy.concurrency import yield_if_large
+from proxy.concurrency import run_if_heavy, yield_if_large
 from proxy.errors import AuthenticationFailed
 from proxy.providers.routing import Route
 from proxy.relay.call import learned_profile, record_route
 from proxy.relay.count import count_upstream
 from proxy.relay.pdf_cache import RequestPdfs
 from proxy.relay.protocols import protocol_for
-from proxy.schemas import check_chat_support, load_count_request, parse_json_object
+from proxy.schemas import check_chat_support, load_count_request
 from proxy.tokens import count_chat_tokens
 
 bp = Blueprint("tokens", __name__)
@@ -42,7 +42,7 @@ COUNT = Operation(
 @bp.post("/v1/messages/count_tokens", access=COUNTED, operation=COUNT)
 def count_tokens() -> Response:
     body = json_body()
-    parsed = parsed_body(body)
+    parsed = parsed_object(body)
     if may_be_native():
         route = native_route(parsed, body)
         if route is not None and (answer := native_count(parsed, route, body)) is not None:
@@ -54,12 +54,6 @@ def count_tokens() -> Response:
     )
 
 
-def parsed_body(body: bytes) -> dict[str, Any]:
-    """The JSON object in ``body``; raises ``InvalidRequest``."""
-    yield_if_large(len(body))
-    return parse_json_object(body)
-
-
 def answer_count(
     parsed: dict[str, Any], size: int, route_for: Callable[[Mapping[str, Any]], Route]
 ) -> Response:
@@ -69,7 +63,10 @@ def answer_count(
     """
     settings = runtime().settings
     yield_if_large(size)
-    message_request = load_count_request(
+    access = record()
+    message_request = run_if_heavy(
+        access.heavy,
+        load_count_request,
         parsed,
         strict=settings.strict,
         api_version=request.headers.get("anthropic-version"),
@@ -77,12 +74,13 @@ def answer_count(
     )
     route = route_for(message_request)
     check_chat_support(message_request)
-    access = record()
     access.client_model = message_request["model"]
     record_route(access, route)
     profile = learned_profile(route, runtime().learned)
     yield_if_large(size)
-    converted = protocol_for(profile).convert(
+    converted = run_if_heavy(
+        access.heavy,
+        protocol_for(profile).convert,
         message_request,
         profile,
         model=route.model,
@@ -91,7 +89,9 @@ def answer_count(
     )
     tokens, method = _upstream_count(message_request, route), "upstream"
     if tokens is None:
-        count = count_chat_tokens(converted.body, route.encoding, native=route.native)
+        count = count_chat_tokens(
+            converted.body, route.encoding, native=route.native, heavy=access.heavy
+        )
         tokens, method = count.tokens, count.method
     told: dict[str, Any] = {"input_tokens": tokens}
     edits = converted.reply.context_management

@@ -1,7 +1,8 @@
 """Running the application under gunicorn: options, hooks and start.
 
 Rule: the master reads and validates the configuration, at the start and at SIGHUP, before any worker
-uses it. Only the tokenizer tables are loaded before the fork (docs/decisions.md).
+uses it. Only the tokenizer tables of the configured models are loaded before the fork
+(docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from config.errors import ConfigError
 from config.gunicorn import gunicorn_options
+from config.registry.values import registry_in_force
 from config.settings import Settings
 from proxy.access.limits.build import try_store
 from proxy.api.context import EXTENSION
@@ -27,8 +29,16 @@ from proxy.cli.announce import ready_line, start_warnings
 from proxy.cli.environment import current_settings, put_in_force
 from proxy.cli.interrupt import before_the_end, end_when_interrupted
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
-from proxy.cli.process import CannotStart, ensure_certificate, ensure_free, raise_file_limit
+from proxy.cli.process import (
+    CannotStart,
+    ensure_certificate,
+    ensure_free,
+    raise_file_limit,
+    release_memory,
+    return_freed_memory,
+)
 from proxy.providers import flag_board
+from proxy.providers.routing import Router
 from proxy.server.arbiter import amend
 from proxy.telemetry.log_outputs import queue_standard_streams
 from proxy.telemetry.log_writer import flush_all
@@ -94,6 +104,7 @@ def shipped_options() -> dict[str, Any]:
 def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str, Any]:
     """All of gunicorn's options, including hooks and logging; called at the start and at each reload."""
     open_files = raise_file_limit()
+    return_freed_memory()
     flag_board.share()
 
     def on_starting(arbiter: Arbiter) -> None:
@@ -101,7 +112,7 @@ def server_options(settings: Settings, read_settings: ReadSettings) -> dict[str,
         before_the_end(flush_all)
         log_uncaught_errors()
         _exit_unless_able(arbiter)
-        _share_tables()
+        _share_tables(settings)
         amend(arbiter)
         _guard_reload(arbiter, read_settings)
 
@@ -158,12 +169,14 @@ def _exit_unless_able(arbiter: Arbiter) -> None:
         sys.exit(1)
 
 
-def _share_tables() -> None:
-    """Load the tokenizer tables in the master, so that all workers share their memory."""
-    for problem in load_tables().problems:
+def _share_tables(settings: Settings) -> None:
+    """Load the tokenizer tables of the configured models, so that all workers share their memory."""
+    needed = Router(settings, registry_in_force(settings)).encodings
+    for problem in load_tables(sorted(needed)):
         log.warning("tokens are estimated: %s", problem)
     # Otherwise a garbage collection in a worker would write to every shared page and so copy it.
     gc.collect()
+    release_memory()
     gc.freeze()
 
 
@@ -177,10 +190,12 @@ def _guard_reload(arbiter: Arbiter, read_settings: ReadSettings) -> None:
 
     def reload_when_valid() -> None:
         try:
-            _check_reloadable(read_settings(), arbiter)
+            settings = read_settings()
+            _check_reloadable(settings, arbiter)
         except (ConfigError, CannotStart) as error:
             log.error("not reloaded, the old configuration stays in force: %s", error)
         else:
+            _share_tables(settings)
             reload()
 
     arbiter.reload = reload_when_valid  # type: ignore[method-assign]

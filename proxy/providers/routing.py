@@ -104,6 +104,16 @@ class Router:
     def tiers(self) -> Tiers:
         return self._tiers
 
+    @property
+    def encodings(self) -> frozenset[str]:
+        """The encodings of all models that the configuration names, except at native upstreams.
+
+        Those count themselves. Models that only clients name may have others.
+        """
+        named = {*self._tiers, *(model.id for model in self.registry.models)}
+        routes = (self.resolve(name) for name in named if not self._unroutable("", name))
+        return frozenset(route.encoding for route in routes if not route.native)
+
     def resolve(self, name: str) -> Route:
         """The route for a client's model name; raises ``NotFound`` under strict models."""
         route = self._remembered.get(name)

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TypeVar
 
 from proxy.concurrency import run_off_loop
-from proxy.errors import ClientGone, InvalidRequest, UpstreamError
+from proxy.errors import ClientGone, InvalidRequest, UpstreamError, release_frames
 from proxy.failures.complaints import LONGEST_TEXT
 from proxy.failures.policy import FINAL, PASSED_OVER, Attempt, Plan, Verdict, failure_kind, judge
 from proxy.failures.quotations import own_words
@@ -54,6 +54,7 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
                 if isinstance(error, UpstreamError):
                     call.record.record_event("error", failure_kind(error))
                 following = _following(plan, _verdict(call, attempt, error))
+                release_frames(error)
             if following is None:
                 raise _reported(call, attempt, failures)
             _go_on(call, following)

@@ -15,7 +15,7 @@ from time import monotonic
 from proxy import sse
 from proxy.convert.reply import events
 from proxy.convert.reply.usage import no_usage
-from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError
+from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError, release_frames
 from proxy.ids import new_message_id
 from proxy.relay import deadlines
 from proxy.relay.answer import Answer, AnswerStream
@@ -137,6 +137,7 @@ class EarlyStream:
                 answer = self._attempts.result()
         except ProxyError as error:
             self._error = self._error or error
+            release_frames(error)
         self._error = own.error or self._error
         if answer is None:
             return

@@ -143,9 +143,11 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
                 raise
             for name in flags:
                 call.record.record_event("healing", name)
-            converted = convert(call, healing.profile)
         else:
             break
+        # Not within ``except``, where the traceback keeps the refused one in memory.
+        del converted
+        converted = convert(call, healing.profile)  # noqa: F841 - read in the next turn
     if healing.stated or healing.refuted:
         _remember(call, healing)
     if healing.unreadable and call.refused_images is not None:

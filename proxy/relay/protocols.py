@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from proxy.concurrency import run_if_heavy
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.providers.profiles.base import Profile
 from proxy.relay.call import Call
@@ -28,7 +29,9 @@ def protocol_for(profile: Profile) -> UpstreamProtocol:
 def convert(call: Call, profile: Profile) -> ConvertedRequest:
     """The request of ``call``, converted as ``profile`` requires; raises ``InvalidRequest``."""
     protocol, route = protocol_for(profile), call.route
-    converted = protocol.convert(
+    converted = run_if_heavy(
+        call.record.heavy,
+        protocol.convert,
         with_temperature(call.request, route.registered),
         profile,
         model=route.model,

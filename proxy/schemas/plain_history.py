@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+PLAIN_BLOCKS = 100
+"""Most blocks of a plain turn, and of a plain result: together they are within ``MAX_BLOCKS``."""
 NULLABLE_OBJECT = (type(None), dict)
 NULLABLE_TEXT = (type(None), str)
 NULLABLE_FLAG = (type(None), bool)
@@ -69,7 +71,7 @@ def _ids_in(
     ids: set[str] = set()
     if type(content) is str:
         return ids
-    if type(content) is not list:
+    if type(content) is not list or len(content) > PLAIN_BLOCKS:
         return None
     count = 0
     for block in content:
@@ -117,6 +119,8 @@ def _is_result(block: dict[str, Any]) -> bool:
     get = block.get
     content = get("content")
     if type(content) is list:
+        if len(content) > PLAIN_BLOCKS:
+            return False
         for each in content:
             if type(each) is not dict or each.get("type") != "text" or not _is_text(each):
                 return False

@@ -1,9 +1,9 @@
 """A client's bytes -> a validated request.
 
 Rule: fast checks run first. Only if they fail, the marshmallow schema runs to find the error message;
-what it accepts is accepted. The result is the client's own object with four changes: 5.0 becomes 5, a
-``tool_choice`` that is a string becomes an object, null members are removed, and fields of system turns
-are applied to the request's own.
+what it accepts is accepted. The result is the client's own object with five changes: 5.0 becomes 5, a
+``tool_choice`` that is a string becomes an object, null members are removed, the values of unknown
+members are dropped, and fields of system turns are applied to the request's own.
 """
 
 from __future__ import annotations
@@ -27,9 +27,12 @@ from proxy.schemas.request_rules import (
     check_tool_names,
     check_tools,
 )
+from proxy.schemas.sizes import check_blocks, check_lengths
 from proxy.schemas.tools import CUSTOM, TOOL_INTEGERS
 from proxy.schemas.turn_rules import check_pairing, check_turns
 
+KNOWN_ELSEWHERE = frozenset({"cache_control", "container", "mcp_servers", "thread"})
+"""Members without a shape whose values are read."""
 BARE_CHOICES = ("auto", "any", "none")
 """Values of ``tool_choice`` that some clients send as a string (edge case 95c)."""
 
@@ -43,6 +46,7 @@ class RequestShape:
         """Whether every field is valid."""
         self.accepts_rest: Check = schema_check(full, without=("messages",))
         """Whether every field except ``messages`` is valid."""
+        self._known = frozenset(full.declared_fields) | KNOWN_ELSEWHERE
         self._integers = [
             name for name, field in full.load_fields.items() if isinstance(field, Integer)
         ]
@@ -56,9 +60,16 @@ class RequestShape:
             raise InvalidRequest(wording.first_error(errors))
 
     def normalise(self, request: dict[str, Any]) -> None:
-        """Remove null members and replace 5.0 by 5, in place; call it after ``check_fields``."""
-        for name in [name for name, value in request.items() if value is None]:
-            del request[name]
+        """Remove null members and replace 5.0 by 5, in place; call it after ``check_fields``.
+
+        An unknown member keeps only its name, for the report of what was dropped; its value becomes true.
+        """
+        known = self._known
+        for name in [name for name, value in request.items() if value is None or name not in known]:
+            if request[name] in (None, [], {}, ""):
+                del request[name]
+            else:
+                request[name] = True
         _to_integers(request, self._integers)
         thinking = request.get("thinking")
         if thinking is not None and thinking["type"] == "enabled":
@@ -123,10 +134,11 @@ def _load(
     image_max_chars: int,
 ) -> dict[str, Any]:
     request = parse_json_object(body) if isinstance(body, bytes) else body
-    choice = request.get("tool_choice")
-    if type(choice) is str and choice in BARE_CHOICES:
-        request["tool_choice"] = {"type": choice}
+    _name_choice(request)
+    check_lengths(request)
     plain = is_plain(request.get("messages"))
+    if not plain:
+        check_blocks(request.get("messages"))
     if not (plain and shape.accepts_rest(request)):
         shape.check_fields(request)
     if not plain:
@@ -147,6 +159,12 @@ def _load(
             # The server stores the rest of the history of a thread, so calls and results may be unpaired.
             check_pairing(turns)
     return request
+
+
+def _name_choice(request: dict[str, Any]) -> None:
+    choice = request.get("tool_choice")
+    if type(choice) is str and choice in BARE_CHOICES:
+        request["tool_choice"] = {"type": choice}
 
 
 def _apply_history(request: dict[str, Any]) -> None:

@@ -59,6 +59,8 @@ class RequestRecord:
     provider: str = ""
     stop_reason: str | None = None
     stream: bool = False
+    heavy: bool = False
+    """Whether the request has so many values that its stages run in a thread."""
     first_event: float | None = None
     """Seconds from the start of the request to the first event of its stream."""
     error: str | None = None

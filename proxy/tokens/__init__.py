@@ -3,12 +3,11 @@
 from proxy.tokens.count import TokenCount, count_chat_tokens, count_text
 from proxy.tokens.encodings import encoding_for
 from proxy.tokens.estimate import cheap_estimate, estimate_tokens
-from proxy.tokens.tables import Tables, load_tables
+from proxy.tokens.tables import load_tables
 from proxy.tokens.usage import RequestEstimate
 
 __all__ = [
     "RequestEstimate",
-    "Tables",
     "TokenCount",
     "cheap_estimate",
     "count_chat_tokens",

@@ -6,17 +6,21 @@ it does not block the event loop (docs/protocol.md section 6).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Literal
 
 from tiktoken import Encoding
 
-from proxy.concurrency import run_off_loop
+from proxy.concurrency import run_if_heavy, run_off_loop
 from proxy.tokens.documents import pdf_tokens
 from proxy.tokens.estimate import estimate_tokens
 from proxy.tokens.pieces import Pieces, chat_pieces
-from proxy.tokens.tables import load_tables, tables_loaded
+from proxy.tokens.tables import is_loaded, load_table, problem_of
+
+log = logging.getLogger(__name__)
 
 SLICE_CHARS = 4000
 """Characters that are tokenized in one call: for text without word breaks tiktoken's time and stack
@@ -24,6 +28,8 @@ grow faster than its length. Slicing changes a count by 0.1 %."""
 
 INLINE_CHARS = 20_000
 """Longest text that is counted without a thread; that takes about 1 ms."""
+
+_LOADING = Lock()
 
 Method = Literal["tiktoken", "estimate"]
 
@@ -37,15 +43,15 @@ class TokenCount:
 
 
 def count_chat_tokens(
-    chat_body: Mapping[str, Any], encoding: str, *, native: bool = False
+    chat_body: Mapping[str, Any], encoding: str, *, native: bool = False, heavy: bool = False
 ) -> TokenCount:
     """Input tokens of a Chat Completions body, by the table of docs/protocol.md section 6.
 
     ``encoding`` is a name from ``encoding_for``; without its table tokens are estimated. ``native``:
-    the upstream speaks the Messages API. Raises InvalidRequest for a schema that is nested too
+    the upstream speaks the Messages API. ``heavy``: even collecting the texts takes long. Raises InvalidRequest for a schema that is nested too
     deeply.
     """
-    return _count(chat_pieces(chat_body, native=native), encoding)
+    return _count(run_if_heavy(heavy, chat_pieces, chat_body, native=native), encoding)
 
 
 def count_text(text: str, encoding: str) -> TokenCount:
@@ -55,13 +61,25 @@ def count_text(text: str, encoding: str) -> TokenCount:
 
 def _count(pieces: Pieces, encoding: str) -> TokenCount:
     size = sum(map(len, pieces.texts)) + sum(map(len, pieces.pdfs))
-    if size <= INLINE_CHARS and tables_loaded():
+    if not is_loaded(encoding):
+        _load(encoding)
+    if size <= INLINE_CHARS:
         return _total(pieces, encoding)
     return run_off_loop(_total, pieces, encoding)
 
 
+def _load(encoding: str) -> None:
+    """Load the table of ``encoding`` in a thread; other requests go on, also those that count."""
+    # The greenlets that need the same table wait here, so that they occupy no more than one thread.
+    with _LOADING:
+        if not is_loaded(encoding):
+            run_off_loop(load_table, encoding)
+            if problem := problem_of(encoding):
+                log.warning("tokens are estimated: %s", problem)
+
+
 def _total(pieces: Pieces, name: str) -> TokenCount:
-    table = load_tables().encodings.get(name)
+    table = load_table(name)
     method: Method = "tiktoken" if table else "estimate"
     text_tokens = sum(_text_tokens(table, text) for text in pieces.texts)
     media = pieces.image_tokens + sum(map(pdf_tokens, pieces.pdfs))

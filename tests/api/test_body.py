@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import zlib
 
 import gevent
@@ -72,6 +73,13 @@ PLAIN = json.dumps(message_request()).encode()
             id="a bomb",
         ),
         pytest.param(
+            gzip.compress(gzip.compress(PLAIN)),
+            {"content-encoding": "gzip, gzip"},
+            415,
+            "content-encoding: 'gzip, gzip' is not supported",
+            id="two content encodings",
+        ),
+        pytest.param(
             b" " * 1_000_001,
             {},
             413,
@@ -108,6 +116,74 @@ def test_good_bodies(
 ) -> None:
     upstream.answer(json_answer(completion()))
     assert client.post("/v1/messages", data=data, headers=headers).status_code == 200
+
+
+BLANKS = b" " * 999_000 + PLAIN
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_body_that_was_compressed_too_well(
+    connect: Connect, upstream: UpstreamStub, coding: str
+) -> None:
+    """The first megabyte is free of the bound; beyond it the ratio is at most 100."""
+    compress = {"gzip": gzip.compress, "deflate": zlib.compress}[coding]
+    client = connect(max_body_bytes=8_000_000)
+    headers = JSON | {"content-encoding": coding}
+    small, large = compress(BLANKS), compress(b" " * 5_000_000 + PLAIN)
+    assert len(BLANKS) > 100 * len(small)
+    upstream.answer(json_answer(completion()), json_answer(completion()))
+    assert client.post("/v1/messages", data=small, headers=headers).status_code == 200
+    response = client.post("/v1/messages", data=large, headers=headers)
+    assert response.status_code == 413
+    assert response.json is not None
+    assert response.json["error"] == {
+        "type": "request_too_large",
+        "message": f"content-encoding: the body is more than 100 times as large as its {coding} form",
+    }
+    mixed = compress(b" " * 2_000_000 + random.Random(1).randbytes(60_000).hex().encode() + b" ")
+    assert client.post("/v1/messages", data=mixed, headers=headers).status_code == 400
+
+
+VALUES = b"[%b1]" % (b"1," * 2_000_000)
+TOO_MANY = "The request body has more than 2000000 values, counting the names of members"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/messages", "/v1/messages/count_tokens", "/v1/messages/test_conversion"],
+)
+@pytest.mark.parametrize("native", [False, True])
+def test_too_many_values_at_every_endpoint(connect: Connect, path: str, native: bool) -> None:
+    client = connect(**({"openai_base_url": "https://api.anthropic.com"} if native else {}))
+    response = client.post(path, data=PLAIN[:-1] + b',"u":%b}' % VALUES, headers=JSON)
+    assert response.status_code == 400
+    assert response.json is not None
+    assert response.json["error"] == {"type": "invalid_request_error", "message": TOO_MANY}
+
+
+def test_an_unknown_member_is_told_by_name_and_its_value_is_not_sent(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(json_answer(completion()))
+    response = client.post("/v1/messages", json=message_request(unheard_of={"a": [1]}, blank=[]))
+    assert response.headers["x-claude-proxy-dropped"] == "unheard_of"
+    assert b"unheard_of" not in upstream.requests[0].body
+
+
+def test_a_heavy_request_gets_the_same_answer(client: FlaskClient, upstream: UpstreamStub) -> None:
+    """Its stages run in a thread."""
+    schema = {"type": "object", "properties": {f"p{n}": {"type": "null"} for n in range(30_000)}}
+    asked = message_request(tools=[{"name": "t", "input_schema": schema}])
+    upstream.answer(json_answer(completion()))
+    response = client.post("/v1/messages", json=asked)
+    assert response.status_code == 200
+    assert upstream.requests[0].json["tools"][0]["function"]["parameters"] == schema
+    tokens = client.post("/v1/messages/count_tokens", json=asked)
+    assert tokens.json is not None
+    assert tokens.json["input_tokens"] > 100_000
+    asked["messages"][0]["role"] = "robot"
+    response = client.post("/v1/messages", json=asked)
+    assert response.status_code == 400
 
 
 class SlowBody(io.BytesIO):

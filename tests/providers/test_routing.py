@@ -114,3 +114,32 @@ def test_addresses(base_url: str, chat: str, models: str) -> None:
 def test_the_profile_is_the_hosts_and_models() -> None:
     profile = router(openai_base_url="https://api.openai.com/v1").resolve("gpt-5").profile
     assert profile.token_field == "max_completion_tokens"
+
+
+@pytest.mark.parametrize(
+    ("changes", "encodings"),
+    [
+        pytest.param({}, {"cl100k_base"}, id="names that no list has"),
+        pytest.param(
+            {"big_model": "gpt-4o", "middle_model": "gpt-5", "small_model": "o3"},
+            {"o200k_base"},
+            id="one table for all",
+        ),
+        pytest.param(
+            {"big_model": "gpt-4o"}, {"o200k_base", "cl100k_base"}, id="each tier has its own"
+        ),
+        pytest.param({"tiktoken_model": "o200k_harmony"}, {"o200k_harmony"}, id="an override"),
+        pytest.param(
+            {"openai_base_url": "https://api.anthropic.com"}, set(), id="native: it counts itself"
+        ),
+    ],
+)
+def test_encodings_of_the_configured_models(
+    changes: dict[str, object], encodings: set[str]
+) -> None:
+    assert router(**changes).encodings == encodings
+
+
+def test_the_default_configuration_needs_one_table() -> None:
+    settings = Settings()
+    assert Router(settings, environment_registry(settings)).encodings == {"o200k_base"}

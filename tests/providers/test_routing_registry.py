@@ -308,3 +308,11 @@ def test_what_only_the_router_can_refuse(
 def test_an_unknown_encoding_is_refused() -> None:
     with pytest.raises(ConfigError, match="model chat: encoding: 'nonsense' is neither"):
         router(models=(replace(MODELS[0], encoding="nonsense"),))
+
+
+def test_encodings_of_registered_models() -> None:
+    """Those of the tiers too, but not those of models at native upstreams."""
+    tiers = Settings(big_model="o3", middle_model="opus-native", small_model="chat")
+    assert router(tiers).encodings == {"cl100k_base", "o200k_base"}
+    assert router(tiers, models=(), from_file=False).encodings == {"cl100k_base", "o200k_base"}
+    assert router(models=(MODELS[2],), default=NATIVE, strict_models=True).encodings == set()

@@ -68,6 +68,10 @@ DESYNC: dict[str, bytes] = {
     "chunked, identity": asked("Transfer-Encoding: chunked, identity", then=CHUNKED + SMUGGLED),
     "identity": asked("Transfer-Encoding: identity", length(OPEN), then=OPEN + SMUGGLED),
     "xchunked": asked("Transfer-Encoding: xchunked", length(OPEN), then=OPEN + SMUGGLED),
+    "a form feed": asked("Transfer-Encoding: \x0cchunked", length(OPEN), then=OPEN + SMUGGLED),
+    "chunked and a parameter": asked(
+        "Transfer-Encoding: chunked;q=1", length(OPEN), then=OPEN + SMUGGLED
+    ),
     "a quoted coding": asked('Transfer-Encoding: "chunked"', length(OPEN), then=OPEN + SMUGGLED),
     "a vertical tab": asked("Transfer-Encoding: \x0bchunked", length(OPEN), then=OPEN + SMUGGLED),
     "gzip, chunked": asked("Transfer-Encoding: gzip, chunked", then=CHUNKED + SMUGGLED),
@@ -77,6 +81,10 @@ DESYNC: dict[str, bytes] = {
     "a blank before the length's": asked(f"Content-Length : {len(OPEN)}", then=OPEN + SMUGGLED),
     "a folded coding": asked("Transfer-Encoding:\r\n chunked", length(OPEN), then=OPEN + SMUGGLED),
     "a folded first line": asked(then=b"").replace(b"\r\nHost", b"\r\n Host") + SMUGGLED,
+    "a folded length": asked("Content-Length:\r\n " + str(len(OPEN)), then=OPEN + SMUGGLED),
+    "a folded line that frames": asked(
+        "X-A: b\r\n Transfer-Encoding: chunked", length(OPEN), then=OPEN + SMUGGLED
+    ),
     "a bare CR in a header": asked(
         f"X-A: b\rContent-Length: {len(OPEN) + len(SMUGGLED)}", length(OPEN), then=OPEN + SMUGGLED
     ),
@@ -95,7 +103,18 @@ DESYNC: dict[str, bytes] = {
         COMMON, then=b"%x\r\n%b\r\n0\r\n\r\n" % (len(OPEN) - 3, OPEN) + SMUGGLED
     ),
     "LF after the size": asked(COMMON, then=CHUNKED.replace(b"\r\n", b"\n", 1) + SMUGGLED),
+    "a bare LF in an extension": asked(
+        COMMON, then=CHUNKED.replace(b"\r\n", b";a=b\nc\r\n", 1) + SMUGGLED
+    ),
+    "a bare CR after the size": asked(COMMON, then=CHUNKED.replace(b"\r\n", b"\r", 1) + SMUGGLED),
+    "a blank before the size": asked(COMMON, then=b" " + CHUNKED + SMUGGLED),
     # Odd request lines.
+    "CL and TE in HTTP/1.0": asked(
+        length(OPEN), COMMON, then=CHUNKED + SMUGGLED, start="POST /v1/messages HTTP/1.0"
+    ),
+    "LF after every line": asked(length(OPEN), then=OPEN)
+    .replace(b"\r\n", b"\n")
+    .replace(OPEN, OPEN + SMUGGLED),
     "HTTP/1.0 chunked": asked(COMMON, then=CHUNKED + SMUGGLED, start="POST /v1/messages HTTP/1.0"),
     "HTTP/2.0": asked(length(OPEN), then=OPEN + SMUGGLED, start="POST /v1/messages HTTP/2.0"),
     "a preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SMUGGLED,
@@ -112,6 +131,11 @@ PIPELINED: dict[str, bytes] = {
     "a length": asked(length(OPEN), then=OPEN),
     "chunks": asked(COMMON, then=CHUNKED),
     "chunks with extensions": asked(COMMON, then=CHUNKED.replace(b"\r\n", b";a=b\r\n", 1)),
+    "tabs around the coding": asked("Transfer-Encoding:\t chunked\t ", then=CHUNKED),
+    "chunks with long extensions": asked(
+        COMMON, then=CHUNKED.replace(b"\r\n", b";a=" + b"b" * 1000 + b"\r\n", 1)
+    ),
+    "a chunk size with zeros": asked(COMMON, then=b"000" + CHUNKED),
     "chunks with trailers": asked(
         COMMON, then=CHUNKED.removesuffix(b"\r\n") + b"Content-Length: 5\r\nX-Api-Key: t\r\n\r\n"
     ),
@@ -132,6 +156,7 @@ REFUSED_OTHERWISE = {
     "a length beyond 64 bits": 413,
     "a chunk size beyond 64 bits": 408,
     "xchunked": 501,
+    "chunked and a parameter": 501,
     "a quoted coding": 501,
     "an empty coding": 501,
     "a tunnel": 404,
@@ -141,13 +166,15 @@ REFUSED_BY_NGINX = {
     "chunked, identity": 501,
     "identity": 501,
     "xchunked": 501,
+    "a form feed": 501,
+    "chunked and a parameter": 501,
     "a quoted coding": 501,
     "a vertical tab": 501,
     "gzip, chunked": 501,
     "an empty coding": 501,
     "HTTP/2.0": 505,
 }
-READ_BY_NGINX = ("a line without a colon", "LF after the size")
+READ_BY_NGINX = ("a line without a colon", "LF after the size", "LF after every line")
 """What nginx forgives. It frames anew what it passes on, so both sides see the same two requests."""
 
 
@@ -249,6 +276,10 @@ def test_what_follows_a_whole_request_is_one_of_its_own(
     if name == "chunks with trailers" and front == "directly":
         # Trailers that frame or authorise are refused.
         assert ([answer.status for answer in seen], prompts) == ([400], [])
+        return
+    if name == "tabs around the coding" and front == "through_nginx":
+        # It knows no tab there, and closes the connection.
+        assert ([answer.status for answer in seen], prompts) == ([501], [])
         return
     assert len(seen) == 2
     assert prompts.count(HIDDEN) == 1

@@ -12,13 +12,20 @@ import pytest
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from proxy.concurrency import ADDED_NICENESS, SLOTS, run_long_off_loop, run_off_loop
+from proxy.concurrency import (
+    ADDED_NICENESS,
+    SLOTS,
+    run_if_heavy,
+    run_long_off_loop,
+    run_off_loop,
+)
 from proxy.tokens import count_chat_tokens, count_text, load_tables
 from tests.paths import ROOT
 from tests.tokens.bodies import large_body
 from tests.waiting import until
 
 native_lock = get_original("_thread", "allocate_lock")
+native_ident = get_original("_thread", "get_ident")
 native_sleep = get_original("time", "sleep")
 
 
@@ -107,6 +114,23 @@ def test_arguments_results_and_errors_pass() -> None:
         run_off_loop(divmod, 1, 0)
 
 
+def test_what_a_thread_runs_stays_in_it() -> None:
+    """Otherwise it would wait for a free thread, which may be itself."""
+    here = native_ident()
+    there = run_off_loop(native_ident)
+    assert there != here
+    for run in (run_off_loop, run_long_off_loop):
+        own, inner = run(lambda: (native_ident(), run_long_off_loop(native_ident)))
+        assert own == inner != here
+    assert run_long_off_loop(native_ident) != here
+
+
+def test_only_heavy_work_leaves_the_loop() -> None:
+    here = native_ident()
+    assert run_if_heavy(False, native_ident) == here
+    assert run_if_heavy(True, native_ident) != here
+
+
 def test_a_killed_greenlet_gives_its_slot_back() -> None:
     waiting = [gevent.spawn(run_off_loop, native_sleep, 0.05) for _ in range(SLOTS + 1)]
     gevent.sleep(0.01)
@@ -132,13 +156,37 @@ from proxy.tokens import count_text
 from proxy.tokens import tables
 thread = monkey.get_original("_thread", "get_ident")
 read = []
-load = tables.read_tables
-tables.read_tables = lambda directory: read.append(thread()) or load(directory)
+load = tables.read_table
+tables.read_table = lambda name, directory: read.append(thread()) or load(name, directory)
 jobs = [gevent.spawn(count_text, "hello world", "o200k_base") for _ in range(10)]
 gevent.joinall(jobs, raise_error=True)
 assert [job.value.tokens for job in jobs] == [2] * 10
 assert len(read) == 1, read
 assert read != [thread()], "read on the loop"
+"""
+
+LOADED_BESIDE = """
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from proxy.tokens import count_text, load_tables
+from proxy.tokens import tables
+gate = monkey.get_original("_thread", "allocate_lock")()
+gate.acquire()
+load_tables(["o200k_base"])
+load = tables.read_table
+def held(name, directory):
+    with gate:
+        return load(name, directory)
+tables.read_table = held
+first = [gevent.spawn(count_text, "hello world", "cl100k_base") for _ in range(5)]
+gevent.sleep(0)
+assert count_text("hello world", "o200k_base").tokens == 2
+assert count_text("hello world " * 5000, "o200k_base").tokens == 10020
+assert not any(job.ready() for job in first)
+gate.release()
+gevent.joinall(first, raise_error=True)
+assert [job.value.tokens for job in first] == [2] * 5
 """
 
 AFTER_FORK = """
@@ -159,6 +207,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     [
         pytest.param(UNPATCHED, id="6 without gevent's patches it runs in place"),
         pytest.param(FIRST_COUNTS, id="6 ten first counts at once read the tables once"),
+        pytest.param(LOADED_BESIDE, id="6 counts with another table go on meanwhile"),
         pytest.param(AFTER_FORK, id="6 tables of the master serve a forked worker"),
     ],
 )

@@ -11,7 +11,7 @@ from tiktoken import Encoding
 
 from proxy.errors import InvalidRequest
 from proxy.tokens.count import TokenCount, _slice_tokens, count_chat_tokens, count_text
-from proxy.tokens.tables import load_tables
+from proxy.tokens.tables import load_table
 from tests.tokens.bodies import PIXEL, file_part, function_tool, image_part, text_part, tool_call
 
 CL100K = "cl100k_base"
@@ -32,7 +32,9 @@ WEATHER = function_tool(
 
 def tokens(text: str) -> int:
     """What tiktoken itself says of a text."""
-    return len(load_tables().encodings[CL100K].encode_ordinary(text))
+    table = load_table(CL100K)
+    assert table is not None
+    return len(table.encode_ordinary(text))
 
 
 def user(content: Any) -> dict[str, Any]:
@@ -262,7 +264,8 @@ def test_special_tokens_are_plain_text() -> None:
 
 def test_rust_panic_is_estimated() -> None:
     """6 the Rust panic (a BaseException) is caught and that slice estimated."""
-    table = load_tables().encodings["o200k_base"]
+    table = load_table("o200k_base")
+    assert table is not None
     unsliced = " " * MIB
     with pytest.raises(BaseException, match="StackOverflow") as panic:
         table.encode_ordinary(unsliced)

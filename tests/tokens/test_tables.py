@@ -11,18 +11,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tiktoken import Encoding
 
 from proxy.tokens.tables import (
     DEFINITIONS,
     SHARED_TABLES,
+    load_table,
     load_tables,
-    read_tables,
+    read_table,
     tables_directory,
 )
 from tests.paths import ROOT
 
 THEIR_ENCODINGS = importlib.import_module("tiktoken_ext.openai_public").ENCODING_CONSTRUCTORS
 BLOB = "https://openaipublic.blob.core.windows.net/encodings"
+
+
+def loaded(name: str) -> Encoding:
+    encoding = load_table(name)
+    assert encoding is not None
+    return encoding
 
 
 def package_tables() -> Path:
@@ -40,7 +48,7 @@ def package_tables() -> Path:
     ],
 )
 def test_known_token_ids(name: str, tokens: list[int]) -> None:
-    assert load_tables().encodings[name].encode_ordinary("hello world") == tokens
+    assert loaded(name).encode_ordinary("hello world") == tokens
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, id=f"6 {n} is tiktoken's") for n in DEFINITIONS])
@@ -55,7 +63,7 @@ def test_table_is_what_tiktoken_would_download(
 
     theirs = THEIR_ENCODINGS[name]()
 
-    ours = load_tables().encodings[name]
+    ours = loaded(name)
     assert DEFINITIONS[name].pattern == theirs["pat_str"]
     assert DEFINITIONS[name].special_tokens == theirs["special_tokens"]
     assert {ours.decode_single_token_bytes(i): i for i in theirs["mergeable_ranks"].values()} == (
@@ -115,18 +123,16 @@ def test_damaged_table_spares_the_other(
         shutil.copy(package_tables() / f"{name}.tiktoken.gz", tmp_path)
     damage(tmp_path / "o200k_base.tiktoken.gz")
 
-    tables = read_tables(tmp_path)
-
-    assert list(tables.encodings) == ["cl100k_base"]
-    assert len(tables.problems) == 1
-    assert tables.problems[0].startswith("o200k_base.tiktoken.gz: ")
-    assert problem in tables.problems[0]
+    assert read_table("cl100k_base", tmp_path)[1] is None
+    encoding, reason = read_table("o200k_base", tmp_path)
+    assert encoding is None
+    assert reason is not None
+    assert reason.startswith("o200k_base.tiktoken.gz: ")
+    assert problem in reason
 
 
 def test_missing_package_is_a_problem_not_an_error() -> None:
-    tables = read_tables(None)
-    assert dict(tables.encodings) == {}
-    assert tables.problems == ("the package bpe-openai is not installed",)
+    assert read_table("cl100k_base", None) == (None, "the package bpe-openai is not installed")
 
 
 def test_package_that_is_not_installed_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +141,37 @@ def test_package_that_is_not_installed_is_not_found(monkeypatch: pytest.MonkeyPa
 
 
 def test_tables_are_read_once() -> None:
-    assert load_tables() is load_tables()
-    assert load_tables().problems == ()
+    assert load_tables() == ()
+    assert loaded("o200k_base") is loaded("o200k_base") is loaded("o200k_harmony")
+    assert load_table("no such encoding") is None
+
+
+ONLY_WHAT_IS_NEEDED = """
+from proxy.tokens import count_text, load_tables
+from proxy.tokens.tables import is_loaded
+assert load_tables(["o200k_harmony"]) == ()
+assert is_loaded("o200k_base")
+assert not is_loaded("cl100k_base")
+assert count_text("hello world", "cl100k_base").method == "tiktoken"
+assert is_loaded("cl100k_base")
+"""
+
+NO_SECOND_COPY = """
+import gc
+from proxy.tokens.tables import load_table
+assert load_table("cl100k_base").encode_ordinary("hello world") == [15339, 1917]
+assert max(len(each) for each in gc.get_objects() if type(each) is dict) < 50_000
+"""
+
+
+@pytest.mark.parametrize("program", [ONLY_WHAT_IS_NEEDED, NO_SECOND_COPY])
+def test_memory_of_tables(program: str) -> None:
+    """In a fresh process: only the tables that were asked for, and none of them twice."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (run.stderr, run.returncode) == ("", 0)
 
 
 OFFLINE = """
@@ -144,7 +179,7 @@ import sys
 touched = []
 sys.addaudithook(lambda name, _: touched.append(name) if name.startswith("socket.") else None)
 from proxy.tokens import count_text, encoding_for, load_tables
-assert load_tables().problems == ()
+assert load_tables() == ()
 assert count_text("hello world", encoding_for("gpt-6-turbo")).tokens == 2
 assert count_text("hello world " * 4000, encoding_for("qwen3")).method == "tiktoken"
 assert touched == [], touched

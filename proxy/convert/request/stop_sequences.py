@@ -35,7 +35,8 @@ def cut_here(request: Mapping[str, Any], body: Mapping[str, Any], drops: Drops) 
     stop = body.get("stop") or ()
     # The registry's ``extra_body`` may contain any JSON value as ``stop``.
     sent = (stop,) if isinstance(stop, str) else stop if isinstance(stop, list) else ()
-    unsent = list(dict.fromkeys(sequence for sequence in asked if sequence not in sent))
+    known = {sequence for sequence in sent if isinstance(sequence, str)}
+    unsent = list(dict.fromkeys(sequence for sequence in asked if sequence not in known))
     kept = tuple(_within(MOST_CHARACTERS, unsent))
     if kept:
         drops.degrade("stop_sequences", "local")
