@@ -7,7 +7,8 @@ mark, CR and CRLF line ends, invalid UTF-8, events without end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Literal
 
 from sseclient import SSEClient
@@ -21,7 +22,9 @@ EVENT_BYTES = 16_000_000
 HELD_BYTES = 65536
 """Longest incomplete event that ``release`` returns; a larger one would be copied at each read."""
 EVENT_LINES = 64
-"""Events with more lines are not parsed by sseclient-py, whose time is quadratic in the lines."""
+"""Events with more lines are not parsed by sseclient-py, whose time is quadratic in the lines of an event."""
+Reader = Callable[[Iterable[bytes]], Iterator[tuple[str, str]]]
+"""Name and data of each event of some blocks of lines."""
 BOM = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b":", b"error:")
 """How event streams begin; ``error:`` is llama.cpp's field for a failure."""
@@ -128,25 +131,19 @@ class ChunkDecoder:
             complete = complete.decode("utf-8", "replace").encode()
         if b"error:" in complete:
             complete = _with_named_errors(complete)
-        dense = complete.count(b"\n") > EVENT_LINES + 3 * complete.count(b"\n\n")
-        if dense or len(complete) > self._limit:
-            events = self._large_events(complete)
-        else:
-            events = _events(complete)
-        for name, data in events:
-            text = data.strip()
-            if text:
-                yield _chunk(name, text, self._halves)
+        for read, blocks in groupby(complete.split(b"\n\n"), self._reader_for):
+            for name, data in read(blocks):
+                text = data.strip()
+                if text:
+                    yield _chunk(name, text, self._halves)
 
-    def _large_events(self, complete: bytes) -> Iterator[tuple[str, str]]:
-        for block in complete.split(b"\n\n"):
-            block = block.strip(b"\n")
-            if len(block) > self._limit:
-                yield "message", "too large"
-            elif block.count(b"\n") > EVENT_LINES:
-                yield _long_event(block)
-            else:
-                yield from _events(block)
+    def _reader_for(self, block: bytes) -> Reader:
+        if len(block) > self._limit and len(block.strip(b"\n")) > self._limit:
+            return _too_large
+        lines = block.count(b"\n")
+        if lines:
+            return _parsed if lines <= EVENT_LINES else _long
+        return _one_line if block.startswith(b"data:") else _parsed
 
 
 def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "other"]:
@@ -174,10 +171,25 @@ def _with_named_errors(events: bytes) -> bytes:
     return (b"\n" + events).replace(b"\nerror:", b"\nevent: error\ndata:")[1:]
 
 
-def _events(block: bytes) -> Iterator[tuple[str, str]]:
-    """Name and data of each event; ``block`` contains complete events only."""
-    for event in SSEClient(iter((block,))).events():
+def _one_line(blocks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Events of one line of data, which most are, as sseclient-py parses them."""
+    for block in blocks:
+        yield "message", block[5:].decode()
+
+
+def _parsed(blocks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    for event in SSEClient(block + b"\n\n" for block in blocks).events():
         yield event.event, event.data
+
+
+def _long(blocks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    for block in blocks:
+        yield _long_event(block.strip(b"\n"))
+
+
+def _too_large(blocks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    for _ in blocks:
+        yield "message", "too large"
 
 
 def _long_event(block: bytes) -> tuple[str, str]:
