@@ -12,6 +12,7 @@ from proxy.convert.reply.arguments import arguments_to_input
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.events import Event
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.usage import UsageEstimate, whole_usage
 from proxy.sse import Chunk
 
@@ -70,13 +71,19 @@ _MEMBER_FOR_DELTA = {
 
 
 def chunks_to_message(
-    chunks: Iterable[Chunk], reply: ReplyContext, *, estimate: UsageEstimate | None = None
+    chunks: Iterable[Chunk],
+    reply: ReplyContext,
+    *,
+    estimate: UsageEstimate | None = None,
+    pause: Pause = no_pause,
 ) -> dict[str, Any]:
     """The message in a whole stream of chunks (docs/protocol.md 11: aggregated).
 
     Raises ``UpstreamError`` if the stream ends with that error.
     """
-    translator = StreamTranslator(reply, request_id="", estimate=estimate, reads_on=True)
+    translator = StreamTranslator(
+        reply, request_id="", estimate=estimate, reads_on=True, pause=pause
+    )
     collector = EventCollector()
     for chunk in chunks:
         collector.feed(translator.feed(chunk))

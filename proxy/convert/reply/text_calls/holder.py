@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.declared_tools import DeclaredTools
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.pieces import (
     ContentPiece,
     MemberPiece,
@@ -54,14 +55,19 @@ class TextCalls:
         "_leading",
         "_lines",
         "_off",
+        "_pause",
         "_reply",
         "_start",
         "_warnings",
         "holding",
     )
 
-    def __init__(self, reply: ReplyContext, warnings: Counter[str]) -> None:
+    def __init__(
+        self, reply: ReplyContext, warnings: Counter[str], pause: Pause = no_pause
+    ) -> None:
+        """``pause`` is called now and then while the request is searched for a call."""
         self._reply = reply
+        self._pause = pause
         self._warnings = warnings
         self._declared = DeclaredTools(reply.functions)
         self._lines = Lines()
@@ -108,7 +114,7 @@ class TextCalls:
         calls = () if candidate is None else candidate.end()
         if candidate is None or not calls or is_cut(finish) or stop_reason_for(finish) == "refusal":
             yield from self.release()
-        elif is_quoted(candidate.markups(calls), self._reply.messages):
+        elif is_quoted(candidate.markups(calls), self._reply.messages, self._pause):
             self._warnings["quoted_text_calls"] += 1
             yield from self.release()
         else:
@@ -195,9 +201,11 @@ class TextCalls:
             yield ContentPiece("text", text)
 
 
-def text_calls_for(reply: ReplyContext, warnings: Counter[str]) -> TextCalls | None:
+def text_calls_for(
+    reply: ReplyContext, warnings: Counter[str], pause: Pause = no_pause
+) -> TextCalls | None:
     """The object that finds calls in the text of an answer; None if the profile turns this off."""
-    return TextCalls(reply, warnings) if reply.text_tool_calls else None
+    return TextCalls(reply, warnings, pause) if reply.text_tool_calls else None
 
 
 def _has_no_content(piece: Piece) -> bool:
