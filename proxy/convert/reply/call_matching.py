@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.convert.reply.call_arguments import CallArguments
+from proxy.convert.reply.limits import MOST_CALLS, too_many
 from proxy.convert.reply.pieces import ToolFragment
 
 
@@ -61,7 +62,10 @@ class CallMatcher:
         """The call of the last fragment."""
 
     def fragment_to_call(self, fragment: ToolFragment) -> ToolCall:
-        """The call of ``fragment``; a new call if the fragment begins one."""
+        """The call of ``fragment``; a new call if the fragment begins one.
+
+        Raises ``UpstreamError`` for more than MOST_CALLS.
+        """
         call = self._known_call(fragment)
         if call is None or _begins_another(call, fragment):
             call = self._new_call(fragment)
@@ -88,6 +92,8 @@ class CallMatcher:
         return self._with_id.get(fragment.id, late)
 
     def _new_call(self, fragment: ToolFragment) -> ToolCall:
+        if len(self._calls) == MOST_CALLS:
+            raise too_many("tool calls", MOST_CALLS)
         arguments = CallArguments(
             hold=self._hold or fragment.whole, custom=fragment.custom, warnings=self._warnings
         )

@@ -91,6 +91,8 @@ class ToolCalls:
         self._matcher = CallMatcher(hold_arguments=reply.tool_args == "buffer", warnings=warnings)
         self._states = CallStates(blocks)
         self._queue: deque[ToolCall] = deque()
+        self._begun: set[ToolCall] = set()
+        """The calls in the queue whose arguments have begun but are not complete."""
         self._open: ToolCall | None = None
         self._first: ToolCall | None = None
         self.cut = False
@@ -104,7 +106,7 @@ class ToolCalls:
     @property
     def unfinished(self) -> bool:
         """True while the arguments of a call are incomplete."""
-        if self._queue and any(call.arguments.unfinished for call in self._queue):
+        if self._begun:
             return True
         return self._open is not None and not self._open.arguments.complete
 
@@ -138,6 +140,8 @@ class ToolCalls:
         if named_now:
             self._usage.add(fragment.name)
             self._queue.append(call)
+        if self._queue:
+            self._note_begun(call)
         self._advance()
 
     def pass_on(self, fragments: Sequence[str]) -> bool:
@@ -219,6 +223,13 @@ class ToolCalls:
             self._blocks.arguments("".join(call.unsent))
             call.unsent.clear()
 
+    def _note_begun(self, call: ToolCall) -> None:
+        waits = call.name and not call.closed and call is not self._open
+        if waits and call.arguments.unfinished:
+            self._begun.add(call)
+        else:
+            self._begun.discard(call)
+
     def _advance(self) -> None:
         """Open queued calls while the call before them is complete."""
         while self._queue and (self._open is None or self._open.arguments.settled):
@@ -226,6 +237,7 @@ class ToolCalls:
             self._start(self._queue.popleft())
 
     def _start(self, call: ToolCall) -> None:
+        self._begun.discard(call)
         call.block_id = self._ids.take(call.upstream_id)
         if not self._states.write_id(call):
             self._warnings["dropped_tool_id"] += 1
