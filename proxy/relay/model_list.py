@@ -10,6 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from proxy.concurrency import yield_if_slice_used
 from proxy.convert.models import models_to_entries
 from proxy.relay.upstream_call import UpstreamCall, decoded, fetch
 
@@ -50,4 +51,4 @@ def fetch_entries(call: UpstreamCall) -> list[dict[str, Any]]:
     Raises ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone``.
     """
     body, _ = fetch(call, "list its models", LIST_BYTES)
-    return models_to_entries(decoded(body))
+    return models_to_entries(decoded(body), yield_if_slice_used)

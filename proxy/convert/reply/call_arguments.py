@@ -28,6 +28,36 @@ from proxy.errors import UpstreamError
 
 MAX_BLANKS = 1000
 """Number of consecutive blanks, outside of strings, at which arguments count as runaway."""
+LONGEST_START = 4096
+"""Longest text that may be ``null`` or ``{}`` with blanks; a longer one is not read again."""
+
+
+class _SoFar:
+    """The text of a call so far, which is joined only for a fragment that is as long."""
+
+    __slots__ = ("_parts", "blank", "length")
+
+    def __init__(self) -> None:
+        self.set("")
+
+    def set(self, text: str) -> None:
+        self._parts = [text]
+        self.length = len(text)
+        self.blank = not text or text.isspace()
+
+    def add(self, text: str) -> None:
+        self._parts.append(text)
+        self.length += len(text)
+
+    @property
+    def text(self) -> str:
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0]
+
+    def begins(self, fragment: str) -> bool:
+        """Whether ``fragment`` begins with this text."""
+        return len(fragment) >= self.length and fragment.startswith(self.text)
 
 
 class CallArguments:
@@ -62,7 +92,7 @@ class CallArguments:
         self._scan = ArgumentScan()
         self._members: dict[str, Any] | None = None
         """Arguments that arrived as a JSON object, not as a string."""
-        self._so_far = ""
+        self._so_far = _SoFar()
         self._decided: Literal["pieces", "repeats"] | None = "pieces" if custom else None
         self._blanks = 0
         self._seen: list[str] = []
@@ -87,7 +117,7 @@ class CallArguments:
             return self._object.complete
         if self._members is not None and not self._held:
             return True
-        return self._scan.complete or "".join(self._held[:2]).strip() == "null"
+        return self._scan.complete or _is_null(self._held[:2])
 
     @property
     def settled(self) -> bool:
@@ -99,7 +129,7 @@ class CallArguments:
         """True for ``{}``."""
         if self._mode == "stream":
             return self._object.empty
-        return not "".join(self._held[:3]).strip(" \t\r\n{}") and not self._members
+        return not (self._members or any(map(_says_something, self._held[:3])))
 
     @property
     def unfinished(self) -> bool:
@@ -260,19 +290,20 @@ class CallArguments:
     def _new_in(self, fragment: str) -> str:
         """The new part of ``fragment``, since some servers repeat the text so far."""
         so_far = self._so_far
-        if not so_far.strip():
-            self._so_far = fragment
+        if so_far.blank:
+            so_far.set(fragment)
             return fragment
         if self._decided is None:
-            repeats = repeats_from_start(so_far, fragment)
+            repeats = repeats_from_start(so_far.text, fragment)
             self._decided = "repeats" if repeats else "pieces"
         if self._decided == "pieces":
-            self._so_far = ""
+            so_far.set("")
             return fragment
-        if fragment.startswith(so_far):
-            self._so_far = fragment
-            return fragment[len(so_far) :]
-        self._so_far = so_far + fragment
+        if so_far.begins(fragment):
+            length = so_far.length
+            so_far.set(fragment)
+            return fragment[length:]
+        so_far.add(fragment)
         return fragment
 
     def _count_blanks(self, count: int) -> None:
@@ -281,6 +312,15 @@ class CallArguments:
             raise UpstreamError(
                 f"the upstream sent {self._blanks} blank characters in a row as tool arguments"
             )
+
+
+def _is_null(start: Sequence[str]) -> bool:
+    return sum(map(len, start)) <= LONGEST_START and "".join(start).strip() == "null"
+
+
+def _says_something(text: str) -> bool:
+    """Whether ``text`` has more than blanks and brackets of an empty object."""
+    return len(text) > LONGEST_START or bool(text.strip(" \t\r\n{}"))
 
 
 def _same_json(one: str, other: str) -> bool:

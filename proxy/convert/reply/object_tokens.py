@@ -15,6 +15,10 @@ _PLAIN = re.compile(r'[^"\\\x00-\x1f]++')
 _BLANKS = re.compile(r"[ \t\r\n]*+")
 _VALUE_STARTS = frozenset("\"'{[-0123456789tfnTFN")
 _AROUND_TOKENS = frozenset({"key", "colon", "value", "item", "after"})
+MAX_DEPTH = 1000
+"""Most levels of an object; JSON parsers refuse more."""
+LONGEST_KEY = 4096
+"""Longest name that is compared with those of ``types``."""
 _CLOSER_FOR_OPENER = {"{": "}", "[": "]"}
 
 
@@ -161,7 +165,7 @@ class ObjectTokens:
         if token.end < 0:
             return -1
         is_key = self._state == "in_key"
-        if is_key and len(self._stack) == 1 and self.types:
+        if is_key and len(self._stack) == 1 and self.types and len(self._key) <= LONGEST_KEY:
             self._key += token.text
         self.repaired = self.repaired or token.repaired
         self._emit(token.text)
@@ -196,6 +200,8 @@ class ObjectTokens:
         if character in "\"'":
             return self._begin_value_string(character, at)
         if character in "{[":
+            if len(self._stack) == MAX_DEPTH:
+                return self._break(text, at)
             self._emit(character)
             self._stack.append(_CLOSER_FOR_OPENER[character])
             self._state = "key" if character == "{" else "item"

@@ -23,6 +23,8 @@ from proxy.sse import encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
 
 _MARK = "claude-proxy-mark"
+MOST_COPIED = 512
+"""Most events that are copied at once: what is split behind an event of another form is split again."""
 _BETWEEN = b"\x7f"
 """Separates strings that are decoded together. It can neither end nor continue an escape or a
 character that began before it, so the joined text is valid if and only if each string is."""
@@ -57,7 +59,7 @@ class Frame(NamedTuple):
         if not data.startswith(before, at):
             return None
         # Split at the shorter text, because ``split`` has a setup cost per match of a long text.
-        parts = data[at:].split(self.after)
+        parts = data[at:].split(self.after, MOST_COPIED)
         del parts[-1]
         skipped = len(before)
         strings = [part[skipped:] for part in parts if part.startswith(before)]

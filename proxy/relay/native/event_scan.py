@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
 
+from proxy.convert.reply.limits import MOST_MEMBERS
 from proxy.convert.reply.usage import MAX_COUNT
 from proxy.relay.native.model_name import replaced, string_spans
 
@@ -199,7 +201,9 @@ class EventScan:
         self.error = kind if type(kind) is str and _TYPE.fullmatch(kind) else "api_error"
 
     def _count(self, usage: object) -> None:
-        self.usage |= token_counts(usage)
+        for name, count in token_counts(usage).items():
+            if name in self.usage or len(self.usage) < MOST_MEMBERS:
+                self.usage[name] = count
 
 
 _READER_FOR_TYPE: Mapping[str, Callable[[EventScan, Mapping[str, Any]], None]] = {
@@ -257,7 +261,7 @@ def _counts_in(value: object) -> dict[str, int]:
         return {}
     return {
         name: count
-        for name, count in value.items()
+        for name, count in islice(value.items(), MOST_MEMBERS)
         if type(count) is int and 0 <= count <= MAX_COUNT
     }
 
