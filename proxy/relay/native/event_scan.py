@@ -24,6 +24,8 @@ from proxy.relay.native.model_name import replaced, string_spans
 
 HELD_BYTES = 1_000_000
 """Longest event that is read; a longer one is passed on without being read."""
+LONG_BYTES = 16384
+"""Length from which an incomplete event is not copied for each read."""
 
 _DETAILS = "output_tokens_details"
 _LINE_END = rb"(?>\r\n|\n|\r)"
@@ -48,7 +50,7 @@ class EventScan:
     ) -> None:
         self._model = model
         self._on_event = on_event
-        self._tail = b""
+        self._tail = bytearray()
         self._skipping = False
         self.content_seen = False
         self.ended = False
@@ -66,6 +68,8 @@ class EventScan:
     def feed(self, data: bytes) -> bytes:
         """The bytes for the client after a read: ``data`` and bytes held back before it."""
         passed = b""
+        if len(self._tail) > LONG_BYTES and self._goes_on(data):
+            return b"" if self._model is not None else data
         if self._model is not None:
             passed, data = self._until_named(data)
             if self._model is not None:
@@ -75,12 +79,23 @@ class EventScan:
 
     def finish(self) -> bytes:
         """The bytes held back at the end of the stream; the last event needs no blank line."""
-        held = self._tail
+        held = bytes(self._tail)
         if self._model is not None:
             return self._passed(held)
         if not self._skipping:
             self._read(held)
         return b""
+
+    def _goes_on(self, data: bytes) -> bool:
+        """Append ``data`` to a long incomplete event if that does not end in it.
+
+        Without a copy of the event for each read.
+        """
+        tail = self._tail
+        if len(tail) + len(data) > HELD_BYTES or _EVENT_END.search(tail[-3:] + data):
+            return False
+        tail += data
+        return True
 
     def _until_named(self, data: bytes) -> tuple[bytes, bytes]:
         """The bytes for the client up to the event that names the model, and the bytes after it."""
@@ -94,10 +109,10 @@ class EventScan:
                 break
         else:
             if len(text) - at <= HELD_BYTES:
-                self._tail = text[at:]
+                self._tail = bytearray(text[at:])
                 return b"".join(passed), b""
             self._model = None
-        self._tail = b""
+        self._tail = bytearray()
         return b"".join(passed), text[at:]
 
     def _read_events(self, data: bytes) -> None:
@@ -119,7 +134,7 @@ class EventScan:
                 self._read(text[at : match.end()])
             self._skipping = False
             at = search_from = match.end()
-        self._tail = text[at:]
+        self._tail = bytearray(text[at:])
         if len(self._tail) > HELD_BYTES:
             self._skipping = True
             # The bytes with which the end of the event may begin.
@@ -128,7 +143,7 @@ class EventScan:
     def _joined(self, data: bytes) -> tuple[bytes, int]:
         """The incomplete event followed by ``data``, and where its end may begin."""
         tail = self._tail
-        return (tail + data, max(0, len(tail) - 3)) if tail else (data, 0)
+        return (bytes(tail) + data, max(0, len(tail) - 3)) if tail else (data, 0)
 
     def _skip(self, text: bytes, at: int, blank: bytes) -> int:
         """Read only the relevant events from ``at`` on; returns where the last event begins.
