@@ -269,3 +269,9 @@ def test_load_json(text: str | bytes, value: object) -> None:
 def test_load_json_refuses(text: str | bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the kind is the contract, not the words
         load_json(text)
+
+
+def test_edge_42a_a_long_event_is_read_whatever_stands_between_events() -> None:
+    lines = b"".join(b"data: %d,\n" % n for n in range(2000))
+    stream = b"data: [\n" + lines + b"data: 0]\n" + b"\n" * 5000 + b"data: 1\n\n"
+    assert ChunkDecoder().feed(stream) == [[*range(2000), 0], 1]
