@@ -253,8 +253,8 @@ class Application:
         pieces: Any = self._app(environ, lambda status, _headers, *_: told.append(status))
         last = b""
         with closing(pieces):
-            for last in pieces:
-                pass
+            for piece in pieces:
+                last = piece
         return "error event" if b"event: error" in last[-4096:] else told[0].split()[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -38,7 +39,13 @@ def _parts(part: Mapping[str, Any], *, model: str = "m") -> Any:
 
 
 def _pairs(n: int) -> Sample:
-    return whole({"content": [{"type": "thinking", "text": "a"}, {"type": "text", "text": "b"}] * n})
+    return whole(
+        {"content": [{"type": "thinking", "text": "a"}, {"type": "text", "text": "b"}] * n}
+    )
+
+
+def _pairs_for_stream(n: int) -> Sample:
+    return replace(_pairs(n), body=asked(stream=True))
 
 
 def _text(piece: str, *, model: str = "m", **ask: Any) -> Any:
@@ -51,7 +58,9 @@ def _raw_text(piece: bytes) -> Any:
 
 
 def _written_calls(n: int) -> Sample:
-    return whole({"content": '<tool_call>{"name":"Read","arguments":{"path":"a"}}</tool_call>\n' * n})
+    return whole(
+        {"content": '<tool_call>{"name":"Read","arguments":{"path":"a"}}</tool_call>\n' * n}
+    )
 
 
 def _choices(n: int) -> Sample:
@@ -228,15 +237,22 @@ def _native_values(n: int) -> Sample:
 
 
 def _native_error(n: int) -> Sample:
-    return failed({"type": "error", "error": {"type": "x", "message": "signature " * n}}, model="native")
+    return failed(
+        {"type": "error", "error": {"type": "x", "message": "signature " * n}}, model="native"
+    )
 
 
 ANSWERS: tuple[Row, ...] = (
     Row(ANSWER + "choices", _choices, 1000, 100_000),
     Row(ANSWER + "parts of text", _parts({"type": "text", "text": "a"}), 900, 1_000_000),
     Row(ANSWER + "parts of an unknown kind", _parts({"type": "x"}), 900, 1_000_000),
-    Row(ANSWER + "parts with lists of reasoning", _parts({"type": "thinking", "thinking": ["a"] * 9}), 900),
+    Row(
+        ANSWER + "parts with lists of reasoning",
+        _parts({"type": "thinking", "thinking": ["a"] * 9}),
+        900,
+    ),
     Row(ANSWER + "pairs of reasoning and text", _pairs, 450, 800_000),
+    Row(ANSWER + "pairs, for a client that streams", _pairs_for_stream, 450, 5000),
     Row(ANSWER + "characters of text", _text("a"), 400_000, 60_000_000),
     Row(ANSWER + "other characters of text", _text("é漢"), 100_000, 5_000_000),
     Row(ANSWER + "characters between tags", _text("<think>"), 60_000, 6_000_000),
@@ -244,8 +260,16 @@ ANSWERS: tuple[Row, ...] = (
     Row(ANSWER + "escaped characters", _raw_text(b"\\u00e9"), 60_000, 2_500_000),
     Row(ANSWER + "halves of characters", _raw_text(b"\\ud83d"), 12_000, 2_500_000),
     Row(ANSWER + "bytes that are not UTF-8", _raw_text(b"\xff"), 100_000, 15_000_000),
-    Row(ANSWER + "near stop sequences", _text("END OF TEX", stop_sequences=["END OF TEXT"] * 4 + ["OF"]), 10_000),
-    Row(ANSWER + "stop characters", _text("aaaaaaaab", model="gemini", stop_sequences=["a" * 40]), 10_000),
+    Row(
+        ANSWER + "near stop sequences",
+        _text("END OF TEX", stop_sequences=["END OF TEXT"] * 4 + ["OF"]),
+        10_000,
+    ),
+    Row(
+        ANSWER + "stop characters",
+        _text("aaaaaaaab", model="gemini", stop_sequences=["a" * 40]),
+        10_000,
+    ),
     Row(ANSWER + "calls written as text", _written_calls, 1000, 200_000),
     Row(ANSWER + "begun calls as text", _text("<tool_call>{"), 8_000, 1_000_000),
     Row(ANSWER + "begun functions as text", _text("\n<function=Read>"), 5_000, 1_000_000),
@@ -254,8 +278,15 @@ ANSWERS: tuple[Row, ...] = (
     Row(ANSWER + "tool calls without a name", _nameless, 190, 1_200_000),
     Row(ANSWER + "tool calls with broken arguments", _calls(arguments='{"path": \'a"'), 150),
     Row(ANSWER + "unknown tool calls, with as many tools", _calls_with_tools, 190, 2000),
-    Row(ANSWER + "characters of an argument", _arguments('{"path":"', "a", '"}'), 200_000, 15_000_000),
-    Row(ANSWER + "members of arguments", _arguments('{"path":"a"', ',"b":1', "}"), 20_000, 2_000_000),
+    Row(
+        ANSWER + "characters of an argument",
+        _arguments('{"path":"', "a", '"}'),
+        200_000,
+        15_000_000,
+    ),
+    Row(
+        ANSWER + "members of arguments", _arguments('{"path":"a"', ',"b":1', "}"), 20_000, 2_000_000
+    ),
     Row(ANSWER + "members of arguments, as an object", _argument_members, 20_000, 1_000_000),
     Row(ANSWER + "lists in arguments", _arguments('{"lines":', "[", ""), 50_000, 10_000_000),
     Row(ANSWER + "broken members of arguments", _arguments("{", "'a':'b',", ""), 3000, 1_500_000),
@@ -279,10 +310,20 @@ ANSWERS: tuple[Row, ...] = (
     Row("head: lines, byte by byte", _head(b"x-line: a\r\n", piece=1), 9, 2_000),
     Row("head: interim answers", _interim, 500, 50_000),
     Row("trailers, byte by byte", _trailers, 300, 4_000),
-    Row(ERROR + "characters of the message", _error("message", "maximum context length "), 40_000, 600_000),
+    Row(
+        ERROR + "characters of the message",
+        _error("message", "maximum context length "),
+        40_000,
+        600_000,
+    ),
     Row(ERROR + "characters of the field", _error("param", "messages.developer."), 20_000, 800_000),
     Row(ERROR + "characters of the code", _error("code", "invalid image "), 20_000, 1_000_000),
-    Row(ERROR + "characters of failed_generation", _error("failed_generation", "<function=a>\n"), 40_000, 4_500_000),
+    Row(
+        ERROR + "characters of failed_generation",
+        _error("failed_generation", "<function=a>\n"),
+        40_000,
+        4_500_000,
+    ),
     Row(ERROR + "entries", _error_list, 20_000, 1_000_000),
     Row(ERROR + "parts of a path", _error_path, 50_000, 2_000_000),
     Row(ERROR + "members", _error_members, 20_000, 1_000_000),
@@ -295,9 +336,24 @@ ANSWERS: tuple[Row, ...] = (
     Row("list of models: models", _models({"owned_by": "x", "created": 1}), 900, 200_000),
     Row("list of models: characters of an id", _model_id, 100_000, 15_000_000),
     Row("answer to a count: members of usage", _count, 5_000, 1_000_000),
-    Row(NATIVE + "blocks", _native("content", lambda n: [{"type": "text", "text": "a"}] * n), 5_000, 1_000_000),
-    Row(NATIVE + "characters of text", _native("content", lambda n: [{"type": "text", "text": "a" * n}]), 400_000, 60_000_000),
-    Row(NATIVE + "members of usage", _native("usage", lambda n: {f"m{k}": k for k in range(n)}), 20_000, 1_000_000),
+    Row(
+        NATIVE + "blocks",
+        _native("content", lambda n: [{"type": "text", "text": "a"}] * n),
+        5_000,
+        1_000_000,
+    ),
+    Row(
+        NATIVE + "characters of text",
+        _native("content", lambda n: [{"type": "text", "text": "a" * n}]),
+        400_000,
+        60_000_000,
+    ),
+    Row(
+        NATIVE + "members of usage",
+        _native("usage", lambda n: {f"m{k}": k for k in range(n)}),
+        20_000,
+        1_000_000,
+    ),
     Row(NATIVE + "members called model", _native_names, 5_000, 600_000),
     Row(NATIVE + "empty lists", _native_values, 20_000, 20_000_000),
     Row(NATIVE + "characters of an error", _native_error, 40_000, 1_500_000),

@@ -35,16 +35,23 @@ def _system_turns(n: int) -> Sample:
 
 def _blocks(block: dict[str, Any], role: str = "user") -> Any:
     def make(n: int) -> Sample:
-        return _asked(messages=[_message("user", "x"), _message(role, [block] * n), _message("user", "y")])
+        return _asked(
+            messages=[_message("user", "x"), _message(role, [block] * n), _message("user", "y")]
+        )
 
     return make
 
 
 def _calls(n: int, *, model: str = "m", text: str = "x") -> Sample:
     ids = [f"toolu_{k}" for k in range(n)]
-    calls = [{"type": "tool_use", "id": each, "name": "Read", "input": {"path": each}} for each in ids]
+    calls = [
+        {"type": "tool_use", "id": each, "name": "Read", "input": {"path": each}} for each in ids
+    ]
     results = [{"type": "tool_result", "tool_use_id": each, "content": text} for each in ids]
-    return _asked(model, messages=[_message("user", "x"), _message("assistant", calls), _message("user", results)])
+    return _asked(
+        model,
+        messages=[_message("user", "x"), _message("assistant", calls), _message("user", results)],
+    )
 
 
 def _call_turns(n: int) -> Sample:
@@ -60,14 +67,22 @@ def _call_turns(n: int) -> Sample:
 
 def _result_parts(n: int) -> Sample:
     call = {"type": "tool_use", "id": "t", "name": "Read", "input": {"path": "a"}}
-    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "a"}] * n}
-    return _asked(messages=[_message("user", "x"), _message("assistant", [call]), _message("user", [result])])
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "t",
+        "content": [{"type": "text", "text": "a"}] * n,
+    }
+    return _asked(
+        messages=[_message("user", "x"), _message("assistant", [call]), _message("user", [result])]
+    )
 
 
 def _input_members(n: int) -> Sample:
     call = {"type": "tool_use", "id": "t", "name": "Read", "input": {f"m{k}": k for k in range(n)}}
     result = {"type": "tool_result", "tool_use_id": "t", "content": "a"}
-    return _asked(messages=[_message("user", "x"), _message("assistant", [call]), _message("user", [result])])
+    return _asked(
+        messages=[_message("user", "x"), _message("assistant", [call]), _message("user", [result])]
+    )
 
 
 def _tools(n: int, *, model: str = "m") -> Sample:
@@ -86,7 +101,11 @@ def _properties(n: int) -> dict[str, Any]:
 
 
 def _alternatives(n: int) -> dict[str, Any]:
-    return {"properties": {"a": {"anyOf": [{"type": "object", "properties": {f"p{k}": {}}} for k in range(n)]}}}
+    return {
+        "properties": {
+            "a": {"anyOf": [{"type": "object", "properties": {f"p{k}": {}}} for k in range(n)]}
+        }
+    }
 
 
 def _all_of(n: int) -> dict[str, Any]:
@@ -99,13 +118,21 @@ def _enum(n: int) -> dict[str, Any]:
 
 def _references(n: int) -> dict[str, Any]:
     names = [f"d{k}" for k in range(n)]
-    definitions = {name: {"type": "object", "properties": {"a": {"type": "string"}}} for name in names}
-    return {"$defs": definitions, "properties": {name: {"$ref": f"#/$defs/{name}"} for name in names}}
+    definitions = {
+        name: {"type": "object", "properties": {"a": {"type": "string"}}} for name in names
+    }
+    return {
+        "$defs": definitions,
+        "properties": {name: {"$ref": f"#/$defs/{name}"} for name in names},
+    }
 
 
 def _same_references(n: int) -> dict[str, Any]:
     big = {"type": "object", "properties": {f"p{k}": {"type": "string"} for k in range(20)}}
-    return {"$defs": {"big": big}, "properties": {f"m{k}": {"$ref": "#/$defs/big"} for k in range(n)}}
+    return {
+        "$defs": {"big": big},
+        "properties": {f"m{k}": {"$ref": "#/$defs/big"} for k in range(n)},
+    }
 
 
 def _deep(n: int) -> dict[str, Any]:
@@ -134,7 +161,12 @@ REQUESTS: tuple[Row, ...] = (
     Row(REQUEST + "turns of one role", _same_turns, 500, 50_000),
     Row(REQUEST + "system turns", _system_turns, 200, 15_000),
     Row(REQUEST + "blocks of text", _blocks({"type": "text", "text": "a"}), 1000, 10_000),
-    Row(REQUEST + "blocks of text of the assistant", _blocks({"type": "text", "text": "a"}, "assistant"), 1000, 10_000),
+    Row(
+        REQUEST + "blocks of text of the assistant",
+        _blocks({"type": "text", "text": "a"}, "assistant"),
+        1000,
+        10_000,
+    ),
     Row(REQUEST + "blocks with cache_control", _blocks(_CACHED), 1000, 10_000),
     Row(REQUEST + "blocks of thinking", _blocks(_THINKING, "assistant"), 1000, 10_000),
     Row(REQUEST + "images", _blocks(_IMAGE), 500, 10_000),
@@ -151,20 +183,77 @@ REQUESTS: tuple[Row, ...] = (
     Row(REQUEST + "references in a schema", _schema(_references), 500, 20_000),
     Row(REQUEST + "references to one schema", _schema(_same_references), 200, 20_000),
     Row(REQUEST + "levels of a schema", _schema(_deep), 10, 115),
-    Row(REQUEST + "properties, where schemas are rewritten", _schema(_properties, model="gemini"), 1000, 50_000),
-    Row(REQUEST + "alternatives, where schemas are rewritten", _schema(_alternatives, model="gemini"), 1000, 20_000),
-    Row(REQUEST + "parts, where schemas are rewritten", _schema(_all_of, model="gemini"), 500, 20_000),
-    Row(REQUEST + "references, where schemas are rewritten", _schema(_references, model="gemini"), 500, 20_000),
-    Row(REQUEST + "references to one, where schemas are rewritten", _schema(_same_references, model="gemini"), 200, 20_000),
+    Row(
+        REQUEST + "properties, where schemas are rewritten",
+        _schema(_properties, model="gemini"),
+        1000,
+        50_000,
+    ),
+    Row(
+        REQUEST + "alternatives, where schemas are rewritten",
+        _schema(_alternatives, model="gemini"),
+        1000,
+        20_000,
+    ),
+    Row(
+        REQUEST + "parts, where schemas are rewritten",
+        _schema(_all_of, model="gemini"),
+        500,
+        20_000,
+    ),
+    Row(
+        REQUEST + "references, where schemas are rewritten",
+        _schema(_references, model="gemini"),
+        500,
+        20_000,
+    ),
+    Row(
+        REQUEST + "references to one, where schemas are rewritten",
+        _schema(_same_references, model="gemini"),
+        200,
+        20_000,
+    ),
     Row(REQUEST + "levels, where schemas are rewritten", _schema(_deep, model="gemini"), 10, 115),
     Row(REQUEST + "properties of an output", _output_schema, 1000, 50_000),
-    Row(REQUEST + "blocks of the system prompt", lambda n: _asked(system=[{"type": "text", "text": "a"}] * n), 1000, 10_000),
-    Row(REQUEST + "characters of the system prompt", lambda n: _asked(system="x-anthropic-billing-header: a\n" * n), 5_000, 500_000),
+    Row(
+        REQUEST + "blocks of the system prompt",
+        lambda n: _asked(system=[{"type": "text", "text": "a"}] * n),
+        1000,
+        10_000,
+    ),
+    Row(
+        REQUEST + "characters of the system prompt",
+        lambda n: _asked(system="x-anthropic-billing-header: a\n" * n),
+        5_000,
+        500_000,
+    ),
     Row(REQUEST + "characters of text", _text("a"), 400_000, 20_000_000),
     Row(REQUEST + "other characters of text", _text("é漢"), 100_000, 5_000_000),
-    Row(REQUEST + "stop sequences", lambda n: _asked(stop_sequences=[f"stop {k}" for k in range(n)]), 1000, 100_000),
-    Row(REQUEST + "members of metadata", lambda n: _asked(metadata={"user_id": "u", **{f"m{k}": k for k in range(n)}}), 10_000, 500_000),
-    Row(REQUEST + "unknown members", lambda n: _asked(**{f"m{k}": k for k in range(n)}), 10_000, 500_000),
-    Row(REQUEST + "calls, for the native upstream", lambda n: _calls(n, model="native"), 500, 10_000),
-    Row(REQUEST + "turns to be counted", lambda n: Sample(_turns(n).answer, _turns(n).body, "/v1/messages/count_tokens"), 300, 30_000),
+    Row(
+        REQUEST + "stop sequences",
+        lambda n: _asked(stop_sequences=[f"stop {k}" for k in range(n)]),
+        1000,
+        100_000,
+    ),
+    Row(
+        REQUEST + "members of metadata",
+        lambda n: _asked(metadata={"user_id": "u", **{f"m{k}": k for k in range(n)}}),
+        10_000,
+        500_000,
+    ),
+    Row(
+        REQUEST + "unknown members",
+        lambda n: _asked(**{f"m{k}": k for k in range(n)}),
+        10_000,
+        500_000,
+    ),
+    Row(
+        REQUEST + "calls, for the native upstream", lambda n: _calls(n, model="native"), 500, 10_000
+    ),
+    Row(
+        REQUEST + "turns to be counted",
+        lambda n: Sample(_turns(n).answer, _turns(n).body, "/v1/messages/count_tokens"),
+        300,
+        30_000,
+    ),
 )

@@ -61,7 +61,9 @@ def raw_whole(body: bytes, *, model: str = "m") -> Sample:
     return Sample(answered(body), asked(model=model))
 
 
-def failed(error: object, *, status: str = "400 Bad Request", model: str = "m", **ask: Any) -> Sample:
+def failed(
+    error: object, *, status: str = "400 Bad Request", model: str = "m", **ask: Any
+) -> Sample:
     """An error with a body of JSON."""
     body = error if isinstance(error, bytes) else orjson.dumps(error)
     return Sample(answered(body, status=status), asked(model=model, **ask))

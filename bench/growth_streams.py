@@ -14,7 +14,9 @@ STREAM = "stream: "
 NATIVE = "native stream: "
 
 
-def _same(data: bytes, *, model: str = "m", begin: bytes = BEGIN, end: bytes = END, piece: int = 0) -> Any:
+def _same(
+    data: bytes, *, model: str = "m", begin: bytes = BEGIN, end: bytes = END, piece: int = 0
+) -> Any:
     return lambda n: streamed([data * n], model=model, begin=begin, end=end, piece=piece)
 
 
@@ -132,7 +134,9 @@ def _half(k: int) -> bytes:
 
 
 def _half_then_much(n: int) -> Sample:
-    values = b'data: {"choices":[{"index":0,"delta":{"content":""}}],"m":[' + b"[]," * n + b"0]}\n\n"
+    values = (
+        b'data: {"choices":[{"index":0,"delta":{"content":""}}],"m":[' + b"[]," * n + b"0]}\n\n"
+    )
     return streamed([_half(1) + values])
 
 
@@ -199,23 +203,68 @@ _NATIVE_DELTA = event("content_block_delta", index=0, delta={"type": "text_delta
 
 STREAMS: tuple[Row, ...] = (
     Row(STREAM + "events of text", _same(chunk({"content": "ab"})), 10_000, 200_000),
-    Row(STREAM + "events of text that differ", _each(lambda k: chunk({"content": "ab"}, o=k)), 1_000, 60_000),
+    Row(
+        STREAM + "events of text that differ",
+        _each(lambda k: chunk({"content": "ab"}, o=k)),
+        1_000,
+        60_000,
+    ),
     Row(STREAM + "events in small reads", _same(chunk({"content": "ab"}), piece=50), 300, 3_000),
     Row(STREAM + "events of two forms", _each(_alternating), 400, 40_000),
     Row(STREAM + "characters of an event", _text, 400_000, 15_000_000),
-    Row(STREAM + "characters of an event in small reads", lambda n: streamed([chunk({"content": "a" * n})], piece=100), 20_000, 400_000),
+    Row(
+        STREAM + "characters of an event in small reads",
+        lambda n: streamed([chunk({"content": "a" * n})], piece=100),
+        20_000,
+        400_000,
+    ),
     Row(STREAM + "lines of an event", _lines, 5_000, 1_000_000),
     Row(STREAM + "lines of an event and blank lines", _blank_lines_after_lines, 5_000, 1_000_000),
     Row(STREAM + "blank lines", _same(b"\n"), 100_000, 10_000_000),
     Row(STREAM + "comments", _same(b": x\n\n"), 3_000, 600_000),
     Row(STREAM + "empty objects", _same(b"data:{}\n\n"), 2_000, 400_000),
-    Row(STREAM + "events with a name", _same(b"event: x\n" + chunk({"content": "a"})), 1_000, 60_000),
+    Row(
+        STREAM + "events with a name", _same(b"event: x\n" + chunk({"content": "a"})), 1_000, 60_000
+    ),
     Row(STREAM + "empty lists in an event", _values, 20_000, 5_000_000),
-    Row(STREAM + "choices in an event", lambda n: streamed([b"data: " + orjson.dumps({"choices": [{"delta": {"content": "a"}}] * n}) + b"\n\n"]), 1000, 200_000),
-    Row(STREAM + "parts in an event", _in_one("content", lambda n: [{"type": "text", "text": "a"}] * n), 900, 400_000),
-    Row(STREAM + "pairs of parts in an event", _in_one("content", lambda n: [{"type": "thinking", "text": "a"}, "b"] * n), 450, 200_000),
-    Row(STREAM + "calls in an event", _in_one("tool_calls", lambda n: [{"index": k, "id": f"c{k}", "function": {"name": "Read", "arguments": "{}"}} for k in range(n)]), 190, 200_000),
-    Row(STREAM + "items of reasoning in an event", _in_one("reasoning_details", lambda n: [{"text": "a", "id": str(k)} for k in range(n)]), 900, 200_000),
+    Row(
+        STREAM + "choices in an event",
+        lambda n: streamed(
+            [b"data: " + orjson.dumps({"choices": [{"delta": {"content": "a"}}] * n}) + b"\n\n"]
+        ),
+        1000,
+        200_000,
+    ),
+    Row(
+        STREAM + "parts in an event",
+        _in_one("content", lambda n: [{"type": "text", "text": "a"}] * n),
+        900,
+        400_000,
+    ),
+    Row(
+        STREAM + "pairs of parts in an event",
+        _in_one("content", lambda n: [{"type": "thinking", "text": "a"}, "b"] * n),
+        450,
+        200_000,
+    ),
+    Row(
+        STREAM + "calls in an event",
+        _in_one(
+            "tool_calls",
+            lambda n: [
+                {"index": k, "id": f"c{k}", "function": {"name": "Read", "arguments": "{}"}}
+                for k in range(n)
+            ],
+        ),
+        190,
+        200_000,
+    ),
+    Row(
+        STREAM + "items of reasoning in an event",
+        _in_one("reasoning_details", lambda n: [{"text": "a", "id": str(k)} for k in range(n)]),
+        900,
+        200_000,
+    ),
     Row(STREAM + "finish reasons of choices", _each(_endings), 1_000, 50_000),
     Row(STREAM + "members of usage, one in each event", _each(_usage), 1_000, 100_000),
     Row(STREAM + "members of reasoning, one in each event", _each(_detail), 800, 80_000),
@@ -223,7 +272,12 @@ STREAMS: tuple[Row, ...] = (
     Row(STREAM + "state of reasoning, one in each event", _each(_opaque), 800, 80_000),
     Row(STREAM + "vendors of private state, one in each event", _each(_vendor), 800, 80_000),
     Row(STREAM + "reasoning in two spellings", _each(_spellings), 500, 30_000),
-    Row(STREAM + "thinking in tags", _same(chunk({"content": "<think"}), model="tags", begin=chunk({"content": "<think>"})), 1_000, 80_000),
+    Row(
+        STREAM + "thinking in tags",
+        _same(chunk({"content": "<think"}), model="tags", begin=chunk({"content": "<think>"})),
+        1_000,
+        80_000,
+    ),
     Row(STREAM + "snapshots", _snapshots, 60, 900),
     Row(STREAM + "halves of characters", _each(_half), 800, 60_000),
     Row(STREAM + "values after half a character", _half_then_much, 5_000, 4_000_000),
@@ -236,7 +290,12 @@ STREAMS: tuple[Row, ...] = (
     Row(STREAM + "calls that are not complete", _begun_calls, 190, 30_000),
     Row(STREAM + "calls without a name", _each(_nameless), 190, 60_000),
     Row(STREAM + "pieces of arguments", _arguments('{"path":"', "a"), 10_000, 200_000),
-    Row(STREAM + "pieces of arguments that are held", _arguments('{"path":"', "a", model="held"), 1_000, 60_000),
+    Row(
+        STREAM + "pieces of arguments that are held",
+        _arguments('{"path":"', "a", model="held"),
+        1_000,
+        60_000,
+    ),
     Row(STREAM + "pieces of broken arguments", _arguments("{'path':'", "it's "), 800, 60_000),
     Row(STREAM + "blanks after an apostrophe", _arguments("{'path':'x'", " "), 800, 60_000),
     Row(STREAM + "pieces after a long one", _long_first, 800, 60_000),

@@ -18,7 +18,11 @@ from tests.api.conftest import message_request
 from tests.upstream_stub import UpstreamStub, answer, completion, json_answer
 
 PATH = "/v1/messages"
-VALUES = b'{"choices":[{"message":{"content":"x"}}],"type":"message","m":[' + b"[]," * MOST_MARKS + b"0]}"
+VALUES = (
+    b'{"choices":[{"message":{"content":"x"}}],"type":"message","m":['
+    + b"[]," * MOST_MARKS
+    + b"0]}"
+)
 TOO_MANY = f"the upstream's answer is too large: more than {MOST_MARKS} values"
 
 

@@ -58,9 +58,7 @@ def test_edge_42a_a_role_is_healed_by_the_path_of_its_field() -> None:
 
 def test_edge_42a_of_a_failed_generation_the_start_is_shown() -> None:
     written = "<function=a>" + "b" * 1_000_000
-    error = failure_from_answer(
-        400, {"error": {"message": "bad", "failed_generation": written}}
-    )
+    error = failure_from_answer(400, {"error": {"message": "bad", "failed_generation": written}})
     assert error.message == f"bad The model wrote: {written[:1000]}"
 
 

@@ -65,9 +65,7 @@ _KNOWN_TOTALS = frozenset(
     }
 )
 
-_READ = dict.fromkeys(
-    (*sorted(_KNOWN_TOTALS), *(path[0] for path in REASONING), "cache_creation")
-)
+_READ = dict.fromkeys((*sorted(_KNOWN_TOTALS), *(path[0] for path in REASONING), "cache_creation"))
 """The members of a report that are read by their names."""
 
 SAMPLE_CHARS = 256 * 1024

@@ -176,7 +176,5 @@ def test_a_large_answer_is_read_in_turns() -> None:
     turns = []
     message = {"content": ["x"] * 20 * PIECES_BETWEEN_PAUSES}
     choice = {"message": message, "finish_reason": "stop"}
-    chat_to_message(
-        {"choices": [choice]}, ReplyContext(model="m"), pause=lambda: turns.append(1)
-    )
+    chat_to_message({"choices": [choice]}, ReplyContext(model="m"), pause=lambda: turns.append(1))
     assert len(turns) >= 20
