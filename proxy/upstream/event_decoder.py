@@ -1,17 +1,14 @@
 """Bytes of an event stream -> chunks.
 
 Rule: sans-IO; the chunks do not depend on how the bytes were split into reads, and no input raises an
-error. sseclient-py parses events; what it cannot process is normalised or limited first: a byte order
-mark, CR and CRLF line ends, invalid UTF-8, events without end.
+error, in time that is linear in their number. A byte order mark, CR and CRLF line ends, invalid UTF-8 and
+events without end are normalised or limited before events are parsed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterator
 from typing import Literal
-
-from sseclient import SSEClient
 
 from proxy.sse import Chunk, Signal
 from proxy.upstream.decode import load_json
@@ -21,10 +18,6 @@ EVENT_BYTES = 16_000_000
 """Largest event; a larger one is skipped and reported as undecodable."""
 HELD_BYTES = 65536
 """Longest incomplete event that ``release`` returns; a larger one would be copied at each read."""
-EVENT_LINES = 64
-"""Events with more lines are not parsed by sseclient-py, whose time is quadratic in the lines of an event."""
-Reader = Callable[[Iterable[bytes]], Iterator[tuple[str, str]]]
-"""Name and data of each event of some blocks of lines."""
 BOM = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b":", b"error:")
 """How event streams begin; ``error:`` is llama.cpp's field for a failure."""
@@ -131,19 +124,14 @@ class ChunkDecoder:
             complete = complete.decode("utf-8", "replace").encode()
         if b"error:" in complete:
             complete = _with_named_errors(complete)
-        for read, blocks in groupby(complete.split(b"\n\n"), self._reader_for):
-            for name, data in read(blocks):
-                text = data.strip()
-                if text:
-                    yield _chunk(name, text, self._halves)
-
-    def _reader_for(self, block: bytes) -> Reader:
-        if len(block) > self._limit and len(block.strip(b"\n")) > self._limit:
-            return _too_large
-        lines = block.count(b"\n")
-        if lines:
-            return _parsed if lines <= EVENT_LINES else _long
-        return _one_line if block.startswith(b"data:") else _parsed
+        for block in complete.split(b"\n\n"):
+            if len(block) > self._limit and len(block.strip(b"\n")) > self._limit:
+                yield Signal.UNDECODABLE
+                continue
+            name, data = _event(block)
+            text = data.strip()
+            if text:
+                yield _chunk(name, text, self._halves)
 
 
 def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "other"]:
@@ -171,29 +159,11 @@ def _with_named_errors(events: bytes) -> bytes:
     return (b"\n" + events).replace(b"\nerror:", b"\nevent: error\ndata:")[1:]
 
 
-def _one_line(blocks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
-    """Events of one line of data, which most are, as sseclient-py parses them."""
-    for block in blocks:
-        yield "message", block[5:].decode()
-
-
-def _parsed(blocks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
-    for event in SSEClient(block + b"\n\n" for block in blocks).events():
-        yield event.event, event.data
-
-
-def _long(blocks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
-    for block in blocks:
-        yield _long_event(block.strip(b"\n"))
-
-
-def _too_large(blocks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
-    for _ in blocks:
-        yield "message", "too large"
-
-
-def _long_event(block: bytes) -> tuple[str, str]:
-    """Name and data of one event as sseclient-py parses them, but in linear time."""
+def _event(block: bytes) -> tuple[str, str]:
+    """Name and data of one event, as sseclient-py parses them, whose time is quadratic in the lines."""
+    if block.startswith(b"data:") and b"\n" not in block:
+        # Most events.
+        return "message", block[5:].decode().removeprefix(" ")
     name, values = "message", []
     for line in block.decode().split("\n"):
         field, _, value = line.partition(":")
