@@ -32,34 +32,6 @@ LONGEST_START = 4096
 """Longest text that may be ``null`` or ``{}`` with blanks; a longer one is not read again."""
 
 
-class _SoFar:
-    """The text of a call so far, which is joined only for a fragment that is as long."""
-
-    __slots__ = ("_parts", "blank", "length")
-
-    def __init__(self) -> None:
-        self.set("")
-
-    def set(self, text: str) -> None:
-        self._parts = [text]
-        self.length = len(text)
-        self.blank = not text or text.isspace()
-
-    def add(self, text: str) -> None:
-        self._parts.append(text)
-        self.length += len(text)
-
-    @property
-    def text(self) -> str:
-        if len(self._parts) > 1:
-            self._parts = ["".join(self._parts)]
-        return self._parts[0]
-
-    def begins(self, fragment: str) -> bool:
-        """Whether ``fragment`` begins with this text."""
-        return len(fragment) >= self.length and fragment.startswith(self.text)
-
-
 class CallArguments:
     """Arguments of one call. ``add`` returns text that can be sent now, ``rest`` the remaining text.
 
@@ -67,6 +39,8 @@ class CallArguments:
     """
 
     __slots__ = (
+        "_after",
+        "_after_length",
         "_blanks",
         "_client_schema",
         "_custom",
@@ -92,7 +66,10 @@ class CallArguments:
         self._scan = ArgumentScan()
         self._members: dict[str, Any] | None = None
         """Arguments that arrived as a JSON object, not as a string."""
-        self._so_far = _SoFar()
+        self._so_far = ""
+        self._after: list[str] = []
+        """What came after ``_so_far`` without repeating it."""
+        self._after_length = 0
         self._decided: Literal["pieces", "repeats"] | None = "pieces" if custom else None
         self._blanks = 0
         self._seen: list[str] = []
@@ -129,7 +106,12 @@ class CallArguments:
         """True for ``{}``."""
         if self._mode == "stream":
             return self._object.empty
-        return not (self._members or any(map(_says_something, self._held[:3])))
+        held = self._held[:3]
+        return (
+            not self._members
+            and sum(map(len, held)) <= LONGEST_START
+            and not "".join(held).strip(" \t\r\n{}")
+        )
 
     @property
     def unfinished(self) -> bool:
@@ -290,20 +272,24 @@ class CallArguments:
     def _new_in(self, fragment: str) -> str:
         """The new part of ``fragment``, since some servers repeat the text so far."""
         so_far = self._so_far
-        if so_far.blank:
-            so_far.set(fragment)
+        if not so_far or so_far.isspace():
+            self._so_far = fragment
             return fragment
         if self._decided is None:
-            repeats = repeats_from_start(so_far.text, fragment)
+            repeats = repeats_from_start(so_far, fragment)
             self._decided = "repeats" if repeats else "pieces"
         if self._decided == "pieces":
-            so_far.set("")
+            self._so_far = ""
             return fragment
-        if so_far.begins(fragment):
-            length = so_far.length
-            so_far.set(fragment)
-            return fragment[length:]
-        so_far.add(fragment)
+        length = len(so_far) + self._after_length
+        if len(fragment) >= length:
+            # Joined only for a fragment that is as long.
+            so_far = "".join((so_far, *self._after))
+            if fragment.startswith(so_far):
+                self._so_far, self._after, self._after_length = fragment, [], 0
+                return fragment[length:]
+        self._after.append(fragment)
+        self._after_length += len(fragment)
         return fragment
 
     def _count_blanks(self, count: int) -> None:
@@ -316,11 +302,6 @@ class CallArguments:
 
 def _is_null(start: Sequence[str]) -> bool:
     return sum(map(len, start)) <= LONGEST_START and "".join(start).strip() == "null"
-
-
-def _says_something(text: str) -> bool:
-    """Whether ``text`` has more than blanks and brackets of an empty object."""
-    return len(text) > LONGEST_START or bool(text.strip(" \t\r\n{}"))
 
 
 def _same_json(one: str, other: str) -> bool:

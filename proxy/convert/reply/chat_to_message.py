@@ -76,7 +76,8 @@ def chat_to_message(
     collector = EventCollector()
     written = [head, *writer.blocks.out, end]
     for at in range(0, len(written), EVENTS_BETWEEN_PAUSES):
-        pause()
+        if at:
+            pause()
         collector.feed(written[at : at + EVENTS_BETWEEN_PAUSES])
     return collector.message
 

@@ -71,9 +71,8 @@ class DeclaredTools:
         """The top-level members of ``name`` whose type is exactly array (list) or object (dict)."""
         types = self._types_for_name.get(name)
         if types is None:
-            types = self._types_of(name)
-            if name in self._parameters():
-                self._types_for_name[name] = types
+            # The calls of an answer are limited, and so are the names.
+            types = self._types_for_name[name] = self._types_of(name)
         return types
 
     def _types_of(self, name: str) -> Mapping[str, type]:
