@@ -140,9 +140,9 @@ class ToolCalls:
         if named_now:
             self._usage.add(fragment.name)
             self._queue.append(call)
+        self._advance()
         if self._queue:
             self._note_begun(call)
-        self._advance()
 
     def pass_on(self, fragments: Sequence[str]) -> bool:
         """Note arguments of the open call that are sent unchanged; False if they cannot be."""
