@@ -148,6 +148,16 @@ def _values(n: int) -> Sample:
     return streamed([b'data: {"choices":[],"m":[' + b"[]," * n + b"0]}\n\n"])
 
 
+def _not_utf8(n: int) -> Sample:
+    return streamed(
+        [b'data: {"choices":[{"index":0,"delta":{"content":"' + b"\xff" * n + b'"}}]}\n\n']
+    )
+
+
+def _other_characters(n: int) -> Sample:
+    return streamed([chunk({"content": "é漢" * n})])
+
+
 def _error(n: int) -> Sample:
     return streamed([b"data: " + orjson.dumps({"error": {"message": "bad " * n}}) + b"\n\n"])
 
@@ -218,6 +228,8 @@ STREAMS: tuple[Row, ...] = (
         20_000,
         400_000,
     ),
+    Row(STREAM + "bytes that are not UTF-8 in an event", _not_utf8, 100_000, 15_000_000),
+    Row(STREAM + "other characters of an event", _other_characters, 100_000, 3_000_000),
     Row(STREAM + "lines of an event", _lines, 5_000, 1_000_000),
     Row(STREAM + "lines of an event and blank lines", _blank_lines_after_lines, 5_000, 1_000_000),
     Row(STREAM + "blank lines", _same(b"\n"), 100_000, 10_000_000),

@@ -18,7 +18,7 @@ from proxy.providers.circuit_breaker import Outcome
 from proxy.relay.cancellation import Exchange
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.tracing import upstream_call as traced
-from proxy.upstream.decode import TooMuch, load_json
+from proxy.upstream.decode import MENDED_BYTES, TooMuch, load_json
 from proxy.upstream.sent_state import mark_unsent
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
@@ -136,14 +136,17 @@ def encoded(body: object) -> bytes:
 
 
 def decoded(body: bytes) -> object:
-    """The JSON value in ``body``, else its text; raises ``UpstreamError`` if it is too much to parse."""
+    """The JSON value in ``body``, else its text up to MENDED_BYTES.
+
+    Raises ``UpstreamError`` for JSON that is too much to parse.
+    """
     yield_if_large(len(body))
     try:
         value = load_json(body)
     except TooMuch as error:
         raise UpstreamError(f"the upstream's answer is too large: {error}") from error
     except ValueError:
-        value = body.decode("utf-8", "replace")
+        value = body[:MENDED_BYTES].decode("utf-8", "replace")
     yield_if_large(len(body))
     return value
 

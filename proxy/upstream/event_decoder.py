@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from typing import Literal
 
 from proxy.sse import Chunk, Signal
-from proxy.upstream.decode import load_json
+from proxy.upstream.decode import MENDED_BYTES, load_json
 from proxy.upstream.halves import HalfCharacters
 
 EVENT_BYTES = 16_000_000
 """Largest event; a larger one is skipped and reported as undecodable."""
+MOST_LINES = 100_000
+"""Most lines of an event; one with more is skipped too."""
 HELD_BYTES = 65536
 """Longest incomplete event that ``release`` returns; a larger one would be copied at each read."""
 BOM = b"\xef\xbb\xbf"
@@ -31,6 +33,8 @@ class ChunkDecoder:
 
     def __init__(self, *, event_bytes: int = EVENT_BYTES) -> None:
         self._limit = event_bytes
+        self._least = min(event_bytes, MOST_LINES)
+        """Events up to this length are not too large."""
         self._held = bytearray()
         self._started = False
         self._after_cr = False
@@ -120,18 +124,29 @@ class ChunkDecoder:
         return [Signal.UNDECODABLE]
 
     def _chunks(self, complete: bytes) -> Iterator[Chunk]:
-        if not complete.isascii():
-            complete = complete.decode("utf-8", "replace").encode()
         if b"error:" in complete:
             complete = _with_named_errors(complete)
         for block in complete.split(b"\n\n"):
-            if len(block) > self._limit and len(block.strip(b"\n")) > self._limit:
+            event = self._text(block)
+            if event is None:
                 yield Signal.UNDECODABLE
                 continue
-            name, data = _event(block)
+            name, data = _event(event)
             text = data.strip()
             if text:
                 yield _chunk(name, text, self._halves)
+
+    def _text(self, block: bytes) -> str | None:
+        """The lines of one event, bytes that are not UTF-8 replaced; None if it is too large for that."""
+        if len(block) > self._least and self._is_too_large(block):
+            return None
+        try:
+            return block.decode()
+        except UnicodeDecodeError:
+            return None if len(block) > MENDED_BYTES else block.decode("utf-8", "replace")
+
+    def _is_too_large(self, block: bytes) -> bool:
+        return len(block.strip(b"\n")) > self._limit or block.count(b"\n") > MOST_LINES
 
 
 def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "other"]:
@@ -159,13 +174,13 @@ def _with_named_errors(events: bytes) -> bytes:
     return (b"\n" + events).replace(b"\nerror:", b"\nevent: error\ndata:")[1:]
 
 
-def _event(block: bytes) -> tuple[str, str]:
+def _event(block: str) -> tuple[str, str]:
     """Name and data of one event, as sseclient-py parses them, whose time is quadratic in the lines."""
-    if block.startswith(b"data:") and b"\n" not in block:
+    if block.startswith("data:") and "\n" not in block:
         # Most events.
-        return "message", block[5:].decode().removeprefix(" ")
+        return "message", block[5:].removeprefix(" ")
     name, values = "message", []
-    for line in block.decode().split("\n"):
+    for line in block.split("\n"):
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":

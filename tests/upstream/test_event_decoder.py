@@ -183,7 +183,7 @@ def test_4_any_cutting_gives_the_same_chunks(
 def test_4_events_are_parsed_as_sseclient_parses_them(rows: list[bytes]) -> None:
     block = b"\n".join(rows).decode("utf-8", "replace").encode()
     events: list[Any] = list(SSEClient(iter([block + b"\n\n"])).events())
-    name, data = _event(block)
+    name, data = _event(block.decode())
     if events:
         assert (name, data) == (events[0].event, events[0].data)
     else:

@@ -22,6 +22,7 @@ from proxy.convert.reply.arguments import (
     repeats_from_start,
 )
 from proxy.convert.reply.client_values import restored
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.object_text import ObjectText
 from proxy.convert.schema_values import Schema
 from proxy.errors import UpstreamError
@@ -49,6 +50,7 @@ class CallArguments:
         "_members",
         "_mode",
         "_object",
+        "_pause",
         "_scan",
         "_seen",
         "_seen_room",
@@ -56,13 +58,16 @@ class CallArguments:
         "_warnings",
     )
 
-    def __init__(self, *, hold: bool, custom: bool, warnings: Counter[str]) -> None:
+    def __init__(
+        self, *, hold: bool, custom: bool, warnings: Counter[str], pause: Pause = no_pause
+    ) -> None:
         self._custom = custom
         self._client_schema: Schema | None = None
         """What arguments that were asked for by another schema must be for the client."""
         self._mode: Literal["new", "stream", "hold"] = "hold" if hold or custom else "new"
         self._held: list[str] = []
-        self._object = ObjectText()
+        self._object = ObjectText(pause=pause)
+        self._pause = pause
         self._scan = ArgumentScan()
         self._members: dict[str, Any] | None = None
         """Arguments that arrived as a JSON object, not as a string."""
@@ -217,7 +222,7 @@ class CallArguments:
             return json_text({"input": "".join(self._held)})
         if self._members is not None:
             return self._for_client(self._merged(self._members, "".join(self._held)))
-        read = read_arguments("".join(self._held), self._object.types)
+        read = read_arguments("".join(self._held), self._object.types, self._pause)
         self._note_repair(read.repaired)
         return self._for_client(read.text)
 
@@ -230,14 +235,14 @@ class CallArguments:
             self._note_repair(repaired=True)
             written = json_text(members)
             for text in (more, written[:-1] + more):
-                read = read_arguments(text)
+                read = read_arguments(text, pause=self._pause)
                 value = orjson.loads(read.text or "{}")
                 if not value.keys() & {"_raw", "value"}:
                     members = {**members, **value}
                     break
         if not members:
             return ""
-        return read_arguments(json_text(members), self._object.types).text
+        return read_arguments(json_text(members), self._object.types, self._pause).text
 
     @property
     def _in_string(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.convert.reply.call_arguments import CallArguments
-from proxy.convert.reply.limits import MOST_CALLS, too_many
+from proxy.convert.reply.limits import MOST_CALLS, Pause, no_pause, too_many
 from proxy.convert.reply.pieces import ToolFragment
 
 
@@ -50,10 +50,13 @@ class ToolCall:
 class CallMatcher:
     """The calls that the fragments so far belong to."""
 
-    __slots__ = ("_at_index", "_calls", "_hold", "_warnings", "_with_id", "last")
+    __slots__ = ("_at_index", "_calls", "_hold", "_pause", "_warnings", "_with_id", "last")
 
-    def __init__(self, *, hold_arguments: bool, warnings: Counter[str]) -> None:
+    def __init__(
+        self, *, hold_arguments: bool, warnings: Counter[str], pause: Pause = no_pause
+    ) -> None:
         self._hold = hold_arguments
+        self._pause = pause
         self._warnings = warnings
         self._calls: list[ToolCall] = []
         self._at_index: dict[int, ToolCall] = {}
@@ -95,7 +98,10 @@ class CallMatcher:
         if len(self._calls) == MOST_CALLS:
             raise too_many("tool calls", MOST_CALLS)
         arguments = CallArguments(
-            hold=self._hold or fragment.whole, custom=fragment.custom, warnings=self._warnings
+            hold=self._hold or fragment.whole,
+            custom=fragment.custom,
+            warnings=self._warnings,
+            pause=self._pause,
         )
         place = None if fragment.whole else fragment.place
         call = ToolCall(place, arguments)

@@ -73,7 +73,7 @@ def chat_to_message(
     stop = writer.stop(word, matched_stop(choices[-1][1]))
     head = events.message_start(message_id(payload.get("id"), reply), reply.model, no_usage())
     end = events.message_delta(stop, delta_usage(usage.result()), reply.context_management)
-    collector = EventCollector()
+    collector = EventCollector(pause)
     written = [head, *writer.blocks.out, end]
     for at in range(0, len(written), EVENTS_BETWEEN_PAUSES):
         if at:

@@ -18,9 +18,10 @@ from proxy.sse import Chunk
 
 
 class EventCollector:
-    """Builds ``message`` from the events of a translator."""
+    """Builds ``message`` from the events of a translator; ``pause`` as in ``read_arguments``."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Pause = no_pause) -> None:
+        self._pause = pause
         self.message: dict[str, Any] = {}
         """The message so far; complete once ``message_stop`` was fed."""
         self._pieces: list[str] = []
@@ -55,7 +56,7 @@ class EventCollector:
         said = "".join(self._pieces)
         self._pieces.clear()
         if block["type"] == "tool_use":
-            block["input"] = arguments_to_input(said)
+            block["input"] = arguments_to_input(said, self._pause)
         elif block["type"] == "thinking":
             block["thinking"], block["signature"] = said, self._signature
         elif block["type"] == "text":
@@ -84,7 +85,7 @@ def chunks_to_message(
     translator = StreamTranslator(
         reply, request_id="", estimate=estimate, reads_on=True, pause=pause
     )
-    collector = EventCollector()
+    collector = EventCollector(pause)
     for chunk in chunks:
         collector.feed(translator.feed(chunk))
         if translator.ended:

@@ -23,6 +23,8 @@ MOST_MEMBERS = 64
 """Members of a usage report or of an item of reasoning that are kept."""
 PIECES_BETWEEN_PAUSES = 128
 """Pieces of an answer after which other requests get their turn; they take about 1 ms."""
+TOKENS_BETWEEN_PAUSES = 1024
+"""Tokens of arguments that are read one by one, in about 1 ms."""
 EVENTS_BETWEEN_PAUSES = 1024
 """As many events take about 1 ms to join."""
 

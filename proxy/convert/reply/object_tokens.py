@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from proxy.convert.reply.json_strings import decoded, read_double, read_single
 from proxy.convert.reply.json_tokens import Token, read_number, read_word
+from proxy.convert.reply.limits import Pause, no_pause
 
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]++')
 _BLANKS = re.compile(r"[ \t\r\n]*+")
@@ -24,6 +25,7 @@ _CLOSER_FOR_OPENER = {"{": "}", "[": "]"}
 
 class ObjectTokens:
     """Reads the tokens of one object. ``types``: types of the members that may be strings of JSON.
+    ``pause`` is called after every TOKENS_BETWEEN_PAUSES tokens of one piece.
 
     States: ``start``, ``key``, ``in_key``, ``colon``, ``value``, ``in_value``, ``number``, ``after``,
     ``empty`` (after ``{}``, which real arguments may follow), ``done``, ``broken``.
@@ -36,6 +38,7 @@ class ObjectTokens:
         "_key",
         "_number",
         "_out",
+        "_pause",
         "_quote",
         "_sent_brace",
         "_stack",
@@ -44,8 +47,9 @@ class ObjectTokens:
         "types",
     )
 
-    def __init__(self, types: Mapping[str, type] | None = None) -> None:
+    def __init__(self, types: Mapping[str, type] | None = None, pause: Pause = no_pause) -> None:
         self.types = types or {}
+        self._pause = pause
         self.repaired = False
         """True once any text was changed or left out."""
         self._state = "start"

@@ -46,7 +46,7 @@ class PieceWriter:
         """``pause`` is called after every PIECES_BETWEEN_PAUSES pieces of one call of ``write``."""
         self.blocks = _blocks_for(reply)
         self._pause = pause
-        self.tools = ToolCalls(reply, self.blocks, usage, warnings)
+        self.tools = ToolCalls(reply, self.blocks, usage, warnings, pause)
         self._reply = reply
         self._usage = usage
         self._warnings = warnings

@@ -17,6 +17,7 @@ from proxy.convert.reply.call_matching import CallMatcher, ToolCall
 from proxy.convert.reply.carried_ids import can_be_carried
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.declared_tools import DeclaredTools
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.pieces import ToolFragment
 from proxy.convert.reply.private_state import pack_call_id, pack_tool_state
 from proxy.convert.reply.reply_ids import AnswerToolIds
@@ -81,6 +82,7 @@ class ToolCalls:
         blocks: BlockWriter,
         usage: ReplyUsage,
         warnings: Counter[str],
+        pause: Pause = no_pause,
     ) -> None:
         self._reply = reply
         self._blocks = blocks
@@ -88,7 +90,9 @@ class ToolCalls:
         self._warnings = warnings
         self._ids = AnswerToolIds(reply)
         self._declared = DeclaredTools(reply.functions, reply.schemas)
-        self._matcher = CallMatcher(hold_arguments=reply.tool_args == "buffer", warnings=warnings)
+        self._matcher = CallMatcher(
+            hold_arguments=reply.tool_args == "buffer", warnings=warnings, pause=pause
+        )
         self._states = CallStates(blocks)
         self._queue: deque[ToolCall] = deque()
         self._begun: set[ToolCall] = set()

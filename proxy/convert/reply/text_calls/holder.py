@@ -35,6 +35,8 @@ from proxy.convert.reply.text_calls.quotation import is_quoted
 LONGEST_START = max(map(len, STARTS))
 PART = 1024
 """Longest part of a text that is read at once, in characters."""
+LONG_TEXT = 1 << 16
+"""Longest text whose start tokens are looked for at once, in up to 3 ms."""
 MAX_LEADING_BLANKS = 64
 """Leading blanks that are held back, so that an answer of calls alone has no text block of blanks."""
 
@@ -98,7 +100,6 @@ class TextCalls:
         for piece in pieces:
             if isinstance(piece, ContentPiece) and piece.kind == "text" and not self._off:
                 yield from self._read_text(piece.text)
-                self.holding = bool(self._candidate or self._start or self._leading)
                 continue
             if not _has_no_content(piece):
                 yield from self.release()
@@ -134,12 +135,20 @@ class TextCalls:
             yield ContentPiece("text", leading + held)
 
     def _read_text(self, text: str) -> Iterator[Piece]:
+        for at in range(0, len(text), LONG_TEXT):
+            if at:
+                self._pause()
+            yield from self._read_short(text[at : at + LONG_TEXT])
+            self.holding = bool(self._candidate or self._start or self._leading)
+
+    def _read_short(self, text: str) -> Iterator[Piece]:
         if not (self.holding or any(True for _ in _possible_starts(text))):
             self._lines.add(text)
             yield from self._pass_text(text)
             return
         # In short parts, so that the rest of a long text is not copied for each candidate.
         for at in range(0, len(text), PART):
+            self._pause()
             yield from self._read_part(text[at : at + PART])
 
     def _read_part(self, text: str) -> Iterator[Piece]:
