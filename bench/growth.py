@@ -185,6 +185,7 @@ FLAGS = {
     "m": {"text_tool_calls": True},
     "tags": {"think_tags": True},
     "held": {"tool_args": "buffer"},
+    "developer": {"system_role": "developer"},
     "gemini": {"schema_steps": ("inline_refs", "merge_root", "merge_all_of", "one_of_any")},
 }
 """By the name of a model: flags of its profile."""

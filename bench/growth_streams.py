@@ -81,7 +81,7 @@ def _other_call(k: int) -> bytes:
 def _begun_calls(n: int) -> Sample:
     """As many calls that are not complete as texts between them."""
     calls = [fragment(k, '{"path":', name="Read", number=k) for k in range(n)]
-    return streamed([*calls, chunk({"content": "a"}) * n])
+    return streamed([*calls, chunk({"content": "a"}) * (10 * n)])
 
 
 def _nameless(k: int) -> bytes:
@@ -94,7 +94,7 @@ def _arguments(first: str, piece: str, *, model: str = "m") -> Any:
 
 
 def _long_first(n: int) -> Sample:
-    begin = BEGIN + fragment(0, "[" + "1," * n, name="Read", number=1)
+    begin = BEGIN + fragment(0, "[" + "1," * 100 * n, name="Read", number=1)
     return streamed([fragment(0, "1,") * n], model="held", begin=begin)
 
 
@@ -110,7 +110,7 @@ def _comma_first(n: int) -> Sample:
 
 def _repeated(n: int) -> Sample:
     """Arguments that were sent once more from their start, and then in pieces."""
-    start = '{"path":"' + "a" * n
+    start = '{"path":"' + "a" * 100 * n
     begin = BEGIN + fragment(0, start, name="Read", number=1) + fragment(0, start + '"b')
     return streamed([fragment(0, "a") * n], begin=begin)
 
@@ -278,8 +278,8 @@ STREAMS: tuple[Row, ...] = (
         200_000,
     ),
     Row(STREAM + "finish reasons of choices", _each(_endings), 1_000, 50_000),
-    Row(STREAM + "members of usage, one in each event", _each(_usage), 1_000, 100_000),
-    Row(STREAM + "members of reasoning, one in each event", _each(_detail), 800, 80_000),
+    Row(STREAM + "members of usage, one in each event", _each(_usage), 4_000, 100_000),
+    Row(STREAM + "members of reasoning, one in each event", _each(_detail), 4_000, 80_000),
     Row(STREAM + "items of reasoning, one in each event", _each(_item), 800, 80_000),
     Row(STREAM + "state of reasoning, one in each event", _each(_opaque), 800, 80_000),
     Row(STREAM + "vendors of private state, one in each event", _each(_vendor), 800, 80_000),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+MOST_NAMES = 1000
+"""More of them do not fit into the header."""
 HEADER_BYTES = 1000
 """Maximum length of ``x-claude-proxy-dropped`` (docs/features.md "Conversion")."""
 
@@ -15,31 +17,37 @@ class Drops:
     """The names of what was dropped or degraded in one request, with their counts.
 
     Names are field names (``top_k``) or block types (``document``, ``tools.web_search_20250305``),
-    never indexes or values.
+    never indexes or values. Of names that clients choose the first MOST_NAMES are kept, the rest counted.
     """
 
-    __slots__ = ("_noted", "_routine")
+    __slots__ = ("_noted", "_others", "_routine")
 
     def __init__(self) -> None:
         self._noted: Counter[str] = Counter()
         self._routine: Counter[str] = Counter()
+        self._others = 0
+        """Drops under names that are not kept."""
 
     def drop(self, name: str, count: int = 1) -> None:
         """Note that ``name`` was left out although it may matter to the answer."""
-        self._noted[name] += count
+        if name in self._noted or len(self._noted) < MOST_NAMES:
+            self._noted[name] += count
+        else:
+            self._others += 1
 
     def degrade(self, name: str, became: str) -> None:
         """Note that ``name`` was replaced by ``became``, such as a ``document`` by ``text``."""
-        self._noted[f"{name}={became}"] += 1
+        self.drop(f"{name}={became}")
 
     def degrade_many(self, name: str, became: str, count: int) -> None:
         """As ``degrade``, ``count`` times; 0 is none."""
         if count:
-            self._noted[f"{name}={became}"] += count
+            self.drop(f"{name}={became}", count)
 
     def routine(self, name: str) -> None:
         """Note a drop that changes nothing in the answer, such as ``cache_control``."""
-        self._routine[name] += 1
+        if name in self._routine or len(self._routine) < MOST_NAMES:
+            self._routine[name] += 1
 
     def header(self) -> str:
         """Value of ``x-claude-proxy-dropped``: sorted, each name once, without routine drops.
@@ -48,13 +56,15 @@ class Drops:
         ``+N`` for the N names that are left out.
         """
         entries = [_entry(name, count) for name, count in sorted(self._noted.items())]
-        if sum(map(len, entries)) + 2 * len(entries) <= HEADER_BYTES + 2:
+        if not self._others and sum(map(len, entries)) + 2 * len(entries) <= HEADER_BYTES + 2:
             return ", ".join(entries)
-        kept = size = 0
-        while size + _size_with(entries[kept], len(entries) - kept - 1) <= HEADER_BYTES:
+        kept, size, all_of_them = 0, 0, len(entries) + self._others
+        while kept < len(entries):
+            if size + _size_with(entries[kept], all_of_them - kept - 1) > HEADER_BYTES:
+                break
             size += len(entries[kept]) + 2
             kept += 1
-        return ", ".join([*entries[:kept], f"+{len(entries) - kept}"])
+        return ", ".join([*entries[:kept], f"+{all_of_them - kept}"])
 
     def report(self) -> list[dict[str, object]]:
         """Everything noted, routine drops too: ``[{"name", "became", "count", "routine"}]``."""
