@@ -150,7 +150,7 @@ def _error(member: str, piece: str, **more: Any) -> Any:
 
 
 def _error_field(n: int) -> Sample:
-    error = {"message": "Unsupported value", "param": "messages.developer." * n}
+    error = {"message": "Unsupported value", "param": "messages" + ".developer" * n + "\n"}
     return failed({"error": error}, model="developer", system="x")
 
 

@@ -16,7 +16,7 @@ from proxy.upstream.halves import HalfCharacters
 
 EVENT_BYTES = 16_000_000
 """Largest event; a larger one is skipped and reported as undecodable."""
-MOST_LINES = 100_000
+MOST_LINES = 20_000
 """Most lines of an event; one with more is skipped too."""
 HELD_BYTES = 65536
 """Longest incomplete event that ``release`` returns; a larger one would be copied at each read."""
