@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -181,7 +181,7 @@ class Turns:
 
 # --- the application ------------------------------------------------------------------------------
 
-FLAGS = {
+FLAGS: Mapping[str, Mapping[str, object]] = {
     "m": {"text_tool_calls": True},
     "tags": {"think_tags": True},
     "held": {"tool_args": "buffer"},
@@ -251,7 +251,14 @@ class Application:
             "wsgi.version": (1, 0),
         }
         told: list[str] = []
-        pieces: Any = self._app(environ, lambda status, _headers, *_: told.append(status))
+
+        def start(
+            status: str, _headers: object, _failure: object = None
+        ) -> Callable[[bytes], object]:
+            told.append(status)
+            return lambda _: None
+
+        pieces: Any = self._app(environ, start)
         last = b""
         with closing(pieces):
             for piece in pieces:

@@ -120,7 +120,8 @@ def _vendors(n: int) -> Sample:
 
 
 def _unknown(n: int) -> Sample:
-    return whole({"content": "x"}, **{f"m{k}": k for k in range(n)})
+    members: dict[str, Any] = {f"m{k}": k for k in range(n)}
+    return whole({"content": "x"}, **members)
 
 
 def _values(n: int) -> Sample:
@@ -207,7 +208,8 @@ def _head(line: bytes, *, piece: int = 0) -> Any:
 
 
 def _header(n: int) -> Sample:
-    return _head(b"x-long: " + b"a" * n + b"\r\n")(1)
+    sample: Sample = _head(b"x-long: " + b"a" * n + b"\r\n")(1)
+    return sample
 
 
 def _trailers(n: int) -> Sample:
