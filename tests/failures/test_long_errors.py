@@ -16,7 +16,7 @@ from proxy.providers.profiles.base import Profile
 from tests.security.growth import grows_too_fast
 
 BODY = {"model": "m", "messages": [{"role": "developer", "content": "x"}]}
-SIZE = 20_000
+SIZE = 2_000
 
 
 def healed(error: UpstreamError) -> object:
@@ -24,13 +24,13 @@ def healed(error: UpstreamError) -> object:
 
 
 def refusal(member: str, piece: str, times: int) -> dict[str, Any]:
-    return {"error": {"message": "Unsupported value", member: piece * times}}
+    return {"error": {"message": "Unsupported value", member: f"messages{piece * times}\n"}}
 
 
 @pytest.mark.parametrize(
     ("member", "piece"),
     [
-        ("param", "messages.developer."),
+        ("param", ".developer"),
         ("message", "unsupported messages developer "),
         ("failed_generation", "<function=a>\n"),
         ("code", "developer "),
@@ -46,14 +46,13 @@ def test_edge_42a_a_refusal_of_any_length_is_read_in_linear_time(member: str, pi
 
 def test_edge_42a_the_field_of_an_error_is_cut() -> None:
     error = failure_from_answer(400, refusal("param", "messages.", 100))
-    assert error.param == ("messages." * 100)[:PARAM_CHARACTERS]
-    assert failure_from_answer(400, refusal("param", "", 1)).param is None
+    assert error.param == ("messages" + "messages." * 100)[:PARAM_CHARACTERS]
+    assert failure_from_answer(400, {"error": {"message": "x", "param": ""}}).param is None
 
 
 def test_edge_42a_a_role_is_healed_by_the_path_of_its_field() -> None:
-    error = failure_from_answer(400, refusal("param", "messages[0].developer", 1))
-    healing = healed(error)
-    assert healing is not None
+    body = {"error": {"message": "Unsupported value", "param": "messages[0].developer"}}
+    assert healed(failure_from_answer(400, body)) is not None
 
 
 def test_edge_42a_of_a_failed_generation_the_start_is_shown() -> None:
