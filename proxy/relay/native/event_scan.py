@@ -50,7 +50,8 @@ class EventScan:
     ) -> None:
         self._model = model
         self._on_event = on_event
-        self._tail = bytearray()
+        self._tail: bytes | bytearray = b""
+        """A ``bytearray`` while it is a long event."""
         self._skipping = False
         self.content_seen = False
         self.ended = False
@@ -94,6 +95,8 @@ class EventScan:
         tail = self._tail
         if len(tail) + len(data) > HELD_BYTES or _EVENT_END.search(tail[-3:] + data):
             return False
+        if type(tail) is not bytearray:
+            self._tail = tail = bytearray(tail)
         tail += data
         return True
 
@@ -109,10 +112,10 @@ class EventScan:
                 break
         else:
             if len(text) - at <= HELD_BYTES:
-                self._tail = bytearray(text[at:])
+                self._tail = text[at:]
                 return b"".join(passed), b""
             self._model = None
-        self._tail = bytearray()
+        self._tail = b""
         return b"".join(passed), text[at:]
 
     def _read_events(self, data: bytes) -> None:
@@ -134,7 +137,7 @@ class EventScan:
                 self._read(text[at : match.end()])
             self._skipping = False
             at = search_from = match.end()
-        self._tail = bytearray(text[at:])
+        self._tail = text[at:]
         if len(self._tail) > HELD_BYTES:
             self._skipping = True
             # The bytes with which the end of the event may begin.
