@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+import orjson
 from flask import Blueprint, Response, request
 
 from proxy.access.declaration import COUNTED
@@ -29,7 +30,6 @@ from proxy.relay.model_overrides import check_input, input_limit
 from proxy.relay.native.own_thinking import without_own_thinking
 from proxy.relay.native.request import message_call
 from proxy.relay.protocols import convert, protocol_for
-from proxy.relay.upstream_call import decoded
 from proxy.schemas import check_chat_support
 
 bp = Blueprint("dry_run", __name__)
@@ -91,7 +91,7 @@ def _shown_native(call: Call, body: bytes) -> Response:
     betas = request.headers.get("anthropic-beta")
     if betas and call.route.provider.deny_betas and sent.headers.get("anthropic-beta") != betas:
         drops.routine("anthropic-beta")
-    return _report(call, None, decoded(sent.body or b""), sent.url, drops)
+    return _report(call, None, orjson.loads(sent.body or b"{}"), sent.url, drops)
 
 
 def _report(

@@ -7,7 +7,7 @@ OpenAI's ``Model`` (docs/protocol.md section 7).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -19,6 +19,11 @@ from proxy.timestamps import rfc3339
 DEFAULT_LIMIT = 20
 DEFAULT_LIFECYCLES = ("active", "deprecated")
 LIFECYCLES = (*DEFAULT_LIFECYCLES, "retired")
+MOST_MODELS = 10_000
+"""Models of one upstream; the largest hubs list a few thousand."""
+LONGEST_ID = 256
+"""Longest name of a model that a request may contain."""
+MODELS_BETWEEN_PAUSES = 64
 CLAUDE_CODE_AGENT = "claude-code/"
 
 Entry = dict[str, Any]
@@ -69,12 +74,13 @@ class ModelsQuery(Protocol):
     def lifecycle(self) -> tuple[str, ...]: ...
 
 
-def models_to_entries(listing: object) -> list[Entry]:
+def models_to_entries(listing: object, pause: Callable[[], None] = lambda: None) -> list[Entry]:
     """Entries of docs/protocol.md section 7 for the JSON of an upstream's ``/models``.
 
     Accepts ``{"data": [...]}``, ``{"models": [...]}`` or a bare list, of objects or names; null
-    instead of the list is an empty list. Items without an id and repeated ids are left out. Raises
-    UpstreamError if there is no list.
+    instead of the list is an empty list. Items without an id, with one that no request may name, and
+    repeated ids are left out. ``pause`` is called now and then. Raises UpstreamError if there is no list
+    or one of more than MOST_MODELS.
     """
     items = listing
     if isinstance(listing, Mapping):
@@ -83,7 +89,18 @@ def models_to_entries(listing: object) -> list[Entry]:
             items = ()  # Ollama sends null if it has no model
     if not isinstance(items, Sequence) or isinstance(items, str | bytes):
         raise UpstreamError("the upstream's list of models could not be read")
-    return unique(entry for item in items if (entry := model_to_entry(item)))
+    if len(items) > MOST_MODELS:
+        raise UpstreamError(f"the upstream lists more than {MOST_MODELS} models")
+    return unique(_entries(items, pause))
+
+
+def _entries(items: Sequence[object], pause: Callable[[], None]) -> Iterator[Entry]:
+    for number, item in enumerate(items, 1):
+        if not number % MODELS_BETWEEN_PAUSES:
+            pause()
+        entry = model_to_entry(item)
+        if entry is not None and len(entry["id"]) <= LONGEST_ID:
+            yield entry
 
 
 def model_to_entry(model: object) -> Entry | None:

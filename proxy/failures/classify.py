@@ -44,6 +44,8 @@ _NO_MODEL = re.compile(
 )
 _GENERATED = "failed_generation"
 """The member in which Groq quotes a malformed tool call of its model."""
+GENERATED_CHARACTERS = 4000
+"""Characters of it that are read; a quarter of them is shown."""
 _OUTPUT_ENDED = re.compile(r"could not finish the message because max_tokens", re.IGNORECASE)
 _HINT_FOR_TEXT: Mapping[str, str] = {
     "--enable-auto-tool-choice": "tools need a vLLM server that was started with these options"
@@ -107,7 +109,8 @@ def _note_wait(error: UpstreamError, facts: ErrorFacts, now: float) -> None:
 def _masked(facts: ErrorFacts, secrets: tuple[str, ...]) -> ErrorFacts:
     details, written = facts.details, facts.details.get(_GENERATED)
     if isinstance(written, str):
-        details = {**details, _GENERATED: mask_secrets(one_line(written), secrets)}
+        shown = one_line(written[:GENERATED_CHARACTERS])
+        details = {**details, _GENERATED: mask_secrets(shown, secrets)}
     code = facts.code and mask_secrets(facts.code, secrets)
     return replace(facts, message=mask_secrets(facts.message, secrets), code=code, details=details)
 

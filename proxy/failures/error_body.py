@@ -21,8 +21,12 @@ from proxy.failures.quoted_error import quoted_error
 BODY_CHARACTERS = 500
 """Characters of a body without a message that are quoted (docs/protocol.md section 5)."""
 MESSAGE_CHARACTERS = 4000
+PARAM_CHARACTERS = 200
+"""Longest path of a field."""
 FRAME_CHARACTERS = 64 * 1024
 """Characters of a body that are searched for an event stream."""
+PATH_PARTS = 64
+"""Parts of the path in a field error that are quoted."""
 NESTING = 6
 """Maximum nesting of errors inside errors."""
 
@@ -68,7 +72,7 @@ def read_error(payload: object) -> ErrorFacts:
     facts = _facts(payload, NESTING)
     if not facts.message and isinstance(payload, Mapping | list) and payload:
         facts = replace(facts, message=_compact(payload)[:BODY_CHARACTERS])
-    return replace(facts, message=one_line(facts.message)[:MESSAGE_CHARACTERS])
+    return replace(facts, message=one_line(_start(facts.message))[:MESSAGE_CHARACTERS])
 
 
 def one_line(text: str) -> str:
@@ -76,6 +80,11 @@ def one_line(text: str) -> str:
     if not _UNPRINTABLE.search(text):
         return text.strip()
     return " ".join(_UNPRINTABLE.sub(" ", text).split())
+
+
+def _start(text: str) -> str:
+    """The part of a text of any length that a message may be made of."""
+    return text.lstrip()[: 2 * MESSAGE_CHARACTERS]
 
 
 def _facts(payload: object, depth: int) -> ErrorFacts:
@@ -146,8 +155,8 @@ def _field_error(item: Mapping[str, Any]) -> str:
     where, text = item.get("loc"), item.get("msg")
     if not isinstance(where, list) or not isinstance(text, str):
         return ""
-    path = ".".join(str(part) for part in where if isinstance(part, str | int))
-    return f"{path}: {text}"
+    path = ".".join(str(part) for part in where[:PATH_PARTS] if isinstance(part, str | int))
+    return f"{_start(path)}: {_start(text)}"
 
 
 def _object_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:
@@ -158,7 +167,7 @@ def _object_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:
         message=inner.message,
         code=inner.code or _word(error, _CODE_FIELDS),
         kind=inner.kind or _word(error, _KIND_FIELDS),
-        param=inner.param or (param if isinstance(param, str) and param else None),
+        param=inner.param or (param[:PARAM_CHARACTERS] if isinstance(param, str) else None) or None,
         status=_status(error) or inner.status,
         quoted_status=inner.quoted_status,
         page=inner.page,
@@ -172,7 +181,7 @@ def _inner_facts(error: Mapping[str, Any], depth: int) -> ErrorFacts:
     candidates = [metadata.get("raw")] if isinstance(metadata, Mapping) else []
     fields: tuple[str, ...] = _MESSAGE_FIELDS
     if isinstance(error.get("error"), Mapping):
-        fields = ("error", *_MESSAGE_FIELDS)
+        fields = ("error", *(name for name in _MESSAGE_FIELDS if name != "error"))
     candidates += [error.get(name) for name in fields]
     if isinstance(error.get(_MINIMAX), Mapping):
         candidates.append({"type": _MINIMAX, **error[_MINIMAX]})

@@ -23,7 +23,7 @@ from proxy.relay.background import Background
 from proxy.relay.call import Call
 from proxy.relay.input_estimate import request_estimate
 from proxy.relay.internal_error import OwnFailures
-from proxy.relay.upstream_call import decoded
+from proxy.relay.upstream_call import decoded_refusal
 from proxy.telemetry.logs import error_words
 
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
@@ -151,7 +151,7 @@ class EarlyStream:
     def _event(self, error: ProxyError) -> bytes:
         """``error`` as the event that ends the stream."""
         if isinstance(error, NativeRefusal):
-            body = decoded(error.body)
+            body = decoded_refusal(error.body)
             if isinstance(body, dict) and body.get("type") == "error":
                 return sse.encode_events([body])
         return sse.encode_events([error.to_body(self._call.record.request_id)])

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from proxy.concurrency import yield_if_slice_used
 from proxy.convert.models import models_to_entries
 from proxy.relay.upstream_call import UpstreamCall, decoded, fetch
 
 CACHE_SECONDS = 300.0
 CACHED_LISTS = 200
 LIST_SECONDS = 30.0
+LIST_BYTES = 8_000_000
+"""Longest list that is read; OpenRouter's has half a megabyte."""
 
 
 class ModelList:
@@ -47,5 +50,5 @@ def fetch_entries(call: UpstreamCall) -> list[dict[str, Any]]:
 
     Raises ``UpstreamError``, ``UpstreamTimeout`` or ``ClientGone``.
     """
-    body, _ = fetch(call, "list its models")
-    return models_to_entries(decoded(body))
+    body, _ = fetch(call, "list its models", LIST_BYTES)
+    return models_to_entries(decoded(body), yield_if_slice_used)

@@ -12,18 +12,21 @@ from math import inf
 
 import orjson
 
+from proxy.concurrency import yield_if_large
 from proxy.errors import InvalidRequest, UpstreamError, UpstreamTimeout
 from proxy.failures.classify import failure_from_answer
 from proxy.providers.circuit_breaker import Outcome
 from proxy.relay.cancellation import Exchange
 from proxy.telemetry.request_record import RequestRecord
 from proxy.telemetry.tracing import upstream_call as traced
-from proxy.upstream.decode import load_json
+from proxy.upstream.decode import MENDED_BYTES, TooMuch, load_json
 from proxy.upstream.sent_state import mark_unsent
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""Longest whole answer that is read from an upstream."""
+"""Longest whole answer that is read from an upstream; as an event stream it may be that long."""
+REFUSAL_BYTES = 1 << 16
+"""How much is read of an error body that is too large to be parsed."""
 
 
 # Not frozen, because a frozen one takes three times as long to create.
@@ -120,7 +123,7 @@ def _send(call: UpstreamCall, purpose: str) -> UpstreamResponse:
 def _refusal(call: UpstreamCall, response: UpstreamResponse) -> UpstreamError:
     return failure_from_answer(
         response.status,
-        decoded(refusal_body(call, response)),
+        decoded_refusal(refusal_body(call, response)),
         headers=response.headers,
         model=call.record.upstream_model,
         now=time.time(),
@@ -137,8 +140,24 @@ def encoded(body: object) -> bytes:
 
 
 def decoded(body: bytes) -> object:
-    """The JSON value in ``body``, else its text."""
+    """The JSON value in ``body``, else its text up to MENDED_BYTES.
+
+    Raises ``UpstreamError`` for JSON that is too much to parse.
+    """
+    yield_if_large(len(body))
     try:
-        return load_json(body)
+        value = load_json(body)
+    except TooMuch as error:
+        raise UpstreamError(f"the upstream's answer is too large: {error}") from error
     except ValueError:
-        return body.decode("utf-8", "replace")
+        value = body[:MENDED_BYTES].decode("utf-8", "replace")
+    yield_if_large(len(body))
+    return value
+
+
+def decoded_refusal(body: bytes) -> object:
+    """As ``decoded``, for an error body; of one that is too much to parse the beginning, as text."""
+    try:
+        return decoded(body)
+    except UpstreamError:
+        return body[:REFUSAL_BYTES].decode("utf-8", "replace")

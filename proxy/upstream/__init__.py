@@ -1,1 +1,1 @@
-"""Calls to the upstream: the only package that imports requests, urllib3 and sseclient."""
+"""Calls to the upstream: the only package that imports requests and urllib3."""

@@ -23,7 +23,7 @@ from proxy.upstream.fast_head import PlainHead, take_head
 from proxy.upstream.head_rules import body_framing, refuse_bad_head
 from proxy.upstream.reader import SocketReader
 
-FRAMING_BYTES = 65536
+FRAMING_BYTES = 16384
 """The longest chunk-size line, and the longest trailer section."""
 _HEX_DIGITS = re.compile(rb"[0-9A-Fa-f]+")
 
@@ -41,6 +41,8 @@ class EagerResponse(HTTPResponse):
         self.reader = SocketReader(sock)
         self._bodyless = method == "HEAD"
         self._last_chunk_seen = False
+        self._trailers_read = 0
+        """Bytes of the trailer section, with the size line before it, whose lines were read."""
         super().__init__(self.reader, debuglevel, method, url)  # type: ignore[arg-type]
 
     def begin(self) -> None:
@@ -197,6 +199,9 @@ class EagerResponse(HTTPResponse):
         if left is not None:
             return left
         reader = self.reader
+        if self._last_chunk_seen:
+            self._end_of_trailers(reader.at + self._trailers_read)
+            return None
         end = reader.held.find(b"\n", reader.at)
         if end < 0:
             if len(reader.held) - reader.at > FRAMING_BYTES:
@@ -219,6 +224,8 @@ class EagerResponse(HTTPResponse):
                 self.close()
                 return
             start = end + 1
+        # The next read begins with the last line, which is incomplete.
+        self._trailers_read = start - self.reader.at
         if len(held) - self.reader.at > FRAMING_BYTES:
             raise HTTPException("trailers too long")
 

@@ -1,8 +1,8 @@
 """Bytes of an event stream -> chunks.
 
 Rule: sans-IO; the chunks do not depend on how the bytes were split into reads, and no input raises an
-error. sseclient-py parses events; what it cannot process is normalised or limited first: a byte order
-mark, CR and CRLF line ends, invalid UTF-8, events without end.
+error, in time that is linear in their number. A byte order mark, CR and CRLF line ends, invalid UTF-8 and
+events without end are normalised or limited before events are parsed.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from sseclient import SSEClient
-
 from proxy.sse import Chunk, Signal
-from proxy.upstream.decode import load_json
+from proxy.upstream.decode import MENDED_BYTES, load_json
 from proxy.upstream.halves import HalfCharacters
 
 EVENT_BYTES = 16_000_000
 """Largest event; a larger one is skipped and reported as undecodable."""
+MOST_LINES = 20_000
+"""Most lines of an event; one with more is skipped too."""
 HELD_BYTES = 65536
 """Longest incomplete event that ``release`` returns; a larger one would be copied at each read."""
-EVENT_LINES = 64
-"""Events with more lines are not parsed by sseclient-py, whose time is quadratic in the lines."""
 BOM = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b":", b"error:")
 """How event streams begin; ``error:`` is llama.cpp's field for a failure."""
@@ -35,6 +33,8 @@ class ChunkDecoder:
 
     def __init__(self, *, event_bytes: int = EVENT_BYTES) -> None:
         self._limit = event_bytes
+        self._least = min(event_bytes, MOST_LINES)
+        """Events up to this length are not too large."""
         self._held = bytearray()
         self._started = False
         self._after_cr = False
@@ -124,29 +124,29 @@ class ChunkDecoder:
         return [Signal.UNDECODABLE]
 
     def _chunks(self, complete: bytes) -> Iterator[Chunk]:
-        if not complete.isascii():
-            complete = complete.decode("utf-8", "replace").encode()
         if b"error:" in complete:
             complete = _with_named_errors(complete)
-        dense = complete.count(b"\n") > EVENT_LINES + 3 * complete.count(b"\n\n")
-        if dense or len(complete) > self._limit:
-            events = self._large_events(complete)
-        else:
-            events = _events(complete)
-        for name, data in events:
+        for block in complete.split(b"\n\n"):
+            event = self._text(block)
+            if event is None:
+                yield Signal.UNDECODABLE
+                continue
+            name, data = _event(event)
             text = data.strip()
             if text:
                 yield _chunk(name, text, self._halves)
 
-    def _large_events(self, complete: bytes) -> Iterator[tuple[str, str]]:
-        for block in complete.split(b"\n\n"):
-            block = block.strip(b"\n")
-            if len(block) > self._limit:
-                yield "message", "too large"
-            elif block.count(b"\n") > EVENT_LINES:
-                yield _long_event(block)
-            else:
-                yield from _events(block)
+    def _text(self, block: bytes) -> str | None:
+        """The lines of one event, bytes that are not UTF-8 replaced; None if it is too large for that."""
+        if len(block) > self._least and self._is_too_large(block):
+            return None
+        try:
+            return block.decode()
+        except UnicodeDecodeError:
+            return None if len(block) > MENDED_BYTES else block.decode("utf-8", "replace")
+
+    def _is_too_large(self, block: bytes) -> bool:
+        return len(block.strip(b"\n")) > self._limit or block.count(b"\n") > MOST_LINES
 
 
 def sniff(data: bytes, content_type: str | None) -> Literal["sse", "json", "other"]:
@@ -174,16 +174,13 @@ def _with_named_errors(events: bytes) -> bytes:
     return (b"\n" + events).replace(b"\nerror:", b"\nevent: error\ndata:")[1:]
 
 
-def _events(block: bytes) -> Iterator[tuple[str, str]]:
-    """Name and data of each event; ``block`` contains complete events only."""
-    for event in SSEClient(iter((block,))).events():
-        yield event.event, event.data
-
-
-def _long_event(block: bytes) -> tuple[str, str]:
-    """Name and data of one event as sseclient-py parses them, but in linear time."""
+def _event(block: str) -> tuple[str, str]:
+    """Name and data of one event, as sseclient-py parses them, whose time is quadratic in the lines."""
+    if block.startswith("data:") and "\n" not in block:
+        # Most events.
+        return "message", block[5:].removeprefix(" ")
     name, values = "message", []
-    for line in block.decode().split("\n"):
+    for line in block.split("\n"):
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":

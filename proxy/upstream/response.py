@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from proxy.concurrency import yield_if_slice_used
 from proxy.errors import CUT_SHORT, UpstreamError
 from proxy.upstream.chunked_response import EagerResponse
 from proxy.upstream.faults import FAULTS, read_fault
@@ -109,6 +110,8 @@ class UpstreamResponse:
         self.unfinished = size = len(begun)
         try:
             while piece := self.read_available():
+                # Of a compressed body many pieces come from one read of the socket.
+                yield_if_slice_used()
                 size += len(piece)
                 if size > limit:
                     self.close()

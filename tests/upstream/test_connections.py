@@ -20,6 +20,7 @@ from urllib3.util.ssltransport import SSLTransport
 from proxy.upstream.chunked_response import EagerResponse
 from proxy.upstream.connections import EagerHTTPConnection
 from proxy.upstream.reader import SocketReader
+from tests.security.growth import work
 from tests.upstream_stub import server_tls
 
 
@@ -138,6 +139,16 @@ def test_bad_framing_is_an_error(body: bytes, reason: str) -> None:
     _, response = opened(CHUNKED, body)
     with pytest.raises(HTTPException, match=reason):
         drained(response)
+
+
+def test_trailers_that_come_byte_by_byte_are_read_once() -> None:
+    def read(lines: int) -> Callable[[], object]:
+        body = b"5\r\nHello\r\n0\r\n" + b"a:\r\n" * lines + b"\r\n"
+        pieces = [body[at : at + 1] for at in range(len(body))]
+        return lambda: drained(opened(CHUNKED, *pieces)[1])
+
+    assert read(1)() == [b"H", b"e", b"l", b"l", b"o"]
+    assert work(read(800)) < 5 * work(read(200))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sseclient import SSEClient
 
 from proxy.sse import Chunk, Signal
 from proxy.upstream.decode import load_json
-from proxy.upstream.event_decoder import ChunkDecoder, _long_event, sniff
+from proxy.upstream.event_decoder import ChunkDecoder, _event, sniff
 
 BAD = Signal.UNDECODABLE
 DONE = Signal.DONE
@@ -180,10 +180,10 @@ def test_4_any_cutting_gives_the_same_chunks(
 
 
 @given(st.lists(line.filter(lambda row: b"\n" not in row and b"\r" not in row and row != b"")))
-def test_4_long_events_are_parsed_as_sseclient_parses_them(rows: list[bytes]) -> None:
+def test_4_events_are_parsed_as_sseclient_parses_them(rows: list[bytes]) -> None:
     block = b"\n".join(rows).decode("utf-8", "replace").encode()
     events: list[Any] = list(SSEClient(iter([block + b"\n\n"])).events())
-    name, data = _long_event(block)
+    name, data = _event(block.decode())
     if events:
         assert (name, data) == (events[0].event, events[0].data)
     else:
@@ -269,3 +269,9 @@ def test_load_json(text: str | bytes, value: object) -> None:
 def test_load_json_refuses(text: str | bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the kind is the contract, not the words
         load_json(text)
+
+
+def test_edge_42a_a_long_event_is_read_whatever_stands_between_events() -> None:
+    lines = b"".join(b"data: %d,\n" % n for n in range(2000))
+    stream = b"data: [\n" + lines + b"data: 0]\n" + b"\n" * 5000 + b"data: 1\n\n"
+    assert ChunkDecoder().feed(stream) == [[*range(2000), 0], 1]

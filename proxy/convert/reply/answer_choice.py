@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from proxy.convert.reply.context import ReplyContext
+from proxy.convert.reply.limits import MOST_CHOICES, too_many
 from proxy.convert.reply.stop_reasons import (
     STATUS_FOR_FAILED_FINISH,
     failed_status,
@@ -31,10 +32,15 @@ def answer_object(payload: object) -> dict[str, Any] | None:
 
 
 def choices_in(payload: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """The choices with their numbers, sorted by number."""
+    """The choices with their numbers, sorted by number.
+
+    Raises ``UpstreamError`` for more than MOST_CHOICES.
+    """
     choices = payload.get("choices")
     if not isinstance(choices, list):
         return []
+    if len(choices) > MOST_CHOICES:
+        raise too_many("choices", MOST_CHOICES)
     numbered = [
         (_number(choice, place), choice)
         for place, choice in enumerate(choices)
@@ -57,7 +63,7 @@ def failure_in_choices(
 
 def _number(choice: Mapping[str, Any], place: int) -> int:
     number = choice.get("index")
-    return number if number.__class__ is int and number >= 0 else place
+    return number if number.__class__ is int and 0 <= number < MOST_CHOICES else place
 
 
 def failure_in(payload: Mapping[str, Any], reply: ReplyContext) -> UpstreamError | None:

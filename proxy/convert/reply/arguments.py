@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.object_text import ObjectText
 from proxy.errors import UpstreamError
 
@@ -36,13 +37,13 @@ class ReadArguments(NamedTuple):
     repaired: bool
 
 
-def arguments_to_input(arguments: str) -> dict[str, Any]:
+def arguments_to_input(arguments: str, pause: Pause = no_pause) -> dict[str, Any]:
     """The ``input`` for the text of a call's arguments.
 
     Blank and ``null`` -> ``{}``; text that cannot be repaired -> ``{"_raw": text}``; other JSON values
     -> ``{"value": ...}``.
     """
-    text = arguments_to_json(arguments)
+    text = read_arguments(arguments, pause=pause).text
     value: dict[str, Any] = orjson.loads(text) if text else {}
     return value
 
@@ -52,8 +53,11 @@ def arguments_to_json(arguments: str) -> str:
     return read_arguments(arguments).text
 
 
-def read_arguments(arguments: str, types: Mapping[str, type] | None = None) -> ReadArguments:
+def read_arguments(
+    arguments: str, types: Mapping[str, type] | None = None, pause: Pause = no_pause
+) -> ReadArguments:
     """The object in ``arguments``; ``types``: types of the members that may be strings of JSON.
+    ``pause`` is called now and then where the text is read token by token.
 
     The text of an object is not changed, so numbers and key order stay as the model wrote them.
     """
@@ -62,14 +66,14 @@ def read_arguments(arguments: str, types: Mapping[str, type] | None = None) -> R
     try:
         value = orjson.loads(arguments)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return _mended(arguments, types) or _raw(arguments)
+        return _mended(arguments, types, pause) or _raw(arguments)
     if arguments.count("{") + arguments.count("[") > SAFE_BRACKETS and not is_writable(value):
         return _raw(arguments)
     if value is None or value == {}:
         return ReadArguments("", repaired=False)
     if isinstance(value, dict):
-        return _object(arguments.strip(), value, types)
-    inner = _inner_object(value, types) if isinstance(value, str) else None
+        return _object(arguments.strip(), value, types, pause)
+    inner = _inner_object(value, types, pause) if isinstance(value, str) else None
     return inner or ReadArguments(json_text({"value": value}), repaired=False)
 
 
@@ -85,33 +89,37 @@ def _raw(arguments: str) -> ReadArguments:
     return ReadArguments(json_text({"_raw": arguments}), repaired=True)
 
 
-def _object(text: str, value: dict[str, Any], types: Mapping[str, type] | None) -> ReadArguments:
+def _object(
+    text: str, value: dict[str, Any], types: Mapping[str, type] | None, pause: Pause
+) -> ReadArguments:
     """``text``, a JSON object, with members decoded that are strings of JSON."""
     if not types or not any(isinstance(value.get(name), str) for name in types):
         return ReadArguments(text, repaired=False)
-    return ReadArguments(ObjectText(types).feed(text), repaired=False)
+    return ReadArguments(ObjectText(types, pause).feed(text), repaired=False)
 
 
-def _inner_object(text: str, types: Mapping[str, type] | None) -> ReadArguments | None:
+def _inner_object(
+    text: str, types: Mapping[str, type] | None, pause: Pause
+) -> ReadArguments | None:
     """The object in arguments that are a JSON string with the JSON of an object."""
     if object_start(text) != len(text) - len(text.lstrip()):
         return None
     try:
         inner = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return _mended(text, types)
+        return _mended(text, types, pause)
     if not is_writable(inner):
         return None
-    read = _object(text.strip(), inner, types) if inner else ReadArguments("", repaired=True)
+    read = _object(text.strip(), inner, types, pause) if inner else ReadArguments("", repaired=True)
     return read._replace(repaired=True)
 
 
-def _mended(arguments: str, types: Mapping[str, type] | None) -> ReadArguments | None:
+def _mended(arguments: str, types: Mapping[str, type] | None, pause: Pause) -> ReadArguments | None:
     """The object in text that is not valid JSON; None if there is none, or if it is incomplete."""
     start = object_start(arguments)
     if start is None or start < 0:
         return None
-    reader = ObjectText(types)
+    reader = ObjectText(types, pause)
     text = reader.feed(arguments[start:])
     if not reader.complete:
         return None

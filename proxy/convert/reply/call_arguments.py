@@ -22,12 +22,15 @@ from proxy.convert.reply.arguments import (
     repeats_from_start,
 )
 from proxy.convert.reply.client_values import restored
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.object_text import PIECE_END, ObjectText
 from proxy.convert.schema_values import Schema
 from proxy.errors import UpstreamError
 
 MAX_BLANKS = 1000
 """Number of consecutive blanks, outside of strings, at which arguments count as runaway."""
+LONGEST_START = 4096
+"""Longest text that may be ``null`` or ``{}`` with blanks; a longer one is not read again."""
 
 
 class CallArguments:
@@ -37,6 +40,8 @@ class CallArguments:
     """
 
     __slots__ = (
+        "_after",
+        "_after_length",
         "_blanks",
         "_client_schema",
         "_custom",
@@ -45,6 +50,7 @@ class CallArguments:
         "_members",
         "_mode",
         "_object",
+        "_pause",
         "_scan",
         "_seen",
         "_seen_room",
@@ -52,17 +58,23 @@ class CallArguments:
         "_warnings",
     )
 
-    def __init__(self, *, hold: bool, custom: bool, warnings: Counter[str]) -> None:
+    def __init__(
+        self, *, hold: bool, custom: bool, warnings: Counter[str], pause: Pause = no_pause
+    ) -> None:
         self._custom = custom
         self._client_schema: Schema | None = None
         """What arguments that were asked for by another schema must be for the client."""
         self._mode: Literal["new", "stream", "hold"] = "hold" if hold or custom else "new"
         self._held: list[str] = []
-        self._object = ObjectText()
+        self._object = ObjectText(pause=pause)
+        self._pause = pause
         self._scan = ArgumentScan()
         self._members: dict[str, Any] | None = None
         """Arguments that arrived as a JSON object, not as a string."""
         self._so_far = ""
+        self._after: list[str] = []
+        """What came after ``_so_far`` without repeating it."""
+        self._after_length = 0
         self._decided: Literal["pieces", "repeats"] | None = "pieces" if custom else None
         self._blanks = 0
         self._seen: list[str] = []
@@ -87,7 +99,7 @@ class CallArguments:
             return self._object.complete
         if self._members is not None and not self._held:
             return True
-        return self._scan.complete or "".join(self._held[:2]).strip() == "null"
+        return self._scan.complete or _is_null(self._held[:2])
 
     @property
     def settled(self) -> bool:
@@ -99,7 +111,12 @@ class CallArguments:
         """True for ``{}``."""
         if self._mode == "stream":
             return self._object.empty
-        return not "".join(self._held[:3]).strip(" \t\r\n{}") and not self._members
+        held = self._held[:3]
+        return (
+            not self._members
+            and sum(map(len, held)) <= LONGEST_START
+            and not "".join(held).strip(" \t\r\n{}")
+        )
 
     @property
     def unfinished(self) -> bool:
@@ -211,7 +228,7 @@ class CallArguments:
             return json_text({"input": "".join(self._held)})
         if self._members is not None:
             return self._for_client(self._merged(self._members, "".join(self._held)))
-        read = read_arguments("".join(self._held), self._object.types)
+        read = read_arguments("".join(self._held), self._object.types, self._pause)
         self._note_repair(read.repaired)
         return self._for_client(read.text)
 
@@ -224,14 +241,14 @@ class CallArguments:
             self._note_repair(repaired=True)
             written = json_text(members)
             for text in (more, written[:-1] + more):
-                read = read_arguments(text)
+                read = read_arguments(text, pause=self._pause)
                 value = orjson.loads(read.text or "{}")
                 if not value.keys() & {"_raw", "value"}:
                     members = {**members, **value}
                     break
         if not members:
             return ""
-        return read_arguments(json_text(members), self._object.types).text
+        return read_arguments(json_text(members), self._object.types, self._pause).text
 
     @property
     def _in_string(self) -> bool:
@@ -266,7 +283,7 @@ class CallArguments:
     def _new_in(self, fragment: str) -> str:
         """The new part of ``fragment``, since some servers repeat the text so far."""
         so_far = self._so_far
-        if not so_far.strip():
+        if not so_far or so_far.isspace():
             self._so_far = fragment
             return fragment
         if self._decided is None:
@@ -275,10 +292,15 @@ class CallArguments:
         if self._decided == "pieces":
             self._so_far = ""
             return fragment
-        if fragment.startswith(so_far):
-            self._so_far = fragment
-            return fragment[len(so_far) :]
-        self._so_far = so_far + fragment
+        length = len(so_far) + self._after_length
+        if len(fragment) >= length:
+            # Joined only for a fragment that is as long.
+            so_far = "".join((so_far, *self._after))
+            if fragment.startswith(so_far):
+                self._so_far, self._after, self._after_length = fragment, [], 0
+                return fragment[length:]
+        self._after.append(fragment)
+        self._after_length += len(fragment)
         return fragment
 
     def _count_blanks(self, count: int) -> None:
@@ -287,6 +309,10 @@ class CallArguments:
             raise UpstreamError(
                 f"the upstream sent {self._blanks} blank characters in a row as tool arguments"
             )
+
+
+def _is_null(start: Sequence[str]) -> bool:
+    return sum(map(len, start)) <= LONGEST_START and "".join(start).strip() == "null"
 
 
 def _same_json(one: str, other: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.convert.reply.call_arguments import CallArguments
+from proxy.convert.reply.limits import MOST_CALLS, Pause, no_pause, too_many
 from proxy.convert.reply.pieces import ToolFragment
 
 
@@ -49,10 +50,13 @@ class ToolCall:
 class CallMatcher:
     """The calls that the fragments so far belong to."""
 
-    __slots__ = ("_at_index", "_calls", "_hold", "_warnings", "_with_id", "last")
+    __slots__ = ("_at_index", "_calls", "_hold", "_pause", "_warnings", "_with_id", "last")
 
-    def __init__(self, *, hold_arguments: bool, warnings: Counter[str]) -> None:
+    def __init__(
+        self, *, hold_arguments: bool, warnings: Counter[str], pause: Pause = no_pause
+    ) -> None:
         self._hold = hold_arguments
+        self._pause = pause
         self._warnings = warnings
         self._calls: list[ToolCall] = []
         self._at_index: dict[int, ToolCall] = {}
@@ -61,7 +65,10 @@ class CallMatcher:
         """The call of the last fragment."""
 
     def fragment_to_call(self, fragment: ToolFragment) -> ToolCall:
-        """The call of ``fragment``; a new call if the fragment begins one."""
+        """The call of ``fragment``; a new call if the fragment begins one.
+
+        Raises ``UpstreamError`` for more than MOST_CALLS.
+        """
         call = self._known_call(fragment)
         if call is None or _begins_another(call, fragment):
             call = self._new_call(fragment)
@@ -88,8 +95,13 @@ class CallMatcher:
         return self._with_id.get(fragment.id, late)
 
     def _new_call(self, fragment: ToolFragment) -> ToolCall:
+        if len(self._calls) == MOST_CALLS:
+            raise too_many("tool calls", MOST_CALLS)
         arguments = CallArguments(
-            hold=self._hold or fragment.whole, custom=fragment.custom, warnings=self._warnings
+            hold=self._hold or fragment.whole,
+            custom=fragment.custom,
+            warnings=self._warnings,
+            pause=self._pause,
         )
         place = None if fragment.whole else fragment.place
         call = ToolCall(place, arguments)

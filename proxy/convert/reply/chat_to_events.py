@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -27,6 +28,7 @@ from proxy.convert.reply.answer_choice import (
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.delta_reader import DeltaReader
 from proxy.convert.reply.events import Event
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.pieces import Piece
 from proxy.convert.reply.plain_deltas import Run
@@ -59,9 +61,10 @@ class StreamTranslator:
         input_estimate: int = 0,
         estimate: UsageEstimate | None = None,
         reads_on: bool = False,
+        pause: Pause = no_pause,
     ) -> None:
         """``reads_on``: continue to read after the text was cut at a stop sequence, to get the
-        upstream's usage."""
+        upstream's usage. ``pause`` is called now and then while a large chunk is read."""
         self._reply = reply
         self._request_id = request_id
         self._input_estimate = input_estimate
@@ -70,8 +73,8 @@ class StreamTranslator:
         self.warnings: Counter[str] = Counter()
         """Counts of the upstream's deviations, by short names without content."""
         self._reader = DeltaReader(self.warnings, think_tags=reply.think_tags)
-        self._writer = PieceWriter(reply, self._tally, self.warnings)
-        self._text_calls = text_calls_for(reply, self.warnings)
+        self._writer = PieceWriter(reply, self._tally, self.warnings, pause)
+        self._text_calls = text_calls_for(reply, self.warnings, pause)
         self._plain = PlainRuns(self._reader, self._writer, self._tally, self._text_calls)
         self._finish = ""
         self._finish_for_choice: dict[int, str] = {}
@@ -162,7 +165,10 @@ class StreamTranslator:
             return []
         if not self._finish:
             return self._end_with(UpstreamError(CUT_SHORT))
-        self._end()
+        try:
+            self._end()
+        except UpstreamError as error:
+            return self._end_with(error)
         return self._writer.blocks.take()
 
     def fail(self, error: ProxyError) -> list[Event]:
@@ -291,7 +297,9 @@ class StreamTranslator:
         cut, the message is complete.
         """
         if self.started:
-            self._writer.release(self._held())
+            # An answer that became too large becomes no larger.
+            with suppress(UpstreamError):
+                self._writer.release(self._held())
         if self._writer.blocks.matched is not None:
             self._finish = STOPPED
             self._end()

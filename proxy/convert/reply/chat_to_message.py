@@ -25,6 +25,7 @@ from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.delta_reader import DeltaReader
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.events_to_message import EventCollector
+from proxy.convert.reply.limits import EVENTS_BETWEEN_PAUSES, Pause, no_pause
 from proxy.convert.reply.piece_writer import PieceWriter
 from proxy.convert.reply.reply_ids import message_id
 from proxy.convert.reply.stop_reasons import (
@@ -46,10 +47,11 @@ def chat_to_message(
     *,
     estimate: UsageEstimate | None = None,
     warnings: Counter[str] | None = None,
+    pause: Pause = no_pause,
 ) -> dict[str, Any]:
     """The message in a completion, which may be any decoded JSON value.
 
-    ``warnings`` has the form of ``StreamTranslator.warnings``. Raises ``UpstreamError`` for an error
+    ``pause`` is called now and then while a large answer is read. ``warnings`` has the form of ``StreamTranslator.warnings``. Raises ``UpstreamError`` for an error
     object, a finish reason that reports a failure, and an answer without a message (502).
     """
     payload = answer_object(completion)
@@ -61,18 +63,22 @@ def chat_to_message(
     usage = ReplyUsage(estimate)
     usage.note(usage_report(payload, choices))
     reader = DeltaReader(warnings, think_tags=reply.think_tags)
-    writer = PieceWriter(reply, usage, warnings)
+    writer = PieceWriter(reply, usage, warnings, pause)
     pieces = chain.from_iterable(
         (*(reader.read(each, whole=True) for each in _messages_in(choices, word)), reader.flush())
     )
-    calls = text_calls_for(reply, warnings)
+    calls = text_calls_for(reply, warnings, pause)
     writer.write(pieces if calls is None else chain(calls.read(pieces), calls.end(word)))
     writer.end(word)
     stop = writer.stop(word, matched_stop(choices[-1][1]))
     head = events.message_start(message_id(payload.get("id"), reply), reply.model, no_usage())
     end = events.message_delta(stop, delta_usage(usage.result()), reply.context_management)
-    collector = EventCollector()
-    collector.feed([head, *writer.blocks.out, end])
+    collector = EventCollector(pause)
+    written = [head, *writer.blocks.out, end]
+    for at in range(0, len(written), EVENTS_BETWEEN_PAUSES):
+        if at:
+            pause()
+        collector.feed(written[at : at + EVENTS_BETWEEN_PAUSES])
     return collector.message
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from proxy.convert.reply.limits import MOST_PARTS, too_many
 from proxy.convert.reply.pieces import ContentPiece, Form, ReasoningPiece
 from proxy.convert.reply.spellings import PART_SIGNATURES, PART_STATES, PART_TEXTS, PART_TYPES
 
@@ -21,9 +22,9 @@ MAX_DEPTH = 4
 def content_pieces(content: object) -> Iterator[ContentPiece | ReasoningPiece | None]:
     """Pieces of a ``content`` member: a string, parts, or one part; empty ones are left out.
 
-    None represents a part without known content.
+    None represents a part without known content. Raises ``UpstreamError`` for more than MOST_PARTS.
     """
-    for part in content if isinstance(content, list) else [content]:
+    for part in entries(content, "content parts"):
         if isinstance(part, str):
             if part:
                 yield ContentPiece("text", part)
@@ -33,12 +34,24 @@ def content_pieces(content: object) -> Iterator[ContentPiece | ReasoningPiece | 
             yield None
 
 
+def entries(value: object, what: str) -> list[Any]:
+    """The entries of a list, or the one that stands in its place.
+
+    Raises ``UpstreamError`` for more than MOST_PARTS; ``what`` names them.
+    """
+    if not isinstance(value, list):
+        return [value]
+    if len(value) > MOST_PARTS:
+        raise too_many(what, MOST_PARTS)
+    return value
+
+
 def text_of(value: object) -> str:
     """The text in a string, a ``{"text"}`` or a list of them; ``""`` for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(_plain_text(item) for item in value)
+        return "".join([_plain_text(item) for item in entries(value, "content parts")])
     return _plain_text(value)
 
 
@@ -49,7 +62,8 @@ def reasoning_text(value: object, depth: int = MAX_DEPTH) -> str:
     if not depth:
         return ""
     if isinstance(value, list):
-        return "".join(reasoning_text(item, depth - 1) for item in value)
+        items = entries(value, "parts of reasoning")
+        return "".join([reasoning_text(item, depth - 1) for item in items])
     if isinstance(value, dict):
         texts = (reasoning_text(value.get(name), depth - 1) for name in PART_TEXTS)
         return next(filter(None, texts), "")

@@ -21,7 +21,13 @@ JSON_TYPES: Mapping[str, type] = {"array": list, "object": dict}
 class DeclaredTools:
     """The functions of a request, by the names that were sent upstream."""
 
-    __slots__ = ("_functions", "_parameters_for_name", "_schemas")
+    __slots__ = (
+        "_folded",
+        "_functions",
+        "_parameters_for_name",
+        "_schemas",
+        "_types_for_name",
+    )
 
     def __init__(
         self,
@@ -32,6 +38,8 @@ class DeclaredTools:
         self._functions = functions
         self._schemas = schemas or {}
         self._parameters_for_name: dict[str, Any] | None = None
+        self._types_for_name: dict[str, Mapping[str, type]] = {}
+        self._folded: dict[str, list[str]] | None = None
 
     def name(self, said: str) -> str:
         """The declared name that ``said`` means; ``said`` itself if there is none.
@@ -46,8 +54,9 @@ class DeclaredTools:
         parts = _BETWEEN_PARTS.split(head)
         exact = declared.keys() & parts
         if not exact:
-            folded = {part.casefold() for part in parts}
-            exact = {name for name in declared if name.casefold() in folded}
+            exact = set()
+            for part in {part.casefold() for part in parts}:
+                exact.update(self._names_for_folded().get(part, ()))
         return exact.pop() if len(exact) == 1 else said
 
     def schema(self, name: str) -> Mapping[str, Any] | None:
@@ -60,6 +69,13 @@ class DeclaredTools:
 
     def types(self, name: str) -> Mapping[str, type]:
         """The top-level members of ``name`` whose type is exactly array (list) or object (dict)."""
+        types = self._types_for_name.get(name)
+        if types is None:
+            # The calls of an answer are limited, and so are the names.
+            types = self._types_for_name[name] = self._types_of(name)
+        return types
+
+    def _types_of(self, name: str) -> Mapping[str, type]:
         own = self._schemas.get(name)
         parameters = self._parameters().get(name) if own is None else own.schema
         properties = parameters.get("properties") if isinstance(parameters, dict) else None
@@ -72,6 +88,14 @@ class DeclaredTools:
         """The client's schema of ``name``, if arguments come back in another form than it says."""
         own = self._schemas.get(name)
         return own.schema if own is not None and own.recoded else None
+
+    def _names_for_folded(self) -> Mapping[str, list[str]]:
+        """The declared names, by their form without case."""
+        if self._folded is None:
+            self._folded = {}
+            for name in self._parameters():
+                self._folded.setdefault(name.casefold(), []).append(name)
+        return self._folded
 
     def _parameters(self) -> dict[str, Any]:
         if self._parameters_for_name is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from proxy.convert.reply.arguments import is_writable
-from proxy.convert.reply.content_parts import content_pieces
+from proxy.convert.reply.content_parts import content_pieces, entries
 from proxy.convert.reply.pieces import (
     ContentPiece,
     Form,
@@ -218,7 +218,7 @@ def _fragments_in(source: Mapping[str, Any]) -> Iterator[ToolFragment | None]:
     calls = source.get("tool_calls")
     if not calls:
         return iter([legacy_fragment(source["function_call"])])
-    return map(tool_fragment, calls if isinstance(calls, list) else [calls])
+    return map(tool_fragment, entries(calls, "tool calls"))
 
 
 def _is_thought(state: object) -> bool:

@@ -12,14 +12,16 @@ from proxy.convert.reply.arguments import arguments_to_input
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.events import Event
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.usage import UsageEstimate, whole_usage
 from proxy.sse import Chunk
 
 
 class EventCollector:
-    """Builds ``message`` from the events of a translator."""
+    """Builds ``message`` from the events of a translator; ``pause`` as in ``read_arguments``."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Pause = no_pause) -> None:
+        self._pause = pause
         self.message: dict[str, Any] = {}
         """The message so far; complete once ``message_stop`` was fed."""
         self._pieces: list[str] = []
@@ -54,7 +56,7 @@ class EventCollector:
         said = "".join(self._pieces)
         self._pieces.clear()
         if block["type"] == "tool_use":
-            block["input"] = arguments_to_input(said)
+            block["input"] = arguments_to_input(said, self._pause)
         elif block["type"] == "thinking":
             block["thinking"], block["signature"] = said, self._signature
         elif block["type"] == "text":
@@ -70,14 +72,20 @@ _MEMBER_FOR_DELTA = {
 
 
 def chunks_to_message(
-    chunks: Iterable[Chunk], reply: ReplyContext, *, estimate: UsageEstimate | None = None
+    chunks: Iterable[Chunk],
+    reply: ReplyContext,
+    *,
+    estimate: UsageEstimate | None = None,
+    pause: Pause = no_pause,
 ) -> dict[str, Any]:
     """The message in a whole stream of chunks (docs/protocol.md 11: aggregated).
 
     Raises ``UpstreamError`` if the stream ends with that error.
     """
-    translator = StreamTranslator(reply, request_id="", estimate=estimate, reads_on=True)
-    collector = EventCollector()
+    translator = StreamTranslator(
+        reply, request_id="", estimate=estimate, reads_on=True, pause=pause
+    )
+    collector = EventCollector(pause)
     for chunk in chunks:
         collector.feed(translator.feed(chunk))
         if translator.ended:

@@ -22,7 +22,9 @@ _UNFINISHED = re.compile(
     r"\\(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]?)?)?)?)?)?)?\Z"
 )
 _BLANKS = re.compile(r"[ \t\r\n]*+")
-ESCAPED: Mapping[str, str] = {
+LONGEST_WAIT = 1000
+"""Blanks after a single quote, at most, that may be followed by the end of its string."""
+_ESCAPED: Mapping[str, str] = {
     "\n": "\\n",
     "\r": "\\r",
     "\t": "\\t",
@@ -56,9 +58,9 @@ def read_single(text: str, at: int, closed_before: str) -> Token:
         return _with_odd(text, at, end)
     blanks = _BLANKS.match(text, end + 1)
     following = blanks.end() if blanks else end + 1
-    if following == len(text):
+    if following == len(text) and following - end <= LONGEST_WAIT:
         return Token(text[at:end], end, done=False) if end > at else UNDECIDED
-    if text[following] in closed_before:
+    if following < len(text) and text[following] in closed_before:
         return Token(text[at:end], end + 1, repaired=True)
     return Token(text[at : end + 1], end + 1, done=False, repaired=True)
 
@@ -66,7 +68,7 @@ def read_single(text: str, at: int, closed_before: str) -> Token:
 def _with_odd(text: str, at: int, end: int) -> Token:
     """The string up to ``end``, and the special character there once it can be decoded."""
     if text[end] != "\\":
-        odd = ESCAPED.get(text[end]) or f"\\u{ord(text[end]):04x}"
+        odd = _ESCAPED.get(text[end]) or f"\\u{ord(text[end]):04x}"
         return Token(text[at:end] + odd, end + 1, done=False, repaired=True)
     if _UNFINISHED.match(text, end):
         return Token(text[at:end], end, done=False) if end > at else UNDECIDED

@@ -14,8 +14,11 @@ from typing import NamedTuple
 import orjson
 
 from proxy.convert.reply.json_strings import ESCAPE
+from proxy.convert.reply.limits import TOKENS_BETWEEN_PAUSES
 from proxy.convert.reply.object_tokens import ObjectTokens
 
+LONGEST_HELD = 4096
+"""Longest text whose meaning may depend on what follows; a longer one, of blanks, is an error."""
 PIECE_END = "\0"
 """Stands between the pieces of a text; it cannot stand in JSON."""
 _UNCHANGED = re.compile(rf'(?:[^"\\\x01-\x1f]++|{ESCAPE})*+')
@@ -65,13 +68,19 @@ class ObjectText(ObjectTokens):
         if self._held:
             text = "".join((*self._held, text))
             self._held.clear()
-        at = 0
+        at = read = 0
         while at < len(text):
             now = self._read(text, at)
+            if now < 0 and len(text) - at > LONGEST_HELD:
+                now = self._break(text, at)
             if now < 0:
                 self._held.append(text[at:])
                 break
             at = now
+            read += 1
+            if read == TOKENS_BETWEEN_PAUSES:
+                read = 0
+                self._pause()
         return self._taken()
 
     def plain_length(self, pieces: str) -> int:

@@ -10,16 +10,22 @@ from collections.abc import Callable, Mapping
 
 from proxy.convert.reply.json_strings import decoded, read_double, read_single
 from proxy.convert.reply.json_tokens import Token, read_number, read_word
+from proxy.convert.reply.limits import Pause, no_pause
 
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]++')
 _BLANKS = re.compile(r"[ \t\r\n]*+")
 _VALUE_STARTS = frozenset("\"'{[-0123456789tfnTFN")
 _AROUND_TOKENS = frozenset({"key", "colon", "value", "item", "after"})
+MAX_DEPTH = 1000
+"""Most levels of an object; JSON parsers refuse more."""
+LONGEST_KEY = 4096
+"""Longest name that is compared with those of ``types``."""
 _CLOSER_FOR_OPENER = {"{": "}", "[": "]"}
 
 
 class ObjectTokens:
     """Reads the tokens of one object. ``types``: types of the members that may be strings of JSON.
+    ``pause`` is called after every TOKENS_BETWEEN_PAUSES tokens of one piece.
 
     States: ``start``, ``key``, ``in_key``, ``colon``, ``value``, ``in_value``, ``number``, ``after``,
     ``empty`` (after ``{}``, which real arguments may follow), ``done``, ``broken``.
@@ -32,6 +38,7 @@ class ObjectTokens:
         "_key",
         "_number",
         "_out",
+        "_pause",
         "_quote",
         "_sent_brace",
         "_stack",
@@ -40,8 +47,9 @@ class ObjectTokens:
         "types",
     )
 
-    def __init__(self, types: Mapping[str, type] | None = None) -> None:
+    def __init__(self, types: Mapping[str, type] | None = None, pause: Pause = no_pause) -> None:
         self.types = types or {}
+        self._pause = pause
         self.repaired = False
         """True once any text was changed or left out."""
         self._state = "start"
@@ -161,7 +169,7 @@ class ObjectTokens:
         if token.end < 0:
             return -1
         is_key = self._state == "in_key"
-        if is_key and len(self._stack) == 1 and self.types:
+        if is_key and len(self._stack) == 1 and self.types and len(self._key) <= LONGEST_KEY:
             self._key += token.text
         self.repaired = self.repaired or token.repaired
         self._emit(token.text)
@@ -196,6 +204,8 @@ class ObjectTokens:
         if character in "\"'":
             return self._begin_value_string(character, at)
         if character in "{[":
+            if len(self._stack) == MAX_DEPTH:
+                return self._break(text, at)
             self._emit(character)
             self._stack.append(_CLOSER_FOR_OPENER[character])
             self._state = "key" if character == "{" else "item"

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.cut_blocks import CutBlocks, StopMatched
 from proxy.convert.reply.fallback_credit import with_credit
+from proxy.convert.reply.limits import PIECES_BETWEEN_PAUSES, Pause, no_pause
 from proxy.convert.reply.pieces import (
     ContentPiece,
     MemberPiece,
@@ -35,9 +36,17 @@ MAX_EXPLANATION = 64 * 1024
 class PieceWriter:
     """Writes the blocks of one answer; the events collect in ``blocks.out``."""
 
-    def __init__(self, reply: ReplyContext, usage: ReplyUsage, warnings: Counter[str]) -> None:
+    def __init__(
+        self,
+        reply: ReplyContext,
+        usage: ReplyUsage,
+        warnings: Counter[str],
+        pause: Pause = no_pause,
+    ) -> None:
+        """``pause`` is called after every PIECES_BETWEEN_PAUSES pieces of one call of ``write``."""
         self.blocks = _blocks_for(reply)
-        self.tools = ToolCalls(reply, self.blocks, usage, warnings)
+        self._pause = pause
+        self.tools = ToolCalls(reply, self.blocks, usage, warnings, pause)
         self._reply = reply
         self._usage = usage
         self._warnings = warnings
@@ -62,7 +71,9 @@ class PieceWriter:
                 return
 
     def _write(self, pieces: Iterable[Piece]) -> None:
-        for piece in pieces:
+        for number, piece in enumerate(pieces, 1):
+            if not number % PIECES_BETWEEN_PAUSES:
+                self._pause()
             if self._must_wait(piece):
                 self._waiting.append(piece)
                 continue
@@ -129,7 +140,9 @@ class PieceWriter:
 
     def _write_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for piece in waiting:
+        for number, piece in enumerate(waiting, 1):
+            if not number % PIECES_BETWEEN_PAUSES:
+                self._pause()
             _WRITER_FOR_PIECE[piece.__class__](self, piece)
 
     def stop(self, finish: str, matched: object) -> Stop:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from proxy.convert.reply.arguments import is_writable
-from proxy.convert.reply.content_parts import reasoning_part, reasoning_text, string_in
+from proxy.convert.reply.content_parts import entries, reasoning_part, reasoning_text, string_in
+from proxy.convert.reply.limits import MOST_MEMBERS
 from proxy.convert.reply.pieces import Form, ReasoningPiece
 from proxy.convert.reply.spellings import FORMS, ITEM_FORMS, TEXT_FORMS
 
@@ -50,10 +52,9 @@ def forms_in(source: Mapping[str, Any]) -> list[Form]:
 
 
 def _item_pieces(form: Form, value: object) -> list[ReasoningPiece]:
-    items = value if isinstance(value, list) else [value]
     pieces = [
         _detail_piece(item) if form == "reasoning_details" else reasoning_part(form, item)
-        for item in items
+        for item in entries(value, form)
         if isinstance(item, dict)
     ]
     return [piece for piece in pieces if piece.text or piece.signature or piece.data]
@@ -76,11 +77,12 @@ def _detail_piece(item: Mapping[str, Any]) -> ReasoningPiece:
 def _detail_of(item: Mapping[str, Any]) -> dict[str, Any] | None:
     """The members of ``item`` that a thinking block has no member for; None if there are none.
 
-    The number, which distinguishes the items of one answer, is included only together with others.
+    The number, which distinguishes the items of one answer, is included only together with others. Of
+    more than MOST_MEMBERS the others are left out.
     """
     detail = {
         name: value
-        for name, value in item.items()
+        for name, value in islice(item.items(), MOST_MEMBERS)
         if name not in _IN_BLOCKS and value is not None and is_writable(value)
     }
     if detail.keys() <= {"type", "index"} and detail.get("type") in _PLAIN_TYPES:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from proxy.convert.reply import events
 from proxy.convert.reply.events import Event
+from proxy.convert.reply.limits import MOST_BLOCKS, MOST_MEMBERS, too_many
 from proxy.convert.reply.private_state import pack_detail
 from proxy.convert.reply.reasoning import ThinkingDigest
 
@@ -24,7 +25,7 @@ _IDENTITY = frozenset({"id", "type"})
 
 
 class BlockWriter:
-    """The blocks of one reply. Events collect in ``out`` until ``take`` is called.
+    """The blocks of one reply, at most MOST_BLOCKS. Events collect in ``out`` until ``take`` is called.
 
     With ``show_thinking=False`` thinking blocks have no text; their signature contains it, so that the
     upstream gets it back.
@@ -62,7 +63,7 @@ class BlockWriter:
         self._signed_first = False
         self._signature = ""
         self._part: int | None = None
-        self._detail: Mapping[str, Any] | None = None
+        self._detail: dict[str, Any] | None = None
         self._hidden: list[str] = []
         """Text of the open thinking block that is not shown."""
 
@@ -114,9 +115,18 @@ class BlockWriter:
         if signature:
             self._signature = signature
         if detail:
-            self._detail = {**(self._detail or {}), **detail}
+            self._add_detail(detail)
         if text:
             self._more_thinking(text)
+
+    def _add_detail(self, detail: Mapping[str, Any]) -> None:
+        """Note members of the item; new ones only up to MOST_MEMBERS."""
+        if self._detail is None:
+            self._detail = {}
+        held = self._detail
+        for name, value in detail.items():
+            if name in held or len(held) < MOST_MEMBERS:
+                held[name] = value
 
     def _more_thinking(self, text: str) -> None:
         self._digest.add(text)
@@ -194,3 +204,5 @@ class BlockWriter:
         self.out.append(events.block_stop(self.index))
         self.kind = None
         self.index += 1
+        if self.index > MOST_BLOCKS:
+            raise too_many("content blocks", MOST_BLOCKS)

@@ -17,6 +17,7 @@ from proxy.convert.reply.call_matching import CallMatcher, ToolCall
 from proxy.convert.reply.carried_ids import can_be_carried
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.declared_tools import DeclaredTools
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.pieces import ToolFragment
 from proxy.convert.reply.private_state import pack_call_id, pack_tool_state
 from proxy.convert.reply.reply_ids import AnswerToolIds
@@ -81,6 +82,7 @@ class ToolCalls:
         blocks: BlockWriter,
         usage: ReplyUsage,
         warnings: Counter[str],
+        pause: Pause = no_pause,
     ) -> None:
         self._reply = reply
         self._blocks = blocks
@@ -88,9 +90,13 @@ class ToolCalls:
         self._warnings = warnings
         self._ids = AnswerToolIds(reply)
         self._declared = DeclaredTools(reply.functions, reply.schemas)
-        self._matcher = CallMatcher(hold_arguments=reply.tool_args == "buffer", warnings=warnings)
+        self._matcher = CallMatcher(
+            hold_arguments=reply.tool_args == "buffer", warnings=warnings, pause=pause
+        )
         self._states = CallStates(blocks)
         self._queue: deque[ToolCall] = deque()
+        self._begun: set[ToolCall] = set()
+        """The calls in the queue whose arguments have begun but are not complete."""
         self._open: ToolCall | None = None
         self._first: ToolCall | None = None
         self.cut = False
@@ -104,7 +110,7 @@ class ToolCalls:
     @property
     def unfinished(self) -> bool:
         """True while the arguments of a call are incomplete."""
-        if self._queue and any(call.arguments.unfinished for call in self._queue):
+        if self._begun:
             return True
         return self._open is not None and not self._open.arguments.complete
 
@@ -139,6 +145,8 @@ class ToolCalls:
             self._usage.add(fragment.name)
             self._queue.append(call)
         self._advance()
+        if self._queue:
+            self._note_begun(call)
 
     def pass_on(self, fragments: Sequence[str]) -> bool:
         """Note arguments of the open call that are sent unchanged; False if they cannot be."""
@@ -219,6 +227,13 @@ class ToolCalls:
             self._blocks.arguments("".join(call.unsent))
             call.unsent.clear()
 
+    def _note_begun(self, call: ToolCall) -> None:
+        waits = call.name and not call.closed and call is not self._open
+        if waits and call.arguments.unfinished:
+            self._begun.add(call)
+        else:
+            self._begun.discard(call)
+
     def _advance(self) -> None:
         """Open queued calls while the call before them is complete."""
         while self._queue and (self._open is None or self._open.arguments.settled):
@@ -226,6 +241,7 @@ class ToolCalls:
             self._start(self._queue.popleft())
 
     def _start(self, call: ToolCall) -> None:
+        self._begun.discard(call)
         call.block_id = self._ids.take(call.upstream_id)
         if not self._states.write_id(call):
             self._warnings["dropped_tool_id"] += 1

@@ -7,8 +7,11 @@ size; anything else is treated as not reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
+
+from proxy.convert.reply.limits import MOST_MEMBERS
 
 MAX_COUNT = 10**12
 """Largest plausible token count; every JSON writer can write it."""
@@ -62,6 +65,9 @@ _KNOWN_TOTALS = frozenset(
         *(path[0] for path in (*CACHED, *WRITTEN)),
     }
 )
+
+_READ = dict.fromkeys((*sorted(_KNOWN_TOTALS), *(path[0] for path in REASONING), "cache_creation"))
+"""The members of a report that are read by their names."""
 
 SAMPLE_CHARS = 256 * 1024
 """Characters of output that are kept for an estimate, to bound memory; the rest is extrapolated."""
@@ -171,6 +177,16 @@ def _written_by_lifetime(usage: Mapping[str, Any]) -> int:
     return sum(count_in(lifetimes, name) for name in names)
 
 
+def _known_first(usage: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The members of ``usage``, first those that are read by their names."""
+    for name in _READ:
+        if name in usage:
+            yield name, usage[name]
+    for name, value in usage.items():
+        if name not in _READ:
+            yield name, value
+
+
 def _is_count(value: object) -> bool:
     return type(value) is int and 0 < value <= MAX_COUNT
 
@@ -257,6 +273,8 @@ class ReplyUsage:
         if not isinstance(report, dict):
             return
         # The usual case: servers that report with every chunk report both counts.
+        if len(report) > MOST_MEMBERS:
+            report = dict(islice(_known_first(report), MOST_MEMBERS))
         if _is_count(report.get("prompt_tokens")) and _is_count(report.get("completion_tokens")):
             self._report = report
         elif usage_from_chat(report) is not None:
@@ -267,6 +285,8 @@ class ReplyUsage:
             if "total_tokens" not in reported and "prompt_tokens" in merged:
                 # With a total of other counts, the difference would count as thinking.
                 merged.pop("total_tokens", None)
+            if len(merged) > MOST_MEMBERS:
+                merged = dict(islice(_known_first(merged), MOST_MEMBERS))
             self._report = merged
 
     def reported(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.concurrency import yield_if_slice_used
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.usage import INPUT_COUNTS
@@ -36,6 +37,7 @@ class ChatCodec:
             request_id=call.record.request_id,
             input_estimate=self._input_estimate,
             estimate=call.estimate(converted),
+            pause=yield_if_slice_used,
         )
         self._bytes = StreamBytes(self._decoder, self._translator)
         shown = call.settings.log_stream_text_preview_chars

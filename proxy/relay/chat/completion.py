@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from proxy.concurrency import yield_if_slice_used
 from proxy.convert.reply.chat_to_message import chat_to_message
 from proxy.convert.reply.events_to_message import chunks_to_message
 from proxy.convert.request.converted import ConvertedRequest
@@ -12,8 +14,10 @@ from proxy.errors import Complaint, UpstreamError
 from proxy.redaction import mask_secrets
 from proxy.relay.call import Call
 from proxy.relay.upstream_call import decoded
+from proxy.sse import Chunk
 from proxy.upstream.decode import load_json
 from proxy.upstream.event_decoder import BOM, ChunkDecoder, sniff
+from proxy.upstream.response import READ_BYTES
 
 
 def message_in(
@@ -25,14 +29,23 @@ def message_in(
     """
     estimate, reply = call.estimate(converted), converted.reply
     if sniff(body, content_type) == "sse":
-        decoder = ChunkDecoder()
-        chunks = [*decoder.feed(body), *decoder.finish()]
-        message = chunks_to_message(chunks, reply, estimate=estimate)
+        message = chunks_to_message(
+            chunks_in(body), reply, estimate=estimate, pause=yield_if_slice_used
+        )
     else:
         completion = _completion(body, content_type, call.secrets)
-        message = chat_to_message(completion, reply, estimate=estimate)
+        message = chat_to_message(completion, reply, estimate=estimate, pause=yield_if_slice_used)
     call.record.estimated = estimate is not None and estimate.used
     return message
+
+
+def chunks_in(body: bytes) -> Iterator[Chunk]:
+    """The chunks of a whole event stream, decoded in turns with other requests."""
+    decoder = ChunkDecoder()
+    for at in range(0, len(body), READ_BYTES):
+        yield_if_slice_used()
+        yield from decoder.feed(body[at : at + READ_BYTES])
+    yield from decoder.finish()
 
 
 def _completion(body: bytes, content_type: str, secrets: tuple[str, ...]) -> object:

@@ -18,12 +18,15 @@ from proxy.convert.reply.usage import INPUT_COUNTS, usage_from_chat
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.errors import UpstreamError
 from proxy.relay.call import Call
+from proxy.relay.chat.completion import chunks_in
 from proxy.relay.protocol import call_headers
 from proxy.relay.upstream_call import decoded, encoded, fetch
-from proxy.upstream.event_decoder import ChunkDecoder, sniff
+from proxy.upstream.event_decoder import sniff
 
 COUNT_SECONDS = 30.0
 """Longest wait for a count; counting locally takes milliseconds."""
+COUNT_BYTES = 4_000_000
+"""Longest answer to a count; one token needs a few hundred bytes."""
 LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 
 
@@ -83,8 +86,7 @@ def _usage_of_one_token(call: Call, converted: ConvertedRequest, url: str) -> in
     answer, content_type = _post(call, url, body, converted)
     if sniff(answer, content_type) != "sse":
         return prompt_tokens([decoded(answer)], call.route.model)
-    decoder = ChunkDecoder()
-    return prompt_tokens([*decoder.feed(answer), *decoder.finish()], call.route.model)
+    return prompt_tokens(chunks_in(answer), call.route.model)
 
 
 def _post(
@@ -93,7 +95,7 @@ def _post(
     headers = call_headers(call, converted, stream=body.get("stream") is True)
     sent = call.upstream_call(url, headers, encoded(body))
     seconds = min(sent.first_byte_seconds, COUNT_SECONDS)
-    return fetch(replace(sent, first_byte_seconds=seconds), "count")
+    return fetch(replace(sent, first_byte_seconds=seconds), "count", COUNT_BYTES)
 
 
 def endpoint_url(chat_url: str, endpoint: CountEndpoint) -> str:

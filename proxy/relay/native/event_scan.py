@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
 
+from proxy.convert.reply.limits import MOST_MEMBERS
 from proxy.convert.reply.usage import MAX_COUNT
 from proxy.relay.native.model_name import replaced, string_spans
 
 HELD_BYTES = 1_000_000
 """Longest event that is read; a longer one is passed on without being read."""
+LONG_BYTES = 16384
+"""Length from which an incomplete event is not copied for each read."""
 
 _DETAILS = "output_tokens_details"
 _LINE_END = rb"(?>\r\n|\n|\r)"
@@ -46,7 +50,8 @@ class EventScan:
     ) -> None:
         self._model = model
         self._on_event = on_event
-        self._tail = b""
+        self._tail: bytes | bytearray = b""
+        """A ``bytearray`` while it is a long event."""
         self._skipping = False
         self.content_seen = False
         self.ended = False
@@ -64,6 +69,8 @@ class EventScan:
     def feed(self, data: bytes) -> bytes:
         """The bytes for the client after a read: ``data`` and bytes held back before it."""
         passed = b""
+        if len(self._tail) > LONG_BYTES and self._goes_on(data):
+            return b"" if self._model is not None else data
         if self._model is not None:
             passed, data = self._until_named(data)
             if self._model is not None:
@@ -73,12 +80,25 @@ class EventScan:
 
     def finish(self) -> bytes:
         """The bytes held back at the end of the stream; the last event needs no blank line."""
-        held = self._tail
+        held = bytes(self._tail)
         if self._model is not None:
             return self._passed(held)
         if not self._skipping:
             self._read(held)
         return b""
+
+    def _goes_on(self, data: bytes) -> bool:
+        """Append ``data`` to a long incomplete event if that does not end in it.
+
+        Without a copy of the event for each read.
+        """
+        tail = self._tail
+        if len(tail) + len(data) > HELD_BYTES or _EVENT_END.search(tail[-3:] + data):
+            return False
+        if type(tail) is not bytearray:
+            self._tail = tail = bytearray(tail)
+        tail += data
+        return True
 
     def _until_named(self, data: bytes) -> tuple[bytes, bytes]:
         """The bytes for the client up to the event that names the model, and the bytes after it."""
@@ -126,7 +146,7 @@ class EventScan:
     def _joined(self, data: bytes) -> tuple[bytes, int]:
         """The incomplete event followed by ``data``, and where its end may begin."""
         tail = self._tail
-        return (tail + data, max(0, len(tail) - 3)) if tail else (data, 0)
+        return (bytes(tail) + data, max(0, len(tail) - 3)) if tail else (data, 0)
 
     def _skip(self, text: bytes, at: int, blank: bytes) -> int:
         """Read only the relevant events from ``at`` on; returns where the last event begins.
@@ -199,7 +219,9 @@ class EventScan:
         self.error = kind if type(kind) is str and _TYPE.fullmatch(kind) else "api_error"
 
     def _count(self, usage: object) -> None:
-        self.usage |= token_counts(usage)
+        for name, count in token_counts(usage).items():
+            if name in self.usage or len(self.usage) < MOST_MEMBERS:
+                self.usage[name] = count
 
 
 _READER_FOR_TYPE: Mapping[str, Callable[[EventScan, Mapping[str, Any]], None]] = {
@@ -257,7 +279,7 @@ def _counts_in(value: object) -> dict[str, int]:
         return {}
     return {
         name: count
-        for name, count in value.items()
+        for name, count in islice(value.items(), MOST_MEMBERS)
         if type(count) is int and 0 <= count <= MAX_COUNT
     }
 

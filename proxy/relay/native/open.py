@@ -23,7 +23,7 @@ from proxy.relay.native.headers import response_headers
 from proxy.relay.native.model_name import with_model
 from proxy.relay.native.request import NativeCall
 from proxy.relay.stream import StreamedResponse
-from proxy.relay.upstream_call import decoded, read_whole, refusal_body, send
+from proxy.relay.upstream_call import decoded, decoded_refusal, read_whole, refusal_body, send
 from proxy.telemetry.request_record import total_input
 from proxy.upstream.session import UpstreamResponse
 
@@ -104,7 +104,7 @@ def _refusal(
 ) -> UpstreamError:
     """The upstream's own error object, or an error of this proxy that describes any other body."""
     body, secrets = refusal_body(call.upstream, response), call.upstream.secrets
-    value = decoded(body)
+    value = decoded_refusal(body)
     error = failure_from_answer(
         response.status, value, headers=response.headers, now=time.time(), secrets=secrets
     )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.declared_tools import DeclaredTools
+from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.pieces import (
     ContentPiece,
     MemberPiece,
@@ -34,6 +35,8 @@ from proxy.convert.reply.text_calls.quotation import is_quoted
 LONGEST_START = max(map(len, STARTS))
 PART = 1024
 """Longest part of a text that is read at once, in characters."""
+LONG_TEXT = 1 << 16
+"""Longest text whose start tokens are looked for at once, in up to 3 ms."""
 MAX_LEADING_BLANKS = 64
 """Leading blanks that are held back, so that an answer of calls alone has no text block of blanks."""
 
@@ -54,14 +57,19 @@ class TextCalls:
         "_leading",
         "_lines",
         "_off",
+        "_pause",
         "_reply",
         "_start",
         "_warnings",
         "holding",
     )
 
-    def __init__(self, reply: ReplyContext, warnings: Counter[str]) -> None:
+    def __init__(
+        self, reply: ReplyContext, warnings: Counter[str], pause: Pause = no_pause
+    ) -> None:
+        """``pause`` is called now and then while the request is searched for a call."""
         self._reply = reply
+        self._pause = pause
         self._warnings = warnings
         self._declared = DeclaredTools(reply.functions)
         self._lines = Lines()
@@ -92,7 +100,6 @@ class TextCalls:
         for piece in pieces:
             if isinstance(piece, ContentPiece) and piece.kind == "text" and not self._off:
                 yield from self._read_text(piece.text)
-                self.holding = bool(self._candidate or self._start or self._leading)
                 continue
             if not _has_no_content(piece):
                 yield from self.release()
@@ -108,7 +115,7 @@ class TextCalls:
         calls = () if candidate is None else candidate.end()
         if candidate is None or not calls or is_cut(finish) or stop_reason_for(finish) == "refusal":
             yield from self.release()
-        elif is_quoted(candidate.markups(calls), self._reply.messages):
+        elif is_quoted(candidate.markups(calls), self._reply.messages, self._pause):
             self._warnings["quoted_text_calls"] += 1
             yield from self.release()
         else:
@@ -128,12 +135,20 @@ class TextCalls:
             yield ContentPiece("text", leading + held)
 
     def _read_text(self, text: str) -> Iterator[Piece]:
+        for at in range(0, len(text), LONG_TEXT):
+            if at:
+                self._pause()
+            yield from self._read_short(text[at : at + LONG_TEXT])
+            self.holding = bool(self._candidate or self._start or self._leading)
+
+    def _read_short(self, text: str) -> Iterator[Piece]:
         if not (self.holding or any(True for _ in _possible_starts(text))):
             self._lines.add(text)
             yield from self._pass_text(text)
             return
         # In short parts, so that the rest of a long text is not copied for each candidate.
         for at in range(0, len(text), PART):
+            self._pause()
             yield from self._read_part(text[at : at + PART])
 
     def _read_part(self, text: str) -> Iterator[Piece]:
@@ -195,9 +210,11 @@ class TextCalls:
             yield ContentPiece("text", text)
 
 
-def text_calls_for(reply: ReplyContext, warnings: Counter[str]) -> TextCalls | None:
+def text_calls_for(
+    reply: ReplyContext, warnings: Counter[str], pause: Pause = no_pause
+) -> TextCalls | None:
     """The object that finds calls in the text of an answer; None if the profile turns this off."""
-    return TextCalls(reply, warnings) if reply.text_tool_calls else None
+    return TextCalls(reply, warnings, pause) if reply.text_tool_calls else None
 
 
 def _has_no_content(piece: Piece) -> bool:
