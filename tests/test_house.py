@@ -49,7 +49,7 @@ LONGEST_CONTRACT = 60
 """Lines of setup.cfg, from [importlinter] on."""
 HOMES = {
     ("flask", "werkzeug"): ("proxy/api/", "proxy/app.py"),
-    ("requests", "urllib3"): ("proxy/upstream/",),
+    ("requests", "urllib3", "sseclient"): ("proxy/upstream/",),
 }
 """Libraries, and the only places that import them."""
 METAPHORS = re.compile(r"\b(whoever|nobody|somebody|whose turn|owe[ds]?|lesson)\b", re.IGNORECASE)

@@ -345,7 +345,8 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "root": {"level": settings.log_level, "handlers": ["main"]},
         "loggers": {
             # urllib3's warnings contain URLs with their query, which may be a credential.
-            "urllib3": {"level": "ERROR", "propagate": True, "handlers": []},
+            name: {"level": "ERROR", "propagate": True, "handlers": []}
+            for name in ("urllib3", "sseclient")
         }
         # pypdf's warnings quote the document.
         | {"pypdf": {"level": "CRITICAL", "propagate": True, "handlers": []}}

@@ -1,1 +1,1 @@
-"""Calls to the upstream: the only package that imports requests and urllib3."""
+"""Calls to the upstream: the only package that imports requests, urllib3 and sseclient."""

@@ -1,14 +1,16 @@
 """Bytes of an event stream -> chunks.
 
 Rule: sans-IO; the chunks do not depend on how the bytes were split into reads, and no input raises an
-error, in time that is linear in their number. A byte order mark, CR and CRLF line ends, invalid UTF-8 and
-events without end are normalised or limited before events are parsed.
+error, in time that is linear in their number. sseclient-py parses events; what it cannot process is
+normalised or limited first: a byte order mark, CR and CRLF line ends, invalid UTF-8, events without end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Literal
+
+from sseclient import SSEClient
 
 from proxy.sse import Chunk, Signal
 from proxy.upstream.decode import MENDED_BYTES, load_json
@@ -20,6 +22,8 @@ MOST_LINES = 20_000
 """Most lines of an event; one with more is skipped too."""
 HELD_BYTES = 65536
 """Longest incomplete event that ``release`` returns; a larger one would be copied at each read."""
+EVENT_LINES = 64
+"""Events with more lines are not parsed by sseclient-py, whose time is quadratic in the lines of an event."""
 BOM = b"\xef\xbb\xbf"
 FIELDS = (b"data", b"event", b"id", b"retry", b":", b"error:")
 """How event streams begin; ``error:`` is llama.cpp's field for a failure."""
@@ -175,10 +179,21 @@ def _with_named_errors(events: bytes) -> bytes:
 
 
 def _event(block: str) -> tuple[str, str]:
-    """Name and data of one event, as sseclient-py parses them, whose time is quadratic in the lines."""
+    """Name and data of one event: ``message`` and no data if it has none.
+
+    sseclient-py parses it, unless it is one line of data, as most are, or has many lines, for which its
+    time is quadratic.
+    """
     if block.startswith("data:") and "\n" not in block:
-        # Most events.
         return "message", block[5:].removeprefix(" ")
+    if block.count("\n") > EVENT_LINES:
+        return _long_event(block)
+    event = next(SSEClient(iter([block.encode() + b"\n\n"])).events(), None)
+    return (event.event, event.data) if event else ("message", "")
+
+
+def _long_event(block: str) -> tuple[str, str]:
+    """As ``_event``, in linear time."""
     name, values = "message", []
     for line in block.split("\n"):
         field, _, value = line.partition(":")

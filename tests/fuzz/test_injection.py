@@ -54,7 +54,7 @@ ASKED = {
 ANSWER_SECONDS = 60
 HEADER = re.compile(rb"([A-Za-z0-9-]+): ([\t\x20-\x7e\x80-\xff]*)")
 TEXT_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \[\d+\] ([\w.]+): .*")
-LOGGERS = re.compile(r"(proxy|config|gunicorn|asyncio|root|urllib3)(\.\w+)*")
+LOGGERS = re.compile(r"(proxy|config|gunicorn|asyncio|root|urllib3|sseclient)(\.\w+)*")
 CHECKED: Counter[int] = Counter()
 """Sound answers of the proxy at each port; each has a line in the access log."""
 

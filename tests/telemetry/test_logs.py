@@ -53,7 +53,7 @@ def restored() -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
-    for name in ("proxy", "config", "gunicorn.error", "gunicorn.access", "urllib3"):
+    for name in ("proxy", "config", "gunicorn.error", "gunicorn.access", "urllib3", "sseclient"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

@@ -13,7 +13,7 @@ from sseclient import SSEClient
 
 from proxy.sse import Chunk, Signal
 from proxy.upstream.decode import load_json
-from proxy.upstream.event_decoder import ChunkDecoder, _event, sniff
+from proxy.upstream.event_decoder import ChunkDecoder, _long_event, sniff
 
 BAD = Signal.UNDECODABLE
 DONE = Signal.DONE
@@ -180,10 +180,10 @@ def test_4_any_cutting_gives_the_same_chunks(
 
 
 @given(st.lists(line.filter(lambda row: b"\n" not in row and b"\r" not in row and row != b"")))
-def test_4_events_are_parsed_as_sseclient_parses_them(rows: list[bytes]) -> None:
+def test_4_long_events_are_parsed_as_sseclient_parses_them(rows: list[bytes]) -> None:
     block = b"\n".join(rows).decode("utf-8", "replace").encode()
     events: list[Any] = list(SSEClient(iter([block + b"\n\n"])).events())
-    name, data = _event(block.decode())
+    name, data = _long_event(block.decode())
     if events:
         assert (name, data) == (events[0].event, events[0].data)
     else:

@@ -2,7 +2,7 @@
 
 Rule: the result is the same as after parsing. The bytes before and after the string of a parsed event
 are its frame; a later event with the same frame and a valid JSON string in between has the same meaning
-except for that string, which is copied in its escaped form. All other events are parsed (``ChunkDecoder``,
+except for that string, which is copied in its escaped form. All other events are parsed (sseclient-py,
 orjson, ``StreamTranslator``); tests/relay/chat/test_stream_bytes.py compares both results.
 
 Why: nearly all events of a stream have this form. Parsing takes 6 microseconds for each delta, copying
