@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -53,14 +54,26 @@ class _Target(NamedTuple):
     proxies: dict[str, str]
 
 
+class ConnectTimeout(Timeout):
+    """A limit for connecting alone, without state: urllib3's copies for each call are this object."""
+
+    def clone(self) -> Timeout:
+        """This object."""
+        return self
+
+    def start_connect(self) -> float:
+        """The present time, which only a limit for all phases together would need."""
+        return monotonic()
+
+
 class UpstreamClient:
     """One pooled session; safe to share among all greenlets of a worker.
 
     ``connect_timeout`` in seconds; ``pool_size`` connections kept for each host: at least the
     number of concurrent requests. ``proxies`` maps schemes to proxy URLs; ``ca_bundle`` is a file
     or folder of CA certificates (None: certifi's), and ``OSError`` is raised if it cannot be loaded;
-    ``pools`` are the classes of pools by scheme (None: with lookups of its own). Nothing is read from the environment or netrc, no
-    cookies are stored, no redirects are followed.
+    ``pools`` are the classes of pools by scheme (None: with lookups of its own). Nothing is read from the
+    environment or netrc, no cookies are stored, no redirects are followed.
     """
 
     def __init__(
@@ -74,7 +87,7 @@ class UpstreamClient:
         pools: Mapping[str, type[HTTPConnectionPool]] | None = None,
     ) -> None:
         # No read timeout: the caller limits the time of reads; a timer for each read takes too long.
-        self._timeout: Any = Timeout(connect=connect_timeout, read=None)
+        self._timeout: Any = ConnectTimeout(connect=connect_timeout, read=None)
         self._proxies = dict(proxies or {})
         self._no_proxy = no_proxy or ""
         self._targets: dict[str, _Target] = {}
