@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.paths import ROOT
+from tests.waiting import until
 
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
@@ -58,6 +59,11 @@ class LiveProxy:
     def log(self) -> str:
         """Everything that the program has written so far, master and workers."""
         return self.log_path.read_text("utf-8", "replace")
+
+    def logged(self, words: str, count: int = 1) -> str:
+        """The log once it has ``words`` so often: lines are written some milliseconds after answers."""
+        until(lambda: self.log().count(words) >= count, f"not {count} times in the log: {words}")
+        return self.log()
 
     def worker_pids(self) -> list[int]:
         """Process ids of the workers, as the kernel knows them."""

@@ -333,7 +333,7 @@ def test_without_its_master_a_worker_finishes_what_runs(
         proxy.process.wait()
         assert crowd.wait() == {"overloaded": 5, "whole": 5}
         until(lambda: not any(map(alive, workers)), "workers without a master stay")
-        assert proxy.log().count("the master process died") == 2
+        assert proxy.logged("the master process died", 2).count("the master process died") == 2
 
 
 def alive(pid: int) -> bool:

@@ -436,7 +436,7 @@ def test_two_machines_share_their_counts(upstream: UpstreamStub) -> None:
             assert stats["scope"] == "this machine"
             assert stats["note"].startswith("Redis does not answer")
             assert stats["models"]["gpt-4o"]["requests"] == 5
-            assert two.log().count("usage counts are kept") == 1
+            assert two.logged("usage counts are kept").count("usage counts are kept") == 1
 
 
 @pytest.mark.long

@@ -132,13 +132,13 @@ def test_redis_away_and_back(upstream: UpstreamStub, redis: RedisServer) -> None
         started = time.monotonic()
         assert [status(proxy) for _ in range(40)] == [200] * 40
         assert time.monotonic() - started < 20
-        away = [line for line in proxy.log().splitlines() if "rate limits until it does" in line]
+        log = proxy.logged("rate limits until it does")
+        away = [line for line in log.splitlines() if "rate limits until it does" in line]
         assert len(away) == len({line.split("[")[1].split("]")[0] for line in away}) > 0
         redis.start()
         name = "anthropic-ratelimit-requests-limit"
         until(lambda: post(proxy).getheader(name) == "100", "no limits are in force")
-        assert "rate limits are in force" in proxy.log()
-        assert PASSWORD not in proxy.log()
+        assert PASSWORD not in proxy.logged("rate limits are in force")
 
 
 @pytest.mark.long
@@ -165,10 +165,7 @@ def test_a_start_without_redis_and_the_refusal_of_a_closed_limit(upstream: Upstr
         proxy,
         _,
     ):
-        assert (
-            "Redis at 127.0.0.1:9 does not answer (ConnectionError): requests are refused"
-            in proxy.log()
-        )
+        proxy.logged("Redis at 127.0.0.1:9 does not answer (ConnectionError): requests are refused")
         refused = post(proxy)
         assert (refused.status, refused.getheader("retry-after")) == (503, "5")
         assert json.loads(refused.read())["error"]["type"] == "api_error"
@@ -179,7 +176,8 @@ def test_a_start_without_redis_and_the_refusal_of_a_closed_limit(upstream: Upstr
 def test_without_redis_each_worker_counts_and_says_so(upstream: UpstreamStub) -> None:
     environ = {"OPENAI_BASE_URL": upstream.base_url, "CLAUDE_PROXY_RATE_LIMIT_RPM": "5"}
     with live_proxy(environ, workers=2) as proxy:
-        told = [line for line in proxy.log().splitlines() if "counts rate limits" in line]
+        log = proxy.logged("counts rate limits")
+        told = [line for line in log.splitlines() if "counts rate limits" in line]
     assert len(told) == 1
     assert "each of the 2 workers counts rate limits separately" in told[0]
 
