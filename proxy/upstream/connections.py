@@ -187,18 +187,18 @@ def _connected(addresses: Sequence[str], port: int, deadline: float, options: An
     """A socket connected to the first of ``addresses`` that accepts.
 
     The time until ``deadline`` (monotonic seconds) is divided among them, so that one that does not
-    answer leaves some for the next. Raises the last ``OSError``.
+    answer leaves some for the next. Raises the ``OSError`` of the last address.
     """
-    failure: OSError = OSError("the name has no address")
-    for number, address in enumerate(addresses):
+    for number, address in enumerate(addresses, 1):
         left = deadline - monotonic()
         if left <= 0:
-            raise TimeoutError("no time left to connect")
+            break
         try:
-            return _connected_to(address, port, left / (len(addresses) - number), options)
-        except OSError as error:
-            failure = error
-    raise failure
+            return _connected_to(address, port, left / (len(addresses) - number + 1), options)
+        except OSError:
+            if number == len(addresses):
+                raise
+    raise TimeoutError("no time left to connect")
 
 
 def _connected_to(address: str, port: int, seconds: float, options: Any) -> socket.socket:
