@@ -15,7 +15,6 @@ from http.client import RemoteDisconnected
 from time import monotonic
 from typing import Any
 
-import gevent
 from gevent.monkey import get_original
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -42,13 +41,11 @@ class StaleConnection(RemoteDisconnected):
 
 
 class EagerTlsSocket(ssl.SSLSocket):
-    """For ``SSLContext.sslsocket_class``: the connect timeout limits a handshake as a whole, not each of
-    its reads, and an aborted handshake closes its socket."""
+    """For ``SSLContext.sslsocket_class``: an aborted handshake closes its socket."""
 
     def do_handshake(self, *args: Any) -> None:
         try:
-            with gevent.Timeout(self.gettimeout(), TimeoutError("the handshake took too long")):
-                super().do_handshake(*args)
+            super().do_handshake(*args)
         except BaseException:
             self.close()
             raise
@@ -69,11 +66,7 @@ class _EagerConnection:
         self._answered_before = False
         # The connect timeout must not limit the sending of a large body; the caller has a deadline.
         self.timeout = None
-        sock = self.sock  # type: ignore[attr-defined]
-        sock.settimeout(None)
-        if isinstance(sock, ssl.SSLSocket):
-            # So that the reader learns whether TLS was ended in order.
-            sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
+        self.sock.settimeout(None)  # type: ignore[attr-defined]
 
     # urllib3 resolves names only in calls from this method, which its SOCKS support overrides too.
     def _new_conn(self) -> socket.socket:
@@ -194,20 +187,19 @@ def _connected(addresses: Sequence[str], port: int, deadline: float, options: An
     """A socket connected to the first of ``addresses`` that accepts.
 
     The time until ``deadline`` (monotonic seconds) is divided among them, so that one that does not
-    answer leaves some for the next. Raises the last ``OSError``.
+    answer leaves some for the next. Raises the ``OSError`` of the last address.
     """
-    last = len(addresses) - 1
-    for number, address in enumerate(addresses):
+    for number, address in enumerate(addresses, 1):
         left = deadline - monotonic()
         if left <= 0:
-            raise TimeoutError("no time left to connect")
+            break
         try:
-            return _connected_to(address, port, left / (last + 1 - number), options)
+            return _connected_to(address, port, left / (len(addresses) - number + 1), options)
         except OSError:
             # Not kept for later: an exception in a variable of its own frame is a reference cycle.
-            if number == last:
+            if number == len(addresses):
                 raise
-    raise OSError("the name has no address")
+    raise TimeoutError("no time left to connect")
 
 
 def _connected_to(address: str, port: int, seconds: float, options: Any) -> socket.socket:

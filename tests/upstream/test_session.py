@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import threading
@@ -713,6 +714,21 @@ class TestFailures:
             system.answers["half.test"] = ["127.0.0.2", "127.0.0.1"]
             response = client.post(f"http://half.test:{upstream.port}/", KEY, b"{}")
         assert response.read_all(10) == b"1"
+
+    def test_a_refused_address_leaves_nothing_for_the_garbage_collector(
+        self, upstream: UpstreamStub, client: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upstream.answer(json_answer(1))
+        with resolver(monkeypatch) as system:
+            system.answers["half.test"] = ["127.0.0.9", "127.0.0.1"]
+            gc.collect()
+            gc.disable()
+            try:
+                client.post(f"http://half.test:{upstream.port}/", KEY, b"{}").read_all(10)
+                left = [each for each in gc.get_objects() if type(each) is ConnectionRefusedError]
+            finally:
+                gc.enable()
+        assert left == []
 
     def test_5_unknown_host(self, client: UpstreamClient) -> None:
         error = failure(client, "http://no-such-host.invalid/v1")
