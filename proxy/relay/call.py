@@ -143,7 +143,7 @@ class Call:
         """The estimate of usage that the upstream does not report; None if estimation is off."""
         if not self.settings.enable_token_estimation:
             return None
-        return RequestEstimate(converted.body, self.route.encoding)
+        return RequestEstimate(converted.body, self.route.encoding, heavy=self.record.heavy)
 
     def estimate_usage(
         self, converted: ConvertedRequest, response: UpstreamResponse | None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from time import monotonic
 
 from proxy import sse
+from proxy.concurrency import run_if_heavy
 from proxy.convert.reply import events
 from proxy.convert.reply.usage import no_usage
 from proxy.errors import ClientGone, NativeRefusal, ProxyError, UpstreamError, release_frames
@@ -121,7 +122,7 @@ class EarlyStream:
         call = self._call
         estimate = 0
         if call.settings.enable_token_estimation:
-            estimate = request_estimate(call.request)
+            estimate = run_if_heavy(call.record.heavy, request_estimate, call.request)
         usage = no_usage(estimate)
         start = events.message_start(new_message_id(), call.request["model"], usage)
         return sse.encode_events([start]) + sse.PING

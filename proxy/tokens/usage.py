@@ -14,9 +14,13 @@ from proxy.tokens.count import count_chat_tokens, count_text
 class RequestEstimate:
     """Estimated usage of one request and its answer (docs/protocol.md sections 3 and 6)."""
 
-    def __init__(self, chat_body: Mapping[str, Any], encoding: str) -> None:
-        """``encoding`` is a name from ``encoding_for``; ``chat_body`` must not change later."""
+    def __init__(self, chat_body: Mapping[str, Any], encoding: str, *, heavy: bool = False) -> None:
+        """``encoding`` is a name from ``encoding_for``; ``chat_body`` must not change later.
+
+        ``heavy``: as for ``count_chat_tokens``.
+        """
         self._chat_body = chat_body
+        self._heavy = heavy
         self._encoding = encoding
         self._input: int | None = None
         self.used = False
@@ -26,7 +30,9 @@ class RequestEstimate:
         """Tokens of the request."""
         self.used = True
         if self._input is None:
-            self._input = count_chat_tokens(self._chat_body, self._encoding).tokens
+            self._input = count_chat_tokens(
+                self._chat_body, self._encoding, heavy=self._heavy
+            ).tokens
         return self._input
 
     def count_output(self, text: str) -> int:

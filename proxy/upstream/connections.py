@@ -15,6 +15,7 @@ from http.client import RemoteDisconnected
 from time import monotonic
 from typing import Any
 
+import gevent
 from gevent.monkey import get_original
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -41,11 +42,13 @@ class StaleConnection(RemoteDisconnected):
 
 
 class EagerTlsSocket(ssl.SSLSocket):
-    """For ``SSLContext.sslsocket_class``: an aborted handshake closes its socket."""
+    """For ``SSLContext.sslsocket_class``: the connect timeout limits a handshake as a whole, not each of
+    its reads, and an aborted handshake closes its socket."""
 
     def do_handshake(self, *args: Any) -> None:
         try:
-            super().do_handshake(*args)
+            with gevent.Timeout(self.gettimeout(), TimeoutError("the handshake took too long")):
+                super().do_handshake(*args)
         except BaseException:
             self.close()
             raise
@@ -66,7 +69,11 @@ class _EagerConnection:
         self._answered_before = False
         # The connect timeout must not limit the sending of a large body; the caller has a deadline.
         self.timeout = None
-        self.sock.settimeout(None)  # type: ignore[attr-defined]
+        sock = self.sock  # type: ignore[attr-defined]
+        sock.settimeout(None)
+        if isinstance(sock, ssl.SSLSocket):
+            # So that the reader learns whether TLS was ended in order.
+            sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
 
     # urllib3 resolves names only in calls from this method, which its SOCKS support overrides too.
     def _new_conn(self) -> socket.socket:

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import zlib
+from collections.abc import Callable
 
 import gevent
 import pytest
@@ -126,7 +127,11 @@ def test_a_body_that_was_compressed_too_well(
     connect: Connect, upstream: UpstreamStub, coding: str
 ) -> None:
     """The first megabyte is free of the bound; beyond it the ratio is at most 100."""
-    compress = {"gzip": gzip.compress, "deflate": zlib.compress}[coding]
+    compressors: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+    }
+    compress = compressors[coding]
     client = connect(max_body_bytes=8_000_000)
     headers = JSON | {"content-encoding": coding}
     small, large = compress(BLANKS), compress(b" " * 5_000_000 + PLAIN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.concurrency import yield_if_slice_used
+from proxy.concurrency import run_if_heavy, yield_if_slice_used
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.usage import INPUT_COUNTS
@@ -30,7 +30,11 @@ class ChatCodec:
 
     def __init__(self, call: Call, converted: ConvertedRequest) -> None:
         self._estimating = call.settings.enable_token_estimation
-        self._input_estimate = cheap_estimate(converted.body) if self._estimating else 0
+        self._input_estimate = (
+            run_if_heavy(call.record.heavy, cheap_estimate, converted.body)
+            if self._estimating
+            else 0
+        )
         self._decoder = ChunkDecoder()
         self._translator = StreamTranslator(
             converted.reply,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from proxy.convert.request.stop_sequences import MOST_CHARACTERS
 from tests.convert.request_builders import convert
+from tests.security.growth import TIMES, grows_too_fast
 
 SIX = list("abcdef")
 
@@ -59,3 +61,13 @@ def test_sequences_too_long_to_be_cut_here_are_told() -> None:
     chat = convert(flags={"no_stop": True}, stop_sequences=[long, "a", "bc", "d"])
     assert chat.reply.cut_here == (long, "a")
     assert chat.drops.header() == "stop_sequences;n=2, stop_sequences=local"
+
+
+def test_many_sequences_take_no_longer_than_their_number() -> None:
+    """An upstream may accept any number, and each was searched among all of them."""
+
+    def convert_many(count: int) -> Callable[[], object]:
+        asked = [f"s{number}" for number in range(count)]
+        return lambda: convert(flags={"max_stop": count}, stop_sequences=asked)
+
+    assert not grows_too_fast(convert_many(2000), convert_many(2000 * TIMES))
