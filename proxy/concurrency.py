@@ -94,6 +94,8 @@ def yield_to_loop() -> None:
     """Let the loop process all ready sockets before the calling greenlet continues."""
     if monkey.is_module_patched("threading"):
         _YIELD_QUEUE.wait()
+        # This call begins the next slice.
+        _SLICE.is_over()
 
 
 def yield_if_large(size: int) -> None:
@@ -131,9 +133,7 @@ def yield_if_slice_used() -> None:
     half a microsecond where it does not yield.
     """
     if monkey.is_module_patched("threading") and _SLICE.is_over():
-        _YIELD_QUEUE.wait()
-        # This call begins the next slice.
-        _SLICE.is_over()
+        yield_to_loop()
 
 
 # --- worker threads -----------------------------------------------------------------------------

@@ -156,6 +156,7 @@ class CallArguments:
 
     def add_object(self, text: str) -> str:
         """As ``add``, for arguments that arrived as a JSON object, not as a string; more may follow."""
+        self._pause()
         members = orjson.loads(text)
         if self._custom or self._mode == "stream" or not isinstance(members, dict):
             return self.add(text)
@@ -226,6 +227,7 @@ class CallArguments:
             return text
         if self._custom:
             return json_text({"input": "".join(self._held)})
+        self._pause()
         if self._members is not None:
             return self._for_client(self._merged(self._members, "".join(self._held)))
         read = read_arguments("".join(self._held), self._object.types, self._pause)
@@ -248,6 +250,7 @@ class CallArguments:
                     break
         if not members:
             return ""
+        self._pause()
         return read_arguments(json_text(members), self._object.types, self._pause).text
 
     @property

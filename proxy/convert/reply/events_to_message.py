@@ -56,6 +56,7 @@ class EventCollector:
         said = "".join(self._pieces)
         self._pieces.clear()
         if block["type"] == "tool_use":
+            self._pause()
             block["input"] = arguments_to_input(said, self._pause)
         elif block["type"] == "thinking":
             block["thinking"], block["signature"] = said, self._signature

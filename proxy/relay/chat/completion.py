@@ -35,6 +35,7 @@ def message_in(
     else:
         completion = _completion(body, content_type, call.secrets)
         message = chat_to_message(completion, reply, estimate=estimate, pause=yield_if_slice_used)
+    yield_if_slice_used()
     call.record.estimated = estimate is not None and estimate.used
     return message
 
