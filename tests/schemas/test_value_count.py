@@ -1,3 +1,5 @@
+"""The number of values in a body, counted before and after it is parsed."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +18,7 @@ from proxy.schemas.value_count import has_more_values
 
 TEXTS = ("", "a,b", '[{"', "\\", '\\"', ":,[]{}", "é\n", '"')
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.sampled_from(TEXTS),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.sampled_from(TEXTS),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(TEXTS), inner),
 )
 
