@@ -144,7 +144,9 @@ WRONG = "api_error: no"
         pytest.param({"status": 429, "error": WRONG, "kind": "rate_limit"}, "WARNING", id="busy"),
         pytest.param({"status": 200, "kind": "server_error"}, "INFO", id="retried with success"),
         pytest.param({"status": 503, "quiet": True}, "DEBUG", id="a probe while draining"),
-        pytest.param({"status": 500, "quiet": True, "error": WRONG}, "WARNING", id="a probe failed"),
+        pytest.param(
+            {"status": 500, "quiet": True, "error": WRONG}, "WARNING", id="a probe failed"
+        ),
     ],
 )
 def test_failures_are_warnings(record: RequestRecord, facts: dict[str, Any], level: str) -> None:
