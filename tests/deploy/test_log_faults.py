@@ -180,3 +180,22 @@ def dropped_lines(proxy: LiveProxy) -> int:
     connection.close()
     found = re.findall(r'claude_proxy_log_lines_dropped_total\{output="stderr"\} (\S+)', text)
     return int(sum(map(float, found)))
+
+
+@WORKERS
+def test_a_rotation_a_reload_and_a_stop_lose_no_line(workers: int, tmp_path: Path) -> None:
+    path, rotated = tmp_path / "log", tmp_path / "log.1"
+    with logging_to(path, workers) as proxy:
+        assert asked(proxy, 50, ids="first") == [404] * 50
+        path.rename(rotated)
+        assert asked(proxy, 50, ids="rotated") == [404] * 50
+        before = set(proxy.worker_pids())
+        proxy.process.send_signal(signal.SIGHUP)
+        assert asked(proxy, 50, ids="reload") == [404] * 50
+        until(lambda: not before & set(proxy.worker_pids()), "the workers are not replaced")
+        assert asked(proxy, 50, ids="last") == [404] * 50
+        assert stop(proxy) == 0
+    text = rotated.read_text() + path.read_text()
+    for ids in ("first", "rotated", "reload", "last"):
+        assert sorted(noted(text, ids)) == [*range(50)], ids
+    assert noted(path.read_text(), "last")
