@@ -122,9 +122,13 @@ class NameLookup:
         return answer.result()
 
     def _asked(self, host: str, seconds: float) -> _Answer:
-        """The answer of a lookup of ``host``, which may take ``seconds`` from its beginning on."""
-        lookup = self._running.get(host) or self._begun(host, self._clock() + seconds)
-        left = lookup.began + seconds - self._clock()
+        """The answer of a lookup of ``host``, which may take ``seconds`` from its beginning on.
+
+        The wait for room, if there is none for another lookup, is part of these seconds.
+        """
+        asked = self._clock()
+        lookup = self._running.get(host) or self._begun(host, asked + seconds)
+        left = min(asked, lookup.began) + seconds - self._clock()
         if left > 0:
             lookup.ended.wait(left)
         if lookup.answer is None:

@@ -72,6 +72,7 @@ def test_no_worker_ends_and_nothing_is_lost(
     }
     command = ("unshare", "--mount", "sh", "-c", MOUNT, str(place))
     with live_proxy(environ, workers=workers, command=command) as proxy:
+        until(lambda: len(proxy.worker_pids()) == workers, "not all workers start")
         pids = proxy.worker_pids()
         filler = str(place / "filler")
         inside(proxy, "dd", "if=/dev/zero", f"of={filler}", "bs=4k", "oflag=append", "conv=notrunc")
