@@ -56,14 +56,16 @@ def logged_words(text: str) -> str:
 
 
 def release_frames(error: BaseException) -> None:
-    """Free what the finished calls refer to through which ``error`` passed, such as a request's body.
+    """Free what the calls refer to through which ``error`` passed, such as a request's body.
 
-    To be called where an error is kept or was answered: its traceback holds their variables, and a
-    variable that holds the error makes a cycle, which stays until the next garbage collection.
+    To be called where an error is kept or was answered: its traceback holds their variables and those
+    of their callers. One of these that holds the error makes a cycle, which stays until the next
+    garbage collection.
     """
     each: BaseException | None = error
     while each is not None:
         clear_frames(each.__traceback__)
+        each.__traceback__ = None
         each = each.__cause__ or each.__context__
 
 

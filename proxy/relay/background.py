@@ -94,6 +94,7 @@ class Background(Generic[T]):
 
     def result(self) -> T:
         """What the function returned; raises what it raised. To be called once, after its end."""
+        result, self._result = self._result, None
         error, self._error = self._error, None
         if error is not None:
             try:
@@ -101,7 +102,8 @@ class Background(Generic[T]):
             finally:
                 # Its traceback refers to this frame; the reference cycle would keep the request in memory.
                 del error
-        return cast("T", self._result)
+        # Not kept here: a greenlet that is reused refers to its first call as long as it exists.
+        return cast("T", result)
 
     def cancel(self) -> None:
         """End the function as if the client had disconnected; returns when it has ended."""

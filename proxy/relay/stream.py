@@ -80,6 +80,16 @@ class StreamedResponse:
         error or closes the stream: nothing was sent to the client yet, so that this becomes an HTTP
         status.
         """
+        begun: bytes | None = b""
+        try:
+            begun = self._begin()
+        finally:
+            if begun is not None:
+                # As in ``close``, which is not called then.
+                self._pieces.close()
+        return begun
+
+    def _begin(self) -> bytes | None:
         codec, until, unread = self._codec, monotonic() + PEEK_SECONDS, True
         while not (codec.started or codec.ended):
             result = self._await_bytes(until)

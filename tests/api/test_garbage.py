@@ -68,6 +68,10 @@ STREAM = sse(chunk(content="Hello"), chunk("stop"))
         pytest.param(
             "", {"system": [{"type": "text", "text": 1}]}, [], 400, id="refused here, in a list"
         ),
+        pytest.param("", {"stream": True}, [WHOLE], 200, id="a whole answer to a stream"),
+        pytest.param(
+            "", {"stream": True}, [sse({"error": {"message": "no"}})], 500, id="a failing stream"
+        ),
         pytest.param("", {"stream": True}, [sse(chunk(content="Hel"))], 200, id="a cut stream"),
         pytest.param("", {}, [json_answer({"error": "no"}, 503)] * 9, 529, id="refused often"),
         pytest.param(

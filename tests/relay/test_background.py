@@ -15,7 +15,7 @@ import pytest
 from gevent.event import Event
 
 from proxy.errors import ClientGone
-from proxy.relay.background import Background
+from proxy.relay.background import MOST_IDLE, Background
 from proxy.relay.cancellation import Exchange
 from proxy.relay.sweeper import Sweeper
 
@@ -193,3 +193,29 @@ def test_a_failed_call_is_no_cycle(exchange: Exchange) -> None:
         assert alive() is None
     finally:
         gc.enable()
+
+
+def test_greenlets_that_wait_for_their_next_call_keep_no_result(exchange: Exchange) -> None:
+    """New ones too, which refer to their first call as long as they exist."""
+
+    class Held:
+        """What the function returned, such as an answer that refers to its request."""
+
+    alive: list[weakref.ref[Held]] = []
+    go = Event()
+
+    def made() -> Held:
+        go.wait()
+        held = Held()
+        alive.append(weakref.ref(held))
+        return held
+
+    calls = [Background(made, exchange) for _ in range(MOST_IDLE + 1)]
+    begun = [gevent.spawn(call.begin, inf) for call in calls]
+    gevent.sleep(0)
+    go.set()
+    gevent.joinall(begun, raise_error=True)
+    assert all(isinstance(call.result(), Held) for call in calls)
+    del calls, begun
+    assert len(alive) == MOST_IDLE + 1
+    assert [ref for ref in alive if ref() is not None] == []
