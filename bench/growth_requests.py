@@ -178,7 +178,7 @@ REQUESTS: tuple[Row, ...] = (
     Row(REQUEST + "documents", _blocks(_FILE), 500, 10_000),
     Row(REQUEST + "calls with their results", _calls, 500, 10_000),
     Row(REQUEST + "turns with a call", _call_turns, 200, 15_000),
-    Row(REQUEST + "parts of a result", _result_parts, 1000, 10_000),
+    Row(REQUEST + "parts of a result", _result_parts, 900, 9_900),
     Row(REQUEST + "members of a call's input", _input_members, 5_000, 500_000),
     Row(REQUEST + "tools", _tools, 200, 2_048),
     Row(REQUEST + "properties of a schema", _schema(_properties), 1000, 50_000),
