@@ -192,8 +192,30 @@ def run_if_heavy(heavy: bool, function: Callable[P, T], *args: P.args, **kwargs:
 def _run(threads: WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if _HERE.is_worker or not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
-    result: T = threads.pool().apply(_run_at_low_priority, (function, args, kwargs))
-    return result
+    outcome: T | _Raised = threads.pool().apply(_outcome, (function, args, kwargs))
+    if not isinstance(outcome, _Raised):
+        return outcome
+    try:
+        raise outcome.error
+    finally:
+        # The error refers to this frame by its traceback.
+        del outcome
+
+
+class _Raised:
+    """An exception that a function raised in a thread; gevent would report it as one that nothing caught."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _outcome(function: Callable[..., T], args: Any, kwargs: Any) -> T | _Raised:
+    try:
+        return _run_at_low_priority(function, args, kwargs)
+    except Exception as error:
+        return _Raised(error)
 
 
 def _run_at_low_priority(function: Callable[..., T], args: Any, kwargs: Any) -> T:

@@ -218,3 +218,19 @@ def test_in_a_fresh_process(program: str) -> None:
     )
     assert run.stderr == ""
     assert run.returncode == 0
+
+
+@pytest.mark.parametrize("run", [run_off_loop, run_long_off_loop])
+def test_an_exception_of_a_thread_is_raised_and_not_reported(
+    run: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It may quote the client's words, and its caller handles it."""
+
+    def refuse(words: str) -> None:
+        raise ValueError(words)
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="words of a client"):
+            run(refuse, "words of a client")
+    gevent.sleep(0)
+    assert capfd.readouterr() == ("", "")
