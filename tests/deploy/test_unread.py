@@ -294,11 +294,12 @@ IDLE = {
     "half a request line": b"GET /hea",
     "half a head": b"GET /health HTTP/1.1\r\nHost: a\r\nX-A: ",
     "half a body": b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{",
+    "half a message": b"POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{",
     "half a chunked body": b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9",
 }
 
 
-@pytest.mark.long(except_every=6)
+@pytest.mark.long(except_every=7)
 @pytest.mark.parametrize("kind", IDLE)
 def test_connections_that_wait_for_their_client_keep_nobody_out(
     upstream: UpstreamStub, tmp_path: Path, kind: str

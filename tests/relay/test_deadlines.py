@@ -40,6 +40,20 @@ def test_a_ping_is_due_after_silence_and_behind_every_limit() -> None:
     assert found.due(PING_SECONDS + 1) is WaitResult.LIMIT
 
 
+def test_the_limit_on_content_is_apart_from_that_of_the_phase() -> None:
+    found = Deadlines(0.0)
+    found.limit(5.0, "silent")
+    found.limit_content(10.0, "no content")
+    assert found.due(5.0) is WaitResult.LIMIT
+    assert found.error(WaitResult.LIMIT).message == "silent"
+    found.limit(99.0, "silent")
+    assert found.due(9.9) is None
+    assert found.due(10.0) is WaitResult.LIMIT
+    assert found.error(WaitResult.LIMIT).message == "no content"
+    found.limit_content(20.0, "no content")
+    assert found.due(19.9) is None
+
+
 def test_a_phase_without_a_limit_never_ends() -> None:
     found = Deadlines(0.0)
     found.limit(1.0, "too slow")
