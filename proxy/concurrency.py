@@ -17,7 +17,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from gevent import get_hub, getcurrent, monkey
 from gevent.hub import Waiter
@@ -192,30 +192,48 @@ def run_if_heavy(heavy: bool, function: Callable[P, T], *args: P.args, **kwargs:
 def _run(threads: WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if _HERE.is_worker or not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
-    outcome: T | _Raised = threads.pool().apply(_outcome, (function, args, kwargs))
-    if not isinstance(outcome, _Raised):
-        return outcome
+    outcome: _Outcome[T] = threads.pool().apply(_outcome, (function, args, kwargs))
     try:
-        raise outcome.error
+        return outcome.result()
     finally:
-        # The error refers to this frame by its traceback.
+        # An error refers to this frame by its traceback.
         del outcome
 
 
-class _Raised:
-    """An exception that a function raised in a thread; gevent would report it as one that nothing caught."""
+class _Outcome(Generic[T]):
+    """What a function returned or raised in a thread; gevent would print the exception.
 
-    __slots__ = ("error",)
+    As a context it keeps an exception of its block.
+    """
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    __slots__ = ("_error", "value")
+
+    def __init__(self) -> None:
+        self._error: Exception | None = None
+        self.value: Any = None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if isinstance(error, Exception):
+            self._error = error
+            return True
+        return False
+
+    def result(self) -> T:
+        """The value; raises what was raised."""
+        if self._error is not None:
+            raise self._error
+        value: T = self.value
+        return value
 
 
-def _outcome(function: Callable[..., T], args: Any, kwargs: Any) -> T | _Raised:
-    try:
-        return _run_at_low_priority(function, args, kwargs)
-    except Exception as error:
-        return _Raised(error)
+def _outcome(function: Callable[..., T], args: Any, kwargs: Any) -> _Outcome[T]:
+    outcome = _Outcome[T]()
+    with outcome:
+        outcome.value = _run_at_low_priority(function, args, kwargs)
+    return outcome
 
 
 def _run_at_low_priority(function: Callable[..., T], args: Any, kwargs: Any) -> T:

@@ -123,11 +123,13 @@ class ClusterFlags:
         changed = {
             field: entry for field, entry in fields.items() if self._read.get(field) != entry
         }
-        self._read = fields
         if not changed:
+            self._read = fields
             return
         now = self._clock()
         found = run_off_loop(_decoded, changed, now)
+        # Not before: after a failure the same fields are decoded again.
+        self._read = fields
         times = {field: (entry[1].changed, entry[1].valid_until) for field, entry in found.items()}
         foreign = dict.fromkeys(changed, (0.0, 0.0))
         kept = {field: times for field, times in self._times.items() if field in fields}

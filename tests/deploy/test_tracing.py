@@ -389,7 +389,7 @@ def test_nothing_is_imported_that_nobody_asked_for() -> None:
 FAULTY = """
 import proxy.api.messages as messages
 
-def broken(body, route_for, parsed):
+def broken(body, route_for, natively):
     canary_local = body.decode()
     raise ValueError("it says " + canary_local)
 
