@@ -91,20 +91,23 @@ class MetricFile(MmapedDict):
         return found
 
     def _open(self) -> None:
-        descriptor = os.open(self._name, os.O_RDWR | os.O_CREAT, 0o666)
-        size = os.fstat(descriptor).st_size
+        created = not os.path.exists(self._name)
+        # A new file gets its name once it has its size: readers of all files expect more than nothing in each.
+        name = f"{self._name}.new" if created else self._name
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             # Also the file of a predecessor, which another version may have left sparse.
-            allocate(descriptor, max(size, FIRST_BYTES))
+            allocate(descriptor, max(os.fstat(descriptor).st_size, FIRST_BYTES))
+            if created:
+                os.rename(name, self._name)
             super().__init__(self._name)  # type: ignore[no-untyped-call]
         except OSError:
             if self._f is not None:
                 self._f.close()
                 self._f = None
-            if size == 0:
-                # Readers of all files expect more than nothing in each.
+            if created:
                 with contextlib.suppress(OSError):
-                    os.unlink(self._name)
+                    os.unlink(name)
             raise
         finally:
             os.close(descriptor)

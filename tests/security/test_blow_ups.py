@@ -148,9 +148,9 @@ def _longer(subject: Any, seed: int) -> Any:
     return subject[:seed] + middle * TIMES + subject[-seed:]
 
 
-@pytest.mark.parametrize(("bad", "seed"), [("a*b", "a"), (r" +$", " ")])
+@pytest.mark.parametrize(("bad", "seed"), [("a*b", "a" * 6000), (r" +$", " " * 2000)])
 def test_a_pattern_that_takes_the_square_is_seen(bad: str, seed: str) -> None:
-    few, many = f"{seed * 2000}z", f"{seed * 2000 * TIMES}z"
+    few, many = f"{seed}z", f"{seed * TIMES}z"
     pattern = re.compile(bad)
     assert grows_too_fast(partial(pattern.search, few), partial(pattern.search, many))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,6 +56,23 @@ def stored(path: Path) -> dict[str, float]:
 
 def key(number: int) -> str:
     return f"{number:04}".ljust(250, "x")
+
+
+def test_a_new_file_is_not_seen_before_it_has_its_size(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that starts reads the files of all; an empty one ended it, and the service with it."""
+    seen, allocate = [], os.posix_fallocate
+
+    def slow_disk(descriptor: int, offset: int, size: int) -> None:
+        seen.append(list(tmp_path.glob("*.db")))
+        allocate(descriptor, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", slow_disk)
+    opened(tmp_path / "counter_1.db").read_value("name")
+    assert seen == [[]]
+    assert stored(tmp_path / "counter_1.db") == {"name": 0.0}
+    assert [path.name for path in tmp_path.iterdir()] == ["counter_1.db"]
 
 
 def test_a_new_file_and_a_grown_one_have_all_their_space(opened: Open, tmp_path: Path) -> None:
