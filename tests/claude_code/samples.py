@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from itertools import count
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,15 +17,19 @@ MANY_SIGNS = "".join(
 ).strip()
 
 
+_COLOURS = count(0x2090F0)
+
+
 def png(width: int = 8, height: int = 8) -> bytes:
-    """A valid one-colour image."""
+    """A valid image of one colour, each another one: the proxy remembers those that an upstream refused."""
+    colour = next(_COLOURS).to_bytes(3, "big")
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         crc = zlib.crc32(kind + data)
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress((b"\0" + b"\x20\x90\xf0" * width) * height)
+    pixels = zlib.compress((b"\0" + colour * width) * height)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     )
