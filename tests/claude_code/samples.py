@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from itertools import count
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from tests.claude_code.client import Outcome
