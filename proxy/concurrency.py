@@ -2,8 +2,8 @@
 
 Rule: a stage that takes milliseconds yields before it begins. In each pass of the loop one yielding
 greenlet continues, first come, first served, after all ready sockets: ten of them delay other requests
-no longer than one does. Longer computations run in a thread, whose own ones run in it too. Without gevent's patches (the command
-line, tests) nothing yields and no thread is used.
+no longer than one does. Longer computations run in a thread; one that begins inside such a thread runs
+there too. Without gevent's patches (the command line, tests) nothing yields and no thread is used.
 
 Measured with 100 paced streams on one core: p99 of their added delay falls from 27 to 8 ms beside token
 counts of 1 MB, and from 10 to 2.5 ms beside ten streams at full speed, which become 2 to 3 % slower
@@ -140,7 +140,7 @@ def yield_if_slice_used() -> None:
 
 
 class _Here(monkey.get_original("_thread", "_local")):  # type: ignore[misc]
-    """What is known of the native thread that asks."""
+    """Whether the current native thread is a worker thread."""
 
     is_worker = False
 

@@ -56,11 +56,11 @@ def logged_words(text: str) -> str:
 
 
 def release_frames(error: BaseException) -> None:
-    """Free what the calls refer to through which ``error`` passed, such as a request's body.
+    """Free the variables of the calls that ``error`` passed through, such as a request's body.
 
-    To be called where an error is kept or was answered: its traceback holds their variables and those
-    of their callers. One of these that holds the error makes a cycle, which stays until the next
-    garbage collection.
+    To be called where an error is kept or was answered: its traceback refers to these variables and to
+    those of their callers. If one of them refers to the error, this reference cycle stays in memory
+    until the next garbage collection.
     """
     each: BaseException | None = error
     while each is not None:

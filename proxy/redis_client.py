@@ -1,10 +1,10 @@
-"""The connection to Redis or Valkey for rate limits and shared usage counts.
+"""The connection to Redis or Valkey for rate limits, shared usage counts and learned flags.
 
 Rule: a caller waits less than a second for a connection and half a second for an answer, and no command
 is repeated. Connecting continues in the background after the caller's wait has timed out, so that on a
 slow network only the first calls fail. Every failure is a ``redis.RedisError``; callers continue
-without Redis (docs/features.md). A connection to a server that may not serve it is closed, so that the
-next one reaches the server that has taken over.
+without Redis (docs/features.md). After a server said that it cannot serve this client, its idle
+connections are closed, so that new ones reach the server that has taken over.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def is_changed(block: Mapping[str, Any]) -> bool:
 
 
 def tools_before(block: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the tools that the turns use which ``block`` summarizes; empty if it names none."""
+    """Names of the tools that the turns summarized by ``block`` use; empty if it has none."""
     encoded = _parts(block)[1] if is_ours(block) else ""
     if not encoded or len(encoded) > LONGEST_NAMES:
         return ()

@@ -1,7 +1,7 @@
 """Recognises a context overflow in an upstream's error, and writes the message that Claude Code expects.
 
-Rule: Claude Code parses exactly two sentences; after them it compacts or requests less output
-(docs/protocol.md section 5 and 10.6). The upstream stated every number in them.
+Rule: Claude Code recognises exactly two sentences, after which it compacts or requests less output
+(docs/protocol.md section 5 and 10.6). Every number in them was stated by the upstream.
 """
 
 from __future__ import annotations

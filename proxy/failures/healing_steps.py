@@ -1,8 +1,9 @@
 """The healing steps: which profile flags avoid which refusal.
 
 Rule: a step is a pure function that returns flags only where the upstream complains of an item that
-the request holds. Every step leads further from the profile's own choice, so that healing ends. A
-forced tool choice and an output schema are weakened before they are left to the model.
+the request holds. No flag is set back to an earlier value (those of ``healing.SWAPPED`` change once in
+a request), so that healing ends. A forced tool choice and an output schema are weakened before they
+are left to the model.
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ _SMALLER = re.compile(
 def concerns_request(error: UpstreamError, *, wait_stated: bool) -> bool:
     """Whether ``error`` is about what the refused request is or holds.
 
-    ``wait_stated``: the upstream says when to try again. True: with the same key, a smaller or another request would not have been refused. False where it
-    cannot be told.
+    True: with the same key, a smaller or another request would not have been refused. False where this
+    is not known. ``wait_stated``: the upstream says when to try again.
     """
     if error.code == CONTEXT_OVERFLOW:
         return True

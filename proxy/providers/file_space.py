@@ -14,7 +14,7 @@ _CANNOT = frozenset({errno.EOPNOTSUPP, errno.EINVAL})
 
 
 def allocate(descriptor: int, size: int) -> None:
-    """Give the first ``size`` bytes of a file space on its file system; its content stays.
+    """Allocate space on the file system for the first ``size`` bytes of a file; its content stays.
 
     Raises ``OSError`` where there is none. A system that cannot allocate makes a sparse file.
     """

@@ -1,6 +1,6 @@
 """Writes that wait because their client does not read, and which of them are ended.
 
-Rule: a write that the kernel takes at once costs nothing here. The sweep measures the waiting ones by
+Rule: a write that the kernel accepts at once is not measured. The sweep measures the waiting ones by
 the bytes that the client acknowledged, so that a slow client is not taken for one that does not read.
 """
 
@@ -21,7 +21,7 @@ from proxy.errors import ClientStalled
 from proxy.relay.client_socket import shut_down
 
 BYTES_PER_SECOND = 256
-"""A client that takes less is stalled; a telephone with the poorest connection takes ten times as much."""
+"""A client that takes less is stalled; the slowest mobile connections take ten times as much."""
 GRACE_SECONDS = 5.0
 """How long a client is stalled before its slot or connection may be given to another."""
 _INT = struct.Struct("i")
@@ -76,7 +76,7 @@ class BlockedWrites:
 
     @contextlib.contextmanager
     def waiting(self, sock: Any) -> Iterator[None]:
-        """The block waits until ``sock`` is writable; raises ``ClientStalled`` if that was ended."""
+        """For a block that waits until ``sock`` is writable; raises ``ClientStalled`` if that was ended."""
         greenlet = getcurrent()
         write = self._writes[greenlet] = BlockedWrite(sock)
         if len(self._writes) == 1:

@@ -71,7 +71,7 @@ class Codec(Protocol):
     def advanced(self) -> bool:
         """Whether the last ``feed`` contained output of the model: not only comments, pings, empty deltas.
 
-        May also be true for one between the last call and the last ``feed``.
+        May also be true because of an earlier ``feed`` since the last call.
         """
 
     def finish(self) -> bytes:

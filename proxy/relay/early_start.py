@@ -46,7 +46,7 @@ def answer_in_time(call: Call, attempts: Callable[[], Answer], done: Callable[[]
     background = Background(attempts, call.exchange)
     if background.begin(monotonic() + seconds):
         return background.result()
-    # The client waits on, and unlike after an error status it will not ask again by itself.
+    # The client keeps waiting; unlike after an error status, it does not repeat the request by itself.
     call.deadline = monotonic() + call.settings.failover_deadline
     return Answer(200, sse.HEADERS, stream=EarlyStream(call, background, done))
 

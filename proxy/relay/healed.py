@@ -147,7 +147,7 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
             break
         # Not within ``except``, where the traceback keeps the refused one in memory.
         del converted
-        converted = convert(call, healing.profile)  # noqa: F841 - read in the next turn
+        converted = convert(call, healing.profile)  # noqa: F841 - read in the next pass
     if healing.stated or healing.refuted:
         _remember(call, healing)
     if healing.unreadable and call.refused_images is not None:

@@ -1,4 +1,4 @@
-"""The error for an exception of this program, wherever an answer meets it.
+"""The error for an exception of this program, in whole answers and in streams.
 
 Rule: an exception that is no ``ProxyError`` is a bug. The log gets its places and types, the client only
 that something failed, also inside a stream that has begun.
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def internal_error(error: Exception, record: RequestRecord, route: str = "") -> ProxyError:
     """Log ``error`` with its traceback; returns the ``api_error`` for the client.
 
-    ``route``: what reports of errors name as the place; empty: the request's route.
+    ``route``: the place that error reports name; empty: the request's route.
     """
     log.error(
         "unhandled error, request_id=%s",

@@ -24,8 +24,8 @@ from proxy.upstream.session import UpstreamResponse
 PEEK_SECONDS = 5.0
 """Longest wait for the first event before the client gets its 200."""
 CONTENT_STEP = 1.0
-"""Seconds after a read with content in which others are not searched for it: most streams are searched
-once a second. So much later may the limit on silence of content take effect."""
+"""Seconds after a read with content for which later reads are not searched for content, so that most
+streams are searched once a second. The limit on silence of content may take effect this much later."""
 LINGER_SECONDS = 0.5
 """Longest wait for the end of the transfer, after which the connection can be used again."""
 

@@ -24,7 +24,7 @@ MAX_VALUES = 2_000_000
 """Most values of a text, in which the name of a member counts as a value. They take up to 300 MB."""
 TOO_MANY = f"more than {MAX_VALUES} values, counting the names of members"
 _SLICE = 50_000
-"""Values that are traversed in one go, 2 ms: a thread gives way in between."""
+"""Values that are traversed at once, in 2 ms; in between, a thread can yield to others."""
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:

@@ -129,7 +129,8 @@ class WireSchema(Schema):
     def validate(self, data: Any, *, many: bool | None = None, partial: Any = None) -> Any:
         """The errors of ``data``, as marshmallow's own method finds them.
 
-        That one leaves its error in a cycle with ``data``, which may be as large as a request.
+        Its own method leaves its error in a reference cycle with ``data``, which may be as large as a
+        request.
         """
         try:
             self.load(data, many=many, partial=partial)

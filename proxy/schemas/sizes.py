@@ -1,7 +1,7 @@
 """Bounds for the lists of a request whose conversion takes time for each item.
 
-Rule: checked before the items are, and far above what clients send. Docs/protocol.md section 9 lists
-the bounds.
+Rule: checked before the items are, and far above what clients send. The bounds are listed in
+docs/protocol.md section 9.
 """
 
 from __future__ import annotations

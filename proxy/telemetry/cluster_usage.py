@@ -3,7 +3,7 @@
 Rule: a request never waits for Redis. Every two seconds a worker sends what it counted since the last
 batch. A batch that could not be sent is kept and sent later; no batch is added twice, because Redis
 stores the number of each worker's last batch. What is read is checked: a field that is none of these
-counts is left out, and one that is no number is begun anew.
+counts is left out, and one that is not a number is counted from zero.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ REMEMBERED_SECONDS = 86_400
 
 MOST_FIELDS = 50_000
 LARGEST = 1e14
-"""Largest count that is believed; sums of as many fields fit into 64 bits."""
+"""Largest count that is accepted; sums of as many fields fit into 64 bits."""
 LATEST = 4e9
-"""Seconds since 1970 in the year 2096; a later start is no time."""
+"""Seconds since 1970 in the year 2096; a later start is not used."""
 
 ADD = """
 local function add(field, number)
@@ -166,7 +166,7 @@ class ClusterUsage:
 
 
 def counts_of(fields: Mapping[bytes, bytes]) -> Counts:
-    """The counts in the fields of ``HASH``, without those that are none."""
+    """The counts in the fields of ``HASH``, without foreign fields."""
     found: Counts = {}
     for field, value in islice(fields.items(), MOST_FIELDS):
         key, number = _key(field), _number(value)

@@ -1,7 +1,7 @@
 """The places that log lines are written to: a file that may be renamed, and a stream of the process.
 
-Rule: used by the thread of a ``LogWriter`` only, so that waiting here delays no request. What is said
-about a log file goes to stderr, once for each outage.
+Rule: used by the thread of a ``LogWriter`` only, so that waiting here delays no request. Messages
+about a log file go to stderr, once for each outage.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ PAUSE_SECONDS = 0.01
 EXIT_SECONDS = 1.0
 """Longest time for which a process that ends waits for its last lines."""
 LEAST_SECONDS = 0.1
-"""What each writer gets of it."""
+"""Least part of it that each writer may use."""
 
 
 class Output(Protocol):
@@ -127,7 +127,7 @@ class LogWriter:
         return unreported
 
     def flush(self, seconds: float) -> bool:
-        """Wait until the lines put so far are written, ``seconds`` at most; whether they are."""
+        """Wait for ``seconds`` at most until the lines put so far are written; returns whether they are."""
         if not self.waiting:
             return True
         written = _new_lock()
@@ -152,7 +152,7 @@ class LogWriter:
             self._running.release()
 
     def _run(self, queue: Any, running: Any) -> None:
-        # Otherwise a signal might interrupt this thread, and the loop would learn of it later.
+        # Otherwise a signal might interrupt this thread, and the loop would handle it later.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             while self._write_batch(queue):
@@ -202,9 +202,9 @@ class LogWriter:
 
 
 def _remainder(data: bytes, at: int) -> memoryview:
-    """What is to be written after a failure behind ``at`` bytes: a cut line again, on a line of its own.
+    """The data that is left after a failure at byte ``at``, with the whole of a line that was cut.
 
-    Another process may have written between both parts.
+    That begins on a new line, because another process may have written in between.
     """
     start = data.rfind(b"\n", 0, at) + 1
     return memoryview(data[start:] if start == at else b"\n" + data[start:])
@@ -216,7 +216,7 @@ _WRITERS: WeakSet[LogWriter] = WeakSet()
 def flush_all(seconds: float = EXIT_SECONDS) -> None:
     """Wait until all lines of this process are written, about ``seconds`` at most."""
     end = monotonic() + seconds
-    # Files first: what is said about them goes to stderr.
+    # Files first: messages about them go to stderr.
     for writer in sorted(_WRITERS, key=lambda each: each.output.kind):
         if not writer.flush(max(end - monotonic(), LEAST_SECONDS)):
             writer.output.abandoned(writer.waiting)

@@ -1,7 +1,7 @@
-"""prometheus_client's file of a worker's metrics, with space that is really there.
+"""prometheus_client's file of a worker's metrics, whose space is allocated before it is used.
 
 Rule: values without space in the file are counted in memory and stored once there is space again; one
-warning is logged. A full file system costs no request and no worker.
+warning is logged. A full file system ends no request and no worker.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FIRST_BYTES = 1 << 16
 ENTRY_BYTES = 32
 """At least what an entry takes beside its key."""
 RETRY_SECONDS = 10.0
-"""Wait before space is asked for again."""
+"""Wait before the next attempt to allocate space."""
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class MetricFile(MmapedDict):
         return self._in_memory[key]
 
     def _write_in_memory(self, key: str, value: float, timestamp: float) -> None:
-        """Stands in for ``write_value`` while values are in memory."""
+        """Replaces ``write_value`` while values are in memory."""
         if key not in self._in_memory:
             super().write_value(key, value, timestamp)  # type: ignore[no-untyped-call]
             return
@@ -92,7 +92,7 @@ class MetricFile(MmapedDict):
 
     def _open(self) -> None:
         created = not os.path.exists(self._name)
-        # A new file gets its name once it has its size: readers of all files expect more than nothing in each.
+        # A new file gets its name once it has its size: a reader of all files fails at an empty one.
         name = f"{self._name}.new" if created else self._name
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -112,7 +112,7 @@ class MetricFile(MmapedDict):
         finally:
             os.close(descriptor)
 
-    # The only place at which the library's file grows; it would grow without space.
+    # The only place at which the library's file grows; it would grow without allocated space.
     def _init_value(self, key: str) -> None:
         mapped = size = self._capacity
         while size < self._used + len(key.encode()) + ENTRY_BYTES:

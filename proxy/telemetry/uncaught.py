@@ -79,7 +79,7 @@ class Logged:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if not isinstance(error, Exception):
             return False
-        # A handler of a foreign server's configuration may raise.
+        # A handler of another server's configuration may raise.
         with suppress(OSError):
             _log(kind, error, trace)
         return True

@@ -48,8 +48,8 @@ def count_chat_tokens(
     """Input tokens of a Chat Completions body, by the table of docs/protocol.md section 6.
 
     ``encoding`` is a name from ``encoding_for``; without its table tokens are estimated. ``native``:
-    the upstream speaks the Messages API. ``heavy``: even collecting the texts takes long. Raises InvalidRequest for a schema that is nested too
-    deeply.
+    the upstream speaks the Messages API. ``heavy``: even collecting the texts takes long. Raises
+    InvalidRequest for a schema that is nested too deeply.
     """
     return _count(run_if_heavy(heavy, chat_pieces, chat_body, native=native), encoding)
 

@@ -66,7 +66,7 @@ SHARED_TABLES: Mapping[str, str] = {"o200k_harmony": "o200k_base"}
 second copy would take 48 MB and give the same counts."""
 
 SLICE_TOKENS = 4096
-"""Tokens of a table that are decoded in one go, 1 ms: in between the event loop can run."""
+"""Tokens of a table that are decoded at once, in 1 ms; in between, the event loop can run."""
 
 
 @dataclass(slots=True)

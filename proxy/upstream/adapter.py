@@ -27,9 +27,9 @@ HOSTS = 64
 
 
 class ConnectRetry(Retry):
-    """Retries without one after a failed lookup, whose answer is kept, or after a connect timeout.
+    """No retry after a failed lookup or a connect timeout; else as urllib3's.
 
-    A timeout has already used up the operator's limit.
+    The answer of a failed lookup is kept, and a timeout has already used up the operator's limit.
     """
 
     def increment(  # type: ignore[override]

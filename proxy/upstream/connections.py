@@ -1,4 +1,7 @@
-"""urllib3's HTTP/1.1 connections with ``EagerResponse``, bounded lookups and detection of stale connections.
+"""urllib3's HTTP/1.1 connections, changed for this proxy.
+
+They read answers as they arrive (``EagerResponse``), share one time limit between name lookup and
+connecting, limit a TLS handshake as a whole, send a request in one write, and detect stale connections.
 
 Rule: they are installed only by urllib3's public hooks (``response_class``, ``ConnectionCls``,
 ``pool_classes_by_scheme``).
@@ -31,7 +34,7 @@ JOINED_BYTES = 65536
 could fail on a stale connection with a reset, which is not retried."""
 
 AddressesOf = Callable[[str, int, float], Sequence[str]]
-"""The addresses of a name for a port, in the order in which they are tried, found within seconds."""
+"""The addresses for a name and a port, in the order in which they are tried; the float: most seconds."""
 
 # gevent's replacement creates watchers and switches greenlets even for a timeout of 0.
 _poll = get_original("select", "poll")

@@ -1,7 +1,7 @@
 """The IP addresses of upstream hosts: every lookup for an upstream connection is made here.
 
 Rule: a caller waits for an answer no longer than it may wait for the whole connection, and a name server
-that is silent about some names holds up no other name. A name is looked up once at a time, in a thread
+that is silent about some names delays no other name. A name is looked up once at a time, in a thread
 of its own, and callers share its answer for a few seconds. The number of lookups is limited, for each
 domain and in all (docs/decisions.md "upstream").
 """
@@ -207,6 +207,6 @@ def _outcome(host: str) -> tuple[str, ...] | OSError:
 
 
 def _looked_up(host: str) -> tuple[str, ...]:
-    """The addresses of ``host`` by one question to the system; blocks the calling thread."""
+    """The addresses of ``host`` by one call of the system's resolver; blocks the calling thread."""
     answers = getaddrinfo(host, 0, allowed_gai_family(), socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))

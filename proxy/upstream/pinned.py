@@ -31,7 +31,7 @@ def pinned_client(settings: Settings, rules: HostRules) -> UpstreamClient:
         proxies=None,
         no_proxy=None,
         ca_bundle=settings.ca_bundle,
-        # Its own lookups: the names that clients choose hold up no configured provider.
+        # Its own lookups: the names that clients choose delay no configured provider.
         pools=pinned_pools(rules, NameLookup()),
     )
 

@@ -142,7 +142,7 @@ class UpstreamResponse:
 
     @property
     def may_be_cut(self) -> bool:
-        """Whether TLS ended without its end, so that a body without length may be truncated."""
+        """Whether TLS ended without ``close_notify``, so that a body without length may be truncated."""
         return self._body is not None and self._body.reader.is_cut
 
     def close(self) -> None:

@@ -201,7 +201,7 @@ class RedisStore:
         try:
             return self._health.call(call)
         except ForeignValue:
-            self._tell()
+            self._log_foreign_value()
             key = self._storage.prefixed_key(self._windows.key(kind, client))
         try:
             self._health.call(partial(self._storage.remove, key))
@@ -214,10 +214,10 @@ class RedisStore:
         try:
             return self._health.call(call)
         except ForeignValue as error:
-            self._tell()
+            self._log_foreign_value()
             raise StoreUnavailable from error
 
-    def _tell(self) -> None:
+    def _log_foreign_value(self) -> None:
         now = monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET_SECONDS

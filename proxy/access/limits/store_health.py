@@ -33,9 +33,9 @@ class StoreHealth:
     """The present state of one store.
 
     ``name`` is its name in the log, ``meanwhile`` the words for what happens to requests while it does
-    not answer, ``faults`` are the exceptions of its client, of which those are about one key for which
-    ``is_outage`` returns false; at most ``at_once`` calls run at a time. ``probe`` must succeed before the store counts as available, because a store
-    that is full or read-only still answers some calls.
+    not answer. ``faults`` are the exceptions of its client; those for which ``is_outage`` returns false
+    are about one key. At most ``at_once`` calls run at a time. ``probe`` must succeed before the store
+    counts as available, because a store that is full or read-only still answers some calls.
     """
 
     def __init__(
@@ -60,7 +60,10 @@ class StoreHealth:
         """The moment from which it may be called again; None while it answers."""
 
     def call(self, call: Callable[[], T]) -> T:
-        """The store's answer; raises ``StoreUnavailable`` or, for an error about one key, ``ForeignValue``."""
+        """The store's answer.
+
+        Raises ``StoreUnavailable`` or, for an error about one key, ``ForeignValue``.
+        """
         self._refuse_while_unavailable()
         with self._free:
             self._refuse_while_unavailable()

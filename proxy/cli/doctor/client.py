@@ -2,7 +2,7 @@
 
 Rule: the credential is used only in the request; every failure is an ``UpstreamError`` whose message
 contains no key. Headers are those of the service; where it passes the client's ``User-Agent`` on, the
-doctor stands in for Claude Code.
+doctor sends Claude Code's.
 """
 
 from __future__ import annotations

@@ -51,8 +51,9 @@ def chat_to_message(
 ) -> dict[str, Any]:
     """The message in a completion, which may be any decoded JSON value.
 
-    ``pause`` is called now and then while a large answer is read. ``warnings`` has the form of ``StreamTranslator.warnings``. Raises ``UpstreamError`` for an error
-    object, a finish reason that reports a failure, and an answer without a message (502).
+    ``pause`` is called now and then while a large answer is read. ``warnings`` has the form of
+    ``StreamTranslator.warnings``. Raises ``UpstreamError`` for an error object, a finish reason that
+    reports a failure, and an answer without a message (502).
     """
     payload = answer_object(completion)
     if payload is None:

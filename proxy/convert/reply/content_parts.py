@@ -35,7 +35,7 @@ def content_pieces(content: object) -> Iterator[ContentPiece | ReasoningPiece | 
 
 
 def entries(value: object, what: str) -> list[Any]:
-    """The entries of a list, or the one that stands in its place.
+    """The entries of a list, or the only one, which was sent instead of a list.
 
     Raises ``UpstreamError`` for more than MOST_PARTS; ``what`` names them.
     """

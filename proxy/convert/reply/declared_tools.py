@@ -1,5 +1,7 @@
 """The tools that a request declared, for reading its answer.
 
+They tell which tool a call means and of which types its arguments are.
+
 Rule: the declarations are read only when the first call of an answer needs them.
 """
 
@@ -85,7 +87,7 @@ class DeclaredTools:
         return {member: wanted for member, wanted in types.items() if wanted is not None}
 
     def recoded(self, name: str) -> Schema | None:
-        """The client's schema of ``name``, if arguments come back in another form than it says."""
+        """The client's schema of ``name``, if arguments must be converted because another one was sent."""
         own = self._schemas.get(name)
         return own.schema if own is not None and own.recoded else None
 

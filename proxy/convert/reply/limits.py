@@ -22,14 +22,14 @@ MOST_BLOCKS = 10_000
 MOST_MEMBERS = 64
 """Members of a usage report or of an item of reasoning that are kept."""
 PIECES_BETWEEN_PAUSES = 128
-"""Pieces of an answer after which other requests get their turn; they take about 1 ms."""
+"""Pieces of an answer after which other requests may continue; they take about 1 ms."""
 TOKENS_BETWEEN_PAUSES = 1024
-"""Tokens of arguments that are read one by one, in about 1 ms."""
+"""Tokens of arguments that are read between two pauses, in about 1 ms."""
 EVENTS_BETWEEN_PAUSES = 1024
-"""As many events take about 1 ms to join."""
+"""Events that are joined between two pauses, in about 1 ms."""
 
 Pause = Callable[[], None]
-"""Lets other requests proceed. Converters are pure, so that the caller provides it."""
+"""Lets other requests continue. Converters are pure, so the caller provides it."""
 
 
 def no_pause() -> None:

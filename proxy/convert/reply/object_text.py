@@ -20,7 +20,7 @@ from proxy.convert.reply.object_tokens import ObjectTokens
 LONGEST_HELD = 4096
 """Longest text whose meaning may depend on what follows; a longer one, of blanks, is an error."""
 PIECE_END = "\0"
-"""Stands between the pieces of a text; it cannot stand in JSON."""
+"""Separates the pieces of a text; it cannot occur in JSON."""
 _UNCHANGED = re.compile(rf'(?:[^"\\\x01-\x1f]++|{ESCAPE})*+')
 """Characters and escapes of a string, none of them split between pieces."""
 

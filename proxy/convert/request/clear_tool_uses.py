@@ -1,8 +1,8 @@
 """The edit ``clear_tool_uses_20250919``: replaces older tool results by a fixed text.
 
 Rule: calls are kept, so that every result has its call; their inputs become empty if the edit requests
-this. Server tools are counted and cleared like the client's tools. What an earlier edit cleared, or the
-client itself, is not cleared and reported again (docs/protocol.md 1.6).
+this. Server tools are counted and cleared like the client's tools. What an earlier edit or the client
+itself cleared is not cleared and reported again (docs/protocol.md 1.6).
 """
 
 from __future__ import annotations

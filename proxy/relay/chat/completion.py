@@ -41,7 +41,7 @@ def message_in(
 
 
 def chunks_in(body: bytes) -> Iterator[Chunk]:
-    """The chunks of a whole event stream, decoded in turns with other requests."""
+    """The chunks of a whole event stream; other requests may continue after each part of it."""
     decoder = ChunkDecoder()
     for at in range(0, len(body), READ_BYTES):
         yield_if_slice_used()

@@ -1,7 +1,7 @@
 """The bytes of a Chat Completions stream -> the bytes of a Messages stream.
 
-Rule: the same events as from decoder, translator and encoder one after the other. Events that match
-the cached frame are copied, all others are parsed.
+Rule: the same events as from decoder, translator and encoder one after the other. Events that
+differ from an earlier one only in one string are copied (frame_cache.py), all others are parsed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from proxy.upstream.event_decoder import ChunkDecoder
 SAMPLES = 8
 """Most events that are parsed one by one to find a frame, while none is copied."""
 CHUNKS_BETWEEN_PAUSES = 64
-"""Chunks of one read after which other requests may get their turn; they take 0.3 ms."""
+"""Chunks of one read after which other requests may continue; they take 0.3 ms."""
 READS_PER_SAMPLE = 16
 """After those, one event in this many reads is tried, as later events may have a common frame."""
 

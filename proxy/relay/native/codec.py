@@ -26,7 +26,7 @@ START_BYTES = 500
 
 
 SHORT_READ = 4096
-"""Reads up to this size are searched for empty deltas; a longer one has others."""
+"""Reads up to this size are searched for empty deltas; a longer read also contains other deltas."""
 _EMPTY_DELTA = re.compile(rb'"(?:text|thinking|partial_json|signature)":\s*""')
 
 

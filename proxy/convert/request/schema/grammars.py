@@ -1,4 +1,8 @@
-"""What compilers of grammars cannot take (llama.cpp, xgrammar, llguidance), and Gemini's formats."""
+"""Removes from JSON Schemas what compilers of grammars refuse, and what Gemini refuses.
+
+llama.cpp, xgrammar and llguidance compile a schema to a grammar; they refuse long repetitions and
+patterns that are not simple. Gemini refuses values of ``format`` that it does not know.
+"""
 
 from __future__ import annotations
 
