@@ -129,7 +129,7 @@ class WireSchema(Schema):
     def validate(self, data: Any, *, many: bool | None = None, partial: Any = None) -> Any:
         """The errors of ``data``, as marshmallow's own method finds them.
 
-        Its own method leaves its error in a reference cycle with ``data``, which may be as large as a
+        That method leaves its error in a reference cycle with ``data``, which may be as large as a
         request.
         """
         try:
