@@ -31,6 +31,7 @@ call: 1.2 ms of CPU for 1 MB, 0.1 ms for 126 kB."""
 MAX_RATIO = 100
 """Most bytes of a compressed body for each byte that was sent, above ``FREE_BYTES``."""
 FREE_BYTES = 1_000_000
+"""Decompressed length up to which the ratio is not limited."""
 _INLINE_COMPRESSED = 1 << 14
 """Longest compressed body that is decompressed without a thread; that takes up to 5 ms."""
 _INLINE_BYTES = 1 << 22
@@ -39,7 +40,7 @@ either, but the steps around it can."""
 HEAVY_VALUES = 20_000
 """Values of a request whose stages take more than 20 ms each: validation, conversion, estimates."""
 HEAVY_BYTES = 1 << 21
-"""The same of bytes: strings may contain JSON."""
+"""Length of a body from which the request is heavy too, since its strings may contain JSON."""
 _LINE_END = len(b"\r\n")
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 

@@ -57,7 +57,7 @@ def with_failover(call: Call, answer: Callable[[], T]) -> T:
                 release_frames(error)
             if following is None:
                 raise _reported(call, attempt, failures)
-            _go_on(call, following)
+            _prepare_for(call, following)
             _log_next(call, attempt, following, failures[-1][1])
             attempt = following
     finally:
@@ -127,8 +127,8 @@ def _following(
         return None
 
 
-def _go_on(call: Call, following: RouteAttempt) -> None:
-    """Prepare for ``following``; raises ``ClientGone``."""
+def _prepare_for(call: Call, following: RouteAttempt) -> None:
+    """End the failed attempt before ``following`` begins; raises ``ClientGone``."""
     try:
         call.exchange.raise_if_gone()
     except ClientGone:

@@ -65,7 +65,7 @@ def _open_converted(call: Call, sent: Callable[[], Sent], done: Callable[[], Non
         if compaction is not None:
             if compaction.request is None:
                 call.record.stop_reason = "compaction"
-                return _sent(call, compaction.preface.alone(call.request["model"]), done)
+                return _encoded_answer(call, compaction.preface.alone(call.request["model"]), done)
             call.request = compaction.request
     return with_healing(call, lambda converted: _attempt(call, converted, done))
 
@@ -138,10 +138,10 @@ def _message_answer(call: Call, message: Message, done: Callable[[], None]) -> A
     _record_message(call.record, message)
     if call.compacted is not None:
         message = call.compacted.preface.before(message)
-    return _sent(call, message, done)
+    return _encoded_answer(call, message, done)
 
 
-def _sent(call: Call, message: Message, done: Callable[[], None]) -> Answer:
+def _encoded_answer(call: Call, message: Message, done: Callable[[], None]) -> Answer:
     if not call.request.get("stream"):
         return Answer(200, {}, orjson.dumps(message))
     return Answer(200, sse.HEADERS, stream=WholeMessageStream(call.record, message, done))

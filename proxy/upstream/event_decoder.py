@@ -1,7 +1,7 @@
 """Bytes of an event stream -> chunks.
 
-Rule: sans-IO; the chunks do not depend on how the bytes were split into reads, and no input raises an
-error, in time that is linear in their number. sseclient-py parses events; what it cannot process is
+Rule: sans-IO; the chunks do not depend on how the bytes were split into reads, no input raises an error,
+and the time is linear in the number of bytes. sseclient-py parses events; what it cannot process is
 normalised or limited first: a byte order mark, CR and CRLF line ends, invalid UTF-8, events without end.
 """
 

@@ -63,7 +63,7 @@ class CallArguments:
     ) -> None:
         self._custom = custom
         self._client_schema: Schema | None = None
-        """What arguments that were asked for by another schema must be for the client."""
+        """The client's schema, if another one was sent upstream: the arguments are converted to this one."""
         self._mode: Literal["new", "stream", "hold"] = "hold" if hold or custom else "new"
         self._held: list[str] = []
         self._object = ObjectText(pause=pause)
@@ -84,7 +84,7 @@ class CallArguments:
     def expect(self, types: Mapping[str, type], client_schema: Schema | None = None) -> None:
         """Name the members, by type, that may come as a string of JSON; before the first ``add``.
 
-        ``client_schema``: arguments come for another schema and are translated once complete.
+        ``client_schema``: another one was sent upstream, so arguments are converted once complete.
         """
         self._object.types = types
         if client_schema is not None and not self._custom:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 MOST_NAMES = 1000
-"""More of them do not fit into the header."""
+"""Names that are kept; more do not fit into the header."""
 HEADER_BYTES = 1000
 """Maximum length of ``x-claude-proxy-dropped`` (docs/features.md "Conversion")."""
 

@@ -41,7 +41,7 @@ LONGEST_LINE = 4 * WINDOW
 _LINE_END = re.compile(r"\n|\\n")
 _BETWEEN_ESCAPES = re.compile(r"[^\w&#\\]")
 SHARED_START = 12
-"""Characters at the start of a markup by which the places are found where it may be."""
+"""Characters at the start of a markup; a text is first searched for them alone."""
 PLACES_BETWEEN_PAUSES = 1024
 
 
