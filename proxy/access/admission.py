@@ -23,7 +23,7 @@ SPARE_CONNECTIONS = 100
 DEFAULT_BOUND = Settings(workers=1).max_concurrency
 
 
-def _none(_: Container[object]) -> bool:
+def _frees_none(_: Container[object]) -> bool:
     return False
 
 
@@ -36,7 +36,9 @@ class Admission:
 
     __slots__ = ("_free_one", "_holders", "most", "running")
 
-    def __init__(self, most: int, free_one: Callable[[Container[object]], bool] = _none) -> None:
+    def __init__(
+        self, most: int, free_one: Callable[[Container[object]], bool] = _frees_none
+    ) -> None:
         self.most = most
         self.running = 0
         self._free_one = free_one

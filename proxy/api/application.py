@@ -16,7 +16,7 @@ from proxy.api.declaration import DeclaredRule
 
 
 class WholeResponse(Response):
-    """A response with a body of known length, as Werkzeug's constructor notes it among the headers."""
+    """A response whose headers already contain the length of its body (set by Werkzeug's constructor)."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         """The headers themselves, unless the status allows no body; Werkzeug would copy and check them."""

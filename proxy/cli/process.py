@@ -29,7 +29,7 @@ _FALLBACK_FILES = 10240
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 _LARGE_BYTES = 4 * 1024 * 1024
-"""Size from which memory is mapped for itself, as glibc does from 128 kB on until it adapts."""
+"""Size from which a block of memory is mapped separately; glibc begins with 128 kB, and adapts it."""
 
 INHERITED_SOCKETS = {"LISTEN_FDS", "GUNICORN_FD"}
 """Variables that announce inherited listening sockets."""
@@ -69,7 +69,7 @@ def return_freed_memory() -> None:
 
 
 def release_memory() -> None:
-    """Return memory that was freed so far, 5 MB after the tables; does nothing without glibc.
+    """Return the memory that was freed so far (5 MB after loading tables); does nothing without glibc.
 
     Workers would take over these pages when they are forked.
     """

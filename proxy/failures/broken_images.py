@@ -1,4 +1,4 @@
-"""Which images are no whole image, and the key by which one is left out of a request.
+"""Which images are incomplete, and the key by which one is left out of a request.
 
 Rule: only what costs little is read, the first and the last bytes: whether the base64 is whole, and
 whether the file begins and ends as one of its format does (PNG, JPEG, GIF and WebP specifications).

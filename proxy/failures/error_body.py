@@ -83,7 +83,7 @@ def one_line(text: str) -> str:
 
 
 def _start(text: str) -> str:
-    """The part of a text of any length that a message may be made of."""
+    """The beginning of ``text``, long enough for a message."""
     return text.lstrip()[: 2 * MESSAGE_CHARACTERS]
 
 

@@ -71,7 +71,7 @@ def decoded_entry(pair: bytes, entry: bytes, now: float) -> tuple[Pair, Learned]
         return None
     if not _is_valid(until, now):
         return None
-    # A clock elsewhere that is a little ahead must not make an entry last.
+    # Another machine's clock may be a little ahead, which must not make its entries valid for longer.
     latest = now + VALID_SECONDS
     until, changed = min(until, latest), min(changed, latest)
     return (base_url, model), Learned(_known(flags), until, changed)

@@ -67,7 +67,7 @@ _FAIR_FOR_CLASS: dict[type, type] = {
 
 
 def make_fair(client: Any) -> None:
-    """Give the accepted socket ``client`` a class whose reads yield.
+    """Give the accepted socket ``client`` a class whose reads yield and whose waiting writes are watched.
 
     gevent's server has no option for the class of the sockets that it accepts.
     """

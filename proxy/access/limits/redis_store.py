@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 PREFIX = "claude-proxy:limits"
 LONGEST_WINDOW = 120.0
-"""Seconds: a minute, and as much for clocks of machines that differ."""
+"""Seconds: a minute, and one more because the clocks of machines differ."""
 COUNT_DIGITS = 18
 QUIET_SECONDS = 60.0
 """Shortest time between two log lines about foreign values."""

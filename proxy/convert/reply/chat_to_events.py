@@ -230,7 +230,7 @@ class StreamTranslator:
             self._end()
 
     def _held(self) -> Iterable[Piece]:
-        """All that is held back, as what it is without more to come."""
+        """All content that is held back, read as if the answer ended here."""
         pieces, calls = self._reader.flush(), self._text_calls
         return pieces if calls is None else chain(calls.read(pieces), calls.release())
 
@@ -293,11 +293,11 @@ class StreamTranslator:
     def _end_with(self, error: ProxyError) -> list[Event]:
         """End with an error; an open block stays open, so that no client runs half a tool call.
 
-        What was held back of the text is text. Where that reaches a stop sequence at which it is
-        cut, the message is complete.
+        Text that was held back is written as text. If it is then cut at a stop sequence, the message
+        is complete.
         """
         if self.started:
-            # An answer that became too large becomes no larger.
+            # An answer above a limit gets no further blocks.
             with suppress(UpstreamError):
                 self._writer.release(self._held())
         if self._writer.blocks.matched is not None:

@@ -84,7 +84,7 @@ class PieceWriter:
     def release(self, pieces: Iterable[Piece]) -> None:
         """Write ``pieces`` and text that was held back: the answer breaks off.
 
-        Nothing while a call is open, which that would close.
+        Writes nothing while a call is open, because that would close the call.
         """
         if self.blocks.kind is TOOL:
             return
@@ -174,7 +174,7 @@ class PieceWriter:
         if self.blocks.kind is not TEXT:
             if self._is_blank_in_call(text):
                 return
-            self._make_room()
+            self._close_calls()
         self._usage.add(text)
         write(text)
 
@@ -200,7 +200,7 @@ class PieceWriter:
         if self.blocks.kind is not THINKING:
             if self._is_blank_in_call(text):
                 return
-            self._make_room()
+            self._close_calls()
             if self._early is not None and not signature:
                 early, self._early = self._early, None
                 self.blocks.thinking("", early.signature, early.part, early.detail)
@@ -226,7 +226,7 @@ class PieceWriter:
             return
         self._encrypted.append(data)
         if not self.tools.unfinished:
-            self._make_room()
+            self._close_calls()
 
     def _keep_state(self, piece: StatePiece) -> None:
         self._state |= piece.state
@@ -238,7 +238,7 @@ class PieceWriter:
         self._members |= piece.members
         self._encrypted.append(pack_members(piece.members))
         if not self.tools.unfinished and self.blocks.kind is not TEXT:
-            self._make_room()
+            self._close_calls()
 
     def _is_blank_in_call(self, text: str) -> bool:
         """True for blanks between a call's arguments, which must not split the call into two."""
@@ -247,7 +247,7 @@ class PieceWriter:
         self._warnings["blank_text_in_tool_call"] += 1
         return True
 
-    def _make_room(self) -> None:
+    def _close_calls(self) -> None:
         """Close the tool calls and write the pieces that waited for them."""
         self.tools.close_all()
         self._write_encrypted()
