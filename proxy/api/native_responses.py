@@ -131,7 +131,7 @@ def _answer(call: NativeCall) -> Response:
         answer = _opened(call, ended)
         if answer.stream is not None:
             unless_streaming.pop_all()
-            # Also if an exception prevents that the stream ends in order.
+            # Also if an exception prevents the orderly end of the stream.
             on_request_end(watch.leave, exchange)
     return response_for(answer)
 

@@ -86,7 +86,7 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
     except BaseException:
         watch.leave(call.exchange)
         raise
-    # Of a stream too, in case that an exception prevents its end in order.
+    # Also for a stream, because an exception may prevent its orderly end.
     on_request_end(watch.leave, call.exchange)
     if answer.stream is None:
         call.exchange.begun = True

@@ -86,7 +86,7 @@ class FlagBoard:
             self._map[NUMBER_BYTES : HEAD.size] = struct.pack(
                 "<II", len(content), zlib.crc32(content)
             )
-            # Last, so that who sees the new number reads the whole change.
+            # Last, so that a reader that sees the new number reads the whole change.
             self._map[:NUMBER_BYTES] = struct.pack("<Q", number + 1)
         except OSError as error:
             log.warning("no memory to share learned profile flags (%s)", error.strerror)

@@ -1,7 +1,7 @@
 """What healing learned for one upstream and model, and its form in shared memory and in Redis.
 
 Rule: of two entries for the same pair the one changed last applies, also an empty one, so that workers
-and machines agree in whatever order they hear of a change. What was read is checked flag by flag: it
+and machines agree in whatever order they receive changes. What was read is checked flag by flag: it
 may come from another version of this program.
 """
 

@@ -24,7 +24,7 @@ from proxy.upstream.event_decoder import ChunkDecoder
 
 _MARK = "claude-proxy-mark"
 MOST_COPIED = 512
-"""Most events that are copied at once: what is split behind an event of another form is split again."""
+"""Most events that are copied at once, because text after an event of another form is split again."""
 _BETWEEN = b"\x7f"
 """Separates strings that are decoded together. It can neither end nor continue an escape or a
 character that began before it, so the joined text is valid if and only if each string is."""
