@@ -66,7 +66,7 @@ def read_arguments(
     try:
         value = orjson.loads(arguments)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return _mended(arguments, types, pause) or _raw(arguments)
+        return _repaired(arguments, types, pause) or _raw(arguments)
     if arguments.count("{") + arguments.count("[") > SAFE_BRACKETS and not is_writable(value):
         return _raw(arguments)
     if value is None or value == {}:
@@ -107,14 +107,14 @@ def _inner_object(
     try:
         inner = orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return _mended(text, types, pause)
+        return _repaired(text, types, pause)
     if not is_writable(inner):
         return None
     read = _object(text.strip(), inner, types, pause) if inner else ReadArguments("", repaired=True)
     return read._replace(repaired=True)
 
 
-def _mended(arguments: str, types: Mapping[str, type] | None, pause: Pause) -> ReadArguments | None:
+def _repaired(arguments: str, types: Mapping[str, type] | None, pause: Pause) -> ReadArguments | None:
     """The object in text that is not valid JSON; None if there is none, or if it is incomplete."""
     start = object_start(arguments)
     if start is None or start < 0:
