@@ -114,7 +114,9 @@ def _inner_object(
     return read._replace(repaired=True)
 
 
-def _repaired(arguments: str, types: Mapping[str, type] | None, pause: Pause) -> ReadArguments | None:
+def _repaired(
+    arguments: str, types: Mapping[str, type] | None, pause: Pause
+) -> ReadArguments | None:
     """The object in text that is not valid JSON; None if there is none, or if it is incomplete."""
     start = object_start(arguments)
     if start is None or start < 0:
