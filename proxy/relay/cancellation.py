@@ -184,10 +184,9 @@ class Exchange:
         over, self._over = self._over, result is WaitResult.TOTAL
         if self.client is None:
             return
-        if result is WaitResult.TOTAL:
-            if WRITES.end(self.client, self.error_after(result).message) or not over:
-                return
-        shut_down(self.client)
+        text = self.error_after(result).message
+        if result is WaitResult.GONE or (not WRITES.end(self.client, text) and over):
+            shut_down(self.client)
 
     def _cancel(self, reason: WaitResult, call: int) -> None:
         # Runs in the hub, so the greenlet is suspended. Since the sweep the call may have ended, and

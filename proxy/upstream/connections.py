@@ -30,6 +30,9 @@ JOINED_BYTES = 65536
 """Requests up to this length are sent in one write. With separate writes for head and body, the second
 could fail on a stale connection with a reset, which is not retried."""
 
+ATTEMPT_SECONDS = 1.0
+"""What each address gets at least, where that is left: over a satellite an answer takes 0.7 s."""
+
 AddressesOf = Callable[[str, int, float], Sequence[str]]
 """The addresses of a name for a port, in the order in which they are tried, found within seconds."""
 
@@ -201,7 +204,8 @@ def _connected(addresses: Sequence[str], port: int, deadline: float, options: An
         if left <= 0:
             break
         try:
-            return _connected_to(address, port, left / (len(addresses) - number + 1), options)
+            part = max(ATTEMPT_SECONDS, left / (len(addresses) - number + 1))
+            return _connected_to(address, port, min(part, left), options)
         except OSError:
             # Not kept for later: an exception in a variable of its own frame is a reference cycle.
             if number == len(addresses):
