@@ -2,8 +2,8 @@
 
 Rule: a stage that takes milliseconds yields before it begins. In each pass of the loop one yielding
 greenlet continues, first come, first served, after all ready sockets: ten of them delay other requests
-no longer than one does. Longer computations run in a thread, whose own ones run in it too. Without gevent's patches (the command
-line, tests) nothing yields and no thread is used.
+no longer than one does. Longer computations run in a thread, whose own ones run in it too. Without
+gevent's patches (the command line, tests) nothing yields and no thread is used.
 
 Measured with 100 paced streams on one core: p99 of their added delay falls from 27 to 8 ms beside token
 counts of 1 MB, and from 10 to 2.5 ms beside ten streams at full speed, which become 2 to 3 % slower
@@ -39,6 +39,8 @@ SLOTS = 2
 """Threads for computations of milliseconds; Claude Code sends ten count requests at once."""
 LONG_SLOTS = 1
 """Separate threads for computations of seconds, so that they do not delay the short ones."""
+HEAVY_SLOTS = 1
+"""Threads for the stages of heavy requests, which must not wait while PDFs of others are read."""
 ADDED_NICENESS = 5
 """Added to the threads' niceness. With a higher value, a busy machine could suspend a thread for a long
 time while it holds the GIL."""
@@ -168,6 +170,7 @@ class WorkerThreads:
 
 
 _SHORT = WorkerThreads(SLOTS)
+_HEAVY = WorkerThreads(HEAVY_SLOTS)
 _LONG = WorkerThreads(LONG_SLOTS)
 
 
@@ -185,8 +188,8 @@ def run_long_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
 
 
 def run_if_heavy(heavy: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """``run_long_off_loop`` if ``heavy``, else in the calling greenlet."""
-    return run_long_off_loop(function, *args, **kwargs) if heavy else function(*args, **kwargs)
+    """As ``run_off_loop`` if ``heavy``, in a thread for heavy requests; else in the calling greenlet."""
+    return _run(_HEAVY, function, args, kwargs) if heavy else function(*args, **kwargs)
 
 
 def _run(threads: WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
