@@ -6,6 +6,7 @@ about a log file goes to stderr, once for each outage.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import select
@@ -97,9 +98,11 @@ class FileOutput:
         self._warn(f"lacks the last lines ({size} bytes), which could not be written")
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor, self._opened = -1, None
+        # Forgotten first: after the attempt, which may fail, the number may belong to a connection.
+        descriptor, self._descriptor, self._opened = self._descriptor, -1, None
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
     def _found(self) -> tuple[int, int] | None:
         try:
