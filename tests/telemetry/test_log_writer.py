@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -208,6 +209,17 @@ def test_a_file_that_can_be_opened_only_later_gets_every_line(tmp_path: Path) ->
     files.log("two\n")
     assert files.path.read_text("utf-8") == "one\ntwo\n"
     assert files.told().count("\n") == 1
+
+
+def test_a_log_file_that_is_a_pipe_gets_no_write_that_could_be_mixed() -> None:
+    """As /dev/stdout in a container, which all workers write to."""
+    reading, writing = os.pipe()
+    path = f"/dev/fd/{writing}"
+    output = FileOutput(path, LogWriter(Recorded()))
+    assert output.chunk_bytes == select.PIPE_BUF
+    output.close()
+    os.close(reading)
+    os.close(writing)
 
 
 def test_a_file_whose_closing_fails_is_left_alone(
