@@ -727,6 +727,16 @@ class TestFailures:
             response = client.post(f"http://half.test:{upstream.port}/", KEY, b"{}")
         assert response.read_all(10) == b"1"
 
+    def test_addresses_of_which_one_does_not_answer_are_not_tried_again(
+        self, make_client: Callable[..., UpstreamClient], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = make_client(connect_timeout=2.0)
+        with deaf_listener() as url, resolver(monkeypatch) as system:
+            system.answers["half.test"] = ["127.0.0.1", "127.0.0.9"]
+            error = failure(client, url.replace("127.0.0.1", "half.test"))
+        # A refusal would be: three times, with three times the connect timeout.
+        assert (error.status, error.type) == (504, "timeout_error")
+
     def test_a_name_with_many_addresses_may_be_far_away(
         self,
         upstream: UpstreamStub,
