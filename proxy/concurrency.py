@@ -39,6 +39,8 @@ SLOTS = 2
 """Threads for computations of milliseconds; Claude Code sends ten count requests at once."""
 LONG_SLOTS = 1
 """Separate threads for computations of seconds, so that they do not delay the short ones."""
+HEAVY_SLOTS = 1
+"""Threads for the stages of heavy requests, which must not wait while PDFs of others are read."""
 ADDED_NICENESS = 5
 """Added to the threads' niceness. With a higher value, a busy machine could suspend a thread for a long
 time while it holds the GIL."""
@@ -168,6 +170,7 @@ class WorkerThreads:
 
 
 _SHORT = WorkerThreads(SLOTS)
+_HEAVY = WorkerThreads(HEAVY_SLOTS)
 _LONG = WorkerThreads(LONG_SLOTS)
 
 
@@ -185,19 +188,15 @@ def run_long_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
 
 
 def run_if_heavy(heavy: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """``run_long_off_loop`` if ``heavy``, else in the calling greenlet."""
-    return run_long_off_loop(function, *args, **kwargs) if heavy else function(*args, **kwargs)
+    """As ``run_off_loop`` if ``heavy``, in a thread for heavy requests; else in the calling greenlet."""
+    return _run(_HEAVY, function, args, kwargs) if heavy else function(*args, **kwargs)
 
 
 def _run(threads: WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if _HERE.is_worker or not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
     outcome: _Outcome[T] = threads.pool().apply(_outcome, (function, args, kwargs))
-    try:
-        return outcome.result()
-    finally:
-        # An error refers to this frame by its traceback.
-        del outcome
+    return outcome.result()
 
 
 class _Outcome(Generic[T]):
@@ -222,9 +221,13 @@ class _Outcome(Generic[T]):
         return False
 
     def result(self) -> T:
-        """The value; raises what was raised."""
-        if self._error is not None:
-            raise self._error
+        """The value; raises what was raised. To be called once."""
+        try:
+            if self._error is not None:
+                raise self._error
+        finally:
+            # The traceback of the error refers to this frame and so to this object.
+            self._error = None
         value: T = self.value
         return value
 

@@ -63,7 +63,10 @@ def release_frames(error: BaseException) -> None:
     until the next garbage collection.
     """
     each: BaseException | None = error
-    while each is not None:
+    released: set[int] = set()
+    # An error that is raised again where one is handled that it caused refers to itself.
+    while each is not None and id(each) not in released:
+        released.add(id(each))
         clear_frames(each.__traceback__)
         each.__traceback__ = None
         each = each.__cause__ or each.__context__

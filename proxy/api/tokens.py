@@ -20,7 +20,7 @@ from proxy.providers.routing import Route
 from proxy.relay.call import learned_profile, record_route
 from proxy.relay.count import count_upstream
 from proxy.relay.pdf_cache import RequestPdfs
-from proxy.relay.protocols import protocol_for
+from proxy.relay.protocols import run_conversion
 from proxy.schemas import check_chat_support, load_count_request
 from proxy.tokens import count_chat_tokens
 
@@ -78,11 +78,10 @@ def answer_count(
     record_route(access, route)
     profile = learned_profile(route, runtime().learned)
     yield_if_large(size)
-    converted = run_if_heavy(
-        access.heavy,
-        protocol_for(profile).convert,
+    converted = run_conversion(
         message_request,
         profile,
+        heavy=access.heavy,
         model=route.model,
         max_tokens=None,
         read_pdf=RequestPdfs().read,

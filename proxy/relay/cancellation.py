@@ -40,6 +40,7 @@ class Exchange:
         "_calls",
         "_greenlet",
         "_hub",
+        "_over",
         "_read_fileno",
         "_read_watcher",
         "_waiter",
@@ -56,6 +57,8 @@ class Exchange:
         """The number of the present call in ``run``, or of the last one."""
         self._greenlet: Any = None
         self._hub = gevent.get_hub()
+        self._over = False
+        """True once the limit of the whole request expired outside of waits and calls."""
         self._read_fileno = -1
         self._read_watcher: Any = None
         self._waiter: Waiter[WaitResult] | None = None
@@ -81,7 +84,7 @@ class Exchange:
 
         ``until``: the moment of the monotonic clock at which the wait ends with ``ENOUGH``.
         """
-        if self.gone or self.drained:
+        if self.gone or self.drained or self._over:
             return self._ended()
         if fileno != self._read_fileno:
             self.close()
@@ -107,7 +110,7 @@ class Exchange:
         ``BaseException`` in the call, maybe inside the HTTP libraries; the call must then close its
         connection.
         """
-        if self.gone or self.drained:
+        if self.gone or self.drained or self._over:
             raise self.error_after(self._ended())
         self._calls += 1
         self._greenlet = gevent.getcurrent()
@@ -168,18 +171,22 @@ class Exchange:
             self._read_fileno = -1
 
     def _ended(self) -> WaitResult:
-        return WaitResult.GONE if self.gone else WaitResult.DRAIN
+        if self.gone:
+            return WaitResult.GONE
+        return WaitResult.DRAIN if self.drained else WaitResult.TOTAL
 
     def _due(self, now: float) -> WaitResult | None:
         return self._ended() if self.gone or self.drained else self.deadlines.due(now)
 
     def _stop_writing(self, result: WaitResult) -> None:
-        # The request neither waits nor reads, so it is blocked in a write to its client.
+        # The request neither waits nor reads, so it is blocked in a write to its client, or lets others
+        # proceed, as a stream at full speed does: then its next read ends it, with an error event.
+        over, self._over = self._over, result is WaitResult.TOTAL
         if self.client is None:
             return
-        if result is WaitResult.TOTAL and WRITES.end(self.client, self.error_after(result).message):
-            return
-        shut_down(self.client)
+        text = self.error_after(result).message
+        if result is WaitResult.GONE or (not WRITES.end(self.client, text) and over):
+            shut_down(self.client)
 
     def _cancel(self, reason: WaitResult, call: int) -> None:
         # Runs in the hub, so the greenlet is suspended. Since the sweep the call may have ended, and

@@ -6,6 +6,7 @@ about a log file go to stderr, once for each outage.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import select
@@ -25,14 +26,18 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _MODE = 0o666
 
 
+def _chunk_bytes(file: os.stat_result) -> int:
+    """The longest write that does not mix with those of other processes."""
+    return FILE_CHUNK_BYTES if stat.S_ISREG(file.st_mode) else select.PIPE_BUF
+
+
 class StreamOutput:
     """A stream of this process, such as stderr."""
 
     def __init__(self, kind: str, descriptor: int) -> None:
         self.kind = kind
         self._descriptor = descriptor
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        self.chunk_bytes = FILE_CHUNK_BYTES if regular else select.PIPE_BUF
+        self.chunk_bytes = _chunk_bytes(os.fstat(descriptor))
 
     def renew(self) -> None:
         """Does nothing: a stream has no name."""
@@ -60,12 +65,12 @@ class FileOutput:
     """
 
     kind = "file"
-    chunk_bytes = FILE_CHUNK_BYTES
 
     def __init__(self, path: str, warnings: LogWriter) -> None:
         self._path = path
         self._warnings = warnings
         self._descriptor = -1
+        self.chunk_bytes = FILE_CHUNK_BYTES
         self._opened: tuple[int, int] | None = None
         """Device and inode of the open file."""
         self._next_try = 0.0
@@ -97,9 +102,11 @@ class FileOutput:
         self._warn(f"lacks the last lines ({size} bytes), which could not be written")
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor, self._opened = -1, None
+        # Forgotten first: after the attempt, which may fail, the number may belong to a connection.
+        descriptor, self._descriptor, self._opened = self._descriptor, -1, None
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
     def _found(self) -> tuple[int, int] | None:
         try:
@@ -113,6 +120,8 @@ class FileOutput:
         self.close()
         found = os.fstat(descriptor)
         self._descriptor, self._opened = descriptor, (found.st_dev, found.st_ino)
+        # The path may be /dev/stdout, which is a pipe in a container.
+        self.chunk_bytes = _chunk_bytes(found)
 
     def _report(self, what: str, error: OSError) -> None:
         if not self._failing:

@@ -33,6 +33,9 @@ JOINED_BYTES = 65536
 """Requests up to this length are sent in one write. With separate writes for head and body, the second
 could fail on a stale connection with a reset, which is not retried."""
 
+ATTEMPT_SECONDS = 1.0
+"""What each address gets at least, where that is left: over a satellite an answer takes 0.7 s."""
+
 AddressesOf = Callable[[str, int, float], Sequence[str]]
 """The addresses for a name and a port, in the order in which they are tried; the float: most seconds."""
 
@@ -197,19 +200,23 @@ def _connected(addresses: Sequence[str], port: int, deadline: float, options: An
     """A socket connected to the first of ``addresses`` that accepts.
 
     The time until ``deadline`` (monotonic seconds) is divided among them, so that one that does not
-    answer leaves some for the next. Raises the ``OSError`` of the last address.
+    answer leaves some for the next. Raises the ``OSError`` of the last address, but ``TimeoutError`` if
+    any of them did not answer: trying them all again would take as long again.
     """
+    silent = False
     for number, address in enumerate(addresses, 1):
         left = deadline - monotonic()
         if left <= 0:
             break
         try:
-            return _connected_to(address, port, left / (len(addresses) - number + 1), options)
-        except OSError:
+            part = max(ATTEMPT_SECONDS, left / (len(addresses) - number + 1))
+            return _connected_to(address, port, min(part, left), options)
+        except OSError as error:
             # Not kept for later: an exception in a variable of its own frame is a reference cycle.
-            if number == len(addresses):
+            silent = silent or isinstance(error, TimeoutError)
+            if number == len(addresses) and not silent:
                 raise
-    raise TimeoutError("no time left to connect")
+    raise TimeoutError("no address answered in time")
 
 
 def _connected_to(address: str, port: int, seconds: float, options: Any) -> socket.socket:

@@ -10,7 +10,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from proxy.errors import ClientGone, Overloaded, UpstreamTimeout
+from proxy.errors import ClientGone, Overloaded, RequestTimeout, UpstreamTimeout
 from proxy.relay import deadlines
 from proxy.relay.cancellation import Exchange
 from proxy.relay.deadlines import WaitResult
@@ -206,6 +206,25 @@ def test_a_write_that_a_client_does_not_take_is_given_up(
     with pytest.raises(OSError, match="Broken pipe"):
         ours.sendall(b"x" * 50_000_000)
     assert monotonic() - started < 30
+    watch.leave(exchange)
+
+
+def test_a_stream_that_lets_others_proceed_at_its_limit_can_still_say_so(
+    watch: Sweeper, pair: Pair, client: Pair
+) -> None:
+    near, far = pair
+    ours, theirs = client
+    exchange = Exchange(total_seconds=0.0)
+    exchange.begun = True
+    watch.enter(exchange, ours)
+    # As in a stream at full speed, which is swept only between its reads and never waits for one.
+    exchange.check(monotonic(), False)
+    far.send(b"x")
+    assert exchange.wait(near.fileno()) is WaitResult.TOTAL
+    with pytest.raises(RequestTimeout, match="the request took longer than 0 s"):
+        exchange.run(near.recv, 1)
+    ours.sendall(b"event")
+    assert theirs.recv(5) == b"event"
     watch.leave(exchange)
 
 

@@ -19,7 +19,10 @@ from proxy.concurrency import (
     run_long_off_loop,
     run_off_loop,
 )
+from proxy.providers.profiles.base import Profile
+from proxy.relay.protocols import run_conversion
 from proxy.tokens import count_chat_tokens, count_text, load_tables
+from tests.convert.request_builders import PDF, document, result
 from tests.paths import ROOT
 from tests.tokens.bodies import large_body
 from tests.waiting import until
@@ -129,6 +132,34 @@ def test_only_heavy_work_leaves_the_loop() -> None:
     here = native_ident()
     assert run_if_heavy(False, native_ident) == here
     assert run_if_heavy(True, native_ident) != here
+
+
+def test_heavy_work_does_not_wait_for_a_pdf_of_another_request() -> None:
+    gate, begun = native_lock(), []
+    gate.acquire()
+
+    def read_pdf(file: bytes) -> None:
+        begun.append(file)
+        with gate:
+            return None
+
+    turns = [{"role": "user", "content": [{**document(PDF), "title": None}]}]
+    inside = [{"role": "user", "content": [result([document(PDF)])]}]
+    options = {"model": "m", "max_tokens": 9, "read_pdf": read_pdf}
+    readers = [
+        gevent.spawn(run_conversion, {"messages": each}, Profile(), heavy=True, **options)
+        for each in (turns, inside)
+    ]
+    try:
+        until(lambda: bool(begun), "no PDF was read")
+        assert gevent.spawn(run_if_heavy, True, abs, -1).get(timeout=30) == 1
+        plain = {"messages": [{"role": "user", "content": "Hi"}]}
+        other = gevent.spawn(run_conversion, plain, Profile(), heavy=True, **options)
+        assert other.get(timeout=30).body["messages"] == plain["messages"]
+    finally:
+        gate.release()
+    gevent.joinall(readers, timeout=30, raise_error=True)
+    assert len(begun) == 2
 
 
 def test_a_killed_greenlet_gives_its_slot_back() -> None:

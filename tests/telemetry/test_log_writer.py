@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -208,6 +209,50 @@ def test_a_file_that_can_be_opened_only_later_gets_every_line(tmp_path: Path) ->
     files.log("two\n")
     assert files.path.read_text("utf-8") == "one\ntwo\n"
     assert files.told().count("\n") == 1
+
+
+def test_a_log_file_that_is_a_pipe_gets_no_write_that_could_be_mixed() -> None:
+    """As /dev/stdout in a container, which all workers write to."""
+    reading, writing = os.pipe()
+    path = f"/dev/fd/{writing}"
+    output = FileOutput(path, LogWriter(Recorded()))
+    assert output.chunk_bytes == select.PIPE_BUF
+    output.close()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_file_whose_closing_fails_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network file system that is full."""
+    path = tmp_path / "a.log"
+    writer = LogWriter(FileOutput(str(path), LogWriter(Recorded())))
+    writer.put(b"one\n")
+    assert writer.flush(SECONDS)
+    path.unlink()
+    closed: list[int] = []
+    close = os.close
+
+    def failing(descriptor: int) -> None:
+        closed.append(descriptor)
+        close(descriptor)
+        # A connection that gets the number.
+        os.dup2(connection[1], descriptor)
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    connection = os.pipe()
+    monkeypatch.setattr("os.close", failing)
+    writer.put(b"two\n")
+    assert writer.flush(SECONDS)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"two\n"
+    os.set_blocking(connection[0], False)
+    with pytest.raises(BlockingIOError):
+        os.read(connection[0], 100)
+    assert len(closed) == 1
+    for descriptor in (*connection, *closed):
+        os.close(descriptor)
 
 
 def test_the_configured_log_is_written_by_its_own_thread(tmp_path: Path) -> None:

@@ -636,6 +636,18 @@ def deaf_listener(address: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         sock.close()
 
 
+class FarSocket(socket.socket):
+    """Whose far side accepts a connection only after a while."""
+
+    def connect(self, address: Any) -> None:
+        seconds = self.gettimeout()
+        assert seconds is not None
+        if seconds < 0.7:
+            gevent.sleep(seconds)
+            raise TimeoutError("timed out")
+        super().connect(address)
+
+
 class TestFailures:
     def test_5_connection_refused(self, client: UpstreamClient) -> None:
         with socket.socket() as sock:
@@ -713,6 +725,30 @@ class TestFailures:
         with deaf_listener("127.0.0.2", upstream.port), resolver(monkeypatch) as system:
             system.answers["half.test"] = ["127.0.0.2", "127.0.0.1"]
             response = client.post(f"http://half.test:{upstream.port}/", KEY, b"{}")
+        assert response.read_all(10) == b"1"
+
+    def test_addresses_of_which_one_does_not_answer_are_not_tried_again(
+        self, make_client: Callable[..., UpstreamClient], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = make_client(connect_timeout=2.0)
+        with deaf_listener() as url, resolver(monkeypatch) as system:
+            system.answers["half.test"] = ["127.0.0.1", "127.0.0.9"]
+            error = failure(client, url.replace("127.0.0.1", "half.test"))
+        # A refusal would be: three times, with three times the connect timeout.
+        assert (error.status, error.type) == (504, "timeout_error")
+
+    def test_a_name_with_many_addresses_may_be_far_away(
+        self,
+        upstream: UpstreamStub,
+        make_client: Callable[..., UpstreamClient],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        upstream.answer(json_answer(1))
+        client = make_client(connect_timeout=3.0)
+        with resolver(monkeypatch) as system:
+            system.answers["far.test"] = [f"127.0.0.{number}" for number in range(1, 17)]
+            monkeypatch.setattr(socket, "socket", FarSocket)
+            response = client.post(f"http://far.test:{upstream.port}/", KEY, b"{}")
         assert response.read_all(10) == b"1"
 
     def test_a_refused_address_leaves_nothing_for_the_garbage_collector(

@@ -53,6 +53,20 @@ def _image_label(source: Block) -> str:
     return label
 
 
+def holds_pdf(turns: object) -> bool:
+    """Whether a block in ``turns`` holds a PDF itself, also inside of a tool result."""
+    left = [turns]
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            if value.get("media_type") == PDF:
+                return True
+            left += (value.get("content"), value.get("source"))
+    return False
+
+
 def document_to_parts(block: Block, context: TurnContext) -> list[Part]:
     """A document as text, as a file, or as a placeholder, followed by the images of its content.
 
