@@ -16,6 +16,7 @@ from tests.live import live_proxy
 from tests.paths import ROOT
 from tests.security.wire import answers, exchange, request
 from tests.upstream_stub import UpstreamStub, Wait, chunk, completion, json_answer, sse
+from tests.waiting import until
 
 DAY = 86_400
 LIMIT = 3
@@ -72,5 +73,8 @@ def test_limits_and_streams_do_not_follow_the_wall_clock(
         go_on.set()
         assert client.read().ending == "whole"
         client.close()
-        days = {line[:10] for line in proxy.log().splitlines() if "POST /v1/messages" in line}
-        assert len(days) == 2, "the program did not see the clock jump"
+
+        def days() -> set[str]:
+            return {line[:10] for line in proxy.log().splitlines() if "POST /v1/messages" in line}
+
+        until(lambda: len(days()) == 2, "the program did not see the clock jump")

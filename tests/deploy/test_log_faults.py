@@ -85,7 +85,7 @@ def test_a_file_in_whose_place_none_may_be_created_is_used_on(tmp_path: Path) ->
         path.mkdir()
         assert asked(proxy, 20) == [404] * 20
         until(lambda: noted(renamed.read_text()) == [*range(20)], "lost")
-        assert "/log cannot be opened (Is a directory): it is tried again" in proxy.log()
+        proxy.logged("/log cannot be opened (Is a directory): it is tried again")
         assert stop(proxy) == 0
 
 

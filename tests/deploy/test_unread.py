@@ -194,7 +194,8 @@ def test_an_unread_answer_ends_after_write_timeout(
 
 def assert_accounted(proxy: LiveProxy, stream: bool) -> None:
     """One access line for the request, no other request in progress, usage counted."""
-    lines = [line for line in proxy.log().splitlines() if "POST /v1/messages" in line]
+    log = proxy.logged("POST /v1/messages")
+    lines = [line for line in log.splitlines() if "POST /v1/messages" in line]
     assert len(lines) == 1
     assert ("POST /v1/messages 499" in lines[0]) is stream
     stats = proxy.get("/v1/stats")[1]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.fuzz.budget import law
 from tests.live import LiveProxy, live_proxy
 from tests.upstream_stub import Close, UpstreamStub, answer, chunk, completion, json_answer, sse
+from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 FORGED = "2026-01-01 00:00:00,000 CRITICAL [1] forged: x"
@@ -73,8 +74,10 @@ def proxy(request: pytest.FixtureRequest, stub: UpstreamStub) -> Iterator[LivePr
         # gunicorn lists its settings line by line when it starts.
         begun = len(running.log())
         yield running
+        answers = CHECKED[running.port]
+        until(lambda: running.log()[begun:].count("proxy.access") >= answers, "a line is missing")
         lines = running.log()[begun:]
-    _check_log(lines, request.param, answers=CHECKED[running.port])
+    _check_log(lines, request.param, answers=answers)
 
 
 def _check_log(log: str, form: str, *, answers: int) -> None:

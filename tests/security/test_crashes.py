@@ -64,7 +64,8 @@ def crash(proxy: LiveProxy, trigger: Path, reports: ReportStub, spans: ReportStu
         trigger.write_text(place, "utf-8")
         crashed.told[place] = exchange(proxy.port, asked(place))
         trigger.write_text("", "utf-8")
-        assert until(lambda: len(proxy.log()) > lines), place
+        awaited = "" if place == LAST else "planted_bugs.py"
+        assert until(lambda: len(proxy.log()) > lines and awaited in proxy.log()[lines:]), place
         if place != LAST:
             assert until(lambda: len(reports.bodies) > events), place
         crashed.logged[place] = proxy.log()[lines:]
