@@ -325,15 +325,22 @@ def raw_request(body: bytes, coding: str = "", path: str = "/v1/messages") -> by
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+TRIES = 3
+"""What disturbs a measurement makes it longer."""
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_no_request_costs_much(watched: Watched, name: str) -> None:
     bomb = BOMBS[name]
     raw = raw_request(bomb.body(), bomb.coding, bomb.path)
-    seen, memory, seconds = watched.ask(bomb, raw)
-    assert seen.status == bomb.status, seen.body[:300]
-    if bomb.status != 200:
-        assert bomb.words in json.loads(seen.body)["error"]["message"]
-    assert memory <= MOST_MEMORY
+    for _ in range(TRIES):
+        seen, memory, seconds = watched.ask(bomb, raw)
+        assert seen.status == bomb.status, seen.body[:300]
+        if bomb.status != 200:
+            assert bomb.words in json.loads(seen.body)["error"]["message"]
+        assert memory <= MOST_MEMORY
+        if seconds <= bomb.seconds:
+            break
     assert seconds <= bomb.seconds
 
 
