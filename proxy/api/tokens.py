@@ -15,6 +15,7 @@ from proxy.api.openapi.answers import TokenCount
 from proxy.api.openapi.operation import CLIENT, LIMITS, UPSTREAM, Operation, json_answer
 from proxy.api.responses import begin_call, json_response, watched
 from proxy.concurrency import run_if_heavy, yield_if_large
+from proxy.convert.request.converted import ConvertedRequest
 from proxy.errors import AuthenticationFailed
 from proxy.providers.routing import Route
 from proxy.relay.call import learned_profile, record_route
@@ -86,20 +87,26 @@ def answer_count(
         max_tokens=None,
         read_pdf=RequestPdfs().read,
     )
-    tokens, method = _upstream_count(message_request, route), "upstream"
+    tokens = _upstream_count(message_request, route)
+    method = "upstream"
     if tokens is None:
         count = count_chat_tokens(
             converted.body, route.encoding, native=route.native, heavy=access.heavy
         )
         tokens, method = count.tokens, count.method
-    told: dict[str, Any] = {"input_tokens": tokens}
-    edits = converted.reply.context_management
-    if edits is not None:
-        cleared = sum(edit["cleared_input_tokens"] for edit in edits["applied_edits"])
-        told["context_management"] = {"original_input_tokens": tokens + cleared}
-    response = json_response(told)
+    response = json_response(_count_with_edits(tokens, converted))
     response.headers["x-token-counting"] = method
     return response
+
+
+def _count_with_edits(tokens: int, converted: ConvertedRequest) -> dict[str, Any]:
+    """The body of the answer; after context edits, with the tokens before them."""
+    edits = converted.reply.context_management
+    if edits is None:
+        return {"input_tokens": tokens}
+    cleared = sum(edit["cleared_input_tokens"] for edit in edits["applied_edits"])
+    management = {"original_input_tokens": tokens + cleared}
+    return {"input_tokens": tokens, "context_management": management}
 
 
 def _upstream_count(message_request: Mapping[str, Any], route: Route) -> int | None:
