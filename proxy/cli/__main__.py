@@ -2,15 +2,14 @@
 
 import sys
 
-from proxy.cli.interrupt import end_when_interrupted, raise_when_interrupted
+from proxy.cli.interrupt import end_when_interrupted
 
 
 def run() -> int:
-    """Load the command line, which takes a second, and run it; returns the exit code."""
+    """Run the command line; returns the exit code."""
     end_when_interrupted()
     from proxy.cli.main import main
 
-    raise_when_interrupted()
     return main()
 
 

@@ -6,18 +6,18 @@ not changed.
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
-import shutil
-import stat
-import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from config.registry.values import registry_in_force
 from config.settings import Settings
+from proxy.cli.environment import current_settings
+from proxy.cli.errors import CommandError
+from proxy.cli.files import back_up, replace_text
+from proxy.cli.options import add_address
 from proxy.cli.server_urls import client_url
 
 ANY_KEY = "any"
@@ -25,8 +25,25 @@ ANY_KEY = "any"
 KEY_PLACEHOLDER = "YOUR-UPSTREAM-KEY"
 
 
-class ClientSettingsError(Exception):
+class ClientSettingsError(CommandError):
     """The user's settings file cannot be updated; it was not changed."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_address(parser)
+    parser.add_argument("--url", help="URL of the proxy, if it is on another machine")
+    parser.add_argument("--key", help="key that Claude Code sends")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="merge them into ~/.claude/settings.json; the old file is kept as a backup",
+    )
+
+
+def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
+    """Run the command; raises ``ClientSettingsError``."""
+    show_or_write(current_settings(chosen), url=options.url, key=options.key, write=options.write)
 
 
 def show_or_write(
@@ -80,8 +97,8 @@ def write_settings(path: Path, wanted: Mapping[str, Mapping[str, str]]) -> str:
         after = merged(before, wanted, path)
         if after == before:
             return f"{path} is up to date"
-        backup = _back_up(path)
-        _replace(path, _text(after))
+        backup = back_up(path)
+        replace_text(path, _text(after))
     except OSError as error:
         raise ClientSettingsError(f"{error.filename or path}: {error.strerror}") from error
     return f"{path} written" + (f"; the old file is {backup}" if backup else "")
@@ -116,30 +133,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ClientSettingsError(f"{path} does not hold an object")
     return content
-
-
-def _back_up(path: Path) -> Path | None:
-    if not path.exists():
-        return None
-    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    backup = path.with_name(f"{path.name}.backup-{now}")
-    shutil.copy2(path, backup)
-    return backup
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a new file and rename it: there is never a partly written file at ``path``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
-    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(beside, mode)
-        os.replace(beside, path)
-    except OSError:
-        os.unlink(beside)
-        raise
 
 
 def _text(content: Mapping[str, Any]) -> str:

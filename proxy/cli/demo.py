@@ -6,6 +6,7 @@ Rule: no configuration of a real upstream is used: no keys, models or proxies. O
 
 from __future__ import annotations
 
+import argparse
 import json
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from functools import partial
 from config.settings import Settings, load_settings
 from proxy.cli.demo_upstream import MODEL, TOOL
 from proxy.cli.environment import operator_variables
+from proxy.cli.options import add_address
 from proxy.cli.process import ensure_free
 from proxy.cli.serve import serve
 from proxy.cli.server_urls import client_url
@@ -43,6 +45,16 @@ QUESTION = {
     ],
     "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
 }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_address(parser)
+
+
+def run(_: argparse.Namespace, chosen: Mapping[str, object]) -> None:
+    """Run the command; raises what ``serve`` raises."""
+    demo(chosen)
 
 
 def demo(arguments: Mapping[str, object]) -> None:

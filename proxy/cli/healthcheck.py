@@ -6,6 +6,7 @@ SECONDS. Only HOST and PORT must be valid: another bad value does not affect the
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 
@@ -14,6 +15,8 @@ from gevent import Timeout
 from config.errors import ConfigError
 from config.settings import Settings, read_sources
 from proxy.cli.environment import operator_variables
+from proxy.cli.errors import CommandError
+from proxy.cli.options import add_config, add_host_and_port
 from proxy.cli.server_urls import client_url, reachable_host
 
 SECONDS = 3.0
@@ -21,8 +24,24 @@ ALIVE = "/health"
 READY = "/readyz"
 
 
-class Unhealthy(Exception):
+class Unhealthy(CommandError):
     """The service does not answer with 200; the message gives the reason."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_host_and_port(parser)
+    add_config(parser)
+    parser.add_argument(
+        "--ready",
+        action="store_true",
+        help="use /readyz instead: it fails while the service is stopping",
+    )
+
+
+def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
+    """Run the command; raises ``Unhealthy``."""
+    healthcheck(chosen, ready=options.ready)
 
 
 def healthcheck(arguments: Mapping[str, object], *, ready: bool) -> None:

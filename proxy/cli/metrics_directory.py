@@ -19,8 +19,8 @@ from typing import Any
 
 from config.gunicorn import SHARED_MEMORY
 from proxy.api.context import EXTENSION
+from proxy.cli.errors import CannotStart
 from proxy.cli.interrupt import before_the_end
-from proxy.cli.process import CannotStart
 from proxy.telemetry import multiprocess
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"

@@ -20,6 +20,7 @@ from gunicorn.sock import ssl_context
 
 from config.gunicorn import bind_address
 from config.settings import Settings
+from proxy.cli.errors import CannotStart
 from proxy.telemetry.logs import logging_config
 from proxy.telemetry.uncaught import log_uncaught_errors
 
@@ -38,10 +39,6 @@ THREADED_WORKER = "gunicorn.workers.gthread"
 START = "start with: gunicorn -c deploy/gunicorn.conf.py wsgi:app"
 
 log = logging.getLogger(__name__)
-
-
-class CannotStart(Exception):
-    """The system does not provide what the service needs; the message gives the remedy."""
 
 
 def raise_file_limit() -> int:

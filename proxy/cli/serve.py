@@ -27,10 +27,10 @@ from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.cli.announce import ready_line, start_warnings
 from proxy.cli.environment import current_settings, put_in_force
+from proxy.cli.errors import CannotStart
 from proxy.cli.interrupt import before_the_end, end_when_interrupted
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import (
-    CannotStart,
     ensure_certificate,
     ensure_free,
     raise_file_limit,

@@ -8,7 +8,8 @@ import socket
 
 import pytest
 
-from proxy.cli.process import CannotStart, ensure_free, raise_file_limit
+from proxy.cli.errors import CannotStart
+from proxy.cli.process import ensure_free, raise_file_limit
 
 
 def test_the_file_limit_is_raised_to_the_hard_one() -> None:

@@ -6,26 +6,45 @@ is sent only to providers that have no key in the configuration.
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Mapping, Sequence
 
 from config.errors import ConfigError
 from config.registry.values import registry_in_force
 from config.settings import Settings
 from proxy.cli.doctor.client import ProbeClient
-from proxy.cli.doctor.examination import Examination, Result
-from proxy.cli.doctor.probes import PROBES, Probe
+from proxy.cli.doctor.examination import Examination
+from proxy.cli.doctor.probes import PROBES
 from proxy.cli.doctor.report import advice, catalogue_lines, printable, shortened, table, title
+from proxy.cli.environment import current_settings
+from proxy.cli.errors import CommandError
+from proxy.cli.options import add_config
+from proxy.cli.progress import Progress
 from proxy.errors import NotFound, ProxyError
 from proxy.providers.routing import Route, Router
 from proxy.upstream.clients import Clients
 
-CLEARED_LINE = "\r\x1b[K"
 
-
-class NoAnswer(Exception):
+class NoAnswer(CommandError):
     """One or more upstreams do not answer plain requests; the message names them."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_config(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model", metavar="ID", help="model as clients name it (default: BIG_MODEL)"
+    )
+    which.add_argument("--all", action="store_true", help="every model that is configured")
+    parser.add_argument("--key", help="key for a provider that has no key in the configuration")
+
+
+def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
+    """Run the command; raises ``ConfigError`` or ``NoAnswer``."""
+    model = None if options.all else options.model or ""
+    doctor(current_settings(chosen), model=model, key=options.key)
 
 
 def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> None:
@@ -50,7 +69,7 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
             if route.native:
                 answers = answers_natively(probe_client)
             else:
-                answers = examine(probe_client, Progress(sys.stderr))
+                answers = examine(probe_client, Progress(sys.stderr, len(PROBES)))
             if not answers:
                 unanswered.append(printable(f"{route.provider.name}/{route.model}"))
     finally:
@@ -108,8 +127,8 @@ def examine(probe_client: ProbeClient, progress: Progress) -> bool:
     )
     try:
         for number, probe in enumerate(PROBES, start=1):
-            progress.begin(number, PROBES, probe)
-            progress.end(number, PROBES, examination.examine(probe))
+            progress.begin(number, probe.name)
+            progress.end(number, probe.name, examination.examine(probe).outcome)
             if not examination.answers:
                 break
     finally:
@@ -119,30 +138,3 @@ def examine(probe_client: ProbeClient, progress: Progress) -> bool:
     if lines := catalogue_lines(route.provider.name, examination.unhealed):
         print(f"{lines}\n", flush=True)
     return examination.answers
-
-
-class Progress:
-    """Shows the progress: one line for each probe; on a terminal one line that is overwritten."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._terminal = stream.isatty()
-
-    def begin(self, number: int, probes: Sequence[Probe], probe: Probe) -> None:
-        """On a terminal, show the probe that is running."""
-        if self._terminal:
-            self._write(f"{CLEARED_LINE}[{number}/{len(probes)}] {probe.name} ...")
-
-    def end(self, number: int, probes: Sequence[Probe], result: Result) -> None:
-        """Without a terminal, write a line with the probe's result."""
-        if not self._terminal:
-            self._write(f"[{number}/{len(probes)}] {result.probe}: {result.outcome}\n")
-
-    def clear(self) -> None:
-        """Clear the terminal's line."""
-        if self._terminal:
-            self._write(CLEARED_LINE)
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import yaml
 
 from config.variables.table import VARIABLES
 from proxy import __version__
-from proxy.cli.doctor.command import CLEARED_LINE, Progress
-from proxy.cli.doctor.examination import Result
 from proxy.cli.doctor.probes import PROBES
 from proxy.cli.main import main
 from tests.cli.command import run
@@ -281,17 +278,3 @@ def test_as_a_process(stub: UpstreamStub, tmp_path: Path) -> None:
 def test_model_and_all_exclude_each_other() -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["doctor", "--all", "--model", "x"])
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_on_a_terminal_progress_is_one_line_that_is_gone_in_the_end() -> None:
-    terminal = Terminal()
-    progress = Progress(terminal)
-    progress.begin(1, PROBES, PROBES[0])
-    progress.end(1, PROBES, Result("answers", "works", ""))
-    progress.clear()
-    assert terminal.getvalue() == (f"{CLEARED_LINE}[1/{len(PROBES)}] answers ...{CLEARED_LINE}")

@@ -1,0 +1,48 @@
+"""Files of the operator that commands write: a backup first, then the whole new content at once.
+
+Rule: at any moment the file has its old content or its new one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+PRIVATE = 0o600
+
+
+def back_up(path: Path) -> Path | None:
+    """Copy the file, with its mode, to ``NAME.backup-TIME`` beside it; None if there is no file.
+
+    Raises ``OSError``.
+    """
+    if not path.exists():
+        return None
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    backup = path.with_name(f"{path.name}.backup-{now}")
+    shutil.copy2(path, backup)
+    return backup
+
+
+def replace_text(path: Path, text: str, mode: int | None = None) -> None:
+    """Write ``text`` to a new file and rename it to ``path``, whose directory is created if needed.
+
+    ``mode`` None: the old file's mode, else only its owner may read it. Raises ``OSError``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode is None:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else PRIVATE
+    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(beside, mode)
+        os.replace(beside, path)
+    except BaseException:
+        # Also after Ctrl-C.
+        os.unlink(beside)
+        raise
