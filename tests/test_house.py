@@ -496,11 +496,12 @@ def test_a_provider_profile_takes_two_places(tmp_path: Path) -> None:
 
 TOY_PROFILE = '''"""A toy provider."""
 
-from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.base import Start, Vendor, rule
 
 TOY = Vendor(
     name="toy",
     hosts={":PORT": "/toy/v2"},
+    start=Start("Toy", ("http://127.0.0.1:PORT/toy/v2",), key_variable="TOY_API_KEY"),
     flags={"token_field": "max_completion_tokens", "top_k": True},
     models=(rule("toy-large", max_output=4000),),
     credential="api-key",

@@ -31,7 +31,11 @@ from config.registry.values import REASONING_EFFORTS
 
 TOP_SETTINGS: Mapping[str, str] = {
     "ak": "auth_keys",
+    "host": "host",
     "port": "port",
+    "big_model": "big_model",
+    "middle_model": "middle_model",
+    "small_model": "small_model",
     "upstream_timeout_seconds": "request_timeout",
     "log_body_max_chars": "log_body_max_chars",
     "log_stream_text_preview_chars": "log_stream_text_preview_chars",

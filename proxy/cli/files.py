@@ -15,16 +15,20 @@ from pathlib import Path
 PRIVATE = 0o600
 
 
-def back_up(path: Path) -> Path | None:
-    """Copy the file, with its mode, to ``NAME.backup-TIME`` beside it; None if there is no file.
+def back_up(path: Path, mode: int | None = None) -> Path | None:
+    """Copy the file to ``NAME.backup-TIME`` beside it; None if there is no file.
 
-    Raises ``OSError``.
+    ``mode`` None: the file's own mode. Raises ``OSError``.
     """
     if not path.exists():
         return None
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     backup = path.with_name(f"{path.name}.backup-{now}")
+    # Before the copy has its mode, only its owner may read it.
+    os.close(os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
     shutil.copy2(path, backup)
+    if mode is not None:
+        os.chmod(backup, mode)
     return backup
 
 

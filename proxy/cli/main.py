@@ -43,6 +43,12 @@ class Command:
 
 
 COMMANDS = (
+    Command(
+        "init",
+        "proxy.cli.init.command",
+        "ask for provider, key and models, test them and write .env",
+        "Ask for provider, key and models, test them, and write .env or a registry file.",
+    ),
     Command("demo", "proxy.cli.demo", "serve a built-in demo upstream: no key needed"),
     Command(
         "claude-code",

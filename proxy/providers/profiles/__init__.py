@@ -1,6 +1,6 @@
 """Profiles: data on how the upstreams of each vendor differ from plain Chat Completions."""
 
-from proxy.providers.profiles.base import Profile, Vendor
+from proxy.providers.profiles.base import Profile, Start, Vendor
 from proxy.providers.profiles.lookup import (
     base_path_for,
     credential_header,
@@ -8,16 +8,18 @@ from proxy.providers.profiles.lookup import (
     vendor_for,
 )
 from proxy.providers.profiles.overrides import overridden
-from proxy.providers.profiles.vendors import PROFILES, UNKNOWN
+from proxy.providers.profiles.vendors import PROFILES, UNKNOWN, starts
 
 __all__ = [
     "PROFILES",
     "UNKNOWN",
     "Profile",
+    "Start",
     "Vendor",
     "base_path_for",
     "credential_header",
     "overridden",
     "profile_for",
+    "starts",
     "vendor_for",
 ]

@@ -6,7 +6,7 @@ Older ``api-version`` values support neither the role ``developer`` nor PDF part
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.base import Start, Vendor, rule
 from proxy.providers.profiles.schema_dialects import OPENAI_STEPS
 
 AZURE = Vendor(
@@ -19,6 +19,13 @@ AZURE = Vendor(
         ".api.cognitive.microsoft.com": "/openai/v1",
         ".services.ai.azure.com": "/openai/v1",
     },
+    start=Start(
+        title="Azure OpenAI, AI Foundry",
+        base_urls=(),
+        key_variable="AZURE_OPENAI_API_KEY",
+        url_form="https://RESOURCE.openai.azure.com/openai/v1",
+        note="Azure lists what can be deployed. Type the names of your deployments.",
+    ),
     flags={
         "text_tool_calls": False,
         "token_field": "max_completion_tokens",

@@ -179,6 +179,44 @@ def plain_name(model: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What ``claude-proxy init`` asks and proposes for a vendor.
+
+    A proposal is made only if the upstream lists it. ``big``, ``middle`` and ``small`` are regular
+    expressions in order of preference, matched as a whole against a model's id in lower case without
+    vendor prefix (with it, if the expression contains a slash); of several matches the highest version
+    is proposed. An empty tuple: the model of the next higher tier; for ``big``: no proposal.
+    """
+
+    title: str
+    """Name in the menu."""
+    base_urls: tuple[str, ...]
+    """Complete base URLs, the usual one first; empty: each customer has an own one."""
+    key_variable: str | None
+    """The variable in which its users keep their key; None: it needs no key (a local server)."""
+    big: tuple[str, ...] = ()
+    middle: tuple[str, ...] = ()
+    small: tuple[str, ...] = ()
+    url_form: str = ""
+    """The form of the base URL, where ``base_urls`` is empty."""
+    note: str = ""
+    """A line that is shown before the models are asked for."""
+
+
+LOCAL_MODELS = (
+    r"qwen[\d.]+-coder.*",
+    r"gpt-oss.*",
+    r"devstral.*",
+    r"glm-.*",
+    r"qwen[\d.]+.*",
+    r"(?!.*embed)gemma.*",
+    r"llama.*",
+)
+"""Families that handle the tools of coding agents, for servers that run any model. One model is
+proposed for all tiers, because such a server would load two by turns."""
+
+
+@dataclass(frozen=True, slots=True)
 class Vendor:
     """One vendor: its hosts, its key's header, and its flags.
 
@@ -189,6 +227,7 @@ class Vendor:
 
     name: str
     hosts: Mapping[str, str]
+    start: Start
     flags: Mapping[str, object] = field(default_factory=dict)
     models: tuple[ModelRule, ...] = ()
     credential: Literal["bearer", "api-key"] = "bearer"

@@ -4,12 +4,20 @@ signatures that must be sent back with their tool calls.
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.base import Start, Vendor, rule
 from proxy.providers.profiles.schema_dialects import GEMINI_KEYWORDS, GEMINI_STEPS
 
 GEMINI = Vendor(
     name="gemini",
     hosts={"generativelanguage.googleapis.com": "/v1beta/openai"},
+    start=Start(
+        title="Google Gemini",
+        base_urls=("https://generativelanguage.googleapis.com/v1beta/openai",),
+        key_variable="GEMINI_API_KEY",
+        big=(r"gemini-[\d.]+-pro(-preview)?", "gemini-pro-latest"),
+        middle=(r"gemini-[\d.]+-flash(-preview)?", "gemini-flash-latest"),
+        small=(r"gemini-[\d.]+-flash-lite(-preview)?", "gemini-flash-lite-latest"),
+    ),
     flags={
         "text_tool_calls": False,
         "extra_content": True,

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.base import Start, Vendor, rule
 
 GLM = Vendor(
     name="glm",
     hosts={"open.bigmodel.cn": "/api/paas/v4", "api.z.ai": "/api/paas/v4"},
+    start=Start(
+        title="GLM (Z.ai, Zhipu)",
+        base_urls=(
+            "https://api.z.ai/api/paas/v4",
+            "https://api.z.ai/api/coding/paas/v4",
+            "https://open.bigmodel.cn/api/paas/v4",
+            "https://open.bigmodel.cn/api/coding/paas/v4",
+        ),
+        key_variable="ZAI_API_KEY",
+        big=(r"glm-[\d.]+",),
+        small=(r"glm-[\d.]+-air", r"glm-[\d.]+-flash"),
+    ),
     flags={
         "text_tool_calls": False,
         "reasoning_history": "reasoning_content",

@@ -5,7 +5,7 @@ llama.cpp treats a named choice as ``auto`` without an error; LM Studio refuses 
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor
+from proxy.providers.profiles.base import LOCAL_MODELS, Start, Vendor
 from proxy.providers.profiles.schema_dialects import GRAMMAR_STEPS
 
 LLAMACPP = Vendor(
@@ -19,6 +19,12 @@ LLAMACPP = Vendor(
         "lmstudio": "/v1",
         "lm-studio": "/v1",
     },
+    start=Start(
+        title="llama.cpp, LM Studio",
+        base_urls=("http://127.0.0.1:8080/v1", "http://127.0.0.1:1234/v1"),
+        key_variable=None,
+        big=LOCAL_MODELS,
+    ),
     flags={
         "tool_choice": "required",
         "top_k": True,

@@ -6,7 +6,7 @@ The last chunk of a stream reports usage without ``stream_options``.
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor
+from proxy.providers.profiles.base import Start, Vendor
 
 MISTRAL = Vendor(
     name="mistral",
@@ -14,6 +14,14 @@ MISTRAL = Vendor(
         "api.mistral.ai": "/v1",
         "codestral.mistral.ai": "/v1",
     },
+    start=Start(
+        title="Mistral",
+        base_urls=("https://api.mistral.ai/v1", "https://codestral.mistral.ai/v1"),
+        key_variable="MISTRAL_API_KEY",
+        big=("mistral-large-latest", "mistral-medium-latest"),
+        middle=("devstral-medium-latest", "devstral-latest", "mistral-medium-latest"),
+        small=("devstral-small-latest", "mistral-small-latest"),
+    ),
     flags={
         "text_tool_calls": False,
         "tool_id": "nine",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.base import Start, Vendor, rule
 from proxy.providers.profiles.schema_dialects import MOONSHOT_STEPS
 
 MOONSHOT = Vendor(
@@ -15,6 +15,16 @@ MOONSHOT = Vendor(
         "api.moonshot.ai": "/v1",
         "api.kimi.com": "/coding/v1",
     },
+    start=Start(
+        title="Moonshot AI (Kimi)",
+        base_urls=(
+            "https://api.moonshot.ai/v1",
+            "https://api.moonshot.cn/v1",
+            "https://api.kimi.com/coding/v1",
+        ),
+        key_variable="MOONSHOT_API_KEY",
+        big=(r"kimi-k[\d.]+", "kimi-for-coding", "kimi-k2-.*"),
+    ),
     flags={
         "text_tool_calls": False,
         "reasoning_history": "reasoning_content",

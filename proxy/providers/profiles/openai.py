@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.base import Start, Vendor, rule
 from proxy.providers.profiles.families import TOOL_IDS
 from proxy.providers.profiles.schema_dialects import OPENAI_STEPS
 
 OPENAI = Vendor(
     name="openai",
     hosts={"api.openai.com": "/v1", ".api.openai.com": "/v1"},
+    start=Start(
+        title="OpenAI",
+        base_urls=("https://api.openai.com/v1",),
+        key_variable="OPENAI_API_KEY",
+        big=(r"gpt-([5-9]|\d\d)(\.\d+)?", r"gpt-4\.1", "gpt-4o"),
+        small=(r"gpt-([5-9]|\d\d)(\.\d+)?-mini", "gpt-4o-mini"),
+    ),
     flags={
         "text_tool_calls": False,
         "token_field": "max_completion_tokens",

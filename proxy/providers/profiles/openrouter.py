@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.base import Start, Vendor, rule
 
 OPENROUTER = Vendor(
     name="openrouter",
     hosts={"openrouter.ai": "/api/v1", ".openrouter.ai": "/api/v1"},
+    start=Start(
+        title="OpenRouter",
+        base_urls=("https://openrouter.ai/api/v1",),
+        key_variable="OPENROUTER_API_KEY",
+        big=(r"anthropic/claude-opus-[\d.]+",),
+        middle=(r"anthropic/claude-sonnet-[\d.]+",),
+        small=(r"anthropic/claude-haiku-[\d.]+",),
+    ),
     flags={
         "thinking_style": "openrouter",
         "reasoning_history": "details",

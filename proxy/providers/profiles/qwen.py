@@ -6,7 +6,7 @@ Thinking requires streaming and excludes a forced tool. Models that always or ne
 
 from __future__ import annotations
 
-from proxy.providers.profiles.base import Vendor, rule
+from proxy.providers.profiles.base import Start, Vendor, rule
 
 QWEN = Vendor(
     name="qwen",
@@ -20,6 +20,21 @@ QWEN = Vendor(
         "coding-intl.dashscope.aliyuncs.com": "/v1",
         "api-inference.modelscope.cn": "/v1",
     },
+    start=Start(
+        title="Qwen (Alibaba Model Studio)",
+        base_urls=(
+            "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+            "https://dashscope.aliyuncs.com/compatible-mode/v1",
+            "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
+            "https://coding-intl.dashscope.aliyuncs.com/v1",
+            "https://coding.dashscope.aliyuncs.com/v1",
+            "https://api-inference.modelscope.cn/v1",
+        ),
+        key_variable="DASHSCOPE_API_KEY",
+        big=(r"qwen[\d.]*-max", r"qwen[\d.]+-plus", "qwen3-coder-plus"),
+        middle=(r"qwen[\d.]+-plus", "qwen3-coder-plus", "qwen-plus"),
+        small=(r"qwen[\d.]+-flash", "qwen3-coder-flash", "qwen-flash", "qwen-turbo"),
+    ),
     flags={"text_tool_calls": False, "forced_choice_stops_thinking": True},
     models=(
         rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.providers.profiles.ark import ARK
 from proxy.providers.profiles.azure import AZURE
-from proxy.providers.profiles.base import Vendor
+from proxy.providers.profiles.base import Start, Vendor
 from proxy.providers.profiles.deepseek import DEEPSEEK
 from proxy.providers.profiles.gemini import GEMINI
 from proxy.providers.profiles.glm import GLM
@@ -40,5 +40,22 @@ PROFILES: tuple[Vendor, ...] = (
     ARK,
     QINIU,
 )
-UNKNOWN = Vendor(name="default", hosts={})
+UNKNOWN = Vendor(
+    name="default",
+    hosts={},
+    start=Start(
+        title="other",
+        base_urls=(),
+        key_variable=None,
+        url_form="https://HOST/v1",
+    ),
+)
 """The vendor of every other host: docs/protocol.md's defaults and the rules of the model's family."""
+
+
+def starts() -> dict[str, Start]:
+    """What ``claude-proxy init`` proposes for each vendor, by the vendor's name.
+
+    ``base_urls[0]`` is the usual base URL and ``key_variable`` the usual variable of the key.
+    """
+    return {vendor.name: vendor.start for vendor in PROFILES}

@@ -1,0 +1,1 @@
+"""``claude-proxy init``: asks for provider, key and models, tests them and writes the configuration."""

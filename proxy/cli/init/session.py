@@ -1,0 +1,51 @@
+"""One run of ``claude-proxy init``: the answers, the file, the end.
+
+Rule: nothing is written before every question is answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from proxy.cli.announce import is_loopback
+from proxy.cli.environment import operator_variables
+from proxy.cli.init.checks import Checks
+from proxy.cli.init.closing import close
+from proxy.cli.init.given import given_answers
+from proxy.cli.init.interview import Interview
+from proxy.cli.init.targets import NAMES, DotenvTarget, RegistryTarget, Target
+from proxy.cli.init.terminal import Terminal
+from proxy.cli.init.unattended import unattended
+
+AUTH_KEY_BYTES = 24
+
+
+def init(options: argparse.Namespace) -> None:
+    """Ask, write and print; raises ``ConfigError`` and ``CommandError``."""
+    target: Target = RegistryTarget(Path(options.registry)) if options.registry else DotenvTarget()
+    target.ensure_writable()
+    environ, dotenv = operator_variables()
+    variables = {**dotenv, **environ}
+    checks = Checks(target.check)
+    given = given_answers(options, variables, checks)
+    protected = _is_protected(variables)
+    if options.yes:
+        answers = unattended(given, variables, checks, protected=protected)
+    else:
+        answers = Interview(Terminal(), given, checks, variables, protected).answers()
+    if answers.access == "key":
+        answers = replace(answers, auth_key=secrets.token_urlsafe(AUTH_KEY_BYTES))
+    print(f"\n{target.write(answers)}")
+    close(answers, target, merge=options.claude_code)
+
+
+def _is_protected(variables: Mapping[str, str]) -> bool:
+    """Whether the proxy has an auth key already, or listens on a loopback address."""
+    if any(variables.get(name, "").strip() for name in NAMES["auth_keys"]):
+        return True
+    hosts = (variables.get(name, "").strip() for name in NAMES["host"])
+    return is_loopback(next(filter(None, hosts), ""))
