@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from config.registry.values import DEFAULT_BASE_URL
 from proxy.cli.init.proposals import NO_MODELS, Tiers
 from proxy.providers.profiles import PROFILES, UNKNOWN, Start, Vendor, vendor_for
 
@@ -60,6 +61,23 @@ def vendor_of(base_url: str) -> Vendor:
     """The vendor that serves ``base_url``; ``UNKNOWN`` for any other host."""
     parts = urlsplit(base_url)
     return vendor_for(parts.netloc, path=parts.path)
+
+
+def held_key(variables: Mapping[str, str], answers: Answers) -> tuple[str, str]:
+    """The variable that holds the upstream's key already, and the key; both empty if none does.
+
+    OPENAI_API_KEY belongs to the host of OPENAI_BASE_URL, so it is never offered for another one.
+    """
+    own_host = urlsplit(variables.get("OPENAI_BASE_URL", "").strip() or DEFAULT_BASE_URL).netloc
+    names = [answers.start.key_variable or ""]
+    if "OPENAI_API_KEY" not in names:
+        names.append("OPENAI_API_KEY")
+    for name in names:
+        is_foreign = name == "OPENAI_API_KEY" and urlsplit(answers.base_url).netloc != own_host
+        key = variables.get(name, "").strip()
+        if key and not is_foreign:
+            return name, key
+    return "", ""
 
 
 def provider_name(answers: Answers) -> str:

@@ -11,9 +11,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from config.urls import without_query
 from proxy.cli.claude_code import show_or_write
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.init.answers import Answers, setting_values
+from proxy.cli.init.proposals import CLAUDE_NAMES, TIERS
 from proxy.cli.init.targets import NAMES, RegistryTarget, Target
 
 COMMAND = "claude-proxy"
@@ -25,8 +27,13 @@ def close(answers: Answers, target: Target, *, merge: bool) -> None:
     Raises ``ConfigError`` if other settings are invalid, ``CommandError`` if the file of Claude Code
     cannot be written.
     """
+    print(f"\n  {'upstream':10}{without_query(answers.base_url)}")
+    for tier in TIERS:
+        print(f"  {CLAUDE_NAMES[tier]:10}{getattr(answers.models, tier)}")
+    if answers.key is None:
+        print("\nNo key is stored: each client sends its own, which is sent upstream.")
     for warning in _overridden(answers, target):
-        print(f"WARNING: {warning}")
+        print(f"\nWARNING: {warning}")
     print(f"\nStart the proxy:\n\n  {start_line(target)}\n")
     settings = current_settings(target.chosen)
     if merge:
@@ -62,7 +69,9 @@ def _overridden(answers: Answers, target: Target) -> Iterator[str]:
         if registry:
             yield from _stronger(dotenv, NAMES[setting], value, ".env", target)
     if not registry:
-        yield from _stronger({**dotenv, **environ}, NAMES["config"], None, "use", target)
+        for name in NAMES["config"]:
+            if {**dotenv, **environ}.get(name, "").strip():
+                yield f"{name} names a registry file, whose models take precedence: unset it"
 
 
 def _stronger(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from proxy.cli.init.answers import NO_KEY, OTHER, Access, Answers, vendor_named
+from proxy.cli.init.answers import NO_KEY, OTHER, Access, Answers, held_key, vendor_named
 from proxy.cli.init.checks import Checks, is_local
 from proxy.cli.init.choices import Item
 from proxy.cli.init.faults import Fault, Unreached
@@ -80,12 +80,11 @@ class Interview:
     def _keyed(self, answers: Answers, key: str = "", variable: str = "") -> Answers:
         if key:
             return replace(answers, key=key, key_variable=variable)
-        usual = answers.start.key_variable
-        if usual is None and is_local(answers.base_url):
+        if answers.start.key_variable is None and is_local(answers.base_url):
             return replace(answers, key=NO_KEY)
-        held = self.variables.get(usual or "", "").strip()
-        if usual and held and self.terminal.agrees(f"Use the key in {usual}?"):
-            return replace(answers, key=self.checks.key(held), key_variable=usual)
+        variable, held = held_key(self.variables, answers)
+        if held and self.terminal.agrees(f"Use the key in {variable}?"):
+            return replace(answers, key=self.checks.key(held), key_variable=variable)
         return self._rekeyed(answers)
 
     def _rekeyed(self, answers: Answers) -> Answers:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from proxy.cli.errors import CommandError, UsageError
-from proxy.cli.init.answers import NO_KEY, OTHER, Answers
-from proxy.cli.init.checks import Checks
+from proxy.cli.init.answers import NO_KEY, OTHER, Answers, held_key
+from proxy.cli.init.checks import Checks, is_local
 from proxy.cli.init.faults import Fault, Unreached
 from proxy.cli.init.given import Given, provider_names
 from proxy.cli.init.proposals import NO_MODELS, Tiers, proposed_tiers
@@ -55,16 +55,18 @@ def _upstream(given: Given, variables: Mapping[str, str], checks: Checks) -> Ans
         raise UsageError(
             f"the provider {_name(vendor)} needs --base-url URL, such as {start.url_form}"
         )
-    key, variable = given.key, given.key_variable
-    if not key and start.key_variable:
-        variable = start.key_variable
-        if not variables.get(variable, "").strip():
-            raise UsageError(
-                f"the provider {_name(vendor)} needs a key: set {variable}, or name the variable "
-                "that holds it with --key-env NAME"
-            )
-        key = checks.key(variables[variable].strip())
-    return Answers(vendor, base_url, key or NO_KEY, variable)
+    answers = Answers(vendor, base_url, given.key or NO_KEY, given.key_variable)
+    if given.key or (start.key_variable is None and is_local(base_url)):
+        return answers
+    variable, key = held_key(variables, answers)
+    if key:
+        return replace(answers, key=checks.key(key), key_variable=variable)
+    if start.key_variable:
+        raise UsageError(
+            f"the provider {_name(vendor)} needs a key: set {start.key_variable}, or name the "
+            "variable that holds it with --key-env NAME"
+        )
+    return answers
 
 
 def _models(answers: Answers, given: Tiers, checks: Checks) -> Tiers:
