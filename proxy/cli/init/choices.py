@@ -26,6 +26,11 @@ class Item:
     def shown(self) -> str:
         return self.label or self.value
 
+    @property
+    def bare(self) -> str:
+        """A model's id without its vendor: ``openai/gpt-5`` is ``gpt-5``."""
+        return self.value.rpartition("/")[2]
+
     def contains(self, text: str) -> bool:
         """Whether ``text`` is a part of its name, in any case."""
         return text.lower() in f"{self.value}\n{self.label}".lower()
@@ -42,9 +47,10 @@ class Outcome:
 def choose(text: str, shown: Sequence[Item], items: Sequence[Item]) -> Outcome:
     """The meaning of ``text``: a number counts in ``shown``, anything else searches in ``items``."""
     wanted = text.lower()
-    for item in items:
-        if wanted == item.value.lower():
-            return Outcome(item.value)
+    # As a whole, then without the vendor before the slash.
+    for names in ([i.value.lower() for i in items], [i.bare.lower() for i in items]):
+        if names.count(wanted) == 1:
+            return Outcome(items[names.index(wanted)].value)
     if text.isdecimal() and 1 <= int(text) <= len(shown):
         return Outcome(shown[int(text) - 1].value)
     found = tuple(item for item in items if item.contains(text))
@@ -71,6 +77,6 @@ def columns(items: Sequence[Item]) -> list[str]:
     return [shortened(f"  {a:{width}}{b}".rstrip()) for a, b in zip(left, right, strict=False)]
 
 
-def shortened(line: str) -> str:
-    """``line`` cut to the width of a terminal."""
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
+def shortened(line: str, width: int = WIDTH) -> str:
+    """``line`` cut to ``width``, that of a terminal."""
+    return line if len(line) <= width else f"{line[: width - 3]}..."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proxy.cli.doctor.report import shortened
+from proxy.cli.init.checks import is_local
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import MODEL_NOT_FOUND
 
@@ -24,6 +25,8 @@ class Fault:
     sentence: str
     model: str = ""
     """The model that was asked; empty: the upstream was asked for its list."""
+    answered: bool = True
+    """Whether there was an HTTP answer."""
 
 
 class Unreached(Exception):
@@ -44,7 +47,10 @@ def fault_of(error: ProxyError, *, url: str, model: str = "") -> Fault:
     if isinstance(error, UpstreamError) and error.code == MODEL_NOT_FOUND:
         return Fault("model", f"The upstream does not know the model {model}: {said}.", model)
     if status is None:
-        return Fault("address", f"{said[:1].upper()}{said[1:]}.", model)
+        sentence = f"{said[:1].upper()}{said[1:]}."
+        if is_local(url):
+            return Fault("again", f"{sentence} Is the server running?", model, False)
+        return Fault("address", sentence, model, False)
     if status in (404, 405):
         return Fault("address", f"There is no such API at {url} ({status}): {said}.", model)
     subject = f"The model {model} does not answer" if model else "The models cannot be listed"

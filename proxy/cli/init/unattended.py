@@ -108,7 +108,7 @@ def _advice(fault: Fault, answers: Answers) -> str:
     if fault.suspect == "key":
         source = answers.key_variable or "--key-env or --key-stdin"
         return f"Correct the key in {source}."
-    if fault.suspect == "address":
+    if fault.suspect == "address" or not fault.answered:
         return f"Correct --base-url (now {answers.base_url}) or the network."
     if fault.model:
         tiers = [t for t in ("big", "middle", "small") if getattr(answers.models, t) == fault.model]
