@@ -15,6 +15,7 @@ from config.urls import without_query
 from proxy.cli.claude_code import show_or_write
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.init.answers import Answers, setting_values
+from proxy.cli.init.choices import wrapped
 from proxy.cli.init.proposals import CLAUDE_NAMES, TIERS
 from proxy.cli.init.targets import NAMES, RegistryTarget, Target
 
@@ -33,7 +34,7 @@ def close(answers: Answers, target: Target, *, merge: bool) -> None:
     if answers.key is None:
         print("\nNo key is stored: each client sends its own, which is sent upstream.")
     for warning in _overridden(answers, target):
-        print(f"\nWARNING: {warning}")
+        print("\n" + wrapped(f"WARNING: {warning}"))
     print(f"\nStart the proxy:\n\n  {start_line(target)}\n")
     settings = current_settings(target.chosen)
     if merge:

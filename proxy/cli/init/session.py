@@ -14,6 +14,7 @@ from pathlib import Path
 from proxy.cli.announce import is_loopback
 from proxy.cli.environment import operator_variables
 from proxy.cli.init.checks import Checks
+from proxy.cli.init.choices import wrapped
 from proxy.cli.init.closing import close
 from proxy.cli.init.given import given_answers
 from proxy.cli.init.interview import Interview
@@ -39,7 +40,7 @@ def init(options: argparse.Namespace) -> None:
         answers = Interview(Terminal(), given, checks, variables, protected).answers()
     if answers.access == "key":
         answers = replace(answers, auth_key=secrets.token_urlsafe(AUTH_KEY_BYTES))
-    print(f"\n{target.write(answers)}")
+    print(f"\n{wrapped(target.write(answers))}")
     close(answers, target, merge=options.claude_code)
 
 

@@ -7,12 +7,11 @@ input is a ``CommandError``; Ctrl-C is ``KeyboardInterrupt``.
 from __future__ import annotations
 
 import contextlib
-import textwrap
 from collections.abc import Callable, Sequence
 from getpass import getpass
 
 from proxy.cli.errors import CommandError
-from proxy.cli.init.choices import WIDTH, Item, choose, columns, rows
+from proxy.cli.init.choices import Item, choose, columns, rows, wrapped
 
 Check = Callable[[str], str]
 """Returns the answer to use; raises ``CommandError`` with what is wrong with it."""
@@ -32,7 +31,7 @@ class Terminal:
 
     def say(self, text: str = "") -> None:
         """Print a paragraph, wrapped."""
-        print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
+        print(wrapped(text))
 
     def ask(self, prompt: str, default: str = "", *, check: Check = str) -> str:
         """A text; Enter alone is ``default``. Asks again until there is one that ``check`` takes."""

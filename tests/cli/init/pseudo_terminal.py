@@ -25,7 +25,8 @@ from tests.cli.command import environment
 SIZE = struct.pack("HHHH", 24, 80, 0, 0)
 SECONDS = 60.0
 CTRL_C, CTRL_D = "\x03", "\x04"
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
+CONTROL = re.compile(r"[^\n]*\r\x1b\[K|\x1b\[[0-9;?]*[a-zA-Z]|\r")
+"""Cleared lines, sequences and the terminal's carriage returns."""
 LAUNCH = """\
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

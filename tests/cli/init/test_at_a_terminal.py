@@ -34,7 +34,8 @@ def ended_well(screen: Screen) -> None:
     assert RIGHT not in screen.text
     assert WRONG not in screen.text
     assert screen.echoes
-    assert max(map(len, screen.text.splitlines())) <= 80
+    shown = [line for line in screen.text.splitlines() if "://" not in line and not line.startswith("/")]
+    assert max(map(len, shown)) <= 80
 
 
 def test_deepseek_with_a_wrong_key_first(upstream: UpstreamStub, tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_llamacpp_without_a_network_first(upstream: UpstreamStub, tmp_path: Path
     upstream.default = provider(["tiny"], key=None)
     closed = f"http://127.0.0.1:{free_port()}/v1"
     with init_at_terminal(tmp_path, "--provider", "llamacpp", "--base-url", closed) as screen:
-        screen.wait_for("connection refused. Is the server running?")
+        screen.wait_for("connection refused. Is the server")
         screen.answer("What now [3]: ", "2")
         screen.answer(f"Base URL [{closed}]: ", upstream.base_url)
         screen.wait_for("The upstream lists 1 model.")
@@ -147,7 +148,7 @@ def test_without_a_key_each_client_sends_its_own(tmp_path: Path) -> None:
         screen.wait_for("Without a key the upstream cannot be asked for its models.")
         for tier in (OPUS, SONNET, HAIKU):
             screen.answer(tier, "gpt-oss")
-        screen.wait_for("No key is stored: each client sends its own, which is sent upstream.")
+        screen.wait_for("No key is stored: each client sends its own")
         ended_well(screen)
     assert "key" not in (tmp_path / "r.yaml").read_text().partition("providers:")[2]
 
@@ -196,7 +197,7 @@ QUESTIONS = (
 )
 
 
-@pytest.mark.long(except_every=3)
+@pytest.mark.long(except_every=6)
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: str(question.__name__))
 @pytest.mark.parametrize(("keys", "code"), [(CTRL_C, 130), (CTRL_D, 1)], ids=["Ctrl-C", "Ctrl-D"])
 def test_leaving_at_a_question_leaves_everything_as_it_was(

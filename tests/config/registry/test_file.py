@@ -498,6 +498,17 @@ def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
     assert caught.value.problems == (f"{name}='{tmp_path}/none.yaml' does not exist",)
 
 
+def test_an_address_and_models_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        "host: 127.0.0.1\nbig_model: b\nmiddle_model: m\nsmall_model: s\n"
+        "providers: [{base_url: 'https://h.test', models: [{id: first}]}]"
+    )
+    settings = load_settings({"CONFIG_PATH": str(path), "SMALL_MODEL": "mine"})
+    assert settings.host == "127.0.0.1"
+    assert (settings.big_model, settings.middle_model, settings.small_model) == ("b", "m", "mine")
+
+
 def test_the_file_is_the_weakest_source(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text(
