@@ -16,8 +16,9 @@ from proxy.cli.claude_code import show_or_write
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.init.answers import Answers, setting_values
 from proxy.cli.init.choices import wrapped
+from proxy.cli.init.other_settings import NAMES
 from proxy.cli.init.proposals import CLAUDE_NAMES, TIERS
-from proxy.cli.init.targets import NAMES, RegistryTarget, Target
+from proxy.cli.init.targets import RegistryTarget, Target
 
 COMMAND = "claude-proxy"
 

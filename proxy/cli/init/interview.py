@@ -84,7 +84,9 @@ class Interview:
             return replace(answers, key=NO_KEY)
         variable, held = held_key(self.variables, answers)
         if held and self.terminal.agrees(f"Use the key in {variable}?"):
-            return replace(answers, key=self.checks.key(held), key_variable=variable)
+            key = self.terminal.checked(held, self.checks.key) or ""
+            if key:
+                return replace(answers, key=key, key_variable=variable)
         return self._rekeyed(answers)
 
     def _rekeyed(self, answers: Answers) -> Answers:

@@ -55,9 +55,10 @@ class ModelMenu:
                 return text
             outcome = choose(text, self._shown, self._items)
             if outcome.value is not None:
-                if outcome.value != text:
-                    self._terminal.say(f"  {outcome.value}")
-                return outcome.value
+                print(f"  {outcome.value}")
+                if self._terminal.checked(outcome.value, self._check) is not None:
+                    return outcome.value
+                continue
             if outcome.items:
                 self._print(outcome.items)
             else:

@@ -18,7 +18,8 @@ from proxy.cli.init.choices import wrapped
 from proxy.cli.init.closing import close
 from proxy.cli.init.given import given_answers
 from proxy.cli.init.interview import Interview
-from proxy.cli.init.targets import NAMES, DotenvTarget, RegistryTarget, Target
+from proxy.cli.init.other_settings import NAMES, ensure_valid
+from proxy.cli.init.targets import DotenvTarget, RegistryTarget, Target
 from proxy.cli.init.terminal import Terminal
 from proxy.cli.init.unattended import unattended
 
@@ -29,6 +30,7 @@ def init(options: argparse.Namespace) -> None:
     """Ask, write and print; raises ``ConfigError`` and ``CommandError``."""
     target: Target = RegistryTarget(Path(options.registry)) if options.registry else DotenvTarget()
     target.ensure_writable()
+    ensure_valid()
     environ, dotenv = operator_variables()
     variables = {**dotenv, **environ}
     checks = Checks(target.check)

@@ -12,15 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from config.variables.table import VARIABLES
 from proxy.cli.environment import DOTENV, read_dotenv
 from proxy.cli.errors import CommandError
 from proxy.cli.files import PRIVATE, back_up, replace_text
 from proxy.cli.init import dotenv_file, registry_file
 from proxy.cli.init.answers import Answers, setting_values
-
-NAMES: Mapping[str, tuple[str, ...]] = {v.field: v.names for v in VARIABLES}
-"""The variables of each setting, in order of precedence."""
+from proxy.cli.init.other_settings import NAMES
 
 
 class CannotWrite(CommandError):

@@ -38,7 +38,7 @@ class Terminal:
         shown = f"{prompt} [{default}]: " if default else f"{prompt}: "
         while True:
             text = self._read(input, shown) or default
-            checked = self._checked(text, check) if text else None
+            checked = self.checked(text, check) if text else None
             if checked is not None:
                 return checked
 
@@ -46,7 +46,7 @@ class Terminal:
         """A text that is not shown; empty for Enter alone."""
         while True:
             text = self._read(getpass, f"{prompt}: ")
-            checked = self._checked(text, check) if text else ""
+            checked = self.checked(text, check) if text else ""
             if checked is not None:
                 return checked
 
@@ -72,7 +72,8 @@ class Terminal:
             else:
                 print("\n".join(rows(shown, len(shown))))
 
-    def _checked(self, text: str, check: Check) -> str | None:
+    def checked(self, text: str, check: Check) -> str | None:
+        """What ``check`` returns; None after saying what is wrong."""
         try:
             return check(text)
         except CommandError as error:

@@ -13,17 +13,15 @@ from typing import Any, TypeVar
 import gevent
 
 from config.registry.values import Provider, environment_registry
-from config.settings import load_settings
 from config.urls import without_query
-from config.variables.table import VARIABLES
 from proxy.cli.doctor.answers import Answer
 from proxy.cli.doctor.client import CLIENT_AGENT, ProbeClient
 from proxy.cli.doctor.examination import Examination
 from proxy.cli.doctor.judges import judge_answer
 from proxy.cli.doctor.probes import Probe, Step
-from proxy.cli.environment import operator_variables
 from proxy.cli.init.answers import Answers, setting_values
 from proxy.cli.init.faults import Unreached, fault_of
+from proxy.cli.init.other_settings import settings_with
 from proxy.errors import ProxyError, UpstreamError, UpstreamTimeout
 from proxy.ids import new_request_id
 from proxy.providers.profiles.base import Profile
@@ -40,8 +38,6 @@ from proxy.upstream.clients import Clients
 ANSWER_SECONDS = 180.0
 """Longest wait for an answer: a local server may have to load the model first."""
 ANSWER_TOKENS = 64
-CONFIG = "config"
-"""The setting that names a registry file, which is not read here."""
 T = TypeVar("T")
 
 
@@ -60,7 +56,7 @@ class Upstream:
         self._with_clients(lambda router, clients: self._answer(model, router, clients))
 
     def _with_clients(self, ask: Callable[[Router, Clients], T]) -> T:
-        settings = load_settings({}, dotenv=_variables(setting_values(self.answers)))
+        settings = settings_with(setting_values(self.answers))
         registry = environment_registry(settings)
         clients = Clients(settings, registry.providers)
         try:
@@ -84,9 +80,11 @@ class Upstream:
         )
         try:
             with gevent.Timeout(LIST_SECONDS, UpstreamTimeout(f"no list in {LIST_SECONDS:g} s")):
-                return [entry["id"] for entry in fetch_entries(call)]
+                ids = [entry["id"] for entry in fetch_entries(call)]
         except ProxyError as error:
             raise self._unreached(error, url) from error
+        # A terminal would act on control characters.
+        return [model for model in ids if model.isprintable()]
 
     def _answer(self, model: str, router: Router, clients: Clients) -> None:
         route = router.resolve(model)
@@ -128,13 +126,3 @@ def _list_headers(provider: Provider) -> dict[str, str]:
         return upstream_headers(provider, provider.api_key, new_request_id())
     headers = {"anthropic-version": DEFAULT_VERSION, **credential(provider.api_key, {}, own=True)}
     return headers | upstream_headers(provider, None, new_request_id(), client_agent=CLIENT_AGENT)
-
-
-def _variables(values: Mapping[str, str | None]) -> dict[str, str]:
-    """The operator's variables with ``values`` by field in place of their own; no registry file."""
-    chosen = {*values, CONFIG}
-    names = {variable.field: variable.names for variable in VARIABLES}
-    replaced = {name for field in chosen for name in names[field]}
-    environ, dotenv = operator_variables()
-    other = {name: text for name, text in {**dotenv, **environ}.items() if name not in replaced}
-    return other | {names[field][0]: text for field, text in values.items() if text}

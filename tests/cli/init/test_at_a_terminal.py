@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.cli.init.providers import RIGHT, WRONG, provider
 from tests.cli.init.pseudo_terminal import CTRL_C, CTRL_D, Screen, init_at_terminal
 from tests.live import free_port
-from tests.upstream_stub import UpstreamStub
+from tests.upstream_stub import UpstreamStub, Wait
 
 KEY = "API key (not shown; Enter alone: each client sends its own): "
 OPUS, SONNET, HAIKU = (
@@ -34,7 +35,9 @@ def ended_well(screen: Screen) -> None:
     assert RIGHT not in screen.text
     assert WRONG not in screen.text
     assert screen.echoes
-    shown = [line for line in screen.text.splitlines() if "://" not in line and not line.startswith("/")]
+    shown = [
+        line for line in screen.text.splitlines() if "://" not in line and not line.startswith("/")
+    ]
     assert max(map(len, shown)) <= 80
 
 
@@ -142,6 +145,40 @@ def test_azure_with_an_empty_list_and_an_unknown_model(
     assert {request.headers["api-key"] for request in upstream.requests} == {RIGHT}
 
 
+@pytest.mark.long
+def test_what_cannot_be_written_is_said_at_its_question(
+    upstream: UpstreamStub, tmp_path: Path
+) -> None:
+    upstream.default = provider(["a b", "c"])
+    key = {"GROQ_API_KEY": "two words"}
+    flags = ("--provider", "groq", "--base-url", upstream.base_url)
+    with init_at_terminal(tmp_path, *flags, environ=key) as screen:
+        screen.answer("Use the key in GROQ_API_KEY? [Y/n]: ", "")
+        screen.wait_for("The key contains a space")
+        screen.answer(KEY, RIGHT)
+        screen.answer(f"{OPUS}: ", "1")
+        screen.wait_for("the model's id: the value contains a character")
+        screen.answer(f"{OPUS}: ", "2")
+        screen.answer(f"{SONNET} [c]: ", "")
+        screen.answer(f"{HAIKU} [c]: ", "")
+        screen.answer("Who [1]: ", "")
+        ended_well(screen)
+    assert models(tmp_path) == ["c"] * 3
+
+
+def test_ctrl_c_while_the_upstream_is_silent(upstream: UpstreamStub, tmp_path: Path) -> None:
+    upstream.default = (Wait(threading.Event()),)
+    flags = ("--provider", "vllm", "--base-url", upstream.base_url)
+    with init_at_terminal(tmp_path, *flags) as screen:
+        screen.wait_for("[1/1] models of")
+        assert upstream.wait_for_requests(1)
+        screen.press(CTRL_C)
+        assert screen.exit_code() == 130
+        assert "Traceback" not in screen.text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.long
 def test_without_a_key_each_client_sends_its_own(tmp_path: Path) -> None:
     with init_at_terminal(tmp_path, "--provider", "groq", "--registry", "r.yaml") as screen:
         screen.answer(KEY, "")

@@ -389,3 +389,25 @@ def test_a_native_upstream(upstream: UpstreamStub, monkeypatch: pytest.MonkeyPat
         ("POST", f"{url}/v1/messages"),
     ]
     assert {r.headers["x-api-key"] for r in upstream.requests} == {RIGHT}
+
+
+def test_another_setting_that_is_invalid_is_named_before_anything_is_asked(
+    init: Callable[..., int], upstream: UpstreamStub, capsys: Shown
+) -> None:
+    Path(".env").write_text("PORT=none\nOPENAI_BASE_URL=nonsense\n")
+    assert init() != 0
+    assert "PORT='none' (.env) must be a whole number" in capsys.readouterr().err
+    assert upstream.requests == []
+
+
+def test_a_base_url_that_is_invalid_is_replaced(init: Callable[..., int]) -> None:
+    Path(".env").write_text("OPENAI_BASE_URL=nonsense\n")
+    assert init() == 0
+
+
+def test_ids_that_would_act_on_the_terminal_are_left_out(
+    init: Callable[..., int], upstream: UpstreamStub, capsys: Shown
+) -> None:
+    upstream.default = provider(["m"], listed=["m", "\x1b[2J"])
+    assert init() == 0
+    assert "\x1b[2J" not in capsys.readouterr().out
