@@ -38,26 +38,39 @@ def close(answers: Answers, target: Target, *, merge: bool) -> None:
         print("\n" + wrapped(f"WARNING: {warning}"))
     print(f"\nStart the proxy:\n\n  {start_line(target)}\n")
     settings = current_settings(target.chosen)
+    merging = f"{program()}{_config_option(target)} claude-code --write"
     if merge:
         print("Claude Code uses it from its next start on:")
     else:
-        print(
-            "Claude Code uses it with these members in ~/.claude/settings.json\n"
-            f"(`{COMMAND} claude-code --write` merges them into the file):\n",
-            flush=True,
-        )
+        print(f"Claude Code uses it after this command:\n\n  {merging}\n")
+        print("or with these members in ~/.claude/settings.json:\n", flush=True)
     show_or_write(settings, url=None, key=None, write=merge)
 
 
 def start_line(target: Target) -> str:
     """The command that starts the proxy with the file, as it is installed here."""
-    config = shlex.quote(str(target.path)) if isinstance(target, RegistryTarget) else ""
+    option = _config_option(target)
     if shutil.which(COMMAND) is None and Path("Makefile").is_file() and Path("wsgi.py").is_file():
-        return f"CLAUDE_PROXY_CONFIG={config} make run" if config else "make run"
-    program = COMMAND if shutil.which(COMMAND) else shlex.quote(sys.argv[0])
-    if program.endswith(".py"):
-        program = f"{shlex.quote(sys.executable)} -m proxy.cli"
-    return f"{program} --config {config}" if config else program
+        return f"{option.replace(' --config ', 'CLAUDE_PROXY_CONFIG=')} make run".lstrip()
+    return program() + option
+
+
+def program() -> str:
+    """How this shell finds the command: by its name, else by its path, which is short in a clone."""
+    if shutil.which(COMMAND):
+        return COMMAND
+    path = Path(sys.argv[0])
+    if path.suffix == ".py":
+        return f"{shlex.quote(sys.executable)} -m proxy.cli"
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _config_option(target: Target) -> str:
+    """`` --config FILE`` for a registry file."""
+    return (
+        f" --config {shlex.quote(str(target.path))}" if isinstance(target, RegistryTarget) else ""
+    )
 
 
 def _overridden(answers: Answers, target: Target) -> Iterator[str]:

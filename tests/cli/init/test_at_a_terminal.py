@@ -36,7 +36,9 @@ def ended_well(screen: Screen) -> None:
     assert WRONG not in screen.text
     assert screen.echoes
     shown = [
-        line for line in screen.text.splitlines() if "://" not in line and not line.startswith("/")
+        line
+        for line in screen.text.splitlines()
+        if "://" not in line and not line.lstrip().startswith("/")
     ]
     assert max(map(len, shown)) <= 80
 
