@@ -95,7 +95,7 @@ def local_settings(chosen: Mapping[str, object], choice: Choice) -> Settings:
 
 def show_or_write(settings: Settings, choice: Choice, *, write: bool, home: Path) -> None:
     """Print Claude Code's settings, or merge them into its file below ``home``; explain on stderr."""
-    where = address(choice.url or client_url(settings.host, settings.port))
+    where = address(_url(settings, choice))
     facts, key = found(settings, where, choice)
     wanted = members(where.url, key, facts)
     if write and key in PLACEHOLDERS:
@@ -130,6 +130,10 @@ def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, st
     if choice.window is None:
         facts = facts.with_windows(proxy.windows(facts))
     return facts, choice.key or known_key(facts, settings.auth_keys)
+
+
+def _url(settings: Settings, choice: Choice) -> str:
+    return client_url(settings.host, settings.port) if choice.url is None else choice.url
 
 
 def _key(options: argparse.Namespace) -> str | None:

@@ -22,17 +22,21 @@ CONNECTION = (URL, TOKEN)
 """Settings that are always written: without them the client does not reach the proxy."""
 COMPACT_WINDOW = "CLAUDE_CODE_AUTO_COMPACT_WINDOW"
 CONTEXT_TOKENS = "CLAUDE_CODE_MAX_CONTEXT_TOKENS"
+NO_LONG_CONTEXT = "CLAUDE_CODE_DISABLE_1M_CONTEXT"
 OUTPUT_TOKENS = "CLAUDE_CODE_MAX_OUTPUT_TOKENS"
 LEAST_COMPACT_WINDOW, MOST_COMPACT_WINDOW = 100_000, 1_000_000
 """The client raises or ignores other values."""
+STANDARD_WINDOW = 200_000
+"""What the client counts with NO_LONG_CONTEXT. Without that it takes its default model, also under
+another name, for one of a million tokens."""
 RESERVED = 13_000
 """Tokens that the client keeps free for its summary, besides the longest answer."""
 MODERATE_ANSWER, SHORT_ANSWER = 8192, 4096
 """Output tokens with a small window. The client keeps as many free, but at most 20,000: of a window of
 60,000 it would use 27,000 before it compacts."""
 SHORT_BELOW = 50_000
-CLIENT_PROMPT = 16_000
-"""Tokens of the client's own instructions and tools, with ENABLE_TOOL_SEARCH."""
+CLIENT_PROMPT = 11_000
+"""Tokens of the client's own instructions and tools, with ENABLE_TOOL_SEARCH and without a project's."""
 
 
 def client_settings(
@@ -80,8 +84,10 @@ def window_settings(facts: Facts) -> dict[str, str]:
     if window is None:
         return {}
     if window.tokens >= LEAST_COMPACT_WINDOW:
-        return {COMPACT_WINDOW: str(min(window.tokens, MOST_COMPACT_WINDOW))}
+        compact = {COMPACT_WINDOW: str(min(window.tokens, MOST_COMPACT_WINDOW))}
+        return compact | ({NO_LONG_CONTEXT: "1"} if window.tokens <= STANDARD_WINDOW else {})
     return {
+        NO_LONG_CONTEXT: "1",
         COMPACT_WINDOW: str(LEAST_COMPACT_WINDOW),
         CONTEXT_TOKENS: str(window.tokens),
         OUTPUT_TOKENS: str(_answer(window)),

@@ -80,10 +80,11 @@ def _window(facts: Facts) -> Iterator[str]:
         f"Claude Code compacts a conversation at {compacts_at(window):,} of {window.tokens:,} "
         f"tokens ({window.model})."
     )
-    if compacts_at(window) < CLIENT_PROMPT:
+    if compacts_at(window) < 2 * CLIENT_PROMPT:
         yield (
-            f"That is too small: its own instructions take about {CLIENT_PROMPT:,}. Use a model "
-            "or a server setting with at least 48,000."
+            f"Its own instructions take about {CLIENT_PROMPT:,} of these, so it compacts often and "
+            "below 28,000 gives up: raise the window where the server sets it (llama-server -c, "
+            "vLLM --max-model-len, OLLAMA_CONTEXT_LENGTH), at best to 64,000 or more."
         )
     for tier in unnamed_tiers(facts):
         yield (

@@ -30,6 +30,7 @@ WINDOW_SECONDS = 35.0
 ANSWER_BYTES = 1_000_000
 NAME = "claude-proxy"
 START = "start it with `claude-proxy`, or add --offline for the settings of this directory's files"
+ELSEWHERE = "see whether it runs, and whether host and port are right"
 
 
 class NotAsked(CommandError):
@@ -75,7 +76,7 @@ class RunningProxy:
         answer = self._get("/", SECONDS)
         service = answer.json
         if service.get("name") != NAME:
-            raise NotAsked(self._something_else(answer))
+            raise NotAsked(self._something_else(answer) + self._above())
         if "configuration" not in service:
             return None
         configuration = _object(service["configuration"])
@@ -138,7 +139,16 @@ class RunningProxy:
         if isinstance(reason, HTTPException):
             return f"{root} did not answer in HTTP: is it https:// or another port?"
         said = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        return f"{root} does not answer ({said}): {START}"
+        return f"{root} does not answer ({said}): {START if _is_here(root) else ELSEWHERE}"
+
+    def _above(self) -> str:
+        """A hint for a path that is too long."""
+        parts = urlsplit(self._address.root)
+        above = f"{parts.scheme}://{parts.netloc}"
+        if not parts.path:
+            return ""
+        service = RunningProxy(Address(above, above), None)._get("/", SECONDS).json
+        return f"; {above} is claude-proxy" if service.get("name") == NAME else ""
 
     def _something_else(self, answer: _Answer) -> str:
         root = self._address.root
@@ -153,13 +163,16 @@ class RunningProxy:
 
 def _opener(url: str) -> OpenerDirector:
     """Forward proxies as in the environment, except for this machine."""
+    proxies = [ProxyHandler({})] if _is_here(url) else []
+    return build_opener(_NoRedirects, *proxies)
+
+
+def _is_here(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
-        here = ip_address(host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
-        here = host == "localhost"
-    proxies = [ProxyHandler({})] if here else []
-    return build_opener(_NoRedirects, *proxies)
+        return host == "localhost"
 
 
 def _object(value: object) -> Mapping[str, Any]:
