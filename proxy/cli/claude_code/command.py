@@ -100,12 +100,11 @@ def show_or_write(settings: Settings, choice: Choice, *, write: bool, home: Path
     wanted = members(where.url, key, facts)
     if write and key in PLACEHOLDERS:
         raise KeyUnknown("; ".join(key_advice(facts, key)))
+    # A file that cannot be written is told first.
+    told = write_settings(settings_path(home), wanted) + "\n" if write else as_text(wanted)
     for line in report(where, facts, wanted["env"]):
         print(line, file=sys.stderr)
-    if write:
-        print(write_settings(settings_path(home), wanted))
-    else:
-        print(as_text(wanted), end="")
+    print(told, end="")
 
 
 def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, str]:
