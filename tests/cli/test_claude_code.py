@@ -19,6 +19,7 @@ from proxy.cli.claude_code.members import compacts_at, members
 from proxy.cli.errors import UsageError
 from proxy.cli.main import main
 from tests.live import LiveProxy, free_port, live_proxy
+from tests.paths import ROOT
 from tests.upstream_stub import Close, Sleep, UpstreamStub, answer, json_answer, server_tls
 
 KEY = "front-door-key"
@@ -501,3 +502,10 @@ def test_the_client_compacts_below_its_window(tokens: int) -> None:
     facts = configured_facts(FIXED, tokens)
     assert facts.window is not None
     assert 10_000 < compacts_at(facts.window) < tokens
+
+
+def test_the_documents_give_the_reason_of_each_setting() -> None:
+    told = (ROOT / "docs" / "clients.md").read_text("utf-8")
+    rows = [line.partition(" | ")[0] for line in told.splitlines() if line.startswith("| `")]
+    written = client_settings(FIXED, window=60_000)["env"]
+    assert [name for name in written if not any(f"`{name}" in row for row in rows)] == []
