@@ -39,6 +39,9 @@ class TierModel:
     """Whether the client's key is sent to this upstream, and the upstream is not a local one, which
     seldom wants a key."""
 
+    known_to_client: bool = False
+    """Whether it is a Claude at an upstream that speaks the Messages API: Claude Code knows its window."""
+
     def as_json(self) -> dict[str, object]:
         """The members that ``GET /`` shows."""
         return {
@@ -48,6 +51,7 @@ class TierModel:
             "name": self.name,
             "max_input_tokens": self.max_input_tokens,
             "takes_client_key": self.takes_client_key,
+            "known_to_client": self.known_to_client,
         }
 
 
@@ -89,6 +93,7 @@ def _described(router: Router, asked: str, route: Route) -> TierModel:
         name=next(_plain_names(router, route), None),
         max_input_tokens=configured_window(route),
         takes_client_key=not route.provider.api_keys and not is_local(route.provider.base_url),
+        known_to_client=route.native and not _is_plain(route.model),
     )
 
 

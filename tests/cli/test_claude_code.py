@@ -199,6 +199,20 @@ def test_one_window_that_is_not_known_sets_nothing() -> None:
     }
 
 
+def test_claudes_at_a_native_upstream_need_no_window(capsys: pytest.CaptureFixture[str]) -> None:
+    Path(".env").write_text("OPENAI_BASE_URL=https://api.anthropic.com\nOPENAI_API_KEY=k\n")
+    assert main(["claude-code", "--offline"]) == 0
+    printed = capsys.readouterr()
+    assert COMPACT not in env(printed.out)
+    assert "Claude Code knows the context windows of these models itself." in printed.err
+    native = Provider("native", "https://api.anthropic.com", ("key",), native=True)
+    mixed = (
+        Model("big", "claude-opus-4-8", native),
+        Model("middle", "m", ONE, max_input_tokens=120_000),
+    )
+    assert configured_facts(registry(*mixed)).window == (120_000, "m")
+
+
 def test_smart_routes_count() -> None:
     models = (
         Model("big", "b", ONE, max_input_tokens=100_000),
@@ -422,6 +436,14 @@ HTML = "text/html; charset=utf-8"
             id="redirect",
         ),
         pytest.param((b"SSH-2.0-OpenSSH_9.6\r\n",), "did not answer in HTTP", id="ssh"),
+        pytest.param(
+            answer(b"{", Close(), headers={"content-length": "9"}), "is not", id="cut short"
+        ),
+        pytest.param(
+            answer(b"x", status=500, headers={"server": "a\x1b[31mb"}),
+            "answered 500, application/json, a [31mb: see whether the proxy behind it runs",
+            id="control characters",
+        ),
         pytest.param((Close(),), "did not answer in HTTP", id="closed at once"),
     ],
 )
@@ -435,6 +457,7 @@ def test_something_else_answers(
     assert printed.err.count("\n") == 1
     assert printed.err.startswith(f"claude-proxy: {something.origin} ")
     assert said in printed.err
+    assert "\x1b" not in printed.err
     assert len(something.requests) == 1
 
 

@@ -83,6 +83,16 @@ def test_what_the_user_had_before_us_is_not_removed(old: Path) -> None:
     assert env(old) == {"B": "é", "C": "3"}
 
 
+def test_what_contradicts_the_settings_is_told(old: Path) -> None:
+    own = {"ANTHROPIC_API_KEY": "secret", "ANTHROPIC_MODEL": "claude-opus-4-8"}
+    old.write_text(json.dumps({"env": own}))
+    said = write_settings(old, {"env": {"CLAUDE_CODE_MAX_CONTEXT_TOKENS": "60000"}})
+    assert "ANTHROPIC_API_KEY in the file is sent too" in said
+    assert "the file chooses the model claude-opus-4-8" in said
+    assert "secret" not in said
+    assert own.items() <= env(old).items()
+
+
 @pytest.mark.parametrize("record", ["{oops", "[]", '{"env": 1}', "[" * 100_000])
 def test_a_record_that_is_no_record_removes_nothing(old: Path, record: str) -> None:
     (old.parent / RECORD).write_text(record)

@@ -27,6 +27,7 @@ from proxy.cli.claude_code.members import (
 )
 from proxy.cli.claude_code.report import WRONG_KEY, key_advice, report
 from proxy.cli.claude_code.server import RunningProxy
+from proxy.cli.doctor.report import printable
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.errors import CommandError, UsageError
 from proxy.cli.options import add_address, add_config
@@ -103,7 +104,7 @@ def show_or_write(settings: Settings, choice: Choice, *, write: bool, home: Path
     # A file that cannot be written is told first.
     told = write_settings(settings_path(home), wanted) + "\n" if write else as_text(wanted)
     for line in report(where, facts, wanted["env"]):
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
     print(told, end="")
 
 

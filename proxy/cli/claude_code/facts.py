@@ -57,9 +57,19 @@ class Facts:
         """
         if self.stated_window:
             return Window(self.stated_window, "--window")
-        found = [self.window_of(name) for name in CONVERSATION if name in self.models]
+        found = [self.window_of(name) for name in CONVERSATION if self._must_be_told(name)]
         known = [window for window in found if window]
         return min(known) if known and len(known) == len(found) else None
+
+    @property
+    def client_knows(self) -> bool:
+        """Whether Claude Code knows the windows of all models of a conversation itself."""
+        asked = [name for name in CONVERSATION if name in self.models]
+        return bool(asked) and not any(self._must_be_told(name) for name in asked)
+
+    def _must_be_told(self, name: str) -> bool:
+        model = self.models.get(name)
+        return model is not None and not (model.known_to_client and not model.max_input_tokens)
 
     def window_of(self, name: str) -> Window | None:
         """The window of one tier or smart route."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from proxy.cli.claude_code.members import CONNECTION
+from proxy.cli.claude_code.members import CONNECTION, CONTEXT_TOKENS
 from proxy.cli.errors import CommandError
 from proxy.cli.files import back_up, replace_text
 
@@ -110,7 +110,21 @@ def _is_users_own(
 
 
 def _lines(merge: Merge) -> list[str]:
+    env = merge.content.get("env", {})
+    model = str(env.get("ANTHROPIC_MODEL") or merge.content.get("model") or "")
+    hints = (
+        (
+            env.get("ANTHROPIC_API_KEY"),
+            "ANTHROPIC_API_KEY in the file is sent too: remove it unless the upstream needs it",
+        ),
+        (
+            CONTEXT_TOKENS in env and model.startswith("claude-"),
+            f"the file chooses the model {model}, with which Claude Code ignores the small window: "
+            "remove that choice or write opus",
+        ),
+    )
     return [
+        *(text for applies, text in hints if applies),
         *(f"kept as you have it: {text}" for text in merge.kept),
         *(f"removed, since it no longer applies: {name}" for name in merge.removed),
     ]

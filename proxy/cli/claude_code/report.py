@@ -63,12 +63,16 @@ def _upstreams(facts: Facts) -> str:
 def _models(facts: Facts) -> Iterator[str]:
     for name, model in facts.models.items():
         window = facts.window_of(name)
-        size = f"{window.tokens:,} tokens" if window else "window unknown"
+        unknown = "a window that Claude Code knows" if model.known_to_client else "window unknown"
+        size = f"{window.tokens:,} tokens" if window else unknown
         yield f"  {name:<12} {model.provider}: {model.model} ({size})"
 
 
 def _window(facts: Facts) -> Iterator[str]:
     window = facts.window
+    if window is None and facts.client_knows:
+        yield "Claude Code knows the context windows of these models itself."
+        return
     if window is None:
         yield (
             "The context window is not known, so Claude Code counts with its own table (200,000 or "

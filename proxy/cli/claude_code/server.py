@@ -21,6 +21,7 @@ from gevent import Timeout
 
 from proxy.cli.claude_code.address import Address
 from proxy.cli.claude_code.facts import Facts
+from proxy.cli.doctor.report import printable
 from proxy.cli.errors import CommandError
 from proxy.providers.tier_models import TierModel
 
@@ -94,7 +95,7 @@ class RunningProxy:
         found: dict[tuple[str, str], int | None] = {}
         windows: dict[str, int | None] = {}
         for name, model in facts.models.items():
-            if model.max_input_tokens:
+            if model.max_input_tokens or model.known_to_client:
                 continue
             target = (model.provider, model.model)
             if target not in found:
@@ -116,15 +117,20 @@ class RunningProxy:
         request = Request(root + path, headers={**self._headers, "user-agent": NAME})
         try:
             # For the whole exchange: a timeout of the socket would apply to each read.
-            with Timeout(seconds, slow), self._opener.open(request) as response:
-                return _Answer(response.status, response.headers, response.read(ANSWER_BYTES))
-        except HTTPError as error:
-            with error, Timeout(seconds, slow):
-                return _Answer(error.code, error.headers, error.read(ANSWER_BYTES))
+            with Timeout(seconds, slow):
+                return self._exchange(request)
         except URLError as error:
             raise NotAsked(self._unreachable(error.reason)) from error
         except (OSError, HTTPException, ValueError) as error:
             raise NotAsked(self._unreachable(error)) from error
+
+    def _exchange(self, request: Request) -> _Answer:
+        try:
+            with self._opener.open(request) as response:
+                return _Answer(response.status, response.headers, response.read(ANSWER_BYTES))
+        except HTTPError as error:
+            with error:
+                return _Answer(error.code, error.headers, error.read(ANSWER_BYTES))
 
     def _unreachable(self, reason: object) -> str:
         root = self._address.root
@@ -154,11 +160,13 @@ class RunningProxy:
         root = self._address.root
         place = answer.headers.get("location")
         if 300 <= answer.status < 400 and place:
-            return f"{root} redirects to {place}: give that address by --url"
+            return f"{root} redirects to {printable(place)}: give that address by --url"
         kind = (answer.headers.get("content-type") or "nothing").partition(";")[0]
         server = (answer.headers.get("server") or "").partition(" ")[0]
         found = f"{answer.status}, {kind}" + (f", {server}" if server else "")
-        return f"{root} is not claude-proxy (it answered {found}): check host, port and path"
+        if answer.status >= 500:
+            return f"{root} answered {printable(found)}: see whether the proxy behind it runs"
+        return f"{root} is not claude-proxy (it answered {printable(found)}): check host, port and path"
 
 
 def _opener(url: str) -> OpenerDirector:
@@ -188,4 +196,5 @@ def _tier_model(stated: Mapping[str, Any]) -> TierModel:
         name=name if isinstance(name, str) else None,
         max_input_tokens=window if type(window) is int and window > 0 else None,
         takes_client_key=stated.get("takes_client_key") is True,
+        known_to_client=stated.get("known_to_client") is True,
     )
