@@ -96,7 +96,9 @@ def test_it_compacts_before_the_upstream_refuses(
     strict_service.models = [{"id": "big-model", "max_model_len": window}]
     strict_service.play(session)
     with set_up(program, strict_service, tmp_path / "home") as claude:
+        meter = claude.run("/context").text
         outcome = claude.run("read on")
+    assert f"/ {window // 1000}k (" in meter
     assert_succeeded(outcome)
     assert outcome.text == DONE.text
     assert strict_service.complaints == []
