@@ -392,6 +392,21 @@ def test_passthrough_names_the_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert "your key at deepseek" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ("8k", "8,000 tokens (--window) are too few for Claude Code, its own instructions"),
+        ("32k", "at 14,904 of 32,000 tokens (--window).\nThat is often, since its own"),
+        ("64k", "at 42,808 of 64,000 tokens (--window).\nWhat each"),
+    ],
+)
+def test_what_a_small_window_means(
+    window: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["claude-code", "--offline", "--key", "k", "--window", window]) == 0
+    assert said in capsys.readouterr().err
+
+
 def test_passthrough_offline(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["claude-code", "--offline"]) == 0
     printed = capsys.readouterr()

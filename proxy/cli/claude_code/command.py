@@ -114,8 +114,7 @@ def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, st
         facts = configured_facts(settings, choice.window)
         return facts, choice.key or known_key(facts, settings.auth_keys)
     asked_with = choice.key or next(iter(settings.auth_keys), None)
-    proxy = RunningProxy(where, asked_with)
-    told = proxy.facts()
+    told = RunningProxy(where, asked_with).facts()
     if told is None and asked_with:
         raise KeyUnknown(f"{where.root}: {WRONG_KEY}")
     if told is None:
@@ -127,9 +126,12 @@ def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, st
         facts = Facts("passthrough", told.key_in_force, stated_window=choice.window)
         return facts, choice.key or KEY_PLACEHOLDER
     facts = replace(told, stated_window=choice.window)
+    key = choice.key or known_key(facts, settings.auth_keys)
     if choice.window is None:
-        facts = facts.with_windows(proxy.windows(facts))
-    return facts, choice.key or known_key(facts, settings.auth_keys)
+        # With the key that Claude Code will send: in passthrough the upstream's list may need it.
+        sent = asked_with if key in PLACEHOLDERS else key
+        facts = facts.with_windows(RunningProxy(where, sent).windows(facts))
+    return facts, key
 
 
 def _url(settings: Settings, choice: Choice) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from proxy.cli.claude_code.address import Address
-from proxy.cli.claude_code.facts import MAIN_TIERS, Facts
+from proxy.cli.claude_code.facts import MAIN_TIERS, Facts, Window
 from proxy.cli.claude_code.members import (
     ANY_KEY,
     CLIENT_PROMPT,
@@ -80,16 +80,7 @@ def _window(facts: Facts) -> Iterator[str]:
             "the registry, or by --window TOKENS."
         )
         return
-    yield (
-        f"Claude Code compacts a conversation at {compacts_at(window):,} of {window.tokens:,} "
-        f"tokens ({window.model})."
-    )
-    if compacts_at(window) < 2 * CLIENT_PROMPT:
-        yield (
-            f"Its own instructions take about {CLIENT_PROMPT:,} of these, so it compacts often and "
-            "below 28,000 gives up: raise the window where the server sets it (llama-server -c, "
-            "vLLM --max-model-len, OLLAMA_CONTEXT_LENGTH), at best to 64,000 or more."
-        )
+    yield from _size(window)
     for tier in unnamed_tiers(facts):
         yield (
             f"{tier}: each name of its model contains `claude`, for which Claude Code ignores a "
@@ -101,3 +92,23 @@ def _window(facts: Facts) -> Iterator[str]:
             f"haiku has a smaller window ({haiku.tokens:,}): a subagent on it compacts when it is "
             "refused."
         )
+
+
+def _size(window: Window) -> Iterator[str]:
+    own = f"its own instructions take about {CLIENT_PROMPT:,}"
+    larger = (
+        "raise the window where the server sets it (llama-server -c, vLLM --max-model-len, "
+        "OLLAMA_CONTEXT_LENGTH), at best to 64,000 or more"
+    )
+    used = compacts_at(window)
+    if used <= CLIENT_PROMPT:
+        yield (
+            f"{window.tokens:,} tokens ({window.model}) are too few for Claude Code, {own}: {larger}."
+        )
+        return
+    yield (
+        f"Claude Code compacts a conversation at {used:,} of {window.tokens:,} tokens "
+        f"({window.model})."
+    )
+    if used < 2 * CLIENT_PROMPT:
+        yield f"That is often, since {own} of these: {larger}."
