@@ -17,6 +17,7 @@ from proxy.api.openapi.answers import always, sometimes
 from proxy.api.openapi.operation import Answer, Operation, json_answer
 from proxy.api.responses import json_response
 from proxy.errors import AuthenticationFailed
+from proxy.providers.tier_models import tier_models
 from proxy.schemas.fields import Choice, Items, Object, Text, WireSchema
 
 bp = Blueprint("service", __name__)
@@ -121,6 +122,7 @@ def _configuration() -> dict[str, Any]:
         "big_model": tiers.big,
         "middle_model": tiers.middle,
         "small_model": tiers.small,
+        "tiers": {name: tier.as_json() for name, tier in tier_models(shared.router).items()},
         "api_key_configured": shared.has_server_key,
         "client_api_key_validation": bool(shared.auth_keys),
     }

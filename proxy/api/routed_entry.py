@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from config.registry.values import ALIAS_PREFIX
 from proxy.api.context import runtime
+from proxy.api.listed_window import listed_window
 from proxy.api.upstream_models import upstream_entries
 from proxy.convert.models import model_to_entry, registered_entry
 from proxy.errors import AuthenticationFailed, NotFound, UpstreamError
@@ -46,7 +47,9 @@ def _entry(name: str, route: Route) -> Entry:
     return {
         **entry,
         "id": shown,
-        "max_input_tokens": entry.get("max_input_tokens") or route.profile.max_input,
+        "max_input_tokens": entry.get("max_input_tokens")
+        or route.profile.max_input
+        or (None if _was_listed(route) else listed_window(route)),
         "max_tokens": entry.get("max_tokens") or route.profile.max_output,
     }
 
@@ -63,10 +66,16 @@ def _of_target(shown: str, route: Route) -> Entry | None:
     return next(listed, None) or model_to_entry(stated)
 
 
+def _was_listed(route: Route) -> bool:
+    """Whether clients may see the upstream's list, so that the entry is made from it."""
+    registry = runtime().registry
+    shown = registry.models_from_upstream and route.provider is registry.default
+    return shown and route.registered is None
+
+
 def _listed_beside(route: Route) -> list[Entry]:
     """The model list of the route's upstream if clients may see it; empty if it is not available."""
-    registry = runtime().registry
-    if not registry.models_from_upstream or route.provider is not registry.default:
+    if not _was_listed(route):
         return []
     try:
         return upstream_entries()

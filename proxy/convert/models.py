@@ -41,11 +41,14 @@ MAX_INPUT_FIELDS: tuple[Path, ...] = (
     ("context_length",),
     ("max_model_len",),  # vLLM
     ("context_window",),  # Groq
+    ("loaded_context_length",),  # LM Studio: of the loaded model
     ("max_context_length",),  # Mistral, LM Studio
     ("meta", "n_ctx"),  # llama.cpp
     ("meta", "n_ctx_train"),
     ("limits", "max_input_tokens"),
     ("inputTokenLimit",),  # Gemini
+    ("capabilities", "limits", "max_prompt_tokens"),  # GitHub Copilot
+    ("capabilities", "limits", "max_context_window_tokens"),
 )
 MAX_OUTPUT_FIELDS: tuple[Path, ...] = (
     ("max_tokens",),

@@ -184,6 +184,15 @@ def test_configuration_is_shown_to_who_holds_the_key(connect: Connect) -> None:
     assert friend is not None
     assert "configuration" not in stranger
     assert friend["configuration"]["big_model"] == "big-model"
+    assert friend["configuration"]["tiers"]["sonnet"] == {
+        "asked": "sonnet",
+        "provider": "localhost",
+        "model": "middle-model",
+        "name": "middle-model",
+        "max_input_tokens": None,
+        "takes_client_key": False,
+        "known_to_client": False,
+    }
     assert stranger["status"] == "running"
     assert stranger["health"] == "ok"
     assert "sk-server" not in str(friend)

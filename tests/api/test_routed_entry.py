@@ -132,6 +132,48 @@ def test_names_that_lead_to_registered_models(
     assert upstream.requests == []
 
 
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        pytest.param({}, 90_000, id="as the upstream lists it"),
+        pytest.param({"max_input_tokens": 5000}, 5000, id="as registered"),
+        pytest.param({"profile": {"max_input": 6000}}, 6000, id="as the profile says"),
+    ],
+)
+def test_the_window_of_a_registered_model(
+    upstream: UpstreamStub, stated: dict[str, Any], expected: int
+) -> None:
+    upstream.answer(json_answer({"data": [{"id": "r1", "max_model_len": 90_000}, {"id": "x"}]}))
+    one = Provider("one", upstream.base_url, ("key",))
+    other = Provider("other", "http://127.0.0.1:9/v1", ("other-key",))
+    registry = Registry(
+        (other, one),
+        other,
+        (Model("first", "r1", one, **stated),),
+        from_file=True,
+        default_is_registered=True,
+        models_from_upstream=False,
+    )
+    app = create_app(Settings(), registry)
+    client = app.test_client()
+    assert limits(client, "first")[:2] == ("first", expected)
+    # The list is cached.
+    assert limits(client, "opus")[:2] == ("opus", expected)
+    assert len(upstream.requests) == (not stated)
+    assert {r.headers["authorization"] for r in upstream.requests} <= {"Bearer key"}
+    assert client.get("/v1/models/x").status_code == 404
+    app.extensions[EXTENSION].close()
+
+
+def test_a_list_that_cannot_be_had_leaves_the_window_unknown(upstream: UpstreamStub) -> None:
+    upstream.answer(json_answer({"error": {"message": "no"}}, 500))
+    one = Provider("one", upstream.base_url, ("key",))
+    registry = Registry((one,), one, (Model("first", "r1", one),), from_file=True)
+    app = create_app(Settings(), registry)
+    assert limits(app.test_client(), "first")[1] is None
+    app.extensions[EXTENSION].close()
+
+
 def test_smart_routes_count(registered: Registered) -> None:
     rules = RouterRules(default="anthropic/second", background="first")
     client = registered(rules)

@@ -1,6 +1,6 @@
 """A tool server for Claude Code with one tool whose name is too long for Chat Completions.
 
-Run by the client as a subprocess; it speaks JSON-RPC on standard input and output, line by line.
+Its argument is the number of other tools. Run by the client as a subprocess; it speaks JSON-RPC on standard input and output, line by line.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 TOOL = "look_up_the_phase_of_the_moon_for_a_place_and_a_moment_in_time"
 PHASE = "waxing gibbous"
+OTHERS = int(sys.argv[1]) if __name__ == "__main__" and sys.argv[1:] else 0
 
 
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +24,13 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
         }
     if method == "tools/list":
         schema = {"type": "object"}
-        return {"tools": [{"name": TOOL, "description": "The moon.", "inputSchema": schema}]}
+        described = {TOOL: "The moon."} | {f"other_{n}": f"Nothing, {n}." for n in range(OTHERS)}
+        return {
+            "tools": [
+                {"name": name, "description": text, "inputSchema": schema}
+                for name, text in described.items()
+            ]
+        }
     if method == "tools/call":
         return {"content": [{"type": "text", "text": PHASE}]}
     return {}

@@ -99,6 +99,8 @@ class StrictUpstream:
         self._server.upstream = self
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
+        self.models: Sequence[Mapping[str, Any]] = ()
+        """What its list of models says."""
         self.play(steps())
 
     @property
@@ -157,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """The tests read ``seen`` instead."""
+
+    def do_GET(self) -> None:
+        self._send_json(200, {"object": "list", "data": list(self.server.upstream.models)})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))

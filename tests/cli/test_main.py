@@ -150,9 +150,9 @@ def test_demo_on_a_port_in_use(taken_port: int, capsys: pytest.CaptureFixture[st
 
 
 def test_options_may_stand_before_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--port", "9", "claude-code"]) == 0
+    assert main(["--port", "9", "claude-code", "--offline"]) == 0
     assert '"http://127.0.0.1:9"' in capsys.readouterr().out
-    assert main(["--port", "9", "claude-code", "--port", "10"]) == 0
+    assert main(["--port", "9", "claude-code", "--port", "10", "--offline"]) == 0
     assert '"http://127.0.0.1:10"' in capsys.readouterr().out
 
 
@@ -186,7 +186,7 @@ def test_a_client_file_that_cannot_be_merged_exits_with_1(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".claude").mkdir()
     (tmp_path / ".claude" / "settings.json").write_text("[]")
-    assert main(["claude-code", "--write", "--key", "k"]) == 1
+    assert main(["claude-code", "--offline", "--write", "--key", "k"]) == 1
     assert capsys.readouterr().err == (
         f"claude-proxy: {tmp_path}/.claude/settings.json does not hold an object\n"
     )

@@ -160,6 +160,26 @@ def created(seconds: int, text: str) -> dict[str, Any]:
         ),
         pytest.param({"id": "m", "meta": None}, {}, id="7 llama.cpp while it loads"),
         pytest.param(
+            {"id": "m", "meta": {"n_ctx_train": 131072, "n_ctx": 16384}},
+            {"max_input_tokens": 16384},
+            id="7 llama.cpp: as it serves it",
+        ),
+        pytest.param(
+            {"id": "m", "max_context_length": 131072, "loaded_context_length": 8192},
+            {"max_input_tokens": 8192},
+            id="7 LM Studio: as it is loaded",
+        ),
+        pytest.param(
+            {
+                "id": "m",
+                "capabilities": {
+                    "limits": {"max_context_window_tokens": 400000, "max_prompt_tokens": 272000}
+                },
+            },
+            {"max_input_tokens": 272000},
+            id="7 GitHub Copilot",
+        ),
+        pytest.param(
             {"id": "m", "context_window": 131072, "max_completion_tokens": 32768, "active": True},
             {"max_input_tokens": 131072, "max_tokens": 32768},
             id="7 Groq",

@@ -7,11 +7,13 @@ import json
 import re
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import anthropic
 import pytest
 from anthropic.types import Base64ImageSourceParam, MessageParam
 
+from tests.cli.command import run
 from tests.live import LiveProxy
 from tests.sdk.events import assert_legal, parse_events, text_of
 
@@ -159,3 +161,14 @@ def test_count_is_near_what_the_server_counts(client: anthropic.Anthropic) -> No
     """The random model's vocabulary is bytes, so only the order of magnitude can agree."""
     counted = client.messages.count_tokens(model=MODEL, messages=HELLO).input_tokens
     assert 5 <= counted <= 40
+
+
+def test_the_window_for_claude_code(proxy: LiveProxy, tmp_path: Path) -> None:
+    """The server lists the window that it was started with; it wants no key."""
+    done = run(tmp_path, "claude-code", "--url", proxy.url)
+    assert done.returncode == 0, done.stderr
+    settings = json.loads(done.stdout)["env"]
+    assert settings["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == str(CONTEXT)
+    assert settings["ANTHROPIC_DEFAULT_OPUS_MODEL"] == MODEL
+    assert settings["ANTHROPIC_AUTH_TOKEN"] == "any"
+    assert f"{CONTEXT:,} tokens ({MODEL}) are too few for Claude Code" in done.stderr

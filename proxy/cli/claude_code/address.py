@@ -1,0 +1,66 @@
+"""The proxy's address as a user writes it.
+
+Rule: an address is corrected only where the right one is certain; else it is refused with what to write.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from proxy.cli.errors import UsageError
+
+ENDPOINT = re.compile(r"(?:/v1)?/messages(?:/count_tokens)?$|/v1(?:/models)?$")
+"""What Claude Code itself adds to the address, or the OpenAI clients' form of it."""
+DYNAMIC = re.compile(r"/https?/[^/]+")
+"""Begins a path that names the upstream (docs/features.md "Dynamic routing")."""
+
+
+class Address(NamedTuple):
+    """Where the proxy is."""
+
+    url: str
+    """For the client: without the endpoint, without a slash at the end."""
+    root: str
+    """For questions to the proxy: also without a path that names an upstream."""
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether it names the upstream."""
+        return self.url != self.root
+
+
+def address(text: str) -> Address:
+    """The address that ``--url`` gives; raises ``UsageError``."""
+    parts = _parts(text.strip())
+    path = ENDPOINT.sub("", parts.path.rstrip("/")).rstrip("/")
+    base = f"{parts.scheme}://{parts.netloc}"
+    found = DYNAMIC.search(path)
+    return Address(base + path, base + (path[: found.start()] if found else path))
+
+
+def _parts(text: str) -> SplitResult:
+    if "://" not in text:
+        host = text.lstrip("/") or "127.0.0.1:8085"
+        raise UsageError(f"--url {text!r} has no scheme: write http://{_shown(host)}")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        reason = str(error).partition(":")[0] if "IPv6" in str(error) else "a port is 1 to 65535"
+        raise UsageError(f"--url {_shown(text)!r} is no address: {reason}") from error
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(f"--url {_shown(text)!r}: the scheme must be http or https")
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("--url must not hold a user name or password: give the key by --key-env")
+    if not parts.hostname or port == 0 or not parts.netloc.isprintable() or " " in parts.netloc:
+        raise UsageError(f"--url {text!r} names no host and port: write http://127.0.0.1:8085")
+    if parts.query or parts.fragment:
+        raise UsageError(f"--url {_shown(text)!r}: leave out what follows ? or #")
+    return parts
+
+
+def _shown(text: str) -> str:
+    """``text`` without what may be a secret: a user's part or a query."""
+    return re.sub(r"[^/]*@", "", re.split(r"[?#]", text)[0])
