@@ -40,7 +40,7 @@ def report(address: Address, facts: Facts, env: Mapping[str, str]) -> Iterator[s
         key = "the client's key is sent upstream"
     yield f"{address.url}: mode {facts.mode}, {key}{upstream}"
     yield from _models(facts)
-    yield from _window(facts)
+    yield from window_report(facts)
     yield from key_advice(facts, env[TOKEN])
     yield "What each setting does: docs/clients.md, section Claude Code."
 
@@ -68,7 +68,8 @@ def _models(facts: Facts) -> Iterator[str]:
         yield f"  {name:<12} {model.provider}: {model.model} ({size})"
 
 
-def _window(facts: Facts) -> Iterator[str]:
+def window_report(facts: Facts) -> Iterator[str]:
+    """Lines about the context window that the settings state."""
     window = facts.window
     if window is None and facts.client_knows:
         yield "Claude Code knows the context windows of these models itself."

@@ -11,14 +11,21 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from config.settings import Settings
 from config.urls import without_query
-from proxy.cli.claude_code import show_or_write
+from proxy.cli.claude_code.command import KeyUnknown
+from proxy.cli.claude_code.facts import Facts, configured_facts
+from proxy.cli.claude_code.file import as_text, settings_path, write_settings
+from proxy.cli.claude_code.members import PLACEHOLDERS, known_key, members
+from proxy.cli.claude_code.report import key_advice, window_report
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.init.answers import Answers, setting_values
 from proxy.cli.init.choices import wrapped
 from proxy.cli.init.other_settings import NAMES
 from proxy.cli.init.proposals import CLAUDE_NAMES, TIERS
 from proxy.cli.init.targets import RegistryTarget, Target
+from proxy.cli.init.upstream import Upstream
+from proxy.cli.server_urls import client_url
 
 COMMAND = "claude-proxy"
 
@@ -38,13 +45,35 @@ def close(answers: Answers, target: Target, *, merge: bool) -> None:
         print("\n" + wrapped(f"WARNING: {warning}"))
     print(f"\nStart the proxy:\n\n  {start_line(target)}\n")
     settings = current_settings(target.chosen)
+    facts = _facts(settings, answers)
+    for line in window_report(facts) if facts.window else ():
+        print(f"{wrapped(line)}\n")
     merging = f"{program()}{_config_option(target)} claude-code --write"
     if merge:
         print("Claude Code uses it from its next start on:")
     else:
         print(f"Claude Code uses it after this command:\n\n  {merging}\n")
         print("or with these members in ~/.claude/settings.json:\n", flush=True)
-    show_or_write(settings, url=None, key=None, write=merge)
+    print(_settings_for(settings, facts, merge=merge))
+
+
+def _facts(settings: Settings, answers: Answers) -> Facts:
+    """The facts for Claude Code's settings, with the window that the upstream lists."""
+    facts = configured_facts(settings)
+    # Without a key, which each client sends, there is no list.
+    if facts.client_knows or answers.key is None:
+        return facts
+    return configured_facts(settings, Upstream(answers).window())
+
+
+def _settings_for(settings: Settings, facts: Facts, *, merge: bool) -> str:
+    key = known_key(facts, settings.auth_keys)
+    wanted = members(client_url(settings.host, settings.port), key, facts)
+    if not merge:
+        return as_text(wanted).rstrip("\n")
+    if key in PLACEHOLDERS:
+        raise KeyUnknown("; ".join(key_advice(facts, key)))
+    return write_settings(settings_path(Path.home()), wanted)
 
 
 def start_line(target: Target) -> str:

@@ -49,7 +49,21 @@ class Upstream:
 
     def models(self) -> list[str]:
         """The ids that the upstream lists, in its order; raises ``Unreached``."""
-        return self._with_clients(self._models)
+        ids = [entry["id"] for entry in self._with_clients(self._entries)]
+        # A terminal would act on control characters.
+        return [model for model in ids if model.isprintable()]
+
+    def window(self) -> int | None:
+        """The smallest context window, in tokens, of the models for opus and sonnet; None: not listed."""
+        try:
+            entries = self._with_clients(self._entries)
+        except Unreached:
+            return None
+        listed = {entry["id"]: entry["max_input_tokens"] for entry in entries}
+        windows = [
+            listed.get(model) for model in (self.answers.models.big, self.answers.models.middle)
+        ]
+        return min(filter(None, windows)) if all(windows) else None
 
     def answer(self, model: str) -> None:
         """Return if ``model`` answers a short request; raises ``Unreached``."""
@@ -64,7 +78,7 @@ class Upstream:
         finally:
             clients.close()
 
-    def _models(self, router: Router, clients: Clients) -> list[str]:
+    def _entries(self, router: Router, clients: Clients) -> list[dict[str, Any]]:
         provider, url = router.registry.default, router.models_url
         call = UpstreamCall(
             method="GET",
@@ -80,11 +94,9 @@ class Upstream:
         )
         try:
             with gevent.Timeout(LIST_SECONDS, UpstreamTimeout(f"no list in {LIST_SECONDS:g} s")):
-                ids = [entry["id"] for entry in fetch_entries(call)]
+                return fetch_entries(call)
         except ProxyError as error:
             raise self._unreached(error, url) from error
-        # A terminal would act on control characters.
-        return [model for model in ids if model.isprintable()]
 
     def _answer(self, model: str, router: Router, clients: Clients) -> None:
         route = router.resolve(model)

@@ -315,7 +315,8 @@ def test_a_refused_parameter_is_healed_as_in_the_service(
         refusal(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'")
     )
     assert init("--big", "m", "--middle", "m", "--small", "m") == 0
-    assert ["max_tokens" in r.json for r in upstream.requests] == [True, False]
+    asked = [request for request in upstream.requests if request.method == "POST"]
+    assert ["max_tokens" in request.json for request in asked] == [True, False]
 
 
 def test_the_key_of_another_host_is_not_sent(upstream: UpstreamStub, capsys: Shown) -> None:
