@@ -1,0 +1,85 @@
+"""What a client and the log are told about a model that the upstream does not have.
+
+Rule: pure. The message begins ``model: NAME`` as every refusal of a model does, which Claude Code reads.
+Ids of the upstream's list are data: they are cut, and have no control characters.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from proxy.redaction import mask_secrets
+
+MOST_SHOWN = 5
+LONGEST_SHOWN = 80
+"""Characters of an id that are shown."""
+LONGEST_COMPARED = 64
+"""Characters of a name that are compared."""
+
+
+def missing_model(
+    model: str,
+    *,
+    variable: str,
+    registered: str = "",
+    listed: Sequence[str] | None,
+    secrets: Iterable[str] = (),
+) -> str:
+    """The message for ``model``, a name of which the upstream said that it has no such model.
+
+    ``variable``: what sets it, ``A or B``; empty if the client named it. ``registered``: the id of the
+    registry's model that names it, else empty. ``listed``: the ids of the upstream's list; None if it is
+    not known or not for the reader. ``secrets`` are masked.
+    """
+    facts = ["the upstream has no such model"]
+    shown = _shown(model, listed, tuple(secrets)) if listed else ""
+    if variable:
+        facts.append(
+            f"set {variable} to "
+            + (f"one of its models: {shown}" if shown else "one of its models")
+        )
+    else:
+        if registered:
+            facts.append(f"correct remote_id of the model {registered!r} in the registry file")
+        if shown:
+            facts.append(f"it lists {shown}")
+    if listed is not None and not listed:
+        facts.append("its list of models is empty")
+    return f"model: {model}: {'; '.join(facts)}"
+
+
+def closest(model: str, listed: Iterable[str], most: int = MOST_SHOWN) -> list[str]:
+    """At most ``most`` of the ids ``listed``, those first whose names resemble ``model`` most.
+
+    The measure is Dice's coefficient of pairs of characters, with or without the vendor before the last
+    slash; it takes some microseconds for an id.
+    """
+    asked = _pairs(model)
+    bare = _pairs(model.rpartition("/")[2])
+
+    def likeness(name: str) -> float:
+        own = name.rpartition("/")[2]
+        return max(_dice(asked, _pairs(name)), _dice(bare, _pairs(own)))
+
+    return sorted(listed, key=likeness, reverse=True)[:most]
+
+
+def _shown(model: str, listed: Sequence[str], secrets: tuple[str, ...]) -> str:
+    ids = [mask_secrets(_printable(name), secrets) for name in closest(model, listed)]
+    more = len(listed) - len(ids)
+    return ", ".join(ids) + (f" and {more} more" if more > 0 else "")
+
+
+def _printable(name: str) -> str:
+    text = "".join(char if char.isprintable() else "?" for char in name[:LONGEST_SHOWN])
+    return text if len(name) <= LONGEST_SHOWN else f"{text}..."
+
+
+def _pairs(name: str) -> Counter[str]:
+    text = f" {name[:LONGEST_COMPARED].lower()} "
+    return Counter(text[at : at + 2] for at in range(len(text) - 1))
+
+
+def _dice(left: Counter[str], right: Counter[str]) -> float:
+    return 2 * (left & right).total() / (left.total() + right.total())
