@@ -47,7 +47,7 @@ class Settings(
     """Content of the registry file that ``config`` names."""
     custom_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Name and value of each header that is added to upstream requests."""
-    unset_models: tuple[str, ...] = field(default=(), repr=False)
+    unset_models: tuple[str, ...] = field(default=(), repr=False, compare=False)
     """The settings among MODEL_SETTINGS that no source names, so that they have their defaults."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """Messages for the log about values that were ignored."""
