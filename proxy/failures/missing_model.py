@@ -6,8 +6,8 @@ Ids of the upstream's list are data: they are cut, and have no control character
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from operator import add
 
 from proxy.redaction import mask_secrets
 
@@ -33,7 +33,7 @@ def missing_model(
     not known or not for the reader. ``secrets`` are masked.
     """
     facts = ["the upstream has no such model"]
-    shown = _shown(model, listed, tuple(secrets)) if listed else ""
+    shown = shown_ids(model, listed, tuple(secrets)) if listed else ""
     if variable:
         facts.append(
             f"set {variable} to "
@@ -52,20 +52,21 @@ def missing_model(
 def closest(model: str, listed: Iterable[str], most: int = MOST_SHOWN) -> list[str]:
     """At most ``most`` of the ids ``listed``, those first whose names resemble ``model`` most.
 
-    The measure is Dice's coefficient of pairs of characters, with or without the vendor before the last
-    slash; it takes some microseconds for an id.
+    Compared are the pairs of characters, with or without the vendor before the last slash, in some
+    microseconds for an id.
     """
     asked = _pairs(model)
     bare = _pairs(model.rpartition("/")[2])
 
     def likeness(name: str) -> float:
         own = name.rpartition("/")[2]
-        return max(_dice(asked, _pairs(name)), _dice(bare, _pairs(own)))
+        return max(_likeness(asked, _pairs(name)), _likeness(bare, _pairs(own)))
 
     return sorted(listed, key=likeness, reverse=True)[:most]
 
 
-def _shown(model: str, listed: Sequence[str], secrets: tuple[str, ...]) -> str:
+def shown_ids(model: str, listed: Sequence[str], secrets: tuple[str, ...] = ()) -> str:
+    """The ids ``listed`` that are closest to ``model``, and how many more there are; ``""`` for none."""
     ids = [mask_secrets(_printable(name), secrets) for name in closest(model, listed)]
     more = len(listed) - len(ids)
     return ", ".join(ids) + (f" and {more} more" if more > 0 else "")
@@ -76,10 +77,12 @@ def _printable(name: str) -> str:
     return text if len(name) <= LONGEST_SHOWN else f"{text}..."
 
 
-def _pairs(name: str) -> Counter[str]:
+def _pairs(name: str) -> frozenset[str]:
     text = f" {name[:LONGEST_COMPARED].lower()} "
-    return Counter(text[at : at + 2] for at in range(len(text) - 1))
+    return frozenset(map(add, text, text[1:]))
 
 
-def _dice(left: Counter[str], right: Counter[str]) -> float:
-    return 2 * (left & right).total() / (left.total() + right.total())
+def _likeness(asked: frozenset[str], name: frozenset[str]) -> float:
+    """How much of ``asked`` occurs in ``name``, and how much the two have in common (Dice), in equal parts."""
+    common = len(asked & name)
+    return common / len(asked) + 2 * common / (len(asked) + len(name))

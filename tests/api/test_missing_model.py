@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pytest
@@ -13,9 +12,11 @@ from config.settings import MODEL_SETTINGS
 from proxy.relay import list_call, model_list
 from tests.api.conftest import Connect, message_request
 from tests.api.test_default_model import UNSET, listing, lists, models
-from tests.upstream_stub import Recorded, Script, Sleep, UpstreamStub, json_answer
+from tests.upstream_stub import Close, Recorded, Script, Sleep, UpstreamStub, json_answer
 
-NONE = json_answer({"error": {"message": "The model does not exist", "code": "model_not_found"}}, 404)
+NONE = json_answer(
+    {"error": {"message": "The model does not exist", "code": "model_not_found"}}, 404
+)
 IDS = ("whisper", "qwen3:8b", "big-models-xl", "llama3", "phi4", "gemma3")
 
 
@@ -85,9 +86,13 @@ def test_edge_106_a_class_that_follows_another(
     "refusal",
     [
         json_answer({"error": "model 'x' not found, try pulling it first"}, 404),
-        json_answer({"object": "error", "message": "The model `x` does not exist.", "code": 404}, 404),
+        json_answer(
+            {"object": "error", "message": "The model `x` does not exist.", "code": 404}, 404
+        ),
         json_answer({"error": {"message": "x is not a valid model ID", "code": 400}}, 400),
-        json_answer({"error": {"message": "Model Not Exist", "type": "invalid_request_error"}}, 400),
+        json_answer(
+            {"error": {"message": "Model Not Exist", "type": "invalid_request_error"}}, 400
+        ),
         json_answer({"error": {"code": "1211", "message": "模型不存在，请检查模型代码。"}}, 400),
         json_answer({"error": {"message": "Invalid model name passed in model=x"}}, 400),
     ],
@@ -128,7 +133,9 @@ def test_edge_106_the_list_is_asked_for_once_a_minute(
 
 
 @pytest.mark.parametrize(
-    "answer", [json_answer({}, 500), json_answer({}, 404), json_answer("x"), ()], ids=str
+    "answer",
+    [json_answer({}, 500), json_answer({}, 404), json_answer("x"), (Close(),)],
+    ids=["500", "404", "no list", "cut"],
 )
 def test_edge_106_a_list_that_cannot_be_had(
     client: FlaskClient, upstream: UpstreamStub, answer: Script
@@ -228,7 +235,9 @@ def test_edge_106_ids_that_the_list_hides(connect: Connect, upstream: UpstreamSt
     refusing(upstream, "hidden")
     only = Provider("only", upstream.base_url, ("k",))
     registry = Registry((only,), only, from_file=True, models_from_upstream=False)
-    assert told(connect(registry=registry), "other") == "model: other: the upstream has no such model"
+    assert (
+        told(connect(registry=registry), "other") == "model: other: the upstream has no such model"
+    )
 
 
 def test_edge_106_a_smart_route(connect: Connect, upstream: UpstreamStub) -> None:
@@ -242,7 +251,9 @@ def test_edge_106_a_smart_route(connect: Connect, upstream: UpstreamStub) -> Non
 
 def test_edge_106_a_dynamic_route(connect: Connect, upstream: UpstreamStub) -> None:
     refusing(upstream, "a")
-    client = connect(allowed_hosts=(f"localhost:{upstream.port}",), openai_base_url="http://127.0.0.1:9")
+    client = connect(
+        allowed_hosts=(f"localhost:{upstream.port}",), openai_base_url="http://127.0.0.1:9"
+    )
     path = f"/http/localhost:{upstream.port}/v1/messages"
     response = client.post(
         path,

@@ -12,7 +12,7 @@ import anthropic
 import pytest
 from anthropic.types import Base64ImageSourceParam, MessageParam
 
-from tests.live import LiveProxy
+from tests.live import NAMED_MODELS, LiveProxy, live_proxy
 from tests.sdk.events import assert_legal, parse_events, text_of
 
 MODEL = "tiny-random"
@@ -159,3 +159,20 @@ def test_count_is_near_what_the_server_counts(client: anthropic.Anthropic) -> No
     """The random model's vocabulary is bytes, so only the order of magnitude can agree."""
     counted = client.messages.count_tokens(model=MODEL, messages=HELLO).input_tokens
     assert 5 <= counted <= 40
+
+
+def test_nothing_but_the_address_is_set(llama_url: str) -> None:
+    """The server has one model, and lists it: Claude's names get it."""
+    unset = dict.fromkeys(NAMED_MODELS, "")
+    with live_proxy({"OPENAI_BASE_URL": f"{llama_url}/v1", **unset}) as proxy:
+        with anthropic.Anthropic(
+            base_url=proxy.url, auth_token="nobody-asks", api_key=None, max_retries=0
+        ) as sdk:
+            answer = sdk.messages.with_raw_response.create(
+                model="claude-sonnet-5", max_tokens=8, messages=HELLO
+            )
+            count = sdk.messages.count_tokens(model="claude-opus-4-8", messages=HELLO)
+        assert answer.parse().model == "claude-sonnet-5"
+        assert answer.headers["x-claude-proxy-route"] == f"127.0.0.1/{MODEL};reason=tier"
+        assert count.input_tokens > 0
+        assert proxy.logged(f"{MODEL!r}, the only model that 127.0.0.1 lists, is used")

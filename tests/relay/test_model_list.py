@@ -15,7 +15,8 @@ def test_equal_lists_are_kept_once() -> None:
     """Some upstreams list their models whatever the key says, and keys can be made up."""
     lists = ModelList()
     found = [
-        lists.entries(f"key-{number}".encode(), lambda: listed("a", "b")) for number in range(CACHED_LISTS)
+        lists.entries(f"key-{number}".encode(), lambda: listed("a", "b"))
+        for number in range(CACHED_LISTS)
     ]
     assert {id(entries) for entries in found[1:]} == {id(lists.entries(b"key-0", list))}
     assert lists.entries(b"another", lambda: listed("c")) == listed("c")

@@ -121,7 +121,9 @@ def test_a_late_refusal_is_an_error_of_its_type(
         final(client, silence)
     body: Any = caught.value.body
     assert body["error"]["type"] == "not_found_error"
-    assert body["error"]["message"].startswith("model: chat-model: the upstream has no such model; ")
+    assert body["error"]["message"].startswith(
+        "model: chat-model: the upstream has no such model; "
+    )
 
 
 def test_a_late_native_answer_is_whole(
