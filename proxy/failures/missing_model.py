@@ -67,7 +67,7 @@ def closest(model: str, listed: Iterable[str], most: int = MOST_SHOWN) -> list[s
 
 def shown_ids(model: str, listed: Sequence[str], secrets: tuple[str, ...] = ()) -> str:
     """The ids ``listed`` that are closest to ``model``, and how many more there are; ``""`` for none."""
-    ids = [mask_secrets(_printable(name), secrets) for name in closest(model, listed)]
+    ids = [_printable(mask_secrets(name, secrets)) for name in closest(model, listed)]
     more = len(listed) - len(ids)
     return ", ".join(ids) + (f" and {more} more" if more > 0 else "")
 
