@@ -1,7 +1,7 @@
 """When registered models were made, as ``GET /v1/models`` says it.
 
 Rule: what the upstream's list says, if that was read with the credential of the present request; else
-when the registry file was last changed. Nobody is called.
+when the registry file was last changed. No upstream is called.
 """
 
 from __future__ import annotations

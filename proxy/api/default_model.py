@@ -38,7 +38,7 @@ def decided(route: Route) -> Route:
 def known_decision(route: Route) -> tuple[Route, str]:
     """``route``, which is undecided, with its model if that is known, and what is known of the list.
 
-    Nobody is called.
+    No upstream is called.
     """
     shared = runtime()
     try:

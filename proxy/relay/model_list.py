@@ -57,7 +57,7 @@ class ModelList:
         return self._keep(place, fetch())
 
     def held(self, place: bytes) -> list[Entry] | None:
-        """The last entries at ``place``, of any age; None: there are none. Nobody is called."""
+        """The last entries at ``place``, of any age; None: there are none. No upstream is called."""
         held = self._places.get(place)
         return None if held is None else held.entries
 
