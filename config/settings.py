@@ -20,6 +20,8 @@ from config.variables.row import PREFIX
 
 DRAIN_RESERVE = 5
 """Seconds of GRACEFUL_TIMEOUT that DRAIN_DELAY must leave to running requests."""
+MODEL_SETTINGS = ("big_model", "middle_model", "small_model")
+"""The models of Claude's model classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class Settings(
     """Content of the registry file that ``config`` names."""
     custom_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Name and value of each header that is added to upstream requests."""
+    unset_models: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """The settings among MODEL_SETTINGS that no source names, so that they have their defaults."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """Messages for the log about values that were ignored."""
 
@@ -89,6 +93,7 @@ def load_settings(
     settings = Settings(
         **found.values,
         custom_headers=tuple((name, given.text) for name, given in found.headers.items()),
+        unset_models=tuple(name for name in MODEL_SETTINGS if name not in found.given),
         warnings=tuple(found.warnings),
     )
     _check_drain(settings)

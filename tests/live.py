@@ -34,6 +34,12 @@ START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 PORTS = 1000
 FIRST_PORT = 20_000 + PORTS * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+NAMED_MODELS = {
+    "CLAUDE_PROXY_BIG_MODEL": "gpt-4o",
+    "CLAUDE_PROXY_MIDDLE_MODEL": "gpt-4o",
+    "CLAUDE_PROXY_SMALL_MODEL": "gpt-4o-mini",
+}
+"""Set so that no scripted upstream is asked for its list of models; ``""`` is as if it were not set."""
 _counter = itertools.count(random.randrange(PORTS))
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -131,7 +137,7 @@ def live_proxy(
             process = subprocess.Popen(
                 [*command, *gunicorn, *options, "wsgi:app"],
                 cwd=directory,
-                env=_environment(root, port, workers, directory) | dict(environ),
+                env=_environment(root, port, workers, directory) | _named(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log if output is None else output,
                 stderr=subprocess.STDOUT,
@@ -158,6 +164,11 @@ def _environment(root: Path, port: int, workers: int, home: str) -> dict[str, st
     # So that a coverage run of the tests measures the program as well.
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     return environ | measured
+
+
+def _named(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` with the names of models wherever it has an upstream that could be asked for them."""
+    return {**(NAMED_MODELS if "OPENAI_BASE_URL" in environ else {}), **environ}
 
 
 def _wait_until_healthy(proxy: LiveProxy) -> None:

@@ -44,6 +44,8 @@ class RegistryFile:
     models_from_upstream: bool = False
     key_variables: frozenset[str] = frozenset()
     """Names of the variables that contain a provider's key."""
+    changed: float = field(default=0.0, compare=False)
+    """When the file was last changed, in seconds since 1970."""
     problems: tuple[str, ...] = ()
     """One line each; if there are any, providers and models are empty."""
 
@@ -54,7 +56,15 @@ def load_registry_file(path: Path, environ: Mapping[str, str]) -> RegistryFile:
     Raises ``ConfigError`` for a file that is not YAML; other problems are listed in the result.
     """
     text = read_registry_text(path)
-    return _Loading(text, environ).result()
+    return replace(_Loading(text, environ).result(), changed=_changed(path))
+
+
+def _changed(path: Path) -> float:
+    """When ``path`` was last changed, in seconds since 1970; 0 if it has vanished since it was read."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 class _Loading:

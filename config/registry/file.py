@@ -39,6 +39,7 @@ def file_registry(file: RegistryFile, settings: RegistrySettings) -> Registry:
         models_from_upstream=file.models_from_upstream,
         from_file=True,
         default_is_registered=own is None,
+        changed=file.changed,
     )
 
 

@@ -140,6 +140,8 @@ class Registry:
     from_file: bool = False
     default_is_registered: bool = False
     """False if the environment describes the default provider."""
+    changed: float = field(default=0.0, compare=False)
+    """When the file was last changed, in seconds since 1970; 0: unknown."""
     _by_name: dict[str, Model] = field(init=False, repr=False, compare=False, default_factory=dict)
     _by_qualified_name: dict[str, Model] = field(
         init=False, repr=False, compare=False, default_factory=dict

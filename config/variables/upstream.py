@@ -72,7 +72,8 @@ class Models:
         "gpt-4o",
         Text(),
         also_bare("BIG_MODEL"),
-        "Upstream model for Claude's opus names and all Claude names without a tier",
+        "Upstream model for Claude's opus names and all Claude names without a tier; if not set, an "
+        "upstream other than OpenAI and Azure that lists exactly one model gets that one",
     )
     middle_model: str = setting(
         "gpt-4o",
@@ -87,7 +88,8 @@ class Models:
         "gpt-4o-mini",
         Text(),
         also_bare("SMALL_MODEL"),
-        "Upstream model for Claude's haiku names",
+        "Upstream model for Claude's haiku names; the default is for OpenAI and Azure, elsewhere it is "
+        "BIG_MODEL",
     )
     strict_models: bool = setting(
         False,

@@ -10,16 +10,16 @@ import orjson
 from flask import Blueprint, Response, request
 
 from proxy.access.declaration import Access
-from proxy.api.candidates import withheld_key_named
+from proxy.api.attempt import open_attempt
 from proxy.api.context import credential_headers, record, runtime
 from proxy.api.openapi.operation import LIMITS, Answer, Operation
 from proxy.api.openapi.service_answers import Probes
 from proxy.api.responses import begin_call, json_response, watched
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.policy import failure_kind
+from proxy.providers.model_names import NAME_OF_TIER
 from proxy.relay.call import Call
 from proxy.relay.native.request import Sent
-from proxy.relay.open import open_answer
 from proxy.relay.upstream_call import decoded
 from proxy.telemetry.logs import error_words
 
@@ -69,11 +69,20 @@ def test_connection() -> Response:
 
 
 def _models() -> list[str]:
-    registered, tiers = runtime().registry.models, runtime().router.tiers
+    registered = runtime().registry.models
     if request.args.get("all", "") not in ("", "0", "false"):
-        names = [model.id for model in registered] or [tiers.big, tiers.middle, tiers.small]
+        names = [model.id for model in registered] or _tier_names()
         return list(dict.fromkeys(names))
-    return [request.args.get("model") or tiers.small]
+    return [request.args.get("model") or _tier_names()[-1]]
+
+
+def _tier_names() -> list[str]:
+    """Names of the models of the classes opus, sonnet and haiku; of an undecided one its own name."""
+    router = runtime().router
+    chosen = router.tiers._asdict()
+    return [
+        NAME_OF_TIER[tier] if tier in router.undecided else model for tier, model in chosen.items()
+    ]
 
 
 def _probe(model: str) -> dict[str, Any]:
@@ -86,7 +95,7 @@ def _probe(model: str) -> dict[str, Any]:
     }
     try:
         call = begin_call(probe, runtime().router.resolve(model))
-        with watched(call.exchange), withheld_key_named(call.route.provider):
+        with watched(call.exchange):
             usage = _ask(call, probe)
     except ProxyError as error:
         record().error = error_words(error)
@@ -113,6 +122,6 @@ def _ask(call: Call, probe: dict[str, Any]) -> object:
     """The usage of the answer to ``probe``."""
     headers, body = list(credential_headers().items()), orjson.dumps(probe)
     sent = Sent(method="POST", headers=headers, query="", body=body)
-    answer = open_answer(call, lambda: sent, lambda: None)
+    answer = open_attempt(call, lambda: sent, lambda: None)
     message = decoded(answer.body)
     return message.get("usage") if isinstance(message, dict) else None

@@ -17,6 +17,7 @@ from flask import Blueprint, Response, request
 
 from proxy.access.declaration import COUNTED
 from proxy.api.body import json_body, parsed_object
+from proxy.api.default_model import known_decision
 from proxy.api.messages import checked_request, chosen_route
 from proxy.api.native_responses import may_be_native, native_route, sent_request
 from proxy.api.openapi.operation import CLIENT, Operation, json_answer
@@ -62,12 +63,16 @@ def test_conversion() -> Response:
         if route is not None:
             return _shown_native(begin_call(parsed, route), body)
     message_request = checked_request(parsed)
-    call = begin_call(message_request, chosen_route(message_request))
+    route, choice = chosen_route(message_request), ""
+    if route.undecided:
+        route, choice = known_decision(route)
+    call = begin_call(message_request, route)
     check_chat_support(message_request)
-    return _shown_converted(call)
+    return _shown_converted(call, choice)
 
 
-def _shown_converted(call: Call) -> Response:
+def _shown_converted(call: Call, choice: str) -> Response:
+    """``choice``: what is known of the choice of the model if the upstream's list decides, else empty."""
     route, profile = call.route, call.profile()
     if call.max_tokens(profile) != 0 and (due := due_compaction(call)) is not None:
         # The request for the summary would be sent first.
@@ -78,10 +83,11 @@ def _shown_converted(call: Call) -> Response:
         converted.drops.routine(name)
     if call.max_tokens(profile) == 0:
         # A cache pre-warm is answered without an upstream call.
-        return _report(call, profile, None, None, converted.drops, edits)
+        return _report(call, profile, None, None, converted.drops, edits, choice)
     check_input(converted.body, route.encoding, input_limit(route.registered, route.profile))
     sent = _without_registered_secrets(call, converted.body)
-    return _report(call, profile, sent, protocol_for(profile).url(route), converted.drops, edits)
+    url = protocol_for(profile).url(route)
+    return _report(call, profile, sent, url, converted.drops, edits, choice)
 
 
 def _shown_native(call: Call, body: bytes) -> Response:
@@ -101,6 +107,7 @@ def _report(
     url: str | None,
     drops: Drops,
     edits: Mapping[str, Any] | None = None,
+    choice: str = "",
 ) -> Response:
     route = call.route
     shown: dict[str, Any] = {
@@ -111,6 +118,8 @@ def _report(
         "direct": route.native,
         "fallbacks": list(route.fallbacks),
     }
+    if choice:
+        shown["model_choice"] = choice
     if profile is not None:
         shown |= {"profile": profile.name, "profile_flags": changed_flags(profile)}
     report = {

@@ -13,10 +13,12 @@ from proxy.access.declaration import OPEN, PROBE
 from proxy.api.application import no_content
 from proxy.api.context import credential_headers, runtime
 from proxy.api.declaration import described
+from proxy.api.default_model import known_decision
 from proxy.api.openapi.answers import always, sometimes
 from proxy.api.openapi.operation import Answer, Operation, json_answer
 from proxy.api.responses import json_response
 from proxy.errors import AuthenticationFailed
+from proxy.providers.model_names import NAME_OF_TIER
 from proxy.providers.tier_models import tier_models
 from proxy.schemas.fields import Choice, Items, Object, Text, WireSchema
 
@@ -112,17 +114,24 @@ def _may_see_configuration() -> bool:
 
 def _configuration() -> dict[str, Any]:
     shared = runtime()
-    tiers = shared.router.tiers
     return {
         "mode": shared.mode,
         "upstream": without_query(shared.provider.base_url),
         "provider": shared.provider.name,
         "providers": [provider.name for provider in shared.registry.providers],
         "registered_models": len(shared.registry.models),
-        "big_model": tiers.big,
-        "middle_model": tiers.middle,
-        "small_model": tiers.small,
         "tiers": {name: tier.as_json() for name, tier in tier_models(shared.router).items()},
+        **_models(),
         "api_key_configured": shared.has_server_key,
         "client_api_key_validation": bool(shared.auth_keys),
     }
+
+
+def _models() -> dict[str, str]:
+    """The model of each class, and what is known of the choice where the upstream's list decides."""
+    router = runtime().router
+    shown = {f"{tier}_model": model for tier, model in router.tiers._asdict().items()}
+    for tier in sorted(router.undecided):
+        route, choice = known_decision(router.resolve(NAME_OF_TIER[tier]))
+        shown |= {f"{tier}_model": route.model, "model_choice": choice}
+    return shown

@@ -15,6 +15,7 @@ from proxy.api.upstream_models import provider_entries
 from proxy.errors import AuthenticationFailed, UpstreamError
 from proxy.providers.profiles import base_path_for
 from proxy.providers.routing import Route
+from proxy.relay.model_list import place_of
 
 
 def listed_window(route: Route) -> int | None:
@@ -32,6 +33,5 @@ def _entries(route: Route) -> list[dict[str, Any]]:
     key = credential(provider)
     base = urlsplit(provider.base_url)
     url = models_url(provider, base_path_for(base.netloc, base.path))
-    # One list for each address and key: the default upstream's list has the key alone.
-    cached_for = key if provider is shared.provider else f"{url}\n{key or ''}"
-    return shared.models.entries(cached_for, lambda: provider_entries(provider, url, key))
+    place = place_of(provider, url, key)
+    return shared.models.entries(place, lambda: provider_entries(provider, url, key))

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response
 
 from proxy.access.declaration import SPENDS
+from proxy.api.attempt import open_attempt
 from proxy.api.body import json_body, parsed_object
-from proxy.api.candidates import withheld_key_named
 from proxy.api.context import present_request, record, runtime
 from proxy.api.native_responses import may_be_native, native_route, sent_request
 from proxy.api.openapi.answers import Message
@@ -29,7 +29,6 @@ from proxy.relay.answer import Answer as UpstreamAnswer
 from proxy.relay.call import Call
 from proxy.relay.compaction import COMPACTING
 from proxy.relay.input_estimate import request_estimate
-from proxy.relay.open import open_answer
 from proxy.schemas import check_chat_support, load_message_request
 from proxy.telemetry.logs import log_body
 
@@ -94,8 +93,7 @@ def _answered(call: Call, body: bytes) -> Response:
         if native not in requests:
             requests[native] = parsed_object(body) if native else _convertible(body)
         call.request = requests[native]
-        with withheld_key_named(call.route.provider):
-            return open_answer(call, lambda: sent_request(body), end_of(call))
+        return open_attempt(call, lambda: sent_request(body), end_of(call))
 
     return answered(call, attempt)
 

@@ -12,7 +12,7 @@ from proxy.api.context import runtime
 from proxy.api.native_responses import lists_itself, native_get
 from proxy.api.openapi.answers import Model, ModelPage
 from proxy.api.openapi.operation import LIMITS, UPSTREAM, Operation, json_answer
-from proxy.api.responses import json_response
+from proxy.api.responses import ROUTE_HEADER, json_response
 from proxy.api.routed_entry import routed_entry
 from proxy.api.upstream_models import listed_entries
 from proxy.convert.models import entries_to_page, entry_for, is_claude_code
@@ -70,4 +70,9 @@ def retrieve_model(model_id: str) -> Response:
     if lists_itself():
         asked = runtime().router.resolve(model_id).model
         return native_get(f"/models/{quote(asked, safe='')}")
-    return json_response(routed_entry(model_id) or entry_for(listed_entries(), model_id))
+    entry, route = routed_entry(model_id)
+    answer = json_response(entry or entry_for(listed_entries(), model_id))
+    if route is not None:
+        # Which model it is, where the upstream's list has decided.
+        answer.headers[ROUTE_HEADER] = route.header
+    return answer

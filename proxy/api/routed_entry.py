@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 from config.registry.values import ALIAS_PREFIX
 from proxy.api.context import runtime
+from proxy.api.created import creation_times
+from proxy.api.default_model import decided
 from proxy.api.listed_window import listed_window
 from proxy.api.upstream_models import upstream_entries
 from proxy.convert.models import model_to_entry, registered_entry
@@ -20,13 +22,13 @@ from proxy.providers.routing import Route
 Entry = dict[str, Any]
 
 
-def routed_entry(model_id: str) -> Entry | None:
-    """The entry for ``model_id``, which may be percent-encoded; None if no mapping applies to it."""
+def routed_entry(model_id: str) -> tuple[Entry, Route] | tuple[None, None]:
+    """The entry and route of ``model_id``, which may be percent-encoded; None if no mapping applies."""
     for name in dict.fromkeys((model_id, unquote(model_id))):
         route = _mapped(name)
         if route is not None:
-            return _entry(name, route)
-    return None
+            return _entry(name, route), route
+    return None, None
 
 
 def _mapped(name: str) -> Route | None:
@@ -38,7 +40,7 @@ def _mapped(name: str) -> Route | None:
         return None
     if route.reason != "tier" and route.registered is None:
         return None
-    return router.choose({"model": name}, lambda: 0)
+    return decided(router.choose({"model": name}, lambda: 0))
 
 
 def _entry(name: str, route: Route) -> Entry:
@@ -60,7 +62,7 @@ def _is_registered(name: str) -> bool:
 
 def _of_target(shown: str, route: Route) -> Entry | None:
     if route.registered is not None:
-        return registered_entry(route.registered, shown)
+        return registered_entry(route.registered, shown, creation_times()(route.registered))
     listed = (entry for entry in _listed_beside(route) if entry["id"] == route.model)
     stated = {"id": route.model, "owned_by": route.provider.name}
     return next(listed, None) or model_to_entry(stated)

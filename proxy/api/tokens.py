@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from proxy.access.declaration import COUNTED
 from proxy.api.body import json_body, parsed_object
 from proxy.api.context import record, runtime
+from proxy.api.default_model import decided
 from proxy.api.native_responses import may_be_native, native_count, native_route
 from proxy.api.openapi.answers import TokenCount
 from proxy.api.openapi.operation import CLIENT, LIMITS, UPSTREAM, Operation, json_answer
@@ -51,7 +52,7 @@ def count_tokens() -> Response:
     return answer_count(
         parsed,
         len(body),
-        lambda message_request: runtime().router.resolve(message_request["model"]),
+        lambda message_request: decided(runtime().router.resolve(message_request["model"])),
     )
 
 

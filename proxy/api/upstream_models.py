@@ -10,16 +10,15 @@ from typing import Any
 from config.registry.values import Provider
 from proxy.api.candidates import credential, withheld_key_named
 from proxy.api.context import credential_headers, record, runtime
+from proxy.api.created import creation_times
 from proxy.api.responses import watched
 from proxy.convert.models import registered_entries, unique
 from proxy.errors import AuthenticationFailed, UpstreamError
 from proxy.failures.policy import failure_kind
-from proxy.relay.call import sent_secrets
 from proxy.relay.cancellation import Exchange
-from proxy.relay.model_list import LIST_SECONDS, fetch_entries
+from proxy.relay.list_call import LIST_SECONDS, ListCall
+from proxy.relay.model_list import place_of
 from proxy.relay.native.request import Sent, native_headers
-from proxy.relay.protocol import upstream_headers
-from proxy.relay.upstream_call import UpstreamCall
 
 
 def listed_entries() -> list[dict[str, Any]]:
@@ -29,14 +28,15 @@ def listed_entries() -> list[dict[str, Any]]:
     then be empty, the error of ``upstream_entries`` is raised.
     """
     registry = runtime().registry
-    entries = registered_entries(registry.models)
+    listed: list[dict[str, Any]] = []
     if registry.models_from_upstream:
         try:
-            entries += upstream_entries()
+            listed = upstream_entries()
         except (UpstreamError, AuthenticationFailed):
-            if not entries:
+            if not registry.models:
                 raise
-    return unique(entries)
+    # After the list was read, which says when its models were made.
+    return unique([*registered_entries(registry.models, creation_times()), *listed])
 
 
 def upstream_entries() -> list[dict[str, Any]]:
@@ -44,36 +44,37 @@ def upstream_entries() -> list[dict[str, Any]]:
     shared = runtime()
     key = credential(shared.provider)
     url = shared.router.models_url
-    return shared.models.entries(key, lambda: provider_entries(shared.provider, url, key))
+    place = place_of(shared.provider, url, key)
+    return shared.models.entries(place, lambda: provider_entries(shared.provider, url, key))
 
 
 def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict[str, Any]]:
     """The models that ``provider`` lists at ``url`` for ``key``, as Anthropic entries."""
-    shared, access = runtime(), record()
-    access.provider = provider.name
-    call = UpstreamCall(
-        method="GET",
-        url=url,
-        headers=_headers(provider, key),
-        body=None,
-        client=shared.clients.for_provider(provider),
-        exchange=Exchange(shared.settings.total_timeout),
-        record=access,
-        first_byte_seconds=LIST_SECONDS,
-        silence_seconds=LIST_SECONDS,
-        secrets=sent_secrets(provider, key),
-    )
+    listing = listing_of(provider, url, key)
     try:
-        with watched(call.exchange), withheld_key_named(provider):
-            return fetch_entries(call)
+        with watched(listing.exchange), withheld_key_named(provider):
+            return listing.fetch(LIST_SECONDS, _native_headers(provider, key))
     except UpstreamError as error:
-        access.record_event("error", failure_kind(error))
+        record().record_event("error", failure_kind(error))
         raise
 
 
-def _headers(provider: Provider, key: str | None) -> dict[str, str]:
-    correlation_id = record().correlation_id
+def listing_of(provider: Provider, url: str, key: str | None) -> ListCall:
+    """The call for that list, with limits of its own."""
+    shared, access = runtime(), record()
+    access.provider = provider.name
+    return ListCall(
+        provider=provider,
+        url=url,
+        key=key,
+        client=shared.clients.for_provider(provider),
+        exchange=Exchange(shared.settings.total_timeout),
+        record=access,
+    )
+
+
+def _native_headers(provider: Provider, key: str | None) -> dict[str, str] | None:
     if not provider.native:
-        return upstream_headers(provider, key, correlation_id)
+        return None
     sent = Sent(method="GET", headers=list(credential_headers().items()), query="")
-    return native_headers(provider, key, sent, correlation_id, stream=False)
+    return native_headers(provider, key, sent, record().correlation_id, stream=False)

@@ -13,6 +13,7 @@ from config.settings import Settings
 from config.urls import without_query
 from proxy.access.admission import admission_warning
 from proxy.access.limits.build import chosen_limits
+from proxy.providers.default_models import tiers_in_force, undecided_tiers
 from proxy.telemetry.tracing import missing_extras
 
 MAX_MODELS_SHOWN = 5
@@ -32,8 +33,9 @@ def summary(settings: Settings) -> str:
         models = _first_few([model.id for model in registry.models])
     else:
         upstream = f"upstream: {without_query(settings.openai_base_url)}"
-        tiers = (settings.big_model, settings.middle_model, settings.small_model)
-        models = ", ".join(dict.fromkeys(tiers))
+        models = ", ".join(dict.fromkeys(tiers_in_force(settings, registry)))
+        if undecided_tiers(settings, registry):
+            models = f"the only one of the upstream, else {models}"
     return f"mode: {mode(registry.providers)} | {upstream} | models: {models}"
 
 
@@ -52,6 +54,7 @@ def start_warnings(settings: Settings, *, open_files: int | None = None) -> tupl
         *settings.warnings,
         *missing_extras(settings),
         *_key_warnings(settings),
+        *_model_warnings(settings),
         *filter(None, (admission_warning(settings, open_files),)),
         *_limit_warnings(settings),
     )
@@ -67,6 +70,17 @@ def _key_warnings(settings: Settings) -> Iterator[str]:
         yield (
             f"no auth key is set: any client that can reach {settings.host}:{settings.port} can use "
             f"{key}: set CLAUDE_PROXY_AUTH_KEY, or listen on 127.0.0.1"
+        )
+
+
+def _model_warnings(settings: Settings) -> Iterator[str]:
+    registry = registry_in_force(settings)
+    if undecided_tiers(settings, registry):
+        models = " and ".join(dict.fromkeys(tiers_in_force(settings, registry)))
+        yield (
+            f"CLAUDE_PROXY_BIG_MODEL is not set and the upstream {registry.default.name} is not OpenAI: "
+            "Claude's names are sent to its only model if it lists exactly one, else to "
+            f"{models}, which it may not have: set CLAUDE_PROXY_BIG_MODEL"
         )
 
 

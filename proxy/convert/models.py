@@ -135,18 +135,24 @@ def model_to_entry(model: object) -> Entry | None:
     }
 
 
-def registered_entries(models: Iterable[Model]) -> list[Entry]:
-    """An entry for each registered model, followed by one for each of its aliases."""
+def registered_entries(models: Iterable[Model], made: Callable[[Model], float]) -> list[Entry]:
+    """An entry for each registered model, followed by one for each of its aliases.
+
+    ``made`` returns when a model was made, in seconds since 1970; 0: unknown.
+    """
     return [
         entry
         for model in models
         for name in (model.id, *model.aliases)
-        if (entry := registered_entry(model, name))
+        if (entry := registered_entry(model, name, made(model)))
     ]
 
 
-def registered_entry(model: Model, name: str) -> Entry | None:
-    """The entry of a registered model under ``name``; None for a blank one."""
+def registered_entry(model: Model, name: str, made: float = 0.0) -> Entry | None:
+    """The entry of a registered model under ``name``; None for a blank one.
+
+    ``made``: when it was made, in seconds since 1970; 0: unknown.
+    """
     return model_to_entry(
         {
             "id": name,
@@ -154,6 +160,7 @@ def registered_entry(model: Model, name: str) -> Entry | None:
             "max_input_tokens": model.max_input_tokens,
             "max_tokens": model.max_tokens,
             "owned_by": model.provider.name,
+            "created": made,
         }
     )
 

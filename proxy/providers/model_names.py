@@ -11,6 +11,8 @@ from typing import NamedTuple
 from config.registry.values import ALIAS_PREFIX
 
 TIER_WORDS = frozenset({"haiku", "sonnet", "opus", "opusplan"})
+NAME_OF_TIER = {"big": "opus", "middle": "sonnet", "small": "haiku"}
+"""A client's name of each model class."""
 _CONTEXT_SUFFIX = re.compile(r"\[\w+\]$")
 _DATE = re.compile(r"[-@](?:20\d{6}|20\d{2}-\d{2}-\d{2})$")
 
@@ -24,10 +26,16 @@ class Tiers(NamedTuple):
 
     def model_for(self, name: str) -> str:
         """The upstream model for a Claude model name; ``big`` for an unknown class."""
-        lowered = name.lower()
-        if "haiku" in lowered:
-            return self.small
-        return self.middle if "sonnet" in lowered else self.big
+        model: str = getattr(self, tier_of(name))
+        return model
+
+
+def tier_of(name: str) -> str:
+    """The class of a Claude model name: ``small``, ``middle``, or ``big`` for an unknown class."""
+    lowered = name.lower()
+    if "haiku" in lowered:
+        return "small"
+    return "middle" if "sonnet" in lowered else "big"
 
 
 def without_context(name: str) -> str:

@@ -17,9 +17,17 @@ from config.registry.values import ALIAS_PREFIX, Model, Provider, Registry
 from config.settings import Settings
 from config.urls import models_url
 from proxy.errors import NotFound
+from proxy.providers.default_models import (
+    DEFAULT_TIERS,
+    ROUTES,
+    tiers_in_force,
+    undecided_tiers,
+    variables_of,
+)
 from proxy.providers.model_names import (
     Tiers,
     is_haiku_class,
+    tier_of,
     upstream_model,
     without_context,
     without_date,
@@ -34,9 +42,6 @@ _SAFE = "/:@+,[]!$&'()*~.-_"
 _PLAIN_NAME = re.compile(rf"[a-zA-Z0-9{re.escape(_SAFE)}]*")
 HEAVY_EFFORTS = frozenset({"xhigh", "max"})
 """Efforts that select the think route if thinking is ``adaptive``, which Claude Code always sends."""
-
-_DEFAULTS = Settings()
-_DEFAULT_TIERS = (_DEFAULTS.big_model, _DEFAULTS.middle_model, _DEFAULTS.small_model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,10 @@ class Route:
     registered: Model | None = None
     fallbacks: tuple[str, ...] = ()
     """Client names of the models to try, in this order, if this one fails."""
+    tier: str = ""
+    """The class of a Claude name: ``big``, ``middle`` or ``small``; empty if the name is no such name."""
+    undecided: bool = False
+    """Whether the upstream's list decides about the model if it holds one (``default_models``)."""
 
     @property
     def native(self) -> bool:
@@ -78,6 +87,7 @@ class _Target:
     model: str
     reason: str
     registered: Model | None = None
+    tier: str = ""
 
 
 class Router:
@@ -87,7 +97,10 @@ class Router:
         """Raises ``ConfigError`` that names every invalid profile flag and encoding."""
         self.registry = registry
         self._encoding = settings.tiktoken_model
-        self._tiers = _tiers(settings, registry)
+        self._tiers = tiers_in_force(settings, registry)
+        self.undecided = undecided_tiers(settings, registry)
+        """The model classes about which the default upstream's list decides."""
+        self._variables = variables_of(settings, registry)
         self._undated = {
             without_date(name): model
             for model in reversed(registry.models)
@@ -123,6 +136,17 @@ class Router:
             route = self._remembered[name] = self._route(self._target(name))
         return route
 
+    def with_model(self, route: Route, model: str) -> Route:
+        """``route`` with ``model`` as the decision about an undecided one."""
+        target = _Target(route.provider, model, route.reason, tier=route.tier)
+        return self._route(target, decided=True)
+
+    def variable_of(self, route: Route) -> str:
+        """The variables that set the model of ``route``, ``A or B``; empty if the client named it."""
+        if route.registered is not None:
+            return ""
+        return self._variables.get(route.tier) or ROUTES.get(route.reason, "")
+
     def choose(self, request: Mapping[str, Any], estimate: Callable[[], int]) -> Route:
         """The route for a request: a smart route if one applies, else the route of its model name.
 
@@ -157,13 +181,15 @@ class Router:
             return named
         model, reason = upstream_model(name, self._tiers, on_openrouter=self._on_openrouter)
         if reason == "tier":
-            named = self._named(model)
+            tier, named = tier_of(name), self._named(model)
             if named is not None:
-                return replace(named, reason="tier")
-            if self.registry.default.native and model in _DEFAULT_TIERS:
+                return replace(named, reason="tier", tier=tier)
+            if self.registry.default.native and model in DEFAULT_TIERS:
                 # A native upstream accepts Claude's own names.
                 model, reason = without_context(name).removeprefix(ALIAS_PREFIX), "name"
-        elif not model or (self.registry.strict_models and model not in self._tiers):
+                tier = ""
+            return _Target(self.registry.default, model, reason, tier=tier)
+        if not model or (self.registry.strict_models and model not in self._tiers):
             # ``model`` is empty if the name is only a suffix or a prefix.
             raise NotFound(f"model: {name}")
         return _Target(self.registry.default, model, reason)
@@ -198,7 +224,7 @@ class Router:
             return _Target(provider, model, "provider")
         return None
 
-    def _route(self, target: _Target) -> Route:
+    def _route(self, target: _Target, *, decided: bool = False) -> Route:
         provider, model = target.provider, target.registered
         base = urlsplit(provider.base_url)
         profile = profile_for(base.netloc, target.model, path=base.path)
@@ -212,7 +238,12 @@ class Router:
             reason=target.reason,
             registered=model,
             fallbacks=model.fallbacks if model else (),
+            tier=target.tier,
+            undecided=not decided and target.tier in self.undecided and self._is_default(target),
         )
+
+    def _is_default(self, target: _Target) -> bool:
+        return target.registered is None and target.provider is self.registry.default
 
     def _check(self) -> None:
         """Check profile flags, encodings and model names, which the registry's loader cannot."""
@@ -269,21 +300,6 @@ def _is_long(route: Route, threshold: int | None, estimate: Callable[[], int]) -
     limits = [threshold, model.max_input_tokens if model else None]
     known = [limit for limit in limits if limit is not None]
     return bool(known) and estimate() > min(known)
-
-
-def _tiers(settings: Settings, registry: Registry) -> Tiers:
-    """The operator's tiers. The default names are those of models at the environment's upstream; if a
-    registry file replaces it, a tier that was not set is the first registered model."""
-    chosen = Tiers(settings.big_model, settings.middle_model, settings.small_model)
-    if not registry.models or not registry.default_is_registered:
-        return chosen
-    first = registry.models[0].id
-    return Tiers(
-        *(
-            first if name == default and registry.find(name) is None else name
-            for name, default in zip(chosen, _DEFAULT_TIERS, strict=True)
-        )
-    )
 
 
 def _is_openrouter(provider: Provider) -> bool:

@@ -41,6 +41,8 @@ class TierModel:
 
     known_to_client: bool = False
     """Whether it is a Claude at an upstream that speaks the Messages API: Claude Code knows its window."""
+    undecided: bool = False
+    """Whether the upstream's list may decide for another model (docs/features.md)."""
 
     def as_json(self) -> dict[str, object]:
         """The members that ``GET /`` shows."""
@@ -52,6 +54,7 @@ class TierModel:
             "max_input_tokens": self.max_input_tokens,
             "takes_client_key": self.takes_client_key,
             "known_to_client": self.known_to_client,
+            "undecided": self.undecided,
         }
 
 
@@ -93,7 +96,8 @@ def _described(router: Router, asked: str, route: Route) -> TierModel:
         name=next(_plain_names(router, route), None),
         max_input_tokens=configured_window(route),
         takes_client_key=not route.provider.api_keys and not is_local(route.provider.base_url),
-        known_to_client=route.native and not _is_plain(route.model),
+        known_to_client=route.native and not is_plain(route.model),
+        undecided=route.undecided,
     )
 
 
@@ -102,11 +106,12 @@ def _plain_names(router: Router, route: Route) -> Iterator[str]:
     model = route.registered
     own = (model.id, *model.aliases) if model else (route.model,)
     for name in (*own, f"{route.provider.name}/{route.model}"):
-        if _is_plain(name) and _leads_to(router, name, route):
+        if is_plain(name) and _leads_to(router, name, route):
             yield name
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
+    """Whether Claude Code sends ``name`` as it is, and takes its window from the settings."""
     lowered = name.lower()
     return HIDDEN not in lowered and lowered not in CLIENT_WORDS and "[" not in name
 

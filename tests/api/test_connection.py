@@ -41,6 +41,7 @@ def test_all_models(client: FlaskClient, upstream: UpstreamStub) -> None:
     upstream.answer(
         json_answer(completion()),
         json_answer({"error": {"message": "no such model"}}, 404),
+        json_answer({"data": []}),
         json_answer(completion()),
     )
     response = client.get("/test-connection?all=1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -310,3 +311,29 @@ def test_a_provider_with_a_timeout_of_its_own(serve: Serve, second: UpstreamStub
     answer = ask(serve(text), "m")
     assert answer.status_code == 504
     assert answer.json["error"]["message"] == "the upstream did not answer within 0.5 s"
+
+
+def created_at(client: FlaskClient) -> dict[str, str]:
+    body: Any = client.get("/v1/models", headers=KEY).json
+    return {entry["id"]: entry["created_at"] for entry in body["data"]}
+
+
+def test_7_a_registered_model_says_when_it_was_made(
+    serve: Serve, upstream: UpstreamStub, tmp_path: Path
+) -> None:
+    """What the upstream says where its list is read, else when the file was changed."""
+    before = int(time.time())
+    listed = [{"id": "first-remote", "created": 1700000000}, {"id": "second-model", "created": 1}]
+    upstream.answer(json_answer({"data": listed}))
+    client = serve(from_upstream=True)
+    theirs = "2023-11-14T22:13:20Z"
+    made = created_at(client)
+    assert {made[each] for each in ("first-model", "claude-first", "first-remote")} == {theirs}
+    changed = int((tmp_path / "0.yaml").stat().st_mtime)
+    assert changed >= before - 1
+    one: Any = client.get("/v1/models/second-model", headers=KEY).json
+    assert (one["created"], one["created_at"]) == (changed, made["third-model"])
+    assert made["second-model"] == made["third-model"], "the list is that of another provider"
+    known: Any = client.get("/v1/models/claude-first", headers=KEY).json
+    assert known["created_at"] == theirs
+    assert len(set(created_at(serve()).values())) == 1, "no list was read"

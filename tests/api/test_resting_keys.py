@@ -53,7 +53,7 @@ def refusing(
     answered = json_answer(completion("Hello"))
 
     def answer(sent: Recorded) -> Script:
-        return refused if HOSTILE in str(sent.json) else answered
+        return refused if HOSTILE.encode() in sent.body else answered
 
     return answer
 

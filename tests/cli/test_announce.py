@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.registry.values import Model, Provider, Registry
-from config.settings import Settings
+from config.settings import Settings, load_settings
 from proxy.cli.announce import is_loopback, ready_line, start_warnings, summary
 
 
@@ -141,3 +141,22 @@ def test_start_warnings(settings: Settings, open_files: int | None, beginnings: 
 )
 def test_is_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_models_that_the_upstreams_list_decides() -> None:
+    settings = load_settings({"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1"})
+    assert summary(settings).endswith(
+        "| models: the only one of the upstream, else gpt-4o, gpt-4o-mini"
+    )
+    assert [words for words in start_warnings(settings) if "BIG_MODEL" in words] == [
+        "CLAUDE_PROXY_BIG_MODEL is not set and the upstream 127.0.0.1 is not OpenAI: Claude's names are "
+        "sent to its only model if it lists exactly one, else to gpt-4o and gpt-4o-mini, which it may "
+        "not have: set CLAUDE_PROXY_BIG_MODEL"
+    ]
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1", "BIG_MODEL": "gpt-4o"}]
+)
+def test_models_that_are_known_need_no_warning(environ: dict[str, str]) -> None:
+    assert "BIG_MODEL" not in " ".join(start_warnings(load_settings(environ)))

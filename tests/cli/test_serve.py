@@ -37,14 +37,19 @@ def hang_up(proxy: LiveProxy) -> None:
 
 def test_the_start_is_one_line(tmp_path: Path) -> None:
     port = free_port()
-    environ = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "sk-secret"}
+    environ = {
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "OPENAI_API_KEY": "sk-secret",
+        "CLAUDE_PROXY_BIG_MODEL": "qwen3",
+        "CLAUDE_PROXY_SMALL_MODEL": "llama3",
+    }
     options = ("--host", "127.0.0.1", "--port", str(port), "--workers", "1")
     with started(tmp_path, *options, environ=environ) as service:
         service.wait_for("Listening on")
         time.sleep(0.5)
         assert service.output == (
             f"Listening on http://127.0.0.1:{port} | mode: fixed | "
-            "upstream: http://127.0.0.1:9/v1 | models: gpt-4o, gpt-4o-mini\n"
+            "upstream: http://127.0.0.1:9/v1 | models: qwen3, llama3\n"
         )
     assert service.process.returncode == 0
     assert "sk-secret" not in service.output

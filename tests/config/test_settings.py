@@ -35,7 +35,7 @@ def test_nothing_given_is_the_defaults_of_the_class() -> None:
 
 
 def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
-    of_their_own = {"custom_headers", "registry", "warnings"}
+    of_their_own = {"custom_headers", "registry", "unset_models", "warnings"}
     fields = {field.name for field in dataclasses.fields(Settings)}
     assert {variable.field for variable in VARIABLES} == fields - of_their_own
 

@@ -125,6 +125,7 @@ def _put_in_own_values(root: Path, stub: UpstreamStub) -> None:
         ),
         "CLAUDE_PROXY_AUTH_KEY=key-of-alice,key-of-bob\n": (
             "CLAUDE_PROXY_AUTH_KEY=key-of-alice,key-of-bob\nCLAUDE_PROXY_WORKERS=1\n"
+            "CLAUDE_PROXY_BIG_MODEL=gpt-4o\n"
         ),
     }.items():
         before, found, after = text.rpartition(example)

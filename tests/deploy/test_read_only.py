@@ -77,6 +77,7 @@ def environ_for(stub: UpstreamStub, port: int) -> dict[str, str]:
     return {
         "OPENAI_BASE_URL": stub.base_url,
         "OPENAI_API_KEY": "sk-server",
+        "CLAUDE_PROXY_BIG_MODEL": "gpt-4o",
         "CLAUDE_PROXY_HOST": "127.0.0.1",
         "CLAUDE_PROXY_PORT": str(port),
         "CLAUDE_PROXY_WORKERS": "2",

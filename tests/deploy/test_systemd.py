@@ -181,6 +181,7 @@ def confined_proxy(tmp_path: Path, upstream: UpstreamStub) -> Iterator[tuple[int
                 "CLAUDE_PROXY_GRACEFUL_TIMEOUT": "6",
                 "OPENAI_BASE_URL": upstream.base_url,
                 "OPENAI_API_KEY": "sk-server",
+                "CLAUDE_PROXY_BIG_MODEL": "gpt-4o",
                 "NOTIFY_SOCKET": str(tmp_path / "notify"),
                 "TMPDIR": str(tmp_path),
             },

@@ -11,7 +11,7 @@ from pathlib import Path
 import anthropic
 import pytest
 
-from tests.live import LiveProxy, free_port, live_proxy
+from tests.live import NAMED_MODELS, LiveProxy, free_port, live_proxy
 from tests.paths import ROOT
 
 HERE = Path(__file__).resolve().parent
@@ -52,7 +52,7 @@ def llama_url(model: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def proxy(llama_url: str) -> Iterator[LiveProxy]:
-    environ = {"OPENAI_BASE_URL": llama_url, "CLAUDE_PROXY_BIG_MODEL": "tiny-random"}
+    environ = {"OPENAI_BASE_URL": llama_url, **dict.fromkeys(NAMED_MODELS, "tiny-random")}
     with live_proxy(environ) as running:
         yield running
 

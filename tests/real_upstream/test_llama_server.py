@@ -14,7 +14,7 @@ import pytest
 from anthropic.types import Base64ImageSourceParam, MessageParam
 
 from tests.cli.command import run
-from tests.live import LiveProxy
+from tests.live import NAMED_MODELS, LiveProxy, live_proxy
 from tests.sdk.events import assert_legal, parse_events, text_of
 
 MODEL = "tiny-random"
@@ -172,3 +172,23 @@ def test_the_window_for_claude_code(proxy: LiveProxy, tmp_path: Path) -> None:
     assert settings["ANTHROPIC_DEFAULT_OPUS_MODEL"] == MODEL
     assert settings["ANTHROPIC_AUTH_TOKEN"] == "any"
     assert f"{CONTEXT:,} tokens ({MODEL}) are too few for Claude Code" in done.stderr
+
+
+def test_nothing_but_the_address_is_set(llama_url: str, tmp_path: Path) -> None:
+    """The server has one model, and lists it: Claude's names get it."""
+    unset = dict.fromkeys(NAMED_MODELS, "")
+    with live_proxy({"OPENAI_BASE_URL": f"{llama_url}/v1", **unset}) as proxy:
+        # The server decides in the request that the command sends.
+        written = run(tmp_path, "claude-code", "--url", proxy.url)
+        assert json.loads(written.stdout)["env"]["ANTHROPIC_DEFAULT_OPUS_MODEL"] == MODEL
+        with anthropic.Anthropic(
+            base_url=proxy.url, auth_token="nobody-asks", api_key=None, max_retries=0
+        ) as sdk:
+            answer = sdk.messages.with_raw_response.create(
+                model="claude-sonnet-5", max_tokens=8, messages=HELLO
+            )
+            count = sdk.messages.count_tokens(model="claude-opus-4-8", messages=HELLO)
+        assert answer.parse().model == "claude-sonnet-5"
+        assert answer.headers["x-claude-proxy-route"] == f"127.0.0.1/{MODEL};reason=tier"
+        assert count.input_tokens > 0
+        assert proxy.logged(f"{MODEL!r}, the only model that 127.0.0.1 lists, is used")

@@ -135,8 +135,8 @@ def test_7_the_list_of_models_is_kept_for_five_minutes(monkeypatch: pytest.Monke
     now = 1000.0
     monkeypatch.setattr(model_list, "monotonic", lambda: now)
     lists = ModelList()
-    assert lists.entries("key", lambda: [{"id": "first"}]) == [{"id": "first"}]
+    assert lists.entries(b"key", lambda: [{"id": "first"}]) == [{"id": "first"}]
     now += 299
-    assert lists.entries("key", list) == [{"id": "first"}]
+    assert lists.entries(b"key", list) == [{"id": "first"}]
     now += 1
-    assert lists.entries("key", lambda: [{"id": "second"}]) == [{"id": "second"}]
+    assert lists.entries(b"key", lambda: [{"id": "second"}]) == [{"id": "second"}]

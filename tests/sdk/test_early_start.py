@@ -116,11 +116,14 @@ def test_a_late_refusal_is_an_error_of_its_type(
     client: anthropic.Anthropic, upstream: UpstreamStub, silence: threading.Event
 ) -> None:
     failure = json_answer({"error": {"message": "no such model"}}, status=404)
-    upstream.answer((Wait(silence), *failure))
+    upstream.answer((Wait(silence), *failure), json_answer({"data": [{"id": "another"}]}))
     with pytest.raises(anthropic.APIStatusError) as caught:
         final(client, silence)
     body: Any = caught.value.body
-    assert body["error"] == {"type": "not_found_error", "message": "model: chat-model"}
+    assert body["error"]["type"] == "not_found_error"
+    assert body["error"]["message"].startswith(
+        "model: chat-model: the upstream has no such model; "
+    )
 
 
 def test_a_late_native_answer_is_whole(

@@ -35,6 +35,7 @@ class ShownRoute(WireSchema):
     reason = or_null(Text)
     direct = always(Flag)
     fallbacks = always(Items, Text())
+    model_choice = sometimes(Text)
     profile = sometimes(Text)
     profile_flags = sometimes(Object)
 

@@ -130,7 +130,7 @@ def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, st
     if choice.window is None:
         # With the key that Claude Code will send: in passthrough the upstream's list may need it.
         sent = asked_with if key in PLACEHOLDERS else key
-        facts = facts.with_windows(RunningProxy(where, sent).windows(facts))
+        facts = facts.with_listed(RunningProxy(where, sent).listed(facts))
     return facts, key
 
 

@@ -12,12 +12,21 @@ from typing import NamedTuple
 from config.registry.values import mode, registry_in_force
 from config.settings import Settings
 from proxy.providers.routing import Router
-from proxy.providers.tier_models import TierModel, tier_models
+from proxy.providers.tier_models import TierModel, is_plain, tier_models
 
 MAIN_TIERS = ("opus", "sonnet")
 """Whose windows decide: a conversation runs on one of them, and they share one setting."""
 CONVERSATION = (*MAIN_TIERS, "think")
 LONG_CONTEXT = "long_context"
+
+
+class Listed(NamedTuple):
+    """What an upstream's list says of a model."""
+
+    window: int | None
+    """Input tokens; None: not known."""
+    model: str
+    """Its name at the upstream; empty: not told."""
 
 
 class Window(NamedTuple):
@@ -79,10 +88,10 @@ class Facts:
         longer = self.models.get(LONG_CONTEXT)
         return max(own, _window(longer) or own) if own and longer else own
 
-    def with_windows(self, windows: Mapping[str, int | None]) -> Facts:
-        """These facts with windows (by tier or route) where none is configured."""
+    def with_listed(self, listed: Mapping[str, Listed]) -> Facts:
+        """These facts with what the upstreams' lists say, by tier or route."""
         models = {
-            name: replace(model, max_input_tokens=model.max_input_tokens or windows.get(name))
+            name: _as_listed(model, listed[name]) if name in listed else model
             for name, model in self.models.items()
         }
         return replace(self, models=models)
@@ -101,6 +110,14 @@ def configured_facts(settings: Settings, window: int | None = None) -> Facts:
         models=tier_models(Router(settings, registry)),
         stated_window=window,
     )
+
+
+def _as_listed(model: TierModel, listed: Listed) -> TierModel:
+    window = model.max_input_tokens or listed.window
+    if not (model.undecided and listed.model):
+        return replace(model, max_input_tokens=window)
+    plain = listed.model if is_plain(listed.model) else None
+    return replace(model, max_input_tokens=window, model=listed.model, name=plain)
 
 
 def _window(model: TierModel) -> Window | None:

@@ -20,7 +20,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 from gevent import Timeout
 
 from proxy.cli.claude_code.address import Address
-from proxy.cli.claude_code.facts import Facts
+from proxy.cli.claude_code.facts import Facts, Listed
 from proxy.cli.doctor.report import printable
 from proxy.cli.errors import CommandError
 from proxy.providers.tier_models import TierModel
@@ -90,26 +90,30 @@ class RunningProxy:
             },
         )
 
-    def windows(self, facts: Facts) -> dict[str, int | None]:
-        """Windows, by tier and route, of the models for which none is configured."""
-        found: dict[tuple[str, str], int | None] = {}
-        windows: dict[str, int | None] = {}
+    def listed(self, facts: Facts) -> dict[str, Listed]:
+        """By tier and route, what the upstreams' lists say of models with an unknown window or name."""
+        found: dict[tuple[str, str], Listed] = {}
+        listed: dict[str, Listed] = {}
         for name, model in facts.models.items():
-            if model.max_input_tokens or model.known_to_client:
+            known = model.max_input_tokens or model.known_to_client
+            if known and not model.undecided:
                 continue
             target = (model.provider, model.model)
             if target not in found:
-                found[target] = self._window(model.asked)
-            windows[name] = found[target]
-        return windows
+                found[target] = self._listed(model.asked)
+            listed[name] = found[target]
+        return listed
 
-    def _window(self, model: str) -> int | None:
+    def _listed(self, model: str) -> Listed:
         try:
             answer = self._get(f"/v1/models/{quote(model, safe='')}", WINDOW_SECONDS)
         except NotAsked:
-            return None
+            return Listed(None, "")
         tokens = answer.json.get("max_input_tokens")
-        return tokens if type(tokens) is int and tokens > 0 else None
+        route = (answer.headers.get("x-claude-proxy-route") or "").partition(";")[0]
+        return Listed(
+            tokens if type(tokens) is int and tokens > 0 else None, route.partition("/")[2]
+        )
 
     def _get(self, path: str, seconds: float) -> _Answer:
         root = self._address.root
@@ -197,4 +201,5 @@ def _tier_model(stated: Mapping[str, Any]) -> TierModel:
         max_input_tokens=window if type(window) is int and window > 0 else None,
         takes_client_key=stated.get("takes_client_key") is True,
         known_to_client=stated.get("known_to_client") is True,
+        undecided=stated.get("undecided") is True,
     )

@@ -15,6 +15,7 @@ from config.registry.values import registry_in_force
 from config.settings import Settings
 from proxy.cli.doctor.client import ProbeClient
 from proxy.cli.doctor.examination import Examination
+from proxy.cli.doctor.listed_model import listed_model
 from proxy.cli.doctor.probes import PROBES
 from proxy.cli.doctor.report import advice, catalogue_lines, printable, shortened, table, title
 from proxy.cli.environment import current_settings
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
-    """Run the command; raises ``ConfigError`` or ``NoAnswer``."""
+    """Run the command; raises ``ConfigError``, ``UsageError`` or ``NoAnswer``."""
     model = None if options.all else options.model or ""
     doctor(current_settings(chosen), model=model, key=options.key)
 
@@ -51,16 +52,18 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
     """Test ``model`` (its client name; ``""``: BIG_MODEL; None: all models) and print the reports.
 
     ``key`` is sent to providers without a key. Raises ``ConfigError`` for an unknown model,
-    ``NoAnswer`` unless every upstream answered.
+    ``UsageError`` where no model is set and the upstream lists several, ``NoAnswer`` unless every
+    upstream answered.
     """
     registry = registry_in_force(settings)
     router = Router(settings, registry)
-    chosen = routes(router, model)
-    if key is not None:
-        _check_recipients(chosen)
     clients = Clients(settings, registry.providers)
     unanswered = []
     try:
+        asks = not model and router.undecided
+        chosen = routes(router, model, listed_model(router, clients, key) if asks else None)
+        if key is not None:
+            _check_recipients(chosen)
         for route in chosen:
             probe_client = ProbeClient(
                 route, clients.for_provider(route.provider), route.provider.api_key or key
@@ -78,12 +81,18 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
         raise NoAnswer(f"no answer to plain requests: {', '.join(unanswered)}")
 
 
-def routes(router: Router, model: str | None) -> tuple[Route, ...]:
-    """The routes to test, one for each upstream model; raises ``ConfigError``."""
+def routes(router: Router, model: str | None, listed: str | None = None) -> tuple[Route, ...]:
+    """The routes to test, one for each upstream model; raises ``ConfigError``.
+
+    ``listed``: the upstream's only model, for the model classes about which its list decides.
+    """
+    tiers = router.tiers
+    if listed is not None:
+        tiers = tiers._replace(**dict.fromkeys(router.undecided, listed))
     if model is None:
-        names = [registered.id for registered in router.registry.models] or [*router.tiers]
+        names = [registered.id for registered in router.registry.models] or [*tiers]
     else:
-        names = [model or router.tiers.big]
+        names = [model or tiers.big]
     found: dict[tuple[str, str], Route] = {}
     for name in names:
         try:

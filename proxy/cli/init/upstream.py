@@ -28,10 +28,9 @@ from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Router
 from proxy.redaction import mask_secrets
 from proxy.relay.cancellation import Exchange
-from proxy.relay.model_list import LIST_SECONDS, fetch_entries
+from proxy.relay.list_call import LIST_SECONDS, ListCall
 from proxy.relay.native.headers import DEFAULT_VERSION, credential
 from proxy.relay.protocol import upstream_headers
-from proxy.relay.upstream_call import UpstreamCall
 from proxy.telemetry.request_record import RequestRecord
 from proxy.upstream.clients import Clients
 
@@ -80,21 +79,17 @@ class Upstream:
 
     def _entries(self, router: Router, clients: Clients) -> list[dict[str, Any]]:
         provider, url = router.registry.default, router.models_url
-        call = UpstreamCall(
-            method="GET",
+        listing = ListCall(
+            provider=provider,
             url=url,
-            headers=_list_headers(provider),
-            body=None,
+            key=provider.api_key,
             client=clients.for_provider(provider),
             exchange=Exchange(),
             record=RequestRecord(new_request_id(), "", "GET", url),
-            first_byte_seconds=LIST_SECONDS,
-            silence_seconds=LIST_SECONDS,
-            secrets=provider.secrets,
         )
         try:
             with gevent.Timeout(LIST_SECONDS, UpstreamTimeout(f"no list in {LIST_SECONDS:g} s")):
-                return fetch_entries(call)
+                return listing.fetch(LIST_SECONDS, _list_headers(provider))
         except ProxyError as error:
             raise self._unreached(error, url) from error
 

@@ -34,6 +34,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[UpstreamStub]:
         refuses_member("max_tokens", "Unsupported parameter: 'max_tokens'"), refuses_images
     )
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+    monkeypatch.setenv("CLAUDE_PROXY_BIG_MODEL", "gpt-4o")
+    monkeypatch.setenv("CLAUDE_PROXY_SMALL_MODEL", "gpt-4o-mini")
     yield server
     server.close()
 
@@ -269,7 +271,9 @@ def test_a_native_upstream_is_asked_for_a_message(
 
 
 def test_as_a_process(stub: UpstreamStub, tmp_path: Path) -> None:
-    ended = run(tmp_path, "doctor", environ={"OPENAI_BASE_URL": stub.base_url})
+    ended = run(
+        tmp_path, "doctor", environ={"OPENAI_BASE_URL": stub.base_url, "BIG_MODEL": "gpt-4o"}
+    )
     assert ended.returncode == 0, ended.stderr
     assert "\x1b" not in ended.stderr
     assert ended.stdout.endswith("profile: {token_field: max_completion_tokens, vision: false}\n\n")
@@ -278,3 +282,37 @@ def test_as_a_process(stub: UpstreamStub, tmp_path: Path) -> None:
 def test_model_and_all_exclude_each_other() -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["doctor", "--all", "--model", "x"])
+
+
+@pytest.mark.parametrize("options", [[], ["--all"]])
+def test_the_only_model_of_the_list(
+    stub: UpstreamStub,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+) -> None:
+    monkeypatch.delenv("CLAUDE_PROXY_BIG_MODEL")
+    monkeypatch.delenv("CLAUDE_PROXY_SMALL_MODEL")
+    stub.answer(json_answer({"data": [{"id": "qwen3"}]}))
+    assert main(["doctor", "--key", KEY, *options]) == 0
+    shown = capsys.readouterr()
+    assert [line for line in shown.out.splitlines() if line.startswith("localhost/")] == [
+        f"localhost/qwen3 at {stub.url} (profile default)"
+    ]
+    assert credentials(stub) == {f"Bearer {KEY}"}
+
+
+def test_several_models_of_the_list(
+    stub: UpstreamStub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CLAUDE_PROXY_BIG_MODEL")
+    stub.answer(json_answer({"data": [{"id": "qwen3"}, {"id": f"b\x1b[31m{KEY}"}]}))
+    assert main(["doctor", "--key", KEY]) == 2
+    assert len(stub.requests) == 1
+    shown = capsys.readouterr().err
+    assert (
+        "CLAUDE_PROXY_BIG_MODEL is not set and localhost lists 2 models: set it, or name " in shown
+    )
+    assert "qwen3" in shown
+    assert "\x1b" not in shown
+    assert KEY not in shown
