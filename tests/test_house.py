@@ -379,7 +379,7 @@ def test_an_environment_variable_takes_one_place(tmp_path: Path) -> None:
         str.split, shown.stdout.splitlines()
     )
     refused = run(tmp_path, "--check", environ=environ | {"CLAUDE_PROXY_TOY_TIMEOUT": "soon"})
-    assert refused.returncode == 2
+    assert refused.returncode == 1
     assert "CLAUDE_PROXY_TOY_TIMEOUT='soon' must be seconds" in refused.stderr
 
     assert run_module(tmp_path, "config.documentation", environ=environ).stderr == ""

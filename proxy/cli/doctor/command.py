@@ -10,7 +10,6 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
-from config.errors import ConfigError
 from config.registry.values import registry_in_force
 from config.settings import Settings
 from proxy.cli.doctor.client import ProbeClient
@@ -18,7 +17,7 @@ from proxy.cli.doctor.examination import Examination
 from proxy.cli.doctor.probes import PROBES
 from proxy.cli.doctor.report import advice, catalogue_lines, printable, shortened, table, title
 from proxy.cli.environment import current_settings
-from proxy.cli.errors import CommandError
+from proxy.cli.errors import CommandError, UsageError
 from proxy.cli.options import add_config
 from proxy.cli.progress import Progress
 from proxy.errors import NotFound, ProxyError
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
-    """Run the command; raises ``ConfigError`` or ``NoAnswer``."""
+    """Run the command; raises ``ConfigError``, ``UsageError`` or ``NoAnswer``."""
     model = None if options.all else options.model or ""
     doctor(current_settings(chosen), model=model, key=options.key)
 
@@ -50,7 +49,7 @@ def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
 def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> None:
     """Test ``model`` (its client name; ``""``: BIG_MODEL; None: all models) and print the reports.
 
-    ``key`` is sent to providers without a key. Raises ``ConfigError`` for an unknown model,
+    ``key`` is sent to providers without a key. Raises ``UsageError`` for an unknown model,
     ``NoAnswer`` unless every upstream answered.
     """
     registry = registry_in_force(settings)
@@ -79,7 +78,7 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
 
 
 def routes(router: Router, model: str | None) -> tuple[Route, ...]:
-    """The routes to test, one for each upstream model; raises ``ConfigError``."""
+    """The routes to test, one for each upstream model; raises ``UsageError``."""
     if model is None:
         names = [registered.id for registered in router.registry.models] or [*router.tiers]
     else:
@@ -89,18 +88,18 @@ def routes(router: Router, model: str | None) -> tuple[Route, ...]:
         try:
             route = router.resolve(name)
         except NotFound as error:
-            raise ConfigError([f"--model {name!r} is not registered (strict models)"]) from error
+            raise UsageError(f"--model {name!r} is not registered (strict models)") from error
         found.setdefault((route.provider.base_url, route.model), route)
     return tuple(found.values())
 
 
 def _check_recipients(chosen: Sequence[Route]) -> None:
-    """Raise ``ConfigError`` if the key would be sent to several providers."""
+    """Raise ``UsageError`` if the key would be sent to several providers."""
     keyless = {route.provider.name for route in chosen if not route.provider.api_keys}
     if len(keyless) > 1:
         names = ", ".join(sorted(keyless))
-        raise ConfigError(
-            [f"--key would be sent to several providers ({names}): choose one with --model"]
+        raise UsageError(
+            f"--key would be sent to several providers ({names}): choose one with --model"
         )
 
 
