@@ -15,7 +15,9 @@ from urllib.parse import SplitResult, urlsplit
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
+from config.endpoints import misplaced_endpoint
 from config.hosts import host_entry, is_ip_or_localhost
+from config.registry.values import is_anthropic
 
 _BOOLEANS: Mapping[str, bool] = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -134,11 +136,15 @@ class ListenHost(Field[str]):
 
 
 class BaseUrl(Field[str]):
-    """Base URL of an upstream: http or https, a host, no credentials and no fragment."""
+    """Base URL of an upstream: http or https, a host, no credentials, no fragment, no endpoint."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        checked_url(str(value))
-        return str(value)
+        url = str(value)
+        checked_url(url)
+        phrase = misplaced_endpoint(url, native=is_anthropic(url))
+        if phrase is not None:
+            raise ValidationError(phrase)
+        return url
 
 
 class ProxyUrl(Field[str]):
