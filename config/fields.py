@@ -227,8 +227,14 @@ def token_number(value: object) -> int | None:
 
 def checked_key(key: str) -> str:
     """``key``; if it is not visible ASCII, raises ``ValidationError``, whose text omits the key."""
+    if key.lower().startswith("bearer "):
+        raise ValidationError("begins with 'Bearer': write the key alone")
+    if "\n" in key or "\r" in key:
+        raise ValidationError("contains a line break: write the key in one line, and nothing else")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ValidationError("contains a space, a control character or a non-ASCII character")
+        raise ValidationError(
+            "contains a space, a control character or a non-ASCII character: write the key alone"
+        )
     return key
 
 

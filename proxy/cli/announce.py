@@ -49,6 +49,7 @@ def start_warnings(settings: Settings, *, open_files: int | None = None) -> tupl
     ``open_files`` is the process's limit of open files.
     """
     return (
+        *settings.mistakes,
         *settings.warnings,
         *missing_extras(settings),
         *_key_warnings(settings),

@@ -6,7 +6,6 @@ start can help: the systemd unit restarts the service after ``REFUSED`` only.
 
 from __future__ import annotations
 
-
 FAILED = 1
 """A command failed, or the configuration is bad."""
 BAD_USAGE = 2

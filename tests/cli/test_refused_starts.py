@@ -102,7 +102,10 @@ def test_a_wrong_certificate(name: str, phrase: str, command: list[str], tmp_pat
 
 def test_a_dotenv_that_is_no_text(command: list[str], tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\n")
-    assert refusal(command, tmp_path, {}) == (FAILED, "bad configuration: .env: not UTF-8 text")
+    assert refusal(command, tmp_path, {}) == (
+        FAILED,
+        "bad configuration: .env: not UTF-8 text: save it as UTF-8",
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,4 +136,7 @@ def test_files_that_cannot_be_read(command: list[str], tmp_path: Path) -> None:
         f"bad configuration: {unreadable}: cannot be read: Input/output error",
     )
     (tmp_path / ".env").symlink_to(unreadable)
-    assert refusal(command, tmp_path, {}) == (FAILED, "bad configuration: .env: Input/output error")
+    assert refusal(command, tmp_path, {}) == (
+        FAILED,
+        "bad configuration: .env: cannot be read: Input/output error",
+    )
