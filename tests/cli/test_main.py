@@ -111,6 +111,28 @@ def test_a_bad_configuration_exits_with_1_and_names_everything(
     assert "Traceback" not in message
 
 
+def test_a_variable_that_is_not_read_is_an_error_of_the_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CLAUDE_PROXY_AUHT_KEY", "sk-secret")
+    Path(".env").write_text("OPENAI_API_KEY: sk-secret\n")
+    assert main(["--check"]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == (
+        "",
+        "claude-proxy: bad configuration:\n"
+        "  CLAUDE_PROXY_AUHT_KEY is not read: write CLAUDE_PROXY_AUTH_KEY\n"
+        "  .env: line 1 is not read: write NAME=value, with the quotes in pairs\n",
+    )
+
+
+def test_a_bad_value_of_an_option_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", "--port", "x"]) == 2
+    assert capsys.readouterr().err == (
+        "claude-proxy: bad configuration: --port='x' must be a whole number from 0 to 65535\n"
+    )
+
+
 def test_print_config_refuses_what_the_start_refuses(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
