@@ -56,8 +56,8 @@ def _messages_api(parts: SplitResult, path: str) -> str:
     base = _NATIVE_BASE.sub("", _MESSAGES.sub("", path))
     return (
         f"ends in {_end(path, base)}, which is the Messages API: write the base URL of the OpenAI-"
-        f"compatible API, such as {_written(parts, base)}, or register this one in a registry file "
-        "with `direct: true`"
+        f"compatible API, such as {_written(parts, base)}, or keep this one with `direct: true` in "
+        "a registry file"
     )
 
 

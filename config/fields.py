@@ -42,7 +42,16 @@ class Key(Field[str]):
     """A credential: visible ASCII, since it is sent in a header."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        return checked_key(str(value))
+        key = checked_key(str(value))
+        if "," in key:
+            raise ValidationError(
+                "contains a comma: several keys are `api_keys` in a registry file"
+            )
+        if "://" in key:
+            raise ValidationError("is a URL: write the key; the URL is OPENAI_BASE_URL")
+        if key.startswith("$"):
+            raise ValidationError("is a variable that nothing has replaced: write the key itself")
+        return key
 
 
 class Keys(Field[tuple[str, ...]]):
@@ -257,6 +266,8 @@ def checked_url(
         raise ValidationError(f"must begin with {expected}")
     if not host:
         raise ValidationError("has no host")
+    if host in ("http", "https"):
+        raise ValidationError("has the scheme twice: write https://HOST/PATH")
     if parts.fragment:
         raise ValidationError("has a fragment (#...)")
     if "@" in parts.netloc and not userinfo:

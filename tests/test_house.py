@@ -301,7 +301,7 @@ def test_every_imported_package_is_a_declared_dependency() -> None:
         for node in ast.walk(tree(path))
         for module in _imported(node)
     }
-    ours = {"config", "proxy"}
+    ours = {"claude_messages_proxy", "config", "proxy"}
     foreign = imported - set(sys.stdlib_module_names) - ours
     undeclared = {
         module

@@ -61,8 +61,8 @@ def test_a_messages_api_is_not_an_openai_one(path: str) -> None:
     phrase = misplaced_endpoint(f"https://api.deepseek.com{path}", native=False)
     assert phrase == (
         f"ends in {path}, which is the Messages API: write the base URL of the OpenAI-compatible "
-        "API, such as https://api.deepseek.com, or register this one in a registry file with "
-        "`direct: true`"
+        "API, such as https://api.deepseek.com, or keep this one with `direct: true` in a "
+        "registry file"
     )
 
 

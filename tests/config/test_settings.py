@@ -368,6 +368,7 @@ def test_every_bad_variable_is_named_at_once() -> None:
         ),
         pytest.param("OPENAI_BASE_URL", "ftp://h/v1", "must begin with http", id="other scheme"),
         pytest.param("OPENAI_BASE_URL", "https:///v1", "has no host", id="no host"),
+        pytest.param("OPENAI_BASE_URL", "https://https://h", "scheme twice", id="two schemes"),
         pytest.param("OPENAI_BASE_URL", "https://h:0x50/", "valid host and port", id="bad port"),
         pytest.param("OPENAI_BASE_URL", "https://[::1/", "valid host and port", id="bad IPv6"),
         pytest.param("OPENAI_BASE_URL", "https://h/#a", "has a fragment", id="a fragment"),

@@ -61,6 +61,24 @@ def test_understood(environ: dict[str, str], field: str, value: object) -> None:
             "contains a line break: write the key in one line, and nothing else",
             id="two lines",
         ),
+        pytest.param(
+            "OPENAI_API_KEY",
+            "sk-se,sk-se",
+            "contains a comma: several keys are `api_keys` in a registry file",
+            id="two keys",
+        ),
+        pytest.param(
+            "OPENAI_API_KEY",
+            "https://sk-se",
+            "is a URL: write the key; the URL is OPENAI_BASE_URL",
+            id="the URL",
+        ),
+        pytest.param(
+            "OPENAI_API_KEY",
+            "${SK_SE}",
+            "is a variable that nothing has replaced: write the key itself",
+            id="a name of the shell",
+        ),
     ],
 )
 def test_refused_without_the_value(name: str, text: str, problem: str) -> None:
