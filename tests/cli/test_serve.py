@@ -154,7 +154,7 @@ def test_the_shipped_configuration_refuses_bad_values_in_words() -> None:
         pass
     message = str(caught.value)
     assert "claude-proxy: bad configuration: CLAUDE_PROXY_STRICT='perhaps' must be" in message
-    assert "the proxy ended with 2" in message
+    assert "the proxy ended with 1" in message
     assert "Traceback" not in message
 
 
