@@ -15,7 +15,7 @@ SDK := $(VENV)/typescript-sdk
 AI_SDK := $(VENV)/ai-sdk
 LANGCHAIN := $(VENV)/langchain
 
-SOURCES := bench config proxy tests wsgi.py deploy/gunicorn.conf.py
+SOURCES := bench config proxy tests claude_messages_proxy.py wsgi.py deploy/gunicorn.conf.py
 
 BENCH_TOOLS := bench/.build/mock_upstream bench/.build/load_driver
 
@@ -74,7 +74,7 @@ check: programs ## run every gate: format, lint, types, imports, all tests, cove
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## look for mistakes, misspellings and imports that point upwards
 	@$(BIN)/ruff check --quiet $(SOURCES)
-	@$(BIN)/codespell bench/*.py bench/*.md bench/*.c bench/*.h config proxy wsgi.py README.md CHANGELOG.md docs Makefile setup.cfg
+	@$(BIN)/codespell bench/*.py bench/*.md bench/*.c bench/*.h config proxy claude_messages_proxy.py wsgi.py README.md CHANGELOG.md docs Makefile setup.cfg
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 
 .PHONY: format

@@ -10,6 +10,8 @@ class ConfigError(Exception):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
+        self.of_usage = all(problem.startswith("--") for problem in self.problems)
+        """Whether only options of the command line are wrong."""
         if len(self.problems) == 1:
             message = f"bad configuration: {self.problems[0]}"
         else:

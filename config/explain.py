@@ -15,6 +15,7 @@ from config.variables.row import Variable, shown_value
 from config.variables.table import VARIABLES
 
 HIDDEN = "(set, not shown)"
+LINK = "(ignored: the container platform set it)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ def explain_settings(
     dotenv: Mapping[str, str] | None = None,
     arguments: Mapping[str, object] | None = None,
 ) -> tuple[Explained, ...]:
-    """Every effective value in the order of ``VARIABLES``, then the additional upstream headers.
+    """Every effective value in the order of ``VARIABLES``, then the additional upstream headers, then
+    variables that are not read.
 
     Parameters as in ``load_settings``; raises ``ConfigError``.
     """
@@ -43,6 +45,8 @@ def explain_settings(
         Explained(given.name, HIDDEN, f"{given.origin}, sent as {name}")
         for name, given in found.headers.items()
     ]
+    lines += [Explained(given.name, LINK, given.origin) for given in found.links]
+    lines += [Explained(m.name, f"(not read: {m.advice})", m.origin) for m in found.misnamed]
     return tuple(lines)
 
 

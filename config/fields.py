@@ -15,7 +15,9 @@ from urllib.parse import SplitResult, urlsplit
 from marshmallow import ValidationError
 from marshmallow.fields import Field
 
+from config.endpoints import misplaced_endpoint
 from config.hosts import host_entry, is_ip_or_localhost
+from config.registry.values import is_anthropic
 
 _BOOLEANS: Mapping[str, bool] = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -40,7 +42,16 @@ class Key(Field[str]):
     """A credential: visible ASCII, since it is sent in a header."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        return checked_key(str(value))
+        key = checked_key(str(value))
+        if "," in key:
+            raise ValidationError(
+                "contains a comma: several keys are `api_keys` in a registry file"
+            )
+        if "://" in key:
+            raise ValidationError("is a URL: write the key; the URL is OPENAI_BASE_URL")
+        if key.startswith("$"):
+            raise ValidationError("is a variable that nothing has replaced: write the key itself")
+        return key
 
 
 class Keys(Field[tuple[str, ...]]):
@@ -134,11 +145,15 @@ class ListenHost(Field[str]):
 
 
 class BaseUrl(Field[str]):
-    """Base URL of an upstream: http or https, a host, no credentials and no fragment."""
+    """Base URL of an upstream: http or https, a host, no credentials, no fragment, no endpoint."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        checked_url(str(value))
-        return str(value)
+        url = str(value)
+        checked_url(url)
+        phrase = misplaced_endpoint(url, native=is_anthropic(url))
+        if phrase is not None:
+            raise ValidationError(phrase)
+        return url
 
 
 class ProxyUrl(Field[str]):
@@ -221,8 +236,14 @@ def token_number(value: object) -> int | None:
 
 def checked_key(key: str) -> str:
     """``key``; if it is not visible ASCII, raises ``ValidationError``, whose text omits the key."""
+    if key.lower().startswith("bearer "):
+        raise ValidationError("begins with 'Bearer': write the key alone")
+    if "\n" in key or "\r" in key:
+        raise ValidationError("contains a line break: write the key in one line, and nothing else")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ValidationError("contains a space, a control character or a non-ASCII character")
+        raise ValidationError(
+            "contains a space, a control character or a non-ASCII character: write the key alone"
+        )
     return key
 
 
@@ -245,6 +266,8 @@ def checked_url(
         raise ValidationError(f"must begin with {expected}")
     if not host:
         raise ValidationError("has no host")
+    if host in ("http", "https"):
+        raise ValidationError("has the scheme twice: write https://HOST/PATH")
     if parts.fragment:
         raise ValidationError("has a fragment (#...)")
     if "@" in parts.netloc and not userinfo:

@@ -17,6 +17,7 @@ from config.registry.values import Registry
 from config.sources import Checks, Resolution, chosen_file, resolve
 from config.variables import server, upstream
 from config.variables.row import PREFIX
+from config.wrapping import without_wrapping
 
 DRAIN_RESERVE = 5
 """Seconds of GRACEFUL_TIMEOUT that DRAIN_DELAY must leave to running requests."""
@@ -51,6 +52,8 @@ class Settings(
     """The settings among MODEL_SETTINGS that no source names, so that they have their defaults."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """Messages for the log about values that were ignored."""
+    mistakes: tuple[str, ...] = field(default=(), compare=False)
+    """Messages about variables that are not read; ``--check`` refuses them."""
 
     @property
     def counts_upstream(self) -> bool:
@@ -95,6 +98,7 @@ def load_settings(
         custom_headers=tuple((name, given.text) for name, given in found.headers.items()),
         unset_models=tuple(name for name in MODEL_SETTINGS if name not in found.given),
         warnings=tuple(found.warnings),
+        mistakes=tuple(map(str, found.misnamed)),
     )
     _check_drain(settings)
     return settings if file is None else replace(settings, registry=file_registry(file, settings))
@@ -127,11 +131,11 @@ def read_sources(
         # No file is named, or ``resolve`` reports that it cannot be read.
         return resolve(environ, dotenv, arguments, checks), None
     try:
-        file = load_registry_file(Path(path), {**dotenv, **environ})
+        file = load_registry_file(Path(path), {**dotenv, **without_wrapping(environ)})
     except ConfigError as error:
         found = resolve(environ, dotenv, arguments, checks)
         found.problems += error.problems
         return found, None
-    found = resolve(environ, dotenv, arguments, checks, file.settings)
+    found = resolve(environ, dotenv, arguments, checks, file.settings, file.key_variables)
     found.problems += file.problems
     return found, file

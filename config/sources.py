@@ -7,8 +7,7 @@ mappings.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +15,15 @@ from marshmallow import Schema, ValidationError
 
 from config.headers import CLIENT_SET_HEADERS, is_header_name, is_header_value
 from config.hosts import is_ip_or_localhost
+from config.variables.links import is_service_link
+from config.variables.misnamed import Misnamed, misnamed_variables
 from config.variables.row import PREFIX, Variable
 from config.variables.table import CUSTOM_HEADER_PREFIX, VARIABLES
+from config.wrapping import COMMENT, has_comment, unwrapped, wrapping_problem
 
 SCHEMA: Schema = Schema.from_dict({v.field: v.form for v in VARIABLES})()
+_SECRET = frozenset(v.field for v in VARIABLES if v.secret)
 
-_COMMENT = re.compile(r"(?:^|\s)#.*")
 Checks = Mapping[str, Callable[[Any], object]]
 """Further checks of a parsed value, by field; each raises ValueError with a phrase for the message."""
 
@@ -56,6 +58,10 @@ class Resolution:
     """Additional upstream headers by name."""
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    misnamed: tuple[Misnamed, ...] = ()
+    """Variables that seem to be meant and are not read."""
+    links: list[Given] = field(default_factory=list)
+    """Values that are ignored because the container platform set them."""
 
 
 def resolve(
@@ -64,12 +70,14 @@ def resolve(
     arguments: Mapping[str, object],
     checks: Checks,
     registry: Mapping[str, Given] | None = None,
+    key_variables: Collection[str] = (),
 ) -> Resolution:
     """Choose and parse every value; problems are listed, not raised.
 
     ``registry``: texts by field from the registry file; every other source takes precedence.
+    ``key_variables``: names that the registry file reads.
     """
-    found = Resolution()
+    found = Resolution(misnamed=misnamed_variables(environ, dotenv, key_variables))
     for variable in VARIABLES:
         candidates = _candidates(variable, environ, dotenv, arguments)
         last = [registry[variable.field]] if registry and variable.field in registry else []
@@ -82,14 +90,39 @@ def resolve(
 
 
 def _choose(found: Resolution, variable: Variable, candidates: Iterable[Given]) -> None:
-    for given in candidates:
-        if not _is_foreign(variable, given):
+    listed = tuple(candidates)
+    for given in listed:
+        if given.origin == "environment" and is_service_link(given.name, given.text):
+            found.links.append(given)
+        elif _is_foreign(variable, given):
+            found.warnings.append(
+                f"{given.name}={given.text!r} in the environment is ignored: "
+                f"it seems to be for another program (use {variable.names[0]})"
+            )
+        else:
             found.given[variable.field] = given
+            found.warnings += _outdone(variable, given, listed)
             return
-        found.warnings.append(
-            f"{given.name}={given.text!r} in the environment is ignored: "
-            f"it seems to be for another program (use {variable.names[0]})"
-        )
+
+
+def _outdone(variable: Variable, chosen: Given, candidates: Iterable[Given]) -> Iterator[str]:
+    """A warning if the other name of a setting has another value."""
+    # PORT and HOST often are the platform's, and proxies and certificates those of all programs.
+    two_names = variable.names[0] == f"{PREFIX}{variable.names[-1]}"
+    if not two_names or variable.bare_may_be_foreign or chosen.origin == "command line":
+        return
+    for other in candidates:
+        if other.origin in ("environment", ".env") and other.name != chosen.name:
+            if other.text != chosen.text:
+                yield (
+                    f"{_named(other)} is ignored, because {_named(chosen)} has precedence: "
+                    "remove one of them"
+                )
+            return
+
+
+def _named(given: Given) -> str:
+    return f"{given.name}{' (.env)' if given.origin == '.env' else ''}"
 
 
 def chosen_file(
@@ -115,22 +148,11 @@ def _candidates(
         yield Given(str(argument).strip(), f"--{variable.field.replace('_', '-')}", "command line")
     for source, origin in ((environ, "environment"), (dotenv, ".env")):
         for name in variable.names:
-            text = _stripped(source.get(name, ""), variable)
+            text = source.get(name, "").strip()
+            if origin == "environment":
+                text = unwrapped(text, secret=variable.secret)
             if text:
                 yield Given(text, name, origin)
-
-
-def _stripped(text: str, variable: Variable) -> str:
-    """``text`` without surrounding white space, comment and one pair of quotes.
-
-    Needed because ``docker run --env-file`` passes comments and quotes on.
-    """
-    if not variable.secret:
-        text = _COMMENT.sub("", text)
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        text = text[1:-1].strip()
-    return text
 
 
 def _is_foreign(variable: Variable, given: Given) -> bool:
@@ -151,17 +173,24 @@ def _fits(variable: Variable, given: Given) -> bool:
 
 def _parse(found: Resolution) -> None:
     texts = {name: given.text for name, given in found.given.items()}
+    refused: dict[str, str] = {}
+    for name, given in found.given.items():
+        phrase = wrapping_problem(given.text, secret=name in _SECRET)
+        if given.origin == "environment" and phrase is not None:
+            refused[name] = phrase
+            del texts[name]
     try:
         found.values = dict(SCHEMA.load(texts))
     except ValidationError as error:
         found.values = dict(error.valid_data or {})
-        secret = {variable.field for variable in VARIABLES if variable.secret}
-        problems = (
-            _problem(found.given[name], phrases[0], secret=name in secret)
-            for name, phrases in error.messages_dict.items()
-        )
-        # UPSTREAM_PROXY is the variable of two fields: report it once.
-        found.problems += dict.fromkeys(problems)
+        refused |= {name: phrases[0] for name, phrases in error.messages_dict.items()}
+    problems = (
+        _problem(given, refused[name], secret=name in _SECRET)
+        for name, given in found.given.items()
+        if name in refused
+    )
+    # UPSTREAM_PROXY is the variable of two fields: report it once.
+    found.problems += dict.fromkeys(problems)
 
 
 def _check(found: Resolution, checks: Checks) -> None:
@@ -194,8 +223,11 @@ def _derive(found: Resolution) -> None:
 def _add_headers(found: Resolution, environ: Mapping[str, str], dotenv: Mapping[str, str]) -> None:
     for source, origin in ((dotenv, ".env"), (environ, "environment")):
         for variable, value in source.items():
-            text = value.strip()
-            if variable.startswith(CUSTOM_HEADER_PREFIX) and text:
+            if not variable.startswith(CUSTOM_HEADER_PREFIX):
+                continue
+            outside = origin == "environment"
+            text = unwrapped(value, secret=True) if outside else value.strip()
+            if text:
                 _add_header(found, Given(text, variable, origin))
 
 
@@ -207,5 +239,7 @@ def _add_header(found: Resolution, given: Given) -> None:
         found.problems.append(f"{given.name} is not the name of a header")
     elif not is_header_value(given.text):
         found.problems.append(f"{given.name} contains characters that are not allowed in a header")
+    elif given.origin == "environment" and has_comment(given.text):
+        found.problems.append(f"{given.name} {COMMENT}")
     else:
         found.headers[name] = given

@@ -4,6 +4,10 @@ The options are those of the command ``claude-proxy``, from the environment and 
 working directory; SIGHUP reads both again.
 """
 
+from claude_messages_proxy import refuse_foreign_packages
+
+refuse_foreign_packages()
+
 from proxy.cli.interrupt import end_when_interrupted
 
 # Needed until gunicorn handles SIGINT, which it does after a second of imports.

@@ -8,7 +8,16 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
-COPIED = ("config", "deploy", "docs", "proxy", "wsgi.py", "README.md", "setup.cfg")
+COPIED = (
+    "config",
+    "deploy",
+    "docs",
+    "proxy",
+    "claude_messages_proxy.py",
+    "wsgi.py",
+    "README.md",
+    "setup.cfg",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Checks of a registry file across its entries: repeated names, keys, variables that are not set.
+"""Checks of a registry file across its entries and members: repeated names, keys, variables, URLs.
 
 Rule: these checks read the parsed file, not the schemas' result, so that they also run if a schema
 refuses a value. They ignore values of the wrong type, which the schemas report.
@@ -12,9 +12,11 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from config.endpoints import misplaced_endpoint
 from config.fields import checked_key
 from config.registry.schema import KEY_SOURCES, VARIABLE_SOURCES
 from config.registry.text import Place, RegistryText
+from config.registry.values import is_anthropic
 
 Found = Iterator[tuple[Place, str]]
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -28,6 +30,7 @@ def cross_problems(text: RegistryText, environ: Mapping[str, str]) -> list[str]:
         *_repeated_models(text),
         *_bad_names(content),
         *(problem for entry in keyed for problem in _key_problems(*entry, environ)),
+        *(problem for entry in keyed for problem in _misplaced_endpoints(*entry)),
     ]
     return [text.problem(place, phrase) for place, phrase in found]
 
@@ -115,6 +118,20 @@ def _key_problems(place: Place, entry: Mapping[str, Any], environ: Mapping[str, 
             checked_key(key)
         except ValidationError as error:
             yield (*place, named[0]), f"the variable {variable} {error.messages[0]}"
+
+
+def _misplaced_endpoints(place: Place, entry: Mapping[str, Any]) -> Found:
+    for name in ("base_url", "api_base"):
+        url, direct = entry.get(name), entry.get("direct")
+        if not isinstance(url, str) or "@" in url.partition("?")[0]:
+            continue
+        try:
+            native = direct if isinstance(direct, bool) else is_anthropic(url)
+        except ValueError:
+            continue
+        phrase = misplaced_endpoint(url.strip(), native=native)
+        if phrase is not None:
+            yield (*place, name), phrase
 
 
 def _shown(variable: str) -> str:

@@ -2,12 +2,14 @@
 
 import sys
 
+from claude_messages_proxy import refuse_foreign_packages
 from proxy.cli.interrupt import end_when_interrupted
 
 
 def run() -> int:
     """Run the command line; returns the exit code."""
     end_when_interrupted()
+    refuse_foreign_packages()
     from proxy.cli.main import main
 
     return main()

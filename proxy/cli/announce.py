@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
-from config.registry.values import mode, registry_in_force
+from config.registry.values import is_anthropic, mode, registry_in_force
 from config.settings import Settings
 from config.urls import without_query
 from proxy.access.admission import admission_warning
 from proxy.access.limits.build import chosen_limits
 from proxy.providers.default_models import tiers_in_force, undecided_tiers
+from proxy.providers.profiles.lookup import vendor_for
+from proxy.providers.profiles.vendors import UNKNOWN
 from proxy.telemetry.tracing import missing_extras
 
 MAX_MODELS_SHOWN = 5
@@ -51,10 +54,12 @@ def start_warnings(settings: Settings, *, open_files: int | None = None) -> tupl
     ``open_files`` is the process's limit of open files.
     """
     return (
+        *settings.mistakes,
         *settings.warnings,
         *missing_extras(settings),
         *_key_warnings(settings),
         *_model_warnings(settings),
+        *_plain_http_warnings(settings),
         *filter(None, (admission_warning(settings, open_files),)),
         *_limit_warnings(settings),
     )
@@ -82,6 +87,17 @@ def _model_warnings(settings: Settings) -> Iterator[str]:
             "Claude's names are sent to its only model if it lists exactly one, else to "
             f"{models}, which it may not have: set CLAUDE_PROXY_BIG_MODEL"
         )
+
+
+def _plain_http_warnings(settings: Settings) -> Iterator[str]:
+    for provider in registry_in_force(settings).providers:
+        parts = urlsplit(provider.base_url)
+        known = is_anthropic(provider.base_url) or vendor_for(parts.hostname or "") is not UNKNOWN
+        if parts.scheme == "http" and known:
+            yield (
+                f"http://{parts.hostname} sends keys and prompts unencrypted: "
+                f"write https://{parts.hostname}"
+            )
 
 
 def _limit_warnings(settings: Settings) -> Iterator[str]:

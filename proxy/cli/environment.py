@@ -6,9 +6,11 @@ validated, so that a worker that starts later does not fail because a file was e
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -19,11 +21,14 @@ from config.registry.values import registry_in_force
 from config.settings import Settings, load_settings
 from config.sources import Checks
 from config.variables.table import VARIABLES
+from proxy.cli.directory_mistakes import repeated_names, unread_registry, unreadable_lines
 from proxy.providers.routing import Router
 from proxy.tokens.encodings import ENCODING_NAMES, encoding_for
 
 DOTENV = Path(".env")
 """In the working directory."""
+# Its warnings about lines repeat those of ``unreadable_lines``.
+logging.getLogger("dotenv.main").setLevel(logging.ERROR)
 
 
 def known_encoding(name: str) -> None:
@@ -56,7 +61,18 @@ def current_settings(arguments: Mapping[str, object] | None = None) -> Settings:
     settings = load_settings(environ, dotenv=dotenv, arguments=arguments, checks=CHECKS)
     # Checks a registry's profile flags, encodings and routes before any worker starts.
     Router(settings, registry_in_force(settings))
-    return settings
+    return _with_directory(settings)
+
+
+def _with_directory(settings: Settings) -> Settings:
+    """``settings`` with what the files of the working directory give reason to tell."""
+    text = _text(DOTENV) if DOTENV.is_file() else ""
+    unread = unread_registry(Path()) if settings.config is None else None
+    return replace(
+        settings,
+        mistakes=(*settings.mistakes, *unreadable_lines(text)),
+        warnings=(*settings.warnings, *repeated_names(text), *filter(None, (unread,))),
+    )
 
 
 def put_in_force(settings: Settings) -> None:
@@ -95,11 +111,15 @@ def read_dotenv(path: Path) -> dict[str, str]:
     """
     if not path.is_file():
         return {}
+    variables = dotenv_values(stream=io.StringIO(_text(path)))
+    return {name: value for name, value in variables.items() if value is not None}
+
+
+def _text(path: Path) -> str:
     try:
         # Editors on Windows may write a byte order mark.
-        variables = dotenv_values(path, encoding="utf-8-sig")
+        return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: not UTF-8 text"]) from error
+        raise ConfigError([f"{path}: not UTF-8 text: save it as UTF-8"]) from error
     except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from error
-    return {name: value for name, value in variables.items() if value is not None}
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error

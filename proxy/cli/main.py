@@ -1,7 +1,6 @@
 """The command ``claude-proxy`` (docs/features.md "Command line").
 
-Rule: every failure is one readable message and an exit code: 2 for a bad configuration, 1 if the
-system or an upstream refuses. Never a stack trace. A command is a module with ``add_arguments`` and ``run`` and
+Rule: every failure is one readable message and an exit code of ``errors``. Never a stack trace. A command is a module with ``add_arguments`` and ``run`` and
 a row in ``COMMANDS``; it is imported only when it is chosen, because the service's modules take a second.
 """
 
@@ -17,12 +16,9 @@ from typing import Any
 
 from config.errors import ConfigError
 from proxy import __version__
-from proxy.cli.errors import CommandError
+from proxy.cli.errors import BAD_USAGE, FAILED, CommandError
 from proxy.cli.interrupt import INTERRUPTED, raise_when_interrupted
 from proxy.cli.options import OPTIONS, add_address, add_config
-
-BAD_USAGE = 2
-FAILED = 1
 
 _EPILOG = """\
 Settings come from the command line, the environment and a .env file in the working directory.
@@ -97,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.run(options, chosen)
         sys.stdout.flush()
     except ConfigError as error:
-        return _fail(str(error), BAD_USAGE)
+        return _fail(str(error), BAD_USAGE if error.of_usage else FAILED)
     except CommandError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:

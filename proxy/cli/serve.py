@@ -27,7 +27,7 @@ from proxy.api.context import EXTENSION
 from proxy.app import create_app
 from proxy.cli.announce import ready_line, start_warnings
 from proxy.cli.environment import current_settings, put_in_force
-from proxy.cli.errors import CannotStart
+from proxy.cli.errors import FAILED, REFUSED, CannotStart
 from proxy.cli.interrupt import before_the_end, end_when_interrupted
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import (
@@ -87,16 +87,16 @@ def serve(read_settings: ReadSettings) -> None:
 
 
 def shipped_options() -> dict[str, Any]:
-    """The content of ``deploy/gunicorn.conf.py``; exits with 2 if the configuration is bad."""
+    """The content of ``deploy/gunicorn.conf.py``; exits if the configuration is bad."""
     try:
         settings = current_settings()
         prepare_metrics_directory()
     except ConfigError as error:
         print(f"claude-proxy: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(FAILED)
     except CannotStart as error:
         print(f"claude-proxy: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(REFUSED)
     put_in_force(settings)
     return server_options(settings, current_settings)
 
@@ -166,7 +166,7 @@ def _exit_unless_able(arbiter: Arbiter) -> None:
         ensure_certificate(arbiter.cfg)
     except CannotStart as error:
         print(f"claude-proxy: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(REFUSED)
 
 
 def _share_tables(settings: Settings) -> None:

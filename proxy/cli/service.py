@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
+from config.errors import ConfigError
 from proxy.app import create_app
 from proxy.cli.announce import start_warnings, summary
 from proxy.cli.environment import current_settings, explained_settings
@@ -34,6 +36,9 @@ def _print_config(chosen: Mapping[str, object]) -> None:
 def _check(chosen: Mapping[str, object]) -> None:
     settings = current_settings(chosen)
     create_app(settings)
-    for warning in start_warnings(settings):
+    for warning in start_warnings(replace(settings, mistakes=())):
         print(f"WARNING: {warning}", file=sys.stderr)
+    # At a start these are warnings: a variable too many stops no service.
+    if settings.mistakes:
+        raise ConfigError(settings.mistakes)
     print(f"The configuration is valid | {summary(settings)}")

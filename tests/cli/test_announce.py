@@ -117,7 +117,24 @@ def test_summary_of_a_registry(settings: Settings, expected: str) -> None:
             ["CLAUDE_PROXY_AUTH_KEY is ignored: without the registry's keys"],
             id="an auth key beside a registry without keys",
         ),
-        pytest.param(Settings(warnings=("PORT",)), None, ["PORT"], id="those of the settings"),
+        pytest.param(
+            Settings(mistakes=("AUTH_KEY",), warnings=("PORT",)),
+            None,
+            ["AUTH_KEY", "PORT"],
+            id="those of the settings",
+        ),
+        pytest.param(
+            Settings(openai_base_url="http://api.deepseek.com/v1"),
+            None,
+            [
+                "http://api.deepseek.com sends keys and prompts unencrypted: "
+                "write https://api.deepseek.com"
+            ],
+            id="a known host without TLS",
+        ),
+        pytest.param(
+            Settings(openai_base_url="http://localhost:11434"), None, [], id="a server of one's own"
+        ),
     ],
 )
 def test_start_warnings(settings: Settings, open_files: int | None, beginnings: list[str]) -> None:

@@ -59,12 +59,12 @@ def test_a_file_that_cannot_be_read_is_refused(
     path = tmp_path / ".env"
     path.touch()
 
-    def denied(*_: object, **__: object) -> None:
+    def denied(*_: object, **__: object) -> str:
         raise PermissionError(13, "Permission denied")
 
     # The tests may run as root, who may read everything.
-    monkeypatch.setattr("proxy.cli.environment.dotenv_values", denied)
-    with pytest.raises(ConfigError, match=r"\.env: Permission denied"):
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(ConfigError, match=r"\.env: cannot be read: Permission denied"):
         read_dotenv(path)
 
 

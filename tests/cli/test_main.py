@@ -96,13 +96,13 @@ def test_check_tells_what_looks_like_a_mistake(
         pytest.param(["claude-code"], id="claude-code"),
     ],
 )
-def test_a_bad_configuration_exits_with_2_and_names_everything(
+def test_a_bad_configuration_exits_with_1_and_names_everything(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIKTOKEN_MODEL", "nobody")
     monkeypatch.setenv("CLAUDE_PROXY_WORKERS", "0")
     Path(".env").write_text("PORT=x\n")
-    assert main(arguments) == 2
+    assert main(arguments) == 1
     message = capsys.readouterr().err
     assert message.startswith("claude-proxy: bad configuration:\n")
     assert "  CLAUDE_PROXY_WORKERS='0' must be a whole number" in message
@@ -111,11 +111,33 @@ def test_a_bad_configuration_exits_with_2_and_names_everything(
     assert "Traceback" not in message
 
 
+def test_a_variable_that_is_not_read_is_an_error_of_the_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CLAUDE_PROXY_AUHT_KEY", "sk-secret")
+    Path(".env").write_text("OPENAI_API_KEY: sk-secret\n")
+    assert main(["--check"]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == (
+        "",
+        "claude-proxy: bad configuration:\n"
+        "  CLAUDE_PROXY_AUHT_KEY is not read: write CLAUDE_PROXY_AUTH_KEY\n"
+        "  .env: line 1 is not read: write NAME=value, with the quotes in pairs\n",
+    )
+
+
+def test_a_bad_value_of_an_option_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", "--port", "x"]) == 2
+    assert capsys.readouterr().err == (
+        "claude-proxy: bad configuration: --port='x' must be a whole number from 0 to 65535\n"
+    )
+
+
 def test_print_config_refuses_what_the_start_refuses(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CLAUDE_PROXY_WORKERS", "0")
-    assert main(["--print-config"]) == 2
+    assert main(["--print-config"]) == 1
     assert capsys.readouterr().out == ""
 
 
@@ -137,7 +159,7 @@ def test_print_config(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 def test_a_port_in_use_is_one_line_that_says_what_to_do(
     taken_port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--host", "127.0.0.1", "--port", str(taken_port)]) == 1
+    assert main(["--host", "127.0.0.1", "--port", str(taken_port)]) == 3
     assert capsys.readouterr().err == (
         f"claude-proxy: 127.0.0.1:{taken_port} is in use: stop the program that listens there, "
         "or choose another port with --port or CLAUDE_PROXY_PORT\n"
@@ -145,7 +167,7 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(
 
 
 def test_demo_on_a_port_in_use(taken_port: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--port", str(taken_port)]) == 1
+    assert main(["demo", "--port", str(taken_port)]) == 3
     assert "is in use" in capsys.readouterr().err
 
 
@@ -158,7 +180,7 @@ def test_options_may_stand_before_the_command(capsys: pytest.CaptureFixture[str]
 
 def test_as_a_program_without_a_stack_trace(tmp_path: Path) -> None:
     done = run(tmp_path, environ={"OPENAI_BASE_URL": "nonsense"})
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == (
         "claude-proxy: bad configuration: "

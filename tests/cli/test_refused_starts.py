@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.cli.errors import FAILED, REFUSED
 from tests.cli.command import run_module
 from tests.paths import ROOT
 
@@ -44,7 +45,7 @@ def refusal(command: list[str], directory: Path, variables: dict[str, str]) -> t
 
 def test_a_port_in_use(command: list[str], taken_port: int, tmp_path: Path) -> None:
     assert refusal(command, tmp_path, {"CLAUDE_PROXY_PORT": str(taken_port)}) == (
-        1,
+        REFUSED,
         f"127.0.0.1:{taken_port} is in use: stop the program that listens there, "
         "or choose another port with --port or CLAUDE_PROXY_PORT",
     )
@@ -52,7 +53,7 @@ def test_a_port_in_use(command: list[str], taken_port: int, tmp_path: Path) -> N
 
 def test_somebody_elses_address(command: list[str], tmp_path: Path) -> None:
     code, line = refusal(command, tmp_path, {"CLAUDE_PROXY_HOST": "192.0.2.1"})
-    assert code == 1
+    assert code == REFUSED
     assert line.startswith("cannot listen on 192.0.2.1:0 (")
     assert line.endswith("): choose another address with --host")
 
@@ -72,7 +73,7 @@ def test_a_log_file_in_a_directory_that_cannot_be_written(
         pytest.skip("this machine has no /proc")
     (tmp_path / "file").touch()
     assert refusal(command, tmp_path, {"CLAUDE_PROXY_LOG_FILE": path}) == (
-        2,
+        FAILED,
         f"bad configuration: CLAUDE_PROXY_LOG_FILE={path!r} cannot be written ({reason}): "
         "name a file in a directory that this user may write to",
     )
@@ -94,14 +95,17 @@ def test_a_wrong_certificate(name: str, phrase: str, command: list[str], tmp_pat
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n")
     (tmp_path / "directory").mkdir()
     assert refusal(command, tmp_path, {"CLAUDE_PROXY_CA_BUNDLE": name}) == (
-        2,
+        FAILED,
         f"bad configuration: CLAUDE_PROXY_CA_BUNDLE={name!r} {phrase}",
     )
 
 
 def test_a_dotenv_that_is_no_text(command: list[str], tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff\n")
-    assert refusal(command, tmp_path, {}) == (2, "bad configuration: .env: not UTF-8 text")
+    assert refusal(command, tmp_path, {}) == (
+        FAILED,
+        "bad configuration: .env: not UTF-8 text: save it as UTF-8",
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,7 @@ def test_a_registry_that_is_not_there(
 ) -> None:
     (tmp_path / "directory").mkdir()
     assert refusal(command, tmp_path, {"CLAUDE_PROXY_CONFIG": name}) == (
-        2,
+        FAILED,
         f"bad configuration: CLAUDE_PROXY_CONFIG={name!r} {phrase}",
     )
 
@@ -128,8 +132,11 @@ def test_files_that_cannot_be_read(command: list[str], tmp_path: Path) -> None:
         pytest.skip("this machine has no /proc")
     code, line = refusal(command, tmp_path, {"CLAUDE_PROXY_CONFIG": unreadable})
     assert (code, line) == (
-        2,
+        FAILED,
         f"bad configuration: {unreadable}: cannot be read: Input/output error",
     )
     (tmp_path / ".env").symlink_to(unreadable)
-    assert refusal(command, tmp_path, {}) == (2, "bad configuration: .env: Input/output error")
+    assert refusal(command, tmp_path, {}) == (
+        FAILED,
+        "bad configuration: .env: cannot be read: Input/output error",
+    )

@@ -159,7 +159,7 @@ def test_the_shipped_configuration_refuses_bad_values_in_words() -> None:
         pass
     message = str(caught.value)
     assert "claude-proxy: bad configuration: CLAUDE_PROXY_STRICT='perhaps' must be" in message
-    assert "the proxy ended with 2" in message
+    assert "the proxy ended with 1" in message
     assert "Traceback" not in message
 
 
@@ -179,7 +179,7 @@ def test_a_bad_certificate_is_one_line_and_no_start(
     (tmp_path / "bad.pem").write_text("no certificate")
     arguments = ("-c", str(SHIPPED), *options, "wsgi:app")
     done = run_module(tmp_path, "gunicorn", *arguments, environ={"CLAUDE_PROXY_PORT": "0"})
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (3, "")
     [line] = done.stderr.splitlines()
     assert line.startswith("claude-proxy: cannot serve TLS with certfile=")
     assert reason in line

@@ -35,7 +35,7 @@ def test_nothing_given_is_the_defaults_of_the_class() -> None:
 
 
 def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
-    of_their_own = {"custom_headers", "registry", "unset_models", "warnings"}
+    of_their_own = {"custom_headers", "mistakes", "registry", "unset_models", "warnings"}
     fields = {field.name for field in dataclasses.fields(Settings)}
     assert {variable.field for variable in VARIABLES} == fields - of_their_own
 
@@ -328,7 +328,8 @@ def test_every_bad_variable_is_named_at_once() -> None:
         load_settings(environ, checks={"tiktoken_model": refuse})
     assert str(caught.value).splitlines() == [
         "bad configuration:",
-        "  OPENAI_API_KEY contains a space, a control character or a non-ASCII character",
+        "  OPENAI_API_KEY contains a space, a control character or a non-ASCII character: "
+        "write the key alone",
         "  CLAUDE_PROXY_PORT='99999' must be a whole number from 0 to 65535",
         "  CLAUDE_PROXY_WORKERS='0' must be a whole number from 1 to 256",
         "  TIKTOKEN_MODEL='nobody' is unknown",
@@ -367,6 +368,7 @@ def test_every_bad_variable_is_named_at_once() -> None:
         ),
         pytest.param("OPENAI_BASE_URL", "ftp://h/v1", "must begin with http", id="other scheme"),
         pytest.param("OPENAI_BASE_URL", "https:///v1", "has no host", id="no host"),
+        pytest.param("OPENAI_BASE_URL", "https://https://h", "scheme twice", id="two schemes"),
         pytest.param("OPENAI_BASE_URL", "https://h:0x50/", "valid host and port", id="bad port"),
         pytest.param("OPENAI_BASE_URL", "https://[::1/", "valid host and port", id="bad IPv6"),
         pytest.param("OPENAI_BASE_URL", "https://h/#a", "has a fragment", id="a fragment"),
@@ -397,7 +399,7 @@ def test_bad_values(name: str, text: str, phrase: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "phrase"),
     [
-        pytest.param("OPENAI_API_KEY", "sk-se\r\nx: y", "contains a space", id="key with CR LF"),
+        pytest.param("OPENAI_API_KEY", "sk-se\r\nx: y", "a line break", id="key with CR LF"),
         pytest.param("OPENAI_API_KEY", "sk-se cret", "contains a space", id="key with a blank"),
         pytest.param("OPENAI_API_KEY", "sk-se€", "non-ASCII", id="key outside latin-1"),
         pytest.param(

@@ -398,7 +398,7 @@ def test_a_directory_that_cannot_be_used_is_refused_in_one_line(
         timeout=30,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert complaint in done.stderr
     assert "name a directory" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

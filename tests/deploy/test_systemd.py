@@ -21,6 +21,7 @@ import pytest
 
 from config.settings import Settings
 from config.variables.table import VARIABLES
+from proxy.cli.errors import BAD_USAGE, FAILED, REFUSED, CannotStart
 from tests.deploy.systemctl import Unit, environment, read_unit
 from tests.live import free_port
 from tests.paths import ROOT
@@ -88,6 +89,13 @@ def test_a_stop_waits_for_running_streams() -> None:
     # To the master alone: workers that hear of it themselves would not drain.
     assert (service["KillMode"], service["KillSignal"]) == (["mixed"], ["SIGTERM"])
     assert service["Type"] == ["notify"]
+
+
+def test_only_what_the_system_refuses_is_tried_again() -> None:
+    service = unit("claude-proxy.service")
+    assert service["Restart"] == ["on-failure"]
+    assert service["RestartPreventExitStatus"] == [f"{FAILED} {BAD_USAGE}"]
+    assert CannotStart.exit_code == REFUSED
 
 
 def test_the_instance_is_the_port(tmp_path: Path) -> None:

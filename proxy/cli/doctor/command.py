@@ -10,7 +10,6 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
-from config.errors import ConfigError
 from config.registry.values import registry_in_force
 from config.settings import Settings
 from proxy.cli.doctor.client import ProbeClient
@@ -19,7 +18,7 @@ from proxy.cli.doctor.listed_model import listed_model
 from proxy.cli.doctor.probes import PROBES
 from proxy.cli.doctor.report import advice, catalogue_lines, printable, shortened, table, title
 from proxy.cli.environment import current_settings
-from proxy.cli.errors import CommandError
+from proxy.cli.errors import CommandError, UsageError
 from proxy.cli.options import add_config
 from proxy.cli.progress import Progress
 from proxy.errors import NotFound, ProxyError
@@ -51,9 +50,8 @@ def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
 def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> None:
     """Test ``model`` (its client name; ``""``: BIG_MODEL; None: all models) and print the reports.
 
-    ``key`` is sent to providers without a key. Raises ``ConfigError`` for an unknown model,
-    ``UsageError`` where no model is set and the upstream lists several, ``NoAnswer`` unless every
-    upstream answered.
+    ``key`` is sent to providers without a key. Raises ``UsageError`` for an unknown model, and where no
+    model is set and the upstream lists several, ``NoAnswer`` unless every upstream answered.
     """
     registry = registry_in_force(settings)
     router = Router(settings, registry)
@@ -82,7 +80,7 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
 
 
 def routes(router: Router, model: str | None, listed: str | None = None) -> tuple[Route, ...]:
-    """The routes to test, one for each upstream model; raises ``ConfigError``.
+    """The routes to test, one for each upstream model; raises ``UsageError``.
 
     ``listed``: the upstream's only model, for the model classes about which its list decides.
     """
@@ -98,18 +96,18 @@ def routes(router: Router, model: str | None, listed: str | None = None) -> tupl
         try:
             route = router.resolve(name)
         except NotFound as error:
-            raise ConfigError([f"--model {name!r} is not registered (strict models)"]) from error
+            raise UsageError(f"--model {name!r} is not registered (strict models)") from error
         found.setdefault((route.provider.base_url, route.model), route)
     return tuple(found.values())
 
 
 def _check_recipients(chosen: Sequence[Route]) -> None:
-    """Raise ``ConfigError`` if the key would be sent to several providers."""
+    """Raise ``UsageError`` if the key would be sent to several providers."""
     keyless = {route.provider.name for route in chosen if not route.provider.api_keys}
     if len(keyless) > 1:
         names = ", ".join(sorted(keyless))
-        raise ConfigError(
-            [f"--key would be sent to several providers ({names}): choose one with --model"]
+        raise UsageError(
+            f"--key would be sent to several providers ({names}): choose one with --model"
         )
 
 

@@ -339,7 +339,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "providers:\n- base_url: https://h\n  api_key_name: SPLIT",
-            ["3: providers.0.api_key_name: the variable SPLIT contains a space, a control character or a non-ASCII character"],
+            ["3: providers.0.api_key_name: the variable SPLIT contains a space, a control character or a non-ASCII character: write the key alone"],
             id="a key that would split a header",
         ),
         pytest.param(
@@ -354,7 +354,7 @@ def test_a_key_may_stand_in_dotenv(tmp_path: Path) -> None:
         ),
         pytest.param(
             "providers:\n- base_url: https://h\n  api_key: sk secret",
-            ["3: providers.0.api_key: contains a space, a control character or a non-ASCII character"],
+            ["3: providers.0.api_key: contains a space, a control character or a non-ASCII character: write the key alone"],
             id="a bad key is not shown",
         ),
         pytest.param(
