@@ -7,7 +7,6 @@ without evidence for or against the feature is only ``accepted``.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal

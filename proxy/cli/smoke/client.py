@@ -190,7 +190,7 @@ def _lawful(step: Any) -> Any:
 
 def _lawful_events(pieces: Pieces) -> Iterator[Any]:
     try:
-        yield from SSEClient(pieces).events()
+        yield from SSEClient(pieces.read()).events()
     except UnicodeDecodeError as error:
         raise Failed("a line of the stream is not UTF-8") from error
 

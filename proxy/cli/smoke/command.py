@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from proxy.cli.errors import CommandError
 from proxy.cli.options import add_config, add_host_and_port
@@ -17,7 +18,7 @@ from proxy.cli.smoke.examination import Check, Examination, model_part, server_p
 from proxy.cli.smoke.outcome import Failed
 from proxy.cli.smoke.report import as_json, failures, section, total
 from proxy.cli.smoke.server_checks import listed_models
-from proxy.cli.smoke.target import key_for, tested_url
+from proxy.cli.smoke.target import key_for, tested_url, upstream_key
 from proxy.cli.smoke.wire import Target
 
 MODEL = "claude-sonnet-5"
@@ -37,9 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "url", metavar="URL", nargs="?", help="the proxy's URL (default: the configured one)"
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--model", metavar="ID", help=f"model as clients name it (default: {MODEL})"
-    )
+    which.add_argument("--model", metavar="ID", help=f"model as clients name it (default: {MODEL})")
     which.add_argument("--all", action="store_true", help="every model that the proxy lists")
     parser.add_argument(
         "--key-env", metavar="NAME", help="variable that holds the proxy's key for its clients"
@@ -67,8 +66,10 @@ def _seconds(text: str) -> float:
 def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
     """Run the command; raises ``UsageError``, ``ConfigError`` or ``ChecksFailed``."""
     url = tested_url(options.url, chosen)
-    key = key_for(url, options.key_env, chosen)
+    key = key_for(url, options.key_env, chosen, configured=options.url is None)
     target = Target(url, key, options.timeout)
+    if key is None:
+        target = replace(target, key=upstream_key(target))
     smoke(target, None if options.all else options.model or MODEL, machine=options.json)
 
 
@@ -90,9 +91,7 @@ def smoke(target: Target, model: str | None, *, machine: bool = False) -> None:
         raise ChecksFailed(f"failed: {failed}")
 
 
-def _examine(
-    examination: Examination, client: Client, model: str | None, *, shown: bool
-) -> None:
+def _examine(examination: Examination, client: Client, model: str | None, *, shown: bool) -> None:
     models = _listed(client) if model is None else [model]
     named = models[0] if models else MODEL
     _part(examination, server_part(client, named), f"Server {client.target.url}", shown=shown)
@@ -119,8 +118,6 @@ def _part(
     shown: bool,
 ) -> None:
     before = len(examination.rows)
-    if sys.stderr.isatty() or model is not None:
-        print(title, file=sys.stderr)
     try:
         examination.run(checks, Progress(sys.stderr, len(checks)), model)
     finally:

@@ -14,7 +14,7 @@ from functools import partial
 from proxy.cli.progress import Progress
 from proxy.cli.smoke import model_checks, server_checks
 from proxy.cli.smoke.cancellation import cancellation
-from proxy.cli.smoke.client import Client
+from proxy.cli.smoke.client import Client, Refused
 from proxy.cli.smoke.outcome import Failed, NotSupported, Result, Row, Skipped, Spent
 from proxy.cli.smoke.statistics import Usage
 from proxy.cli.smoke.tool_loop import tools
@@ -22,6 +22,7 @@ from proxy.cli.smoke.wire import Unreachable
 from proxy.redaction import mask_secrets
 
 LONGEST_NOTE = 400
+NO_KEY = " (no key was sent: --key-env names the variable that holds it)"
 ANSWERED = frozenset({"message", "stream"})
 """One of these must pass for the checks that need an answer."""
 
@@ -77,13 +78,14 @@ class Examination:
         passed: set[str] = set()
         try:
             for number, check in enumerate(checks, 1):
-                progress.begin(number, check.name)
+                name = check.name if model is None else f"{model}: {check.name}"
+                progress.begin(number, name)
                 reason = self._hindrance(check, passed)
                 row = self._skipped(check, reason, model) if reason else self._row(check, model)
                 self.rows.append(row)
                 if row.result == "passed":
                     passed.add(check.name)
-                progress.end(number, check.name, f"{row.result} ({row.seconds:.2f} s)")
+                progress.end(number, name, f"{row.result} ({row.seconds:.2f} s)")
         finally:
             progress.clear()
 
@@ -117,7 +119,12 @@ class Examination:
             return "skipped", str(error)
         except Failed as error:
             self._unreachable = self._unreachable or isinstance(error, Unreachable)
-            return "failed", str(error)
+            return "failed", str(error) + self._hint(error)
+
+    def _hint(self, error: Failed) -> str:
+        if isinstance(error, Refused) and error.status == 401 and not self._client.target.key:
+            return NO_KEY
+        return ""
 
     def _shown(self, note: str) -> str:
         key = self._client.target.key

@@ -49,7 +49,7 @@ def message(client: Client, model: str) -> str:
     text = _answer(reply)
     if text and bodies.NAME.lower() not in text.lower():
         return "the answer does not use the conversation"
-    return text and _route(reply) or _no_text(reply)
+    return (text and _route(reply)) or _no_text(reply)
 
 
 def stream(client: Client, model: str) -> str:

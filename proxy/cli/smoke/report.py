@@ -14,7 +14,7 @@ from proxy.cli.smoke.outcome import Row, Spent
 
 COLUMNS = 80
 HEADINGS = ("CHECK", "RESULT", "TIME", "TOKENS", "NOTE")
-_WIDTHS = (12, 13, 7, 11)
+_WIDTHS = (12, 13, 7, 9)
 _GAP = "  "
 _NOTE_AT = sum(_WIDTHS) + len(_GAP) * len(_WIDTHS)
 

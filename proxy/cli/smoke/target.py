@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from config.registry.values import registry_in_force
-from config.settings import Settings
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.errors import UsageError
 from proxy.cli.server_urls import client_url
+from proxy.cli.smoke.client import Client
+from proxy.cli.smoke.outcome import Failed
+from proxy.cli.smoke.wire import Target
 
-ANY_KEY = "any"
-"""For a proxy that asks for no key; one in passthrough answers it with its upstream's 401."""
 UPSTREAM_KEY = "OPENAI_API_KEY"
 
 
@@ -44,31 +43,44 @@ def tested_url(url: str | None, chosen: Mapping[str, object]) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
-def key_for(url: str, key_env: str | None, chosen: Mapping[str, object]) -> str:
-    """The key to send to ``url``.
+def key_for(
+    url: str, key_env: str | None, chosen: Mapping[str, object], *, configured: bool
+) -> str | None:
+    """The key to send to ``url``, which is the ``configured`` one or was named; None: none is known.
 
-    From the variable ``key_env``, else for this machine's proxy the auth key or, in passthrough, the
-    upstream's key, else a placeholder. Raises ``UsageError``, ``ConfigError``.
+    From the variable ``key_env``, else the configured auth key. Raises ``UsageError``, ``ConfigError``.
     """
-    environ, dotenv = operator_variables()
     if key_env is not None:
-        key = (environ.get(key_env) or dotenv.get(key_env) or "").strip()
-        if not key:
+        key = _variable(key_env)
+        if key is None:
             raise UsageError(f"--key-env {key_env}: this variable is not set")
         return key
-    if not _is_here(urlsplit(url).hostname or ""):
-        return ANY_KEY
+    if not configured and not is_here(url):
+        return None
     settings = current_settings(chosen)
-    return _configured(settings) or ANY_KEY
+    return settings.auth_keys[0] if settings.auth_keys else None
 
 
-def _configured(settings: Settings) -> str | None:
-    if settings.auth_keys:
-        return settings.auth_keys[0]
-    return None
+def upstream_key(target: Target) -> str | None:
+    """What a proxy in passthrough on this machine sends on: OPENAI_API_KEY; None: it has its own."""
+    if not is_here(target.url):
+        return None
+    try:
+        told = Client(target).get_origin("/health")
+    except Failed:
+        return None
+    mode = told.get("mode") if isinstance(told, dict) else None
+    return _variable(UPSTREAM_KEY) if mode in ("passthrough", "mixed") else None
 
 
-def _is_here(host: str) -> bool:
+def _variable(name: str) -> str | None:
+    environ, dotenv = operator_variables()
+    return (environ.get(name) or dotenv.get(name) or "").strip() or None
+
+
+def is_here(url: str) -> bool:
+    """Whether ``url`` names this machine by its loopback address."""
+    host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:

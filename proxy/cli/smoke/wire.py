@@ -23,6 +23,8 @@ LONGEST = 5
 """An exchange may last so many times as long as its longest silence."""
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 READ_BYTES = 65536
+ANY_KEY = "any"
+"""Where no key is known: upstreams without keys (a local Ollama) take any."""
 VERSION = "2023-06-01"
 """Of the Messages API."""
 
@@ -34,6 +36,7 @@ class Target:
     url: str
     """Without a trailing slash or ``/v1``."""
     key: str | None = field(repr=False)
+    """None: none is known, and ``ANY_KEY`` is sent."""
     seconds: float
     """Longest silence."""
 
@@ -111,12 +114,11 @@ def _headers(key: str | None, body: bytes | None) -> Mapping[str, str]:
     headers = {
         "accept-encoding": "identity",
         "anthropic-version": VERSION,
+        "x-api-key": key or ANY_KEY,
         "user-agent": f"claude-proxy-smoke/{__version__}",
     }
     if body is not None:
         headers["content-type"] = "application/json"
-    if key:
-        headers["x-api-key"] = key
     return headers
 
 
@@ -138,7 +140,8 @@ class Pieces:
         self.tail = b""
         """The last bytes."""
 
-    def __iter__(self) -> Iterator[bytes]:
+    def read(self) -> Iterator[bytes]:
+        """The pieces, each as soon as it is there."""
         try:
             while data := self._response.read1(READ_BYTES):
                 self.tail = (self.tail + data[-4:])[-4:]
