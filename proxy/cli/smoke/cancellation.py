@@ -11,12 +11,16 @@ from proxy.cli.smoke.statistics import in_progress
 
 MOST_SECONDS = 10.0
 """Until requests that nobody waits for must have ended."""
+SETTLING_SECONDS = 2.0
+"""Until those of the checks before have ended."""
 PAUSE = 0.1
+ALONE = 1
+"""Requests in progress where there is no other: the one that asks."""
 
 
 def cancellation(client: Client, model: str) -> str:
     """Leave inside a stream and before a whole answer; the next request must be answered."""
-    before = in_progress(client)
+    before = _settled(client)
     streaming = client.abandon_stream(bodies.long_answer(model))
     client.abandon_whole(bodies.long_answer(model))
     try:
@@ -27,11 +31,19 @@ def cancellation(client: Client, model: str) -> str:
         raise Skipped("the stream had ended before it could be cancelled")
     if before is None:
         return "requests in progress are not visible here"
-    # This request for the statistics is one itself.
-    if before > 1:
+    if before > ALONE:
         return "other clients are active: requests in progress were not compared"
     _wait(client, before)
     return "the next request is answered, no request is left"
+
+
+def _settled(client: Client) -> int | None:
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while (now := in_progress(client)) is not None and now > ALONE:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(PAUSE)
+    return now
 
 
 def _wait(client: Client, before: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
@@ -47,12 +47,13 @@ class Refused(Failed):
         self.status = status
         self.headers = headers
         body = _decoded(data)
-        error = body.get("error") if isinstance(body, dict) else None
+        self.body: Mapping[str, Any] = body if isinstance(body, dict) else {}
+        """The JSON object; empty for anything else."""
+        error = self.body.get("error")
         self.error: Mapping[str, Any] = error if isinstance(error, dict) else {}
         """Type and message; empty if the body has another form."""
         self.shaped = (
-            isinstance(body, dict)
-            and body.get("type") == "error"
+            self.body.get("type") == "error"
             and isinstance(self.error.get("type"), str)
             and isinstance(self.error.get("message"), str)
         )
@@ -80,6 +81,10 @@ class Client:
         self.target = target
         self.spent = Spent()
         """By all answers so far."""
+        self.health: Mapping[str, Any] = {}
+        """What ``/health`` told; empty before it was asked."""
+        self.models: Sequence[str] = ()
+        """Ids that ``/v1/models`` listed; empty before it was asked."""
         self.messages = 0
         """Messages that were received so far."""
 

@@ -15,10 +15,8 @@ from proxy.cli.options import add_config, add_host_and_port
 from proxy.cli.progress import Progress
 from proxy.cli.smoke.client import Client
 from proxy.cli.smoke.examination import Check, Examination, model_part, server_part
-from proxy.cli.smoke.outcome import Failed
 from proxy.cli.smoke.report import as_json, failures, section, total
-from proxy.cli.smoke.server_checks import listed_models
-from proxy.cli.smoke.target import key_for, tested_url, upstream_key
+from proxy.cli.smoke.target import key_for, smoke_url, upstream_key
 from proxy.cli.smoke.wire import Target
 
 MODEL = "claude-sonnet-5"
@@ -65,7 +63,7 @@ def _seconds(text: str) -> float:
 
 def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
     """Run the command; raises ``UsageError``, ``ConfigError`` or ``ChecksFailed``."""
-    url = tested_url(options.url, chosen)
+    url = smoke_url(options.url, chosen)
     key = key_for(url, options.key_env, chosen, configured=options.url is None)
     target = Target(url, key, options.timeout)
     if key is None:
@@ -89,24 +87,18 @@ def smoke(target: Target, model: str | None, *, machine: bool = False) -> None:
     failed = failures(examination.rows)
     if failed:
         raise ChecksFailed(f"failed: {failed}")
+    if model is None and not client.models:
+        raise ChecksFailed("the proxy lists no model: name one with --model")
 
 
 def _examine(examination: Examination, client: Client, model: str | None, *, shown: bool) -> None:
-    models = _listed(client) if model is None else [model]
-    named = models[0] if models else MODEL
-    _part(examination, server_part(client, named), f"Server {client.target.url}", shown=shown)
+    server = server_part(client, model or MODEL)
+    _part(examination, server, f"Server {client.target.url}", shown=shown)
+    models = client.models if model is None else [model]
     for number, name in enumerate(models, 1):
         place = f" ({number} of {len(models)})" if len(models) > 1 else ""
         title = f"Model {name}{place}"
         _part(examination, model_part(client, name), title, name, shown=shown)
-
-
-def _listed(client: Client) -> Sequence[str]:
-    try:
-        return listed_models(client)
-    except Failed:
-        # The check of the list will say why.
-        return []
 
 
 def _part(

@@ -22,6 +22,7 @@ from proxy.cli.smoke.wire import Unreachable
 from proxy.redaction import mask_secrets
 
 LONGEST_NOTE = 400
+UPSTREAM_REFUSES = " (the upstream refuses the proxy's own key)"
 NO_KEY = " (no key was sent: --key-env names the variable that holds it)"
 ANSWERED = frozenset({"message", "stream"})
 """One of these must pass for the checks that need an answer."""
@@ -122,9 +123,13 @@ class Examination:
             return "failed", str(error) + self._hint(error)
 
     def _hint(self, error: Failed) -> str:
-        if isinstance(error, Refused) and error.status == 401 and not self._client.target.key:
-            return NO_KEY
-        return ""
+        """What to do about a key that was refused."""
+        if not isinstance(error, Refused) or error.status != 401:
+            return ""
+        health = self._client.health
+        if health.get("mode") == "fixed" and health.get("client_api_key_validation") is False:
+            return UPSTREAM_REFUSES
+        return "" if self._client.target.key else NO_KEY
 
     def _shown(self, note: str) -> str:
         key = self._client.target.key

@@ -37,6 +37,10 @@ def connection(client: Client, model: str) -> str:
     except Refused as refusal:
         if refusal.status == 404 and not refusal.error.get("message", "").startswith("model"):
             raise Skipped("this server has no /test-connection") from refusal
+        if refusal.body.get("status") == "failed":
+            told = refusal.body
+            words = f"{told.get('error_type')}: {told.get('message')} ({told.get('suggestion')})"
+            raise Failed(words) from refusal
         raise
     if not isinstance(told, dict) or told.get("status") != "success":
         raise Failed("/test-connection does not say 'success'")

@@ -21,7 +21,7 @@ WRONG_KEY = "smoke-wrong-key-"
 
 def health(client: Client) -> str:
     """``GET /health``; the note has version and mode."""
-    told = _object(client.get_origin("/health"), "/health")
+    client.health = told = _object(client.get_origin("/health"), "/health")
     if told.get("status") not in ("healthy", "ok"):
         raise Failed(f"/health says status {told.get('status')!r}")
     version, mode = told.get("version"), told.get("mode")
@@ -31,7 +31,7 @@ def health(client: Client) -> str:
 
 def models(client: Client) -> str:
     """``GET /v1/models`` and the first model by its id."""
-    ids = listed_models(client)
+    client.models = ids = listed_models(client)
     if not ids:
         return "the list is empty"
     told = client.get(f"{MODELS}/{quote(ids[0], safe='/')}")
@@ -63,7 +63,14 @@ def listed_models(client: Client) -> list[str]:
 
 def errors(client: Client, model: str) -> str:
     """Invalid requests, an unknown path and a wrong key are refused in the API's form."""
-    _refused(client, 400, bodies.invalid(model), "an invalid request")
+    try:
+        _refused(client, 400, bodies.invalid(model), "an invalid request")
+    except Failed as error:
+        # Where only registered models are taken, an unknown one is refused first.
+        cause = error.__cause__
+        if not client.models or not isinstance(cause, Refused) or cause.status != 404:
+            raise
+        _refused(client, 400, bodies.invalid(client.models[0]), "an invalid request")
     _refused(client, 400, b'{"model": ', "a body that is not JSON")
     try:
         client.get_origin("/smoke-no-such-path")
@@ -85,7 +92,7 @@ def _refused(client: Client, status: int, body: object, what: str) -> None:
 
 def _check_refusal(refusal: Refused, status: int, what: str) -> None:
     if refusal.status != status:
-        raise Failed(f"{what} was answered with {refusal} instead of {status}")
+        raise Failed(f"{what} was answered with {refusal} instead of {status}") from refusal
     if not refusal.shaped:
         raise Failed(f"{what}: {refusal}")
     if not refusal.headers.get("request-id"):
@@ -93,8 +100,7 @@ def _check_refusal(refusal: Refused, status: int, what: str) -> None:
 
 
 def _wrong_key(client: Client) -> str:
-    told = client.get_origin("/health")
-    in_force = told.get("client_api_key_validation") if isinstance(told, dict) else None
+    in_force = client.health.get("client_api_key_validation")
     if in_force is False:
         # In passthrough it would be sent to the upstream.
         return "no key in force"

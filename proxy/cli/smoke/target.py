@@ -20,7 +20,7 @@ from proxy.cli.smoke.wire import Target
 UPSTREAM_KEY = "OPENAI_API_KEY"
 
 
-def tested_url(url: str | None, chosen: Mapping[str, object]) -> str:
+def smoke_url(url: str | None, chosen: Mapping[str, object]) -> str:
     """The proxy's URL without ``/v1``: ``url``, or the configured one.
 
     Raises ``UsageError`` for what is not a URL, ``ConfigError``.
@@ -30,6 +30,8 @@ def tested_url(url: str | None, chosen: Mapping[str, object]) -> str:
         if settings.port == 0:
             raise UsageError("PORT=0 selects any free port: name the URL of the running proxy")
         return client_url(settings.host, settings.port)
+    if not _is_plain(url):
+        raise UsageError(f"URL {url!r} must be of ASCII characters without spaces")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -54,6 +56,8 @@ def key_for(
         key = _variable(key_env)
         if key is None:
             raise UsageError(f"--key-env {key_env}: this variable is not set")
+        if not _is_plain(key):
+            raise UsageError(f"--key-env {key_env}: its value is no key, which is ASCII text")
         return key
     if not configured and not is_here(url):
         return None
@@ -71,6 +75,10 @@ def upstream_key(target: Target) -> str | None:
         return None
     mode = told.get("mode") if isinstance(told, dict) else None
     return _variable(UPSTREAM_KEY) if mode in ("passthrough", "mixed") else None
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _variable(name: str) -> str | None:

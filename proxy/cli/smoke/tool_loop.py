@@ -11,6 +11,10 @@ from proxy.cli.smoke.message_shape import calls_of, text_of
 from proxy.cli.smoke.outcome import Failed, NotSupported
 
 MOST_ROUNDS = 5
+NO_CALL = (
+    "no call arrived, also with tool_choice any: the model makes none, or its server's parser of "
+    "tool calls is off"
+)
 
 
 def tools(client: Client, model: str) -> str:
@@ -50,7 +54,7 @@ def _first_calls(client: Client, model: str) -> tuple[bodies.Body, Reply]:
             raise NotSupported(f"no call, and refused when it was forced: {refusal}") from refusal
         raise
     if not calls_of(reply.message):
-        raise NotSupported("the model called no tool, also with tool_choice any")
+        raise NotSupported(NO_CALL)
     return body, reply
 
 

@@ -21,7 +21,7 @@ class Run:
     errors: str
 
     def row(self, check: str, model: str | None = None) -> Mapping[str, Any]:
-        found = [
+        found: list[Mapping[str, Any]] = [
             row
             for row in self.report["checks"]
             if row["check"] == check and model in (None, row["model"])

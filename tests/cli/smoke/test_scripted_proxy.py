@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from proxy.cli.smoke.tool_loop import NO_CALL
 from tests.cli.smoke.messages_server import (
     IDENTITY,
     Event,
@@ -66,6 +67,25 @@ def test_every_listed_model_is_tested(capsys: Capture) -> None:
         "one",
         "two/2",
     ]
+
+
+def test_all_of_an_empty_list_is_a_failure(capsys: Capture) -> None:
+    found = run(capsys, MessagesServer(models=()), "--all")
+    assert found.code == 1
+    assert found.said("models") == "passed: the list is empty"
+    assert "the proxy lists no model: name one with --model" in found.errors
+
+
+def test_an_unknown_model_does_not_hide_how_invalid_requests_are_refused(capsys: Capture) -> None:
+    class Strict(MessagesServer):
+        def _post(self, path: str, request: Any) -> Script:
+            if b'"mine"' not in request.body and b'"messages"' in request.body:
+                return error(404, "not_found_error", "model: unknown")
+            return super()._post(path, request)
+
+    found = run(capsys, Strict(models=("mine",)))
+    assert found.said("errors").startswith("passed")
+    assert found.said("message") == "failed: HTTP 404 not_found_error: model: unknown"
 
 
 def test_the_model_that_is_named_is_tested(capsys: Capture) -> None:
@@ -243,7 +263,7 @@ def tool_answer(*blocks: dict[str, Any], stop_reason: str = "tool_use") -> Any:
         ),
         pytest.param(
             tool_answer(text("It is sunny."), stop_reason="end_turn"),
-            "not supported: the model called no tool, also with tool_choice any",
+            f"not supported: {NO_CALL}",
             id="a model that calls none",
         ),
         pytest.param(
@@ -261,11 +281,7 @@ def test_what_tools_may_show(answered: Any, said: str, capsys: Capture) -> None:
 
 def test_input_that_is_not_json_is_named(capsys: Capture) -> None:
     def garbled(events: list[Event]) -> list[Event]:
-        def broken(event: Event) -> bool:
-            delta = event.get("delta", {})
-            return delta.get("type") == "input_json_delta" and delta["partial_json"].endswith("}")
-
-        return [event for event in events if not broken(event)]
+        return [event for event in events if not str(event.get("delta")).endswith("}'}")]
 
     found = run(capsys, MessagesServer(events=garbled))
     words = "failed: the streamed input of get_time is not JSON (3 characters)"
