@@ -10,7 +10,7 @@ from proxy.cli.smoke.outcome import Failed, Skipped
 from proxy.cli.smoke.statistics import in_progress
 
 MOST_SECONDS = 10.0
-"""Until requests that nobody waits for must have ended."""
+"""Until requests without a client must have ended."""
 SETTLING_SECONDS = 2.0
 """Until those of the checks before have ended."""
 PAUSE = 0.1

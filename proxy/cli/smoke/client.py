@@ -10,12 +10,12 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPResponse
 from typing import Any
 
-from sseclient import SSEClient
-
 from proxy.cli.smoke.assembly import Assembly
+from proxy.cli.smoke.event_lines import EventLines
 from proxy.cli.smoke.grammar import Grammar, Violation
 from proxy.cli.smoke.message_shape import check_message, input_tokens
 from proxy.cli.smoke.outcome import Failed, Spent
@@ -23,7 +23,6 @@ from proxy.cli.smoke.wire import Pieces, Silent, Target, exchange, whole_body
 
 MESSAGES = "/v1/messages"
 COUNT = "/v1/messages/count_tokens"
-BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 Headers = Mapping[str, str]
 
 
@@ -136,18 +135,18 @@ class Client:
     def events(self, response: HTTPResponse, grammar: Grammar) -> Iterator[Mapping[str, Any]]:
         """The known events of a response but pings, checked; raises ``Failed``."""
         seconds, last = self.target.seconds, time.monotonic()
-        pieces = Pieces(response)
-        for event in _lawful_events(pieces):
-            payload = _payload(event.event, event.data, grammar.events + 1)
-            _lawful(lambda name=event.event, value=payload: grammar.take(name, value))
+        pieces, lines = Pieces(response), EventLines()
+        for name, data in _lawful_events(pieces, lines):
+            payload = _payload(name, data, grammar.events + 1)
+            _lawful(partial(grammar.take, name, payload))
             if payload["type"] != "ping":
                 last = time.monotonic()
                 yield payload
             elif time.monotonic() - last > seconds:
                 raise Silent(f"it sent nothing but pings for {seconds:g} s")
-        _lawful(lambda: grammar.end(cut=pieces.cut))
-        if not pieces.tail.endswith(BLANK_LINES):
-            raise Failed("there is no blank line after message_stop: SDKs drop the event")
+        if lines.unfinished == "message_stop" and not pieces.cut:
+            raise Failed("there is no blank line after message_stop: SDKs drop it")
+        _lawful(partial(grammar.end, cut=pieces.cut))
 
     def _streamed(self, body: Mapping[str, Any]) -> Any:
         self.spent += Spent(1)
@@ -177,7 +176,7 @@ class Client:
         events: int = 0,
         first: float = 0.0,
     ) -> Reply:
-        checked = _lawful(lambda: check_message(message, body["model"]))
+        checked = _lawful(partial(check_message, message, body["model"]))
         tokens = checked["usage"].get("output_tokens") or 0
         self.spent += Spent(0, input_tokens(checked), tokens)
         self.messages += 1
@@ -193,11 +192,12 @@ def _lawful(step: Any) -> Any:
         raise Failed(str(error)) from error
 
 
-def _lawful_events(pieces: Pieces) -> Iterator[Any]:
+def _lawful_events(pieces: Pieces, lines: EventLines) -> Iterator[tuple[str, str]]:
     try:
-        yield from SSEClient(pieces.read()).events()
-    except UnicodeDecodeError as error:
-        raise Failed("a line of the stream is not UTF-8") from error
+        for piece in pieces.read():
+            yield from lines.feed(piece)
+    except Violation as error:
+        raise Failed(str(error)) from error
 
 
 def _payload(name: str, data: str, number: int) -> Mapping[str, Any]:

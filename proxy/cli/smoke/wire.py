@@ -22,6 +22,7 @@ from proxy.cli.smoke.outcome import Failed
 LONGEST = 5
 """An exchange may last so many times as long as its longest silence."""
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
+TOO_LONG = f"the answer has more than {MAX_ANSWER_BYTES} bytes"
 READ_BYTES = 65536
 ANY_KEY = "any"
 """Where no key is known: upstreams without keys (a local Ollama) take any."""
@@ -126,7 +127,7 @@ def whole_body(response: HTTPResponse) -> bytes:
     """The response's body; raises ``Failed`` above ``MAX_ANSWER_BYTES``."""
     data = response.read(MAX_ANSWER_BYTES + 1)
     if len(data) > MAX_ANSWER_BYTES:
-        raise Failed(f"the answer has more than {MAX_ANSWER_BYTES} bytes")
+        raise Failed(TOO_LONG)
     return data
 
 
@@ -137,14 +138,15 @@ class Pieces:
         self._response = response
         self.cut = False
         """Whether the connection ended inside the HTTP answer."""
-        self.tail = b""
-        """The last bytes."""
 
     def read(self) -> Iterator[bytes]:
         """The pieces, each as soon as it is there."""
+        size = 0
         try:
             while data := self._response.read1(READ_BYTES):
-                self.tail = (self.tail + data[-4:])[-4:]
+                size += len(data)
+                if size > MAX_ANSWER_BYTES:
+                    raise Failed(TOO_LONG)
                 yield data
         except (IncompleteRead, ConnectionError):
             self.cut = True

@@ -21,6 +21,7 @@ from tests.cli.smoke.messages_server import (
     error,
     events_of,
     message,
+    named,
     served,
     stream_of,
     text,
@@ -129,6 +130,11 @@ BROKEN_STREAMS: Sequence[Any] = (
         id="no message_stop",
     ),
     pytest.param(
+        lambda events: [*events[:3], named(events[3])[:-9]],
+        "the stream ended without message_stop after 3 events",
+        id="ended inside an event",
+    ),
+    pytest.param(
         swapped,
         "content_block_delta for index 0 which is not open",
         id="a delta before its block",
@@ -169,7 +175,7 @@ BROKEN_STREAMS: Sequence[Any] = (
     ),
     pytest.param(
         lambda events: [*events[:-1], b'event: message_stop\ndata: {"type":"message_stop"}\n'],
-        "there is no blank line after message_stop: SDKs drop the event",
+        "there is no blank line after message_stop: SDKs drop it",
         id="no blank line at the end",
     ),
     pytest.param(
