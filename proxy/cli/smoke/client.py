@@ -64,6 +64,8 @@ class Refused(Failed):
             kind = self.error.get("type")
             form = "" if self.shaped else " (not in the Messages API's form)"
             return f"{kind}: {self.error.get('message')}{form}"
+        if (place := self.headers.get("location")) is not None:
+            return f"redirects to {place}, which is not followed"
         kind = self.headers.get("content-type", "no content type")
         return f"with {kind} instead of an error of the Messages API"
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from proxy.cli.errors import CommandError
+from proxy.cli.interrupt import raise_silently
 from proxy.cli.options import add_config, add_host_and_port
 from proxy.cli.progress import Progress
 from proxy.cli.smoke.client import Client
@@ -63,6 +64,7 @@ def _seconds(text: str) -> float:
 
 def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
     """Run the command; raises ``UsageError``, ``ConfigError`` or ``ChecksFailed``."""
+    raise_silently()
     url = smoke_url(options.url, chosen)
     key = key_for(url, options.key_env, chosen, configured=options.url is None)
     target = Target(url, key, options.timeout)

@@ -49,7 +49,7 @@ def server_part(client: Client, model: str) -> list[Check]:
 
 def model_part(client: Client, model: str) -> list[Check]:
     """The checks of one model. The statistics are read before and after those that use tokens."""
-    usage = Usage(client)
+    usage = Usage()
     needing = (
         ("tools", tools),
         ("thinking", model_checks.thinking),
@@ -58,12 +58,17 @@ def model_part(client: Client, model: str) -> list[Check]:
         ("cancellation", cancellation),
     )
     return [
-        Check("message", partial(model_checks.message, client, model)),
+        Check("message", partial(_first_message, usage, client, model)),
         Check("stream", partial(model_checks.stream, client, model)),
         *(Check(name, partial(check, client, model), needs_answer=True) for name, check in needing),
         Check("count", partial(model_checks.count, client, model)),
         Check("connection", partial(model_checks.connection, client, model)),
     ]
+
+
+def _first_message(usage: Usage, client: Client, model: str) -> str:
+    usage.begin(client)
+    return model_checks.message(client, model)
 
 
 class Examination:

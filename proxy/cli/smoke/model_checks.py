@@ -61,7 +61,7 @@ def stream(client: Client, model: str) -> str:
     reply = client.stream(bodies.hello(model))
     if not _answer(reply):
         return _no_text(reply)
-    return f"{reply.events} events, the first text after {reply.first_seconds:.2f} s"
+    return f"{reply.events} events, the first content after {reply.first_seconds:.2f} s"
 
 
 def _route(reply: Reply) -> str:

@@ -22,9 +22,14 @@ def in_progress(client: Client) -> int | None:
 
 
 class Usage:
-    """The check whether the upstream reports usage, for the messages since this was made."""
+    """The check whether the upstream reports usage, for the messages since ``begin``."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self) -> None:
+        self._before: tuple[int, int] | None = None
+        self._messages = 0
+
+    def begin(self, client: Client) -> None:
+        """Note what was counted before."""
         self._before = _answers(client)
         self._messages = client.messages
 

@@ -10,7 +10,15 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from http.client import (
+    BadStatusLine,
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+    RemoteDisconnected,
+)
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,6 +96,10 @@ def exchange(
         raise Silent(f"it sent nothing for {target.seconds:g} s") from error
     except IncompleteRead as error:
         raise Failed("the answer was cut before its end") from error
+    except RemoteDisconnected as error:
+        raise Failed("it closed the connection without an answer") from error
+    except BadStatusLine as error:
+        raise Failed(f"it does not answer in HTTP: {str(error).strip()}") from error
     except (OSError, HTTPException) as error:
         raise Failed(f"the connection broke: {_words(error)}") from error
     finally:
@@ -105,7 +117,9 @@ def _connect(connection: HTTPConnection, where: str) -> None:
 
 def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
+        return f"{error.verify_message} (SSL_CERT_FILE names the certificate of its authority)"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS there ({error.reason})"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

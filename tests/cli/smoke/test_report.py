@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
+from pathlib import Path
 
 import pytest
 
+from proxy.cli.interrupt import INTERRUPTED
 from proxy.cli.main import main
 from proxy.cli.smoke.outcome import Row, Spent
 from proxy.cli.smoke.report import COLUMNS, as_json, failures, section, total
+from tests.cli.command import started
 from tests.cli.smoke.messages_server import MessagesServer, error, served
+from tests.upstream_stub import Sleep
 
 ROWS = (
     Row("health", "passed", "version 1, mode fixed", 0.011, Spent(1)),
@@ -82,3 +87,15 @@ def test_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert progress[0].startswith("[1/3] health: passed (")
     assert progress[3].startswith("[1/9] claude-sonnet-5: message: passed (")
     assert progress[-1] == "claude-proxy: failed: count of claude-sonnet-5"
+
+
+def test_after_ctrl_c_there_is_a_report_of_what_was_done(tmp_path: Path) -> None:
+    silent = MessagesServer(paths={"/v1/messages": (Sleep(60),)})
+    with served(silent) as stub, started(tmp_path, "smoke", stub.origin) as command:
+        command.wait_for("[2/3] models: passed")
+        assert stub.wait_for_requests(4)
+        command.process.send_signal(signal.SIGINT)
+        assert command.process.wait(30) == INTERRUPTED
+        lines = command.output.splitlines()
+    assert lines[-1].startswith("2 passed | ")
+    assert not [line for line in lines if "Traceback" in line or "KeyboardInterrupt" in line]

@@ -6,6 +6,7 @@ A correct proxy repairs or hides several of these mistakes of its upstream, so h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +28,15 @@ from tests.cli.smoke.messages_server import (
     text,
 )
 from tests.cli.smoke.runs import Run, smoke
-from tests.upstream_stub import Close, Script, Sleep, answer, json_answer
+from tests.upstream_stub import (
+    Close,
+    Script,
+    Sleep,
+    UpstreamStub,
+    answer,
+    json_answer,
+    server_tls,
+)
 
 Capture = pytest.CaptureFixture[str]
 SONNET = "claude-sonnet-5"
@@ -379,7 +388,13 @@ def test_a_broken_message_is_named(
             id="HTML and 200",
         ),
         pytest.param((Sleep(3),), "it sent nothing for 0.5 s", id="silence"),
-        pytest.param((Close(),), "the connection broke: Remote end closed connection", id="closed"),
+        pytest.param((Close(),), "it closed the connection without an answer", id="closed"),
+        pytest.param((b"SSH-2.0\r\n", Close()), "it does not answer in HTTP: SSH-2.0", id="SSH"),
+        pytest.param(
+            answer(status=302, headers={"location": "/login"}),
+            "HTTP 302 redirects to /login, which is not followed",
+            id="redirect",
+        ),
         pytest.param(
             answer(b'{"id": ', Close(), framing="chunked"),
             "the answer was cut before its end",
@@ -518,3 +533,13 @@ def test_a_proxy_that_is_not_there(capsys: Capture) -> None:
     assert found.said("health") == f"failed: {gone} cannot be reached: Connection refused"
     assert {row["result"] for row in found.report["checks"][1:]} == {"skipped"}
     assert found.said("stream") == "skipped: the proxy cannot be reached"
+
+
+def test_a_certificate_that_is_not_trusted_is_named(tmp_path: Path, capsys: Capture) -> None:
+    tls, _ = server_tls(tmp_path)
+    stub = UpstreamStub(tls=tls, default=MessagesServer())
+    try:
+        found = smoke(capsys, stub.origin)
+    finally:
+        stub.close()
+    assert "(SSL_CERT_FILE names the certificate of its authority)" in found.said("health")
