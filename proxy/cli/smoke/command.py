@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from proxy.cli.errors import CommandError
 from proxy.cli.interrupt import raise_silently
@@ -17,7 +16,7 @@ from proxy.cli.progress import Progress
 from proxy.cli.smoke.client import Client
 from proxy.cli.smoke.examination import Check, Examination, model_part, server_part
 from proxy.cli.smoke.report import as_json, failures, section, total
-from proxy.cli.smoke.target import key_for, smoke_url, upstream_key
+from proxy.cli.smoke.target import key_for, passthrough_key, smoke_url
 from proxy.cli.smoke.wire import Target
 
 MODEL = "claude-sonnet-5"
@@ -67,9 +66,8 @@ def run(options: argparse.Namespace, chosen: Mapping[str, object]) -> None:
     raise_silently()
     url = smoke_url(options.url, chosen)
     key = key_for(url, options.key_env, chosen, configured=options.url is None)
-    target = Target(url, key, options.timeout)
-    if key is None:
-        target = replace(target, key=upstream_key(target))
+    other = passthrough_key(url) if key is None else None
+    target = Target(url, key, options.timeout, passthrough_key=other)
     smoke(target, None if options.all else options.model or MODEL, machine=options.json)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -24,9 +25,16 @@ def health(client: Client) -> str:
     client.health = told = _object(client.get_origin("/health"), "/health")
     if told.get("status") not in ("healthy", "ok"):
         raise Failed(f"/health says status {told.get('status')!r}")
+    _choose_key(client)
     version, mode = told.get("version"), told.get("mode")
     parts = [f"version {version}" if version else "", f"mode {mode}" if mode else ""]
     return ", ".join(part for part in parts if part)
+
+
+def _choose_key(client: Client) -> None:
+    target = client.target
+    if target.passthrough_key and client.health.get("mode") in ("passthrough", "mixed"):
+        client.target = replace(target, key=target.passthrough_key)
 
 
 def models(client: Client) -> str:

@@ -13,9 +13,6 @@ from urllib.parse import urlsplit
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.errors import UsageError
 from proxy.cli.server_urls import client_url
-from proxy.cli.smoke.client import Client
-from proxy.cli.smoke.outcome import Failed
-from proxy.cli.smoke.wire import Target
 
 UPSTREAM_KEY = "OPENAI_API_KEY"
 
@@ -65,16 +62,9 @@ def key_for(
     return settings.auth_keys[0] if settings.auth_keys else None
 
 
-def upstream_key(target: Target) -> str | None:
-    """What a proxy in passthrough on this machine sends on: OPENAI_API_KEY; None: it has its own."""
-    if not is_here(target.url):
-        return None
-    try:
-        told = Client(target).get_origin("/health")
-    except Failed:
-        return None
-    mode = told.get("mode") if isinstance(told, dict) else None
-    return _variable(UPSTREAM_KEY) if mode in ("passthrough", "mixed") else None
+def passthrough_key(url: str) -> str | None:
+    """OPENAI_API_KEY for a proxy on this machine, which in passthrough sends it on; None: not set."""
+    return _variable(UPSTREAM_KEY) if is_here(url) else None
 
 
 def _is_plain(text: str) -> bool:

@@ -48,6 +48,8 @@ class Target:
     """None: none is known, and ``ANY_KEY`` is sent."""
     seconds: float
     """Longest silence."""
+    passthrough_key: str | None = field(default=None, repr=False)
+    """The key for a proxy in passthrough, where none is known for the proxy itself."""
 
     @property
     def origin(self) -> str:
