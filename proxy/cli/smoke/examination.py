@@ -131,8 +131,9 @@ class Examination:
         """What to do about a key that was refused."""
         if not isinstance(error, Refused) or error.status != 401:
             return ""
-        health = self._client.health
-        if health.get("mode") == "fixed" and health.get("client_api_key_validation") is False:
+        health, listed = self._client.health, bool(self._client.models)
+        open_to_all = health.get("client_api_key_validation") is False
+        if health.get("mode") == "fixed" and (open_to_all or listed):
             return UPSTREAM_REFUSES
         return "" if self._client.target.key else NO_KEY
 

@@ -30,6 +30,8 @@ from tests.upstream_stub import (
 
 Capture = pytest.CaptureFixture[str]
 KEY = "sk-upstream-canary-1"
+AUTH_KEY = "an-auth-canary-2"
+KEYED = ("--key-env", "SMOKE_KEY")
 KINDS = ("plain", "thinker", "native")
 
 
@@ -55,16 +57,27 @@ def proxy(chat: UpstreamStub, tmp_path_factory: pytest.TempPathFactory) -> Itera
         for provider in providers:
             provider |= {"api_key": KEY, "models": [{"id": provider["name"], "remote_id": "stub"}]}
         path.write_text(json.dumps({"providers": providers}), "utf-8")
-        environ = {"CLAUDE_PROXY_CONFIG": str(path), "CLAUDE_PROXY_MAX_RETRIES": "0"}
+        environ = {
+            "CLAUDE_PROXY_CONFIG": str(path),
+            "CLAUDE_PROXY_MAX_RETRIES": "0",
+            "CLAUDE_PROXY_AUTH_KEY": AUTH_KEY,
+        }
         with live_proxy(environ) as running:
             yield running
 
 
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOKE_KEY", AUTH_KEY)
+    monkeypatch.setenv("WRONG_KEY", "a-wrong-canary-3")
+
+
 def test_all_models_of_three_kinds_of_upstream(proxy: LiveProxy, capsys: Capture) -> None:
-    found = smoke(capsys, proxy.url, "--all")
+    found = smoke(capsys, proxy.url, *KEYED, "--all")
     bad = [row for row in found.report["checks"] if row["result"] == "failed"]
     assert (found.code, bad) == (0, [])
     assert found.said("models") == "passed: 3 models"
+    assert found.said("errors") == "passed: 400 and 404 in the API's form, 401 for a wrong key"
     for model in KINDS:
         assert found.said("stream", model).startswith("passed: "), model
         assert found.said("tools", model) == (
@@ -88,7 +101,7 @@ def broken(chat: UpstreamStub, proxy: LiveProxy, capsys: Capture) -> Iterator[An
 
     def run(behaviour: Any) -> Run:
         chat.default = ChatServer(broken=behaviour)
-        return smoke(capsys, proxy.url, "--model", "plain", "--timeout", "2")
+        return smoke(capsys, proxy.url, *KEYED, "--model", "plain", "--timeout", "2")
 
     yield run
     chat.default = good
@@ -215,3 +228,14 @@ def test_a_broken_upstream_is_named(behaviour: Any, said: dict[str, str], broken
     failed = [words for words in said.values() if words.startswith("failed")]
     assert found.code == (1 if failed else 0), found.report
     assert KEY not in str(found)
+    assert AUTH_KEY not in str(found)
+
+
+def test_a_wrong_key_of_the_client_is_named(proxy: LiveProxy, capsys: Capture) -> None:
+    found = smoke(capsys, proxy.url, "--key-env", "WRONG_KEY")
+    assert found.code == 1
+    for check in ("models", "message", "stream", "count", "connection"):
+        assert found.said(check).startswith("failed: HTTP 401 authentication_error: ")
+        assert "upstream" not in found.row(check)["note"]
+    assert found.row("health")["result"] == "passed"
+    assert "canary" not in str(found)
