@@ -455,6 +455,56 @@ def test_a_model_without_thinking_is_not_supported(capsys: Capture) -> None:
     assert found.code == 0
 
 
+class Refusing(MessagesServer):
+    """Refuses requests that contain one of the words."""
+
+    words: Sequence[bytes] = ()
+
+    def _post(self, path: str, request: Any) -> Script:
+        if any(word in request.body for word in self.words):
+            return error(400, "invalid_request_error", "not here")
+        return super()._post(path, request)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([b'"enabled"'], "passed: also in the history of a second turn"),
+        (
+            [b'"enabled"', b'"adaptive"'],
+            "not supported: refused: HTTP 400 invalid_request_error: not here",
+        ),
+    ],
+)
+def test_thinking_is_asked_for_in_both_ways(
+    words: Sequence[bytes], said: str, capsys: Capture
+) -> None:
+    server = Refusing()
+    server.words = words
+    found = run(capsys, server)
+    assert (found.said("thinking"), found.code) == (said, 0)
+
+
+def test_a_forced_call_that_is_refused_is_not_supported(capsys: Capture) -> None:
+    server = Refusing(answer=tool_answer(text("It is sunny."), stop_reason="end_turn"))
+    server.words = [b'{"type": "any"}']
+    found = run(capsys, server)
+    assert found.said("tools") == (
+        "not supported: no call, and refused when it was forced: "
+        "HTTP 400 invalid_request_error: not here"
+    )
+    assert found.code == 0
+
+
+def test_results_of_tools_that_are_refused_are_named(capsys: Capture) -> None:
+    server = Refusing()
+    server.words = [b'"tool_result"']
+    found = run(capsys, server)
+    assert found.said("tools") == (
+        "failed: the turn with the tools' results: HTTP 400 invalid_request_error: not here"
+    )
+
+
 def test_thinking_that_the_next_turn_refuses_is_named(capsys: Capture) -> None:
     class Forgetful(MessagesServer):
         def _post(self, path: str, request: Any) -> Script:
