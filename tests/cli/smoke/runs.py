@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.cli.main import main
+from tests.cli.smoke.messages_server import MessagesServer, served
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,9 @@ def smoke(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
     code = main(["smoke", "--json", *arguments])
     shown = capsys.readouterr()
     return Run(code, json.loads(shown.out), shown.err)
+
+
+def run(capsys: pytest.CaptureFixture[str], server: MessagesServer, *arguments: str) -> Run:
+    """Run the command against a scripted Messages API."""
+    with served(server) as stub:
+        return smoke(capsys, stub.origin, *arguments)

@@ -5,29 +5,22 @@ A correct proxy repairs or hides several of these mistakes of its upstream, so h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy.cli.smoke.tool_loop import NO_CALL
 from tests.cli.smoke.messages_server import (
     IDENTITY,
-    Event,
     Message,
     MessagesServer,
-    answer_to,
-    call,
     error,
-    events_of,
     message,
-    named,
     served,
-    stream_of,
     text,
 )
-from tests.cli.smoke.runs import Run, smoke
+from tests.cli.smoke.runs import run, smoke
 from tests.upstream_stub import (
     Close,
     Script,
@@ -40,11 +33,6 @@ from tests.upstream_stub import (
 
 Capture = pytest.CaptureFixture[str]
 SONNET = "claude-sonnet-5"
-
-
-def run(capsys: Capture, server: MessagesServer, *arguments: str) -> Run:
-    with served(server) as stub:
-        return smoke(capsys, stub.origin, *arguments)
 
 
 def test_a_proxy_that_does_all_it_should(capsys: Capture) -> None:
@@ -101,235 +89,6 @@ def test_an_unknown_model_does_not_hide_how_invalid_requests_are_refused(capsys:
 def test_the_model_that_is_named_is_tested(capsys: Capture) -> None:
     found = run(capsys, MessagesServer(), "--model", "mine")
     assert found.row("stream", "mine")["result"] == "passed"
-
-
-def without(kind: str) -> Callable[[list[Event]], list[Event]]:
-    return lambda events: [event for event in events if event["type"] != kind]
-
-
-def swapped(events: list[Event]) -> list[Event]:
-    """A delta before the start of its block."""
-    found = [n for n, event in enumerate(events) if event["type"] == "content_block_start"]
-    first = found[0]
-    return [*events[:first], events[first + 1], events[first], *events[first + 2 :]]
-
-
-def renamed(events: list[Event]) -> list[Event]:
-    start = events[0]
-    told = {**start, "message": {**start["message"], "model": "gpt-4o"}}
-    return [told, *events[1:]]
-
-
-def uncounted(events: list[Event]) -> list[Event]:
-    nothing = {"input_tokens": 0, "output_tokens": 0}
-    start = {**events[0], "message": {**events[0]["message"], "usage": nothing}}
-    delta = {**events[-2], "usage": nothing}
-    return [start, *events[1:-2], delta, events[-1]]
-
-
-BROKEN_STREAMS: Sequence[Any] = (
-    pytest.param(
-        lambda events: [*events[:4], Close()],
-        "the stream was cut without message_stop after 4 events",
-        id="cut inside a chunked answer",
-    ),
-    pytest.param(
-        lambda events: events[:-1],
-        "the stream ended without message_stop after 7 events",
-        id="no message_stop",
-    ),
-    pytest.param(
-        lambda events: [*events[:3], named(events[3])[:-9]],
-        "the stream ended without message_stop after 3 events",
-        id="ended inside an event",
-    ),
-    pytest.param(
-        swapped,
-        "content_block_delta for index 0 which is not open",
-        id="a delta before its block",
-    ),
-    pytest.param(
-        without("content_block_stop"),
-        "message_delta while block 0 is still open",
-        id="a block that is not closed",
-    ),
-    pytest.param(
-        without("message_start"), "content_block_start before message_start", id="no start"
-    ),
-    pytest.param(
-        lambda events: [*events, *events[-1:]],
-        "message_stop after message_stop",
-        id="two ends",
-    ),
-    pytest.param(uncounted, "no usage: it counts no input tokens", id="no usage"),
-    pytest.param(
-        renamed,
-        "the answer names the model 'gpt-4o', not 'claude-sonnet-5'",
-        id="another model's name",
-    ),
-    pytest.param(
-        lambda events: [*events[:3], error_event()],
-        "the stream ended with an error after 3 events: overloaded_error: Too busy",
-        id="an error in the stream",
-    ),
-    pytest.param(
-        lambda events: [*events[:-1], b"event: message_stop\ndata: {}\n\n"],
-        "event 8 is named 'message_stop', but its type is None",
-        id="an event without its type",
-    ),
-    pytest.param(
-        lambda events: [*events, b"data: [DONE]\n\n"],
-        "event 9 (message) does not hold a JSON object",
-        id="OpenAI's end",
-    ),
-    pytest.param(
-        lambda events: [*events[:-1], b'event: message_stop\ndata: {"type":"message_stop"}\n'],
-        "there is no blank line after message_stop: SDKs drop it",
-        id="no blank line at the end",
-    ),
-    pytest.param(
-        lambda events: [*events[:3], Sleep(3)],
-        "it sent nothing for 1 s",
-        id="silence",
-    ),
-    pytest.param(
-        lambda events: [*events[:2], *[Sleep(0.2), {"type": "ping"}] * 8],
-        "it sent nothing but pings for 1 s",
-        id="pings only",
-    ),
-)
-
-
-def error_event() -> Event:
-    return {"type": "error", "error": {"type": "overloaded_error", "message": "Too busy"}}
-
-
-@pytest.mark.parametrize(("events", "words"), BROKEN_STREAMS)
-def test_a_broken_stream_is_named(
-    events: Callable[[list[Event]], Sequence[object]], words: str, capsys: Capture
-) -> None:
-    broken = stream_of(events(events_of(message(SONNET, text("Hello")))))
-    with served(OneStream(broken)) as stub:
-        seconds = "1" if "sent nothing" in words else "30"
-        found = smoke(capsys, stub.origin, "--timeout", seconds)
-    assert found.code == 1
-    assert found.said("stream") == f"failed: {words}"
-    assert found.errors.endswith("claude-proxy: failed: stream of claude-sonnet-5\n")
-
-
-class OneStream(MessagesServer):
-    """Sends one broken stream, to the check of streams, and is right otherwise."""
-
-    def __init__(self, broken: Script) -> None:
-        super().__init__()
-        self._broken: Script | None = broken
-
-    def _post(self, path: str, request: Any) -> Script:
-        if self._broken and b'"stream": true' in request.body:
-            broken, self._broken = self._broken, None
-            return broken
-        return super()._post(path, request)
-
-
-def lost_call(body: dict[str, Any]) -> Message:
-    whole = answer_to(body)
-    whole["content"] = [block for block in whole["content"] if block["type"] != "tool_use"]
-    return whole
-
-
-def tool_answer(*blocks: dict[str, Any], stop_reason: str = "tool_use") -> Any:
-    """A server whose first turn with tools has these blocks."""
-
-    def answered(body: dict[str, Any]) -> Message:
-        usual = answer_to(body)
-        if usual["stop_reason"] != "tool_use":
-            return usual
-        return message(body["model"], *blocks, stop_reason=stop_reason)
-
-    return answered
-
-
-@pytest.mark.parametrize(
-    ("answered", "said"),
-    [
-        pytest.param(
-            lost_call,
-            "failed: stop_reason is tool_use, but there is no tool_use block: a call was lost",
-            id="lost call",
-        ),
-        pytest.param(
-            tool_answer(call("get_weather", 1), call("get_time", 1)),
-            "failed: two tool_use blocks have the id 'toolu_1'",
-            id="one id twice",
-        ),
-        pytest.param(
-            tool_answer({**call("get_weather", 1), "input": {}}),
-            "failed: the call of get_weather has no 'city', which its schema requires",
-            id="lost input",
-        ),
-        pytest.param(
-            tool_answer(call("rm", 1)),
-            "failed: the tool 'rm' was called, which was not offered",
-            id="another tool",
-        ),
-        pytest.param(
-            tool_answer(call("get_weather", 1), stop_reason="end_turn"),
-            "failed: stop_reason is end_turn beside a tool_use block: clients end the turn",
-            id="wrong stop reason",
-        ),
-        pytest.param(
-            tool_answer(text("It is sunny."), stop_reason="end_turn"),
-            f"not supported: {NO_CALL}",
-            id="a model that calls none",
-        ),
-        pytest.param(
-            tool_answer(call("get_weather", 1)),
-            "passed: get_weather called, results answered",
-            id="one of two",
-        ),
-    ],
-)
-def test_what_tools_may_show(answered: Any, said: str, capsys: Capture) -> None:
-    found = run(capsys, MessagesServer(answer=answered))
-    assert found.said("tools") == said
-    assert found.code == (1 if said.startswith("failed") else 0)
-
-
-def test_input_that_is_not_json_is_named(capsys: Capture) -> None:
-    def garbled(events: list[Event]) -> list[Event]:
-        return [event for event in events if not str(event.get("delta")).endswith("}'}")]
-
-    found = run(capsys, MessagesServer(events=garbled))
-    words = "failed: the streamed input of get_time is not JSON (3 characters)"
-    assert found.said("tools") == words
-    assert found.said("stream").startswith("passed")
-
-
-def test_a_call_that_the_output_limit_cut_is_the_models(capsys: Capture) -> None:
-    def cut(events: list[Event]) -> list[Event]:
-        if events[-2]["delta"]["stop_reason"] != "tool_use":
-            return events
-        delta = {**events[-2], "delta": {"stop_reason": "max_tokens"}}
-        return (
-            [*events[:4], *events[-4:-2], delta, events[-1]]
-            if False
-            else [*events[:-2], delta, events[-1]]
-        )
-
-    found = run(capsys, MessagesServer(events=cut))
-    assert found.said("tools") == "not supported: the output limit cut the call of get_weather"
-    assert found.code == 0
-
-
-def test_ids_that_come_again_in_a_later_turn_are_named(capsys: Capture) -> None:
-    def again(body: dict[str, Any]) -> Message:
-        if "tools" in body:
-            return message(body["model"], call("get_weather", 1), stop_reason="tool_use")
-        return answer_to(body)
-
-    found = run(capsys, MessagesServer(answer=again))
-    words = "failed: the id 'toolu_1' was used for a call of an earlier turn"
-    assert found.said("tools") == words
 
 
 def changed(**members: object) -> Callable[[Message], object]:
@@ -420,105 +179,6 @@ def test_silence_is_named(capsys: Capture) -> None:
     assert found.said("stream").startswith("passed: ")
 
 
-def test_a_stream_that_is_no_stream_is_named(capsys: Capture) -> None:
-    with served(OneStream(json_answer(message(SONNET, text("Hello")), headers=IDENTITY))) as stub:
-        found = smoke(capsys, stub.origin)
-    words = "failed: a stream was asked for, the answer is application/json"
-    assert found.said("stream") == words
-
-
-def test_refused_images_are_the_models_and_broken_ones_are_not(capsys: Capture) -> None:
-    class NoImages(MessagesServer):
-        status = 400
-
-        def _post(self, path: str, request: Any) -> Script:
-            if b'"image"' in request.body:
-                return error(self.status, "invalid_request_error", "no images here")
-            return super()._post(path, request)
-
-    server = NoImages()
-    refused = run(capsys, server)
-    words = "not supported: refused: HTTP 400 invalid_request_error: no images here"
-    assert (refused.said("image"), refused.code) == (words, 0)
-    server.status = 500
-    broken = run(capsys, server)
-    words = "failed: HTTP 500 invalid_request_error: no images here"
-    assert (broken.said("image"), broken.code) == (words, 1)
-
-
-def test_a_model_without_thinking_is_not_supported(capsys: Capture) -> None:
-    def thoughtless(body: dict[str, Any]) -> Message:
-        return answer_to({name: value for name, value in body.items() if name != "thinking"})
-
-    found = run(capsys, MessagesServer(answer=thoughtless))
-    assert found.said("thinking") == "not supported: the answer holds no thinking"
-    assert found.code == 0
-
-
-class Refusing(MessagesServer):
-    """Refuses requests that contain one of the words."""
-
-    words: Sequence[bytes] = ()
-
-    def _post(self, path: str, request: Any) -> Script:
-        if any(word in request.body for word in self.words):
-            return error(400, "invalid_request_error", "not here")
-        return super()._post(path, request)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ([b'"enabled"'], "passed: also in the history of a second turn"),
-        (
-            [b'"enabled"', b'"adaptive"'],
-            "not supported: refused: HTTP 400 invalid_request_error: not here",
-        ),
-    ],
-)
-def test_thinking_is_asked_for_in_both_ways(
-    words: Sequence[bytes], said: str, capsys: Capture
-) -> None:
-    server = Refusing()
-    server.words = words
-    found = run(capsys, server)
-    assert (found.said("thinking"), found.code) == (said, 0)
-
-
-def test_a_forced_call_that_is_refused_is_not_supported(capsys: Capture) -> None:
-    server = Refusing(answer=tool_answer(text("It is sunny."), stop_reason="end_turn"))
-    server.words = [b'{"type": "any"}']
-    found = run(capsys, server)
-    assert found.said("tools") == (
-        "not supported: no call, and refused when it was forced: "
-        "HTTP 400 invalid_request_error: not here"
-    )
-    assert found.code == 0
-
-
-def test_results_of_tools_that_are_refused_are_named(capsys: Capture) -> None:
-    server = Refusing()
-    server.words = [b'"tool_result"']
-    found = run(capsys, server)
-    assert found.said("tools") == (
-        "failed: the turn with the tools' results: HTTP 400 invalid_request_error: not here"
-    )
-
-
-def test_thinking_that_the_next_turn_refuses_is_named(capsys: Capture) -> None:
-    class Forgetful(MessagesServer):
-        def _post(self, path: str, request: Any) -> Script:
-            if b'"signature"' in request.body:
-                return error(400, "invalid_request_error", "signature")
-            return super()._post(path, request)
-
-    found = run(capsys, Forgetful())
-    assert found.said("thinking") == (
-        "failed: the next turn, with the thinking in its history: "
-        "HTTP 400 invalid_request_error: signature"
-    )
-
-
 def test_the_wrong_key_is_refused_and_the_right_one_is_never_shown(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -557,13 +217,6 @@ def test_errors_that_are_not_what_clients_expect_are_named(capsys: Capture) -> N
         "failed: an unknown path: HTTP 404 with text/html instead of an error of the Messages API"
     )
     assert found.said("errors") == words
-
-
-def test_counts_that_do_not_grow_are_named(capsys: Capture) -> None:
-    script = json_answer({"input_tokens": 7}, headers=IDENTITY)
-    found = run(capsys, MessagesServer(paths={"/v1/messages/count_tokens": script}))
-    words = "failed: 10 words are counted as 7 tokens, 200 words as 7"
-    assert found.said("count") == words
 
 
 def test_requests_that_are_left_after_a_cancellation_are_named(capsys: Capture) -> None:
