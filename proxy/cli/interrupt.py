@@ -37,3 +37,12 @@ def raise_when_interrupted() -> None:
     """Undo ``end_when_interrupted``: from now on SIGINT raises ``KeyboardInterrupt``."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def raise_silently() -> None:
+    """Keep gevent from printing the ``KeyboardInterrupt`` that SIGINT raises in its hub."""
+    from gevent import get_hub
+
+    hub = get_hub()
+    if KeyboardInterrupt not in hub.NOT_ERROR:
+        hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)

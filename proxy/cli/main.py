@@ -59,6 +59,12 @@ COMMANDS = (
         "Send short test requests to the upstream; a few thousand tokens per model.",
     ),
     Command(
+        "smoke",
+        "proxy.cli.smoke.command",
+        "test a running proxy as its clients use it: streams, tools, images, errors",
+        "Send short test requests to a running proxy; a few thousand tokens per model.",
+    ),
+    Command(
         "healthcheck",
         "proxy.cli.healthcheck",
         "check whether the service on this machine answers (exit code 0 or 1)",

@@ -7,12 +7,12 @@ without evidence for or against the feature is only ``accepted``.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from proxy.cli.doctor.answers import Answer
+from proxy.cli.red_square import RED
 from proxy.convert.reply.think_tags import CLOSING
 
 Outcome = Literal["works", "accepted", "ignored", "none", "refused", "unclear", "failed", "skipped"]
@@ -25,7 +25,6 @@ OUTPUT_LIMIT = 32
 """Tokens that the probe of the output limit requests."""
 STOP = "7"
 COMMAND = "PINEAPPLE"
-RED = re.compile(r"\b(?:red|rouge|rojo|rosso|rot)\b|[红紅赤]|красн", re.IGNORECASE)
 MAX_TOKEN_CHARS = 12
 """A longer text, per token of the limit, exceeds the limit with certainty."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from proxy.cli.doctor import judges
 from proxy.cli.doctor.judges import Judge
+from proxy.cli.red_square import RED_SQUARE, WHICH_COLOUR
 from proxy.providers.profiles.base import Profile
 
 ANSWER_TOKENS = 1024
@@ -21,11 +22,6 @@ OTHER_TOKEN_FIELD: Mapping[str, str] = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
 }
-RED_SQUARE = (
-    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PQQkAAAgAsetfWiP4FgYr"
-    "sKZeS0BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEDgsqnc8OJg6Ln3AAAAAElFTkSuQmCC"
-)
-"""A PNG of 64 by 64 pixels: some servers refuse smaller images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +108,6 @@ _TWO_QUESTIONS = (
     f"What is the weather in Paris, and what in Rome? Call {judges.TOOL} for both at once."
 )
 _READY = "Answer with the one word: ready"
-_WHICH_COLOUR = "Which colour is this square? Answer with one word."
 _SQUARE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{RED_SQUARE}"}}
 _SCHEMA = {
     "type": "object",
@@ -217,7 +212,7 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         name="images",
-        prompt=_WHICH_COLOUR,
+        prompt=WHICH_COLOUR,
         steps=(
             Step(
                 judges.judge_image,
@@ -225,7 +220,7 @@ PROBES: tuple[Probe, ...] = (
                     "messages": [
                         {
                             "role": "user",
-                            "content": [{"type": "text", "text": _WHICH_COLOUR}, _SQUARE],
+                            "content": [{"type": "text", "text": WHICH_COLOUR}, _SQUARE],
                         }
                     ]
                 },

@@ -1,0 +1,1 @@
+"""``claude-proxy smoke``: tests a running proxy as its clients use it."""
