@@ -61,6 +61,7 @@ COMMANDS = (
         "proxy.cli.healthcheck",
         "check whether the service on this machine answers (exit code 0 or 1)",
         "Send GET /health to the service on the configured HOST and PORT.",
+        patched=False,
     ),
 )
 SERVICE = Command("", "proxy.cli.service", "run the service")
