@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from config.settings import Settings, load_settings
-from proxy.cli.demo_upstream import MODEL, TOOL
+from proxy.cli.demo_replies import TOOL
+from proxy.cli.demo_upstream import MODEL
 from proxy.cli.environment import operator_variables
 from proxy.cli.options import add_address
 from proxy.cli.process import ensure_free
