@@ -108,9 +108,12 @@ def _json(start_response: StartResponse, status: str, body: object) -> list[byte
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve on the inherited socket (argument: its descriptor) until the parent process ends."""
-    parent = os.getppid()
-    listener = socket.socket(fileno=int(arguments[0]))
+    """Serve on an inherited socket until the parent process ends.
+
+    ``arguments``: the socket's descriptor, and the id of the parent, which may have ended already.
+    """
+    descriptor, parent = map(int, arguments)
+    listener = socket.socket(fileno=descriptor)
     server = WSGIServer(listener, application, log=None)
     server.start()
     while os.getppid() == parent:
