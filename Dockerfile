@@ -21,10 +21,14 @@ RUN --mount=type=secret,id=pip_conf,target=/run/secrets/pip.conf,required=false 
       --disable-pip-version-check --only-binary :all: --require-hashes \
       --requirement deploy/requirements.lock
 COPY LICENSE README.md pyproject.toml setup.cfg claude_messages_proxy.py wsgi.py ./
+COPY deploy/.env.example deploy/gunicorn.conf.py deploy/
 COPY config config
 COPY proxy proxy
+# For `claude-proxy --version`: --build-arg COMMIT=$(git rev-parse HEAD)
+ARG COMMIT=
 # setuptools came with the lock file for this one step.
-RUN /tools/bin/pip --python /opt/claude-proxy/bin/python install --no-cache-dir \
+RUN if [ -n "$COMMIT" ]; then echo "$COMMIT" >proxy/COMMIT; fi && \
+    /tools/bin/pip --python /opt/claude-proxy/bin/python install --no-cache-dir \
       --disable-pip-version-check --no-index --no-deps --no-build-isolation . && \
     /tools/bin/pip --python /opt/claude-proxy/bin/python uninstall --yes setuptools && \
     /tools/bin/pip --python /opt/claude-proxy/bin/python check

@@ -7,9 +7,10 @@ with its reason.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from config.settings import Settings
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 SHARED_MEMORY = "/dev/shm"
 MAX_REQUEST_LINE = 8190

@@ -259,6 +259,13 @@ class Tokens:
         also_bare("LOCAL_TOKEN_COUNTING"),
         "`false`: same as TOKEN_COUNTING=upstream; ignored if TOKEN_COUNTING is set",
     )
+    count_tokens_details: bool = setting(
+        False,
+        Boolean(),
+        own("COUNT_TOKENS_DETAILS"),
+        "`true`: the answer of count_tokens also has `type`, `cache_creation_input_tokens` and "
+        "`cache_read_input_tokens`, as that of some older proxies",
+    )
     tiktoken_model: str | None = setting(
         None,
         Text(),

@@ -40,22 +40,35 @@ def client_keys(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 def holds_auth_key(keys: Sequence[str], auth_keys: Sequence[str]) -> bool:
     """Whether one of ``keys`` is one of ``auth_keys``, in constant time."""
-    held = False
+    return place_of_auth_key(keys, auth_keys) > 0
+
+
+def place_of_auth_key(keys: Sequence[str], auth_keys: Sequence[str]) -> int:
+    """The place, from 1, of the last of ``auth_keys`` that is in ``keys``; 0 if none is.
+
+    In constant time: all are compared.
+    """
+    found = 0
     for key in keys:
-        for auth_key in auth_keys:
-            held |= hmac.compare_digest(key.encode(), auth_key.encode())
-    return held
+        for place, auth_key in enumerate(auth_keys, 1):
+            found += hmac.compare_digest(key.encode(), auth_key.encode()) * (place - found)
+    return found
 
 
-def check_client(headers: Mapping[str, str], auth_keys: Sequence[str]) -> None:
-    """Raise ``AuthenticationFailed`` unless the client sent an auth key or none is in force."""
+def check_client(headers: Mapping[str, str], auth_keys: Sequence[str]) -> int:
+    """The place, from 1, of the auth key that the client sent; 0 if none is in force.
+
+    Raises ``AuthenticationFailed`` if one is in force and the client sent none.
+    """
     if not auth_keys:
-        return
+        return 0
     keys = client_keys(headers)
     if not keys:
         raise AuthenticationFailed("x-api-key header is required")
-    if not holds_auth_key(keys, auth_keys):
+    place = place_of_auth_key(keys, auth_keys)
+    if not place:
         raise AuthenticationFailed("invalid x-api-key")
+    return place
 
 
 def upstream_key(

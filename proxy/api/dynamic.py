@@ -56,7 +56,7 @@ def answer_dynamic(rules: Mapping[Endpoint, DeclaredRule]) -> Response | None:
     if not is_dynamic(raw):
         return None
     record().path = _USERINFO.sub(r"\1***@", raw.partition("?")[0])
-    check_client(_shown_to_the_proxy(), runtime().auth_keys)
+    record().client_key = check_client(_shown_to_the_proxy(), runtime().auth_keys)
     target = allowed_target(raw, runtime().clients.allowed_hosts)
     rule = rules[target.endpoint]
     record().route = f"/dynamic{rule.rule}"

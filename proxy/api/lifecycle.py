@@ -88,7 +88,7 @@ def _check_caller(sent: Request, access: Access, shared: Runtime, *, matched: bo
     page = {name: sent.environ[key] for name, key in PAGE_HEADERS if key in sent.environ}
     check_page(page, shared.settings.allowed_origins, spends=access.costly_get)
     if matched:
-        check_client(credential_headers(), shared.auth_keys)
+        record().client_key = check_client(credential_headers(), shared.auth_keys)
 
 
 def finish(response: Response) -> Response:

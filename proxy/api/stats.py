@@ -41,6 +41,7 @@ class Stats(WireSchema):
     healings = always(Items, Shape(Healing))
     upstream_errors = always(Object)
     upstream_retries = always(Object)
+    clients = always(Object)
     log_lines_dropped = always(Object)
     workers = count()
     requests_in_progress = count()

@@ -29,6 +29,9 @@ from proxy.tokens import count_chat_tokens
 bp = Blueprint("tokens", __name__)
 
 
+OLDER = {"type": "token_count", "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+"""What older proxies answered besides ``input_tokens``; cached tokens are not known beforehand."""
+
 COUNT = Operation(
     summary="The tokens of a request",
     answers=json_answer("The number of input tokens.", TokenCount, "x-token-counting", LIMITS),
@@ -95,7 +98,8 @@ def answer_count(
             converted.body, route.encoding, native=route.native, heavy=access.heavy
         )
         tokens, method = count.tokens, count.method
-    response = json_response(_count_with_edits(tokens, converted))
+    answer = _count_with_edits(tokens, converted)
+    response = json_response(OLDER | answer if settings.count_tokens_details else answer)
     response.headers["x-token-counting"] = method
     return response
 

@@ -13,8 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from proxy.cli.interrupt import INTERRUPTED
-
 ROOT = Path(__file__).parents[2]
 SOURCES = (ROOT / "config", ROOT / "proxy")
 DOTENV = Path(".env")
@@ -22,14 +20,17 @@ POLL_SECONDS = 0.5
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``claude-proxy`` with ``arguments`` until interrupted; returns the exit code."""
+    """Run ``claude-proxy`` with ``arguments`` until interrupted; returns the exit code.
+
+    It is 0, as the service's own after Ctrl-C: make would report another one as an error.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while True:
             _run_until_change(arguments)
             _report("a source file changed: restarting")
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return 0
 
 
 def _run_until_change(arguments: Sequence[str]) -> None:

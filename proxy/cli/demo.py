@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from config.settings import Settings, load_settings
-from proxy.cli.demo_upstream import MODEL, TOOL
+from proxy.cli.demo_replies import TOOL
+from proxy.cli.demo_upstream import MODEL
 from proxy.cli.environment import operator_variables
 from proxy.cli.options import add_address
 from proxy.cli.process import ensure_free
@@ -28,6 +30,7 @@ KEPT = frozenset(
 DEMO_DEFAULTS: Mapping[str, str] = {"HOST": "127.0.0.1", "CLAUDE_PROXY_WORKERS": "1"}
 """Defaults that differ from the service's: the demo listens on the loopback address only."""
 
+UPSTREAM = (sys.executable, "-m", "proxy.cli.demo_upstream")
 QUESTION = {
     "model": "claude-sonnet-5",
     "max_tokens": 1000,
@@ -67,7 +70,7 @@ def demo(arguments: Mapping[str, object]) -> None:
         ensure_free(settings.host, settings.port)
         # The demo upstream exits by itself after this process has ended for any reason.
         subprocess.Popen(
-            [sys.executable, "-m", "proxy.cli.demo_upstream", str(listener.fileno())],
+            [*UPSTREAM, str(listener.fileno()), str(os.getpid())],
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
             # So that Ctrl-C ends only the service, whose last requests still need the upstream.

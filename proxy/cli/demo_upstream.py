@@ -1,7 +1,6 @@
-"""The upstream of ``claude-proxy demo``: Chat Completions with fixed answers, without a model.
+"""The upstream of ``claude-proxy demo``: a server of Chat Completions, without a model.
 
-Rule: its answers contain each kind of streamed content (reasoning, text, a tool call). It calls only
-its own tool, since a client may execute tool calls. It listens on the loopback address only.
+Rule: it listens on the loopback address only. What it answers is in ``proxy.cli.demo_replies``.
 """
 
 from gevent import monkey
@@ -10,8 +9,10 @@ from gevent import monkey
 monkey.patch_all()
 
 import os
+import re
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,41 +20,20 @@ import gevent
 import orjson
 from gevent.pywsgi import WSGIServer
 
+from proxy.cli.demo_replies import reply_for
+
 MODEL = "demo"
-TOOL = "get_weather"
-CALL_ID = "call_demo"
 SECONDS_BETWEEN_CHUNKS = 0.03
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
-
-
-def reply_for(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole assistant message that answers a Chat Completions request."""
-    messages = request.get("messages") or [{}]
-    last = messages[-1]
-    if last.get("role") == "tool":
-        return {"role": "assistant", "content": f"The tool returned: {_text(last)}"}
-    asked = next((_text(m) for m in reversed(messages) if m.get("role") == "user"), "")
-    message: dict[str, Any] = {
-        "role": "assistant",
-        "reasoning_content": "There is no model here, but this is how thinking is streamed. ",
-        "content": (
-            f"Hello from the demo upstream. You wrote: {asked[:80]!r}. "
-            "Set OPENAI_BASE_URL and start claude-proxy to use a real model. "
-        ),
-    }
-    if TOOL in _tool_names(request):
-        function = {"name": TOOL, "arguments": '{"city": "Paris"}'}
-        message["tool_calls"] = [{"id": CALL_ID, "type": "function", "function": function}]
-    return message
 
 
 def deltas_for(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The deltas of a stream of ``message``, word by word."""
     yield {"role": "assistant", "content": ""}
     for name in ("reasoning_content", "content"):
-        for word in str(message.get(name, "")).split():
-            yield {name: f"{word} "}
+        for word in re.findall(r"\s*\S+\s*", message.get(name, "")):
+            yield {name: word}
     for index, call in enumerate(message.get("tool_calls", ())):
         function = call["function"]
         head = {**call, "index": index, "function": {"name": function["name"], "arguments": ""}}
@@ -74,7 +54,9 @@ def application(environ: Mapping[str, Any], start_response: StartResponse) -> It
     try:
         request = orjson.loads(environ["wsgi.input"].read())
     except orjson.JSONDecodeError:
-        return _json(start_response, "400 Bad Request", {"error": {"message": "not JSON"}})
+        request = None
+    if not isinstance(request, dict):
+        return _json(start_response, "400 Bad Request", {"error": {"message": "not a JSON object"}})
     message = reply_for(request)
     if not request.get("stream"):
         return _json(start_response, "200 OK", _completion(request, message))
@@ -84,42 +66,36 @@ def application(environ: Mapping[str, Any], start_response: StartResponse) -> It
 
 def _completion(request: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any]:
     choice = {"index": 0, "message": message, "finish_reason": _finish_reason(message)}
-    return {**_head(request, "chat.completion"), "choices": [choice], "usage": _usage(request)}
+    usage = _usage(request, sum(1 for _ in deltas_for(message)))
+    return {**_head(request, "chat.completion"), "choices": [choice], "usage": usage}
 
 
 def _events(request: Mapping[str, Any], message: Mapping[str, Any]) -> Iterator[bytes]:
-    head = _head(request, "chat.completion.chunk")
+    head, sent = _head(request, "chat.completion.chunk"), 0
     for delta in deltas_for(message):
         yield _event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+        sent += 1
         gevent.sleep(SECONDS_BETWEEN_CHUNKS)
     end = {"index": 0, "delta": {}, "finish_reason": _finish_reason(message)}
     yield _event({**head, "choices": [end]})
-    yield _event({**head, "choices": [], "usage": _usage(request)})
+    yield _event({**head, "choices": [], "usage": _usage(request, sent)})
     yield b"data: [DONE]\n\n"
 
 
 def _head(request: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    return {"id": "chatcmpl-demo", "object": kind, "created": 0, "model": request.get("model")}
+    model = request.get("model")
+    return {"id": "chatcmpl-demo", "object": kind, "created": int(time.time()), "model": model}
 
 
 def _finish_reason(message: Mapping[str, Any]) -> str:
     return "tool_calls" if message.get("tool_calls") else "stop"
 
 
-def _usage(request: Mapping[str, Any]) -> dict[str, int]:
-    prompt = len(orjson.dumps(request.get("messages"))) // 4
-    return {"prompt_tokens": prompt, "completion_tokens": 42, "total_tokens": prompt + 42}
-
-
-def _tool_names(request: Mapping[str, Any]) -> set[object]:
-    return {tool.get("function", {}).get("name") for tool in request.get("tools") or ()}
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content") or ""
-    if isinstance(content, str):
-        return content
-    return " ".join(part["text"] for part in content if part.get("type") == "text")
+def _usage(request: Mapping[str, Any], sent: int) -> dict[str, int]:
+    """About four characters a token, and one for each delta, the first of which is empty."""
+    prompt = len(orjson.dumps([request.get("messages"), request.get("tools")])) // 4
+    output = max(sent - 1, 1)
+    return {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": prompt + output}
 
 
 def _event(chunk: Mapping[str, Any]) -> bytes:
@@ -132,9 +108,12 @@ def _json(start_response: StartResponse, status: str, body: object) -> list[byte
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve on the inherited socket (argument: its descriptor) until the parent process ends."""
-    parent = os.getppid()
-    listener = socket.socket(fileno=int(arguments[0]))
+    """Serve on an inherited socket until the parent process ends.
+
+    ``arguments``: the socket's descriptor, and the id of the parent, which may have ended already.
+    """
+    descriptor, parent = map(int, arguments)
+    listener = socket.socket(fileno=descriptor)
     server = WSGIServer(listener, application, log=None)
     server.start()
     while os.getppid() == parent:

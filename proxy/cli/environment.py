@@ -12,18 +12,19 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
 
 from config.errors import ConfigError
-from config.explain import Explained, explain_settings
-from config.registry.values import registry_in_force
-from config.settings import Settings, load_settings
 from config.sources import Checks
 from config.variables.table import VARIABLES
 from proxy.cli.directory_mistakes import repeated_names, unread_registry, unreadable_lines
-from proxy.providers.routing import Router
-from proxy.tokens.encodings import ENCODING_NAMES, encoding_for
+
+# Imported where they are used: `healthcheck` runs every few seconds and needs the variables alone.
+if TYPE_CHECKING:
+    from config.explain import Explained
+    from config.settings import Settings
 
 DOTENV = Path(".env")
 """In the working directory."""
@@ -33,6 +34,8 @@ logging.getLogger("dotenv.main").setLevel(logging.ERROR)
 
 def known_encoding(name: str) -> None:
     """Raise ValueError unless ``name`` is a tiktoken encoding or a model that has one."""
+    from proxy.tokens.encodings import ENCODING_NAMES, encoding_for
+
     try:
         encoding_for("", name)
     except ValueError as error:
@@ -57,6 +60,10 @@ def current_settings(arguments: Mapping[str, object] | None = None) -> Settings:
 
     Raises ``ConfigError``.
     """
+    from config.registry.values import registry_in_force
+    from config.settings import load_settings
+    from proxy.providers.routing import Router
+
     environ, dotenv = operator_variables()
     settings = load_settings(environ, dotenv=dotenv, arguments=arguments, checks=CHECKS)
     # Checks a registry's profile flags, encodings and routes before any worker starts.
@@ -87,6 +94,8 @@ def settings_in_force() -> Settings:
 
 def explained_settings(arguments: Mapping[str, object]) -> tuple[Explained, ...]:
     """The lines of ``--print-config``; raises ``ConfigError``."""
+    from config.explain import explain_settings
+
     environ, dotenv = operator_variables()
     return explain_settings(environ, dotenv=dotenv, arguments=arguments)
 

@@ -12,10 +12,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import proxy
 from config.errors import ConfigError
-from proxy import __version__
+from proxy.cli.commit import built_commit
 from proxy.cli.errors import BAD_USAGE, FAILED, CommandError
 from proxy.cli.interrupt import INTERRUPTED, raise_when_interrupted
 from proxy.cli.options import OPTIONS, add_address, add_config
@@ -69,9 +71,20 @@ COMMANDS = (
         "proxy.cli.healthcheck",
         "check whether the service on this machine answers (exit code 0 or 1)",
         "Send GET /health to the service on the configured HOST and PORT.",
+        patched=False,
     ),
 )
 SERVICE = Command("", "proxy.cli.service", "run the service")
+
+
+class ShowVersion(argparse.Action):
+    """``--version``: looks for the commit only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        commit = built_commit(Path(proxy.__file__).parent)
+        known = f" (commit {commit})" if commit else ""
+        print(f"claude-proxy {proxy.__version__}{known}")
+        parser.exit()
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -142,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="show every setting and its source, and exit",
     )
-    parser.add_argument("--version", action="version", version=f"claude-proxy {__version__}")
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="name", parser_class=CommandParser
     )

@@ -40,6 +40,7 @@ from proxy.cli.process import (
 from proxy.providers import flag_board
 from proxy.providers.routing import Router
 from proxy.server.arbiter import amend
+from proxy.server.shutdown import PROCESS
 from proxy.telemetry.log_outputs import queue_standard_streams
 from proxy.telemetry.log_writer import flush_all
 from proxy.telemetry.logs import logging_config, omit_unused_log_fields
@@ -75,6 +76,15 @@ class ServerLog(Logger):
 
     def access(self, *_: object) -> None:
         """Does nothing; called after each request."""
+
+    def warning(self, msg: object, *arguments: object, **named: Any) -> None:
+        """As gunicorn's, without its line about a worker that ended by the signal of a stop.
+
+        After Ctrl-C a worker gets SIGINT from the terminal and SIGQUIT from the master; the second
+        may arrive while Python ends and no longer handles it.
+        """
+        if not (PROCESS.ordered and arguments[-1:] == ("SIGQUIT",)):
+            super().warning(msg, *arguments, **named)
 
 
 def serve(read_settings: ReadSettings) -> None:

@@ -25,6 +25,8 @@ PREFIX = "claude_proxy_"
 MOST_MODELS = 100
 MOST_PROVIDERS = 50
 """Most names that are not configured and still get series of their own, in each worker."""
+MOST_CLIENTS = 100
+"""Most keys of clients that are counted each."""
 MOST_PAIRS = 300
 """Most such pairs of model and provider; each adds up to 100 lines to /metrics."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -98,6 +100,13 @@ HEALINGS = CounterRow(
     "healings",
     ("provider", "model", "flag"),
 )
+CLIENT_REQUESTS = CounterRow(
+    "client_requests",
+    "Requests by the place of the client's key in AUTH_KEY.",
+    ("client",),
+    "clients",
+    ("client",),
+)
 LOG_LINES_DROPPED = CounterRow(
     "log_lines_dropped",
     "Log lines of workers that were dropped because the log could not be written in time.",
@@ -114,6 +123,7 @@ COUNTERS = (
     UPSTREAM_ERRORS,
     RETRIES,
     HEALINGS,
+    CLIENT_REQUESTS,
     LOG_LINES_DROPPED,
 )
 GAUGES: Mapping[str, str] = {
@@ -237,6 +247,10 @@ class Metrics:
         if record.error is not None and record.status != ClientGone.status:
             kind = record.error.partition(":")[0]
             self._counters[ERRORS].labels(kind if kind in ERROR_TYPES else OTHER).inc()
+        if record.client_key:
+            place = record.client_key
+            client = f"key {place}" if place <= MOST_CLIENTS else OTHER
+            self._counters[CLIENT_REQUESTS].labels(client).inc()
         for call in record.earlier:
             self._note_usage(call, *self._model_and_provider(call))
         self._note_usage(record, model, provider)

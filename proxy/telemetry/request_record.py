@@ -72,6 +72,8 @@ class RequestRecord:
     """The registered price of the model's tokens."""
     oddities: str = ""
     """Irregularities of the upstream's stream, such as ``undecodable=2``."""
+    client_key: int = 0
+    """The place, from 1, of the client's key in AUTH_KEY; 0: none is in force."""
     quiet: bool = False
     """Logged at DEBUG."""
     trace: Trace | None = None

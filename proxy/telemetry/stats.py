@@ -38,6 +38,8 @@ LABELS_OF_SECTION: Mapping[str, int] = {row.section: len(row.by) for row in COUN
 """How many labels a number of each section has."""
 OF_MODELS = frozenset({"answers", "tokens", "cost"})
 """Sections that are shown together for each model."""
+MONEY_DIGITS = 6
+"""After the point, in /v1/stats: sums of binary fractions end in digits that mean nothing."""
 BREAKER_STATES = ("closed", "half_open", "open")
 """Their index is the value of the metric; the worst state of all workers is shown."""
 
@@ -83,6 +85,8 @@ def totals(counts: Counts, since: float) -> dict[str, Any]:
     total: Counter[str] = Counter()
     for numbers in models.values():
         total.update(numbers)
+    if "cost" in total:
+        total["cost"] = round(total["cost"], MONEY_DIGITS)
     return {
         "since": datetime.fromtimestamp(since, UTC).isoformat(),
         "requests": sum(sections["statuses"].values()),
@@ -118,7 +122,7 @@ def _models(counts: Counts) -> dict[str, dict[str, Any]]:
         if key[0] == "tokens":
             models.setdefault(key[1], {})[f"{key[2]}_tokens"] = int(number)
         elif key[0] == "cost":
-            models.setdefault(key[1], {})["cost"] = number
+            models.setdefault(key[1], {})["cost"] = round(number, MONEY_DIGITS)
     return models
 
 

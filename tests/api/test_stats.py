@@ -88,3 +88,18 @@ def test_a_foreign_field_in_redis_is_left_out(
         shown = client.get("/v1/stats")
     assert (shown.status_code, shown.get_json()["scope"]) == (200, "all machines")
     assert shown.get_json()["statuses"] == {"200": 1}
+
+
+def test_requests_are_counted_by_the_place_of_the_clients_key(
+    connect: Connect, upstream: UpstreamStub
+) -> None:
+    client = connect(auth_keys=("alice-key", "bob-key"))
+    upstream.answer(json_answer(completion()), json_answer(completion()))
+    for key in ("bob-key", "bob-key", "wrong"):
+        client.post("/v1/messages", json=message_request(), headers={"x-api-key": key})
+    text = client.get("/v1/stats", headers={"x-api-key": "alice-key"}).text
+    body = client.get("/v1/stats", headers={"x-api-key": "alice-key"}).json
+    assert body is not None
+    assert body["clients"] == {"key 1": 1, "key 2": 2}
+    assert "alice" not in text
+    assert "bob" not in text

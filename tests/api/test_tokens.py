@@ -34,6 +34,16 @@ def test_6_the_documented_example(client: FlaskClient, upstream: UpstreamStub) -
     assert upstream.requests == []
 
 
+def test_6_the_members_of_older_proxies_where_they_are_wanted(connect: Connect) -> None:
+    response = connect(count_tokens_details=True).post(PATH, json=SCIENTIST)
+    assert response.json == {
+        "type": "token_count",
+        "input_tokens": 14,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+    }
+
+
 def test_6_max_tokens_and_stream_do_not_count(client: FlaskClient) -> None:
     response = client.post(PATH + "?beta=true", json=SCIENTIST | {"max_tokens": 9, "stream": True})
     assert response.json == {"input_tokens": 14}

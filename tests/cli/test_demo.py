@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from proxy.cli.demo import curl_line, demo_settings
+from proxy.cli.demo import UPSTREAM, curl_line, demo_settings
 from tests.cli.command import started
 from tests.live import free_port
+from tests.paths import ROOT
 
 
 def test_nothing_of_a_real_upstream_takes_part(
@@ -117,3 +121,17 @@ def _ends(pid: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_the_stand_in_upstream_ends_where_the_demo_has_ended_before_it_started() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = subprocess.run(
+            [*UPSTREAM, str(listener.fileno()), str(gone.pid)],
+            pass_fds=[listener.fileno()],
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0

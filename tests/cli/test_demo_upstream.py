@@ -1,4 +1,4 @@
-"""The stand-in upstream: every kind of thing that streams."""
+"""The stand-in upstream as a server: every kind of thing that streams, and other requests."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from proxy.cli import demo_upstream
-from proxy.cli.demo_upstream import application, deltas_for, reply_for
+from proxy.cli.demo_replies import reply_for
+from proxy.cli.demo_upstream import application, deltas_for
 
 TOOLS = [{"type": "function", "function": {"name": "get_weather"}}]
-OTHER_TOOLS = [{"type": "function", "function": {"name": "Bash"}}]
 
 
 def asked(text: Any = "Hi", **fields: Any) -> dict[str, Any]:
@@ -33,44 +33,6 @@ def joined(deltas: list[dict[str, Any]], name: str) -> str:
     return "".join(delta.get(name) or "" for delta in deltas)
 
 
-def test_it_thinks_and_answers() -> None:
-    message = reply_for(asked("Hello there"))
-    assert message["reasoning_content"]
-    assert "You wrote: 'Hello there'." in message["content"]
-    assert "tool_calls" not in message
-
-
-def test_it_calls_its_own_tool_when_that_is_offered() -> None:
-    [tool_call] = reply_for(asked(tools=[*OTHER_TOOLS, *TOOLS]))["tool_calls"]
-    assert tool_call["function"] == {"name": "get_weather", "arguments": '{"city": "Paris"}'}
-
-
-def test_it_never_calls_a_tool_that_might_do_something() -> None:
-    assert "tool_calls" not in reply_for(asked(tools=OTHER_TOOLS))
-
-
-def test_it_reads_the_tools_answer() -> None:
-    request = asked(tools=TOOLS)
-    request["messages"].append({"role": "tool", "tool_call_id": "x", "content": "rain."})
-    assert reply_for(request) == {
-        "role": "assistant",
-        "content": "The tool returned: rain.",
-    }
-
-
-@pytest.mark.parametrize(
-    "request_body",
-    [
-        pytest.param({}, id="nothing"),
-        pytest.param({"messages": []}, id="no messages"),
-        pytest.param(asked([{"type": "image_url"}, {"type": "text", "text": "t"}]), id="parts"),
-        pytest.param(asked(None), id="null content"),
-    ],
-)
-def test_it_answers_whatever_comes(request_body: dict[str, Any]) -> None:
-    assert reply_for(request_body)["content"]
-
-
 def test_deltas_add_up_to_the_message() -> None:
     message = reply_for(asked(tools=TOOLS))
     deltas = list(deltas_for(message))
@@ -78,7 +40,7 @@ def test_deltas_add_up_to_the_message() -> None:
     for name in ("reasoning_content", "content"):
         assert joined(deltas, name) == message[name]
     pieces = [piece for delta in deltas for piece in delta.get("tool_calls", ())]
-    assert pieces[0]["id"] == "call_demo"
+    assert pieces[0]["id"] == "call_demo_1"
     arguments = "".join(piece["function"]["arguments"] for piece in pieces)
     assert arguments == message["tool_calls"][0]["function"]["arguments"]
 
@@ -92,7 +54,10 @@ def test_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     chunks = [orjson.loads(event.removeprefix(b"data: ")) for event in events[:-2]]
     assert chunks[-2]["choices"][0]["finish_reason"] == "tool_calls"
     assert chunks[-1]["choices"] == []
-    assert chunks[-1]["usage"]["completion_tokens"] == 42
+    prompt, output = (chunks[-1]["usage"][f"{kind}_tokens"] for kind in ("prompt", "completion"))
+    assert chunks[-1]["usage"]["total_tokens"] == prompt + output
+    # One for each delta but the first and the two of the end.
+    assert output == len(chunks) - 3
 
 
 def test_a_whole_answer() -> None:
@@ -109,6 +74,7 @@ def test_a_whole_answer() -> None:
         pytest.param("/v1/models", b"", "200 OK", id="models"),
         pytest.param("/v1/other", b"", "404 Not Found", id="another path"),
         pytest.param("/v1/chat/completions", b"{", "400 Bad Request", id="not JSON"),
+        pytest.param("/v1/chat/completions", b"[]", "400 Bad Request", id="no object"),
     ],
 )
 def test_other_answers_are_json(path: str, body: bytes, status: str) -> None:

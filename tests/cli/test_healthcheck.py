@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.healthcheck import SECONDS
-from tests.cli.command import run, started
+from tests.cli.command import environment, run, started
 from tests.live import free_port, live_proxy
 
 NOBODY = "http://127.0.0.1:9"
@@ -137,7 +139,7 @@ def test_other_settings_may_be_bad(tmp_path: Path) -> None:
         pytest.param(
             [ANSWER % b"302 Found"], 0, "answered 302", id="redirect", marks=pytest.mark.long
         ),
-        pytest.param([b"220 mail\r\n"], 0, "did not answer in HTTP (BadStatusLine)", id="mail"),
+        pytest.param([b"220 mail\r\n"], 0, "did not answer in HTTP", id="mail"),
         pytest.param([b""], 0, "did not answer within 3 s", id="silence", marks=pytest.mark.long),
         pytest.param([b"H", *[b"T"] * 300], 0.2, "did not answer within 3 s", id="drip"),
     ],
@@ -176,3 +178,46 @@ def test_a_port_that_is_none(port: str, reason: str, tmp_path: Path) -> None:
     done = run(tmp_path, "healthcheck", environ={"CLAUDE_PROXY_PORT": port})
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert reason in done.stderr
+
+
+HEAVY = (
+    "flask",
+    "gevent",
+    "gunicorn",
+    "requests",
+    "urllib3",
+    "yaml",
+    "tiktoken",
+    "redis",
+    "orjson",
+)
+"""Packages of which each takes longer to import than the whole check may."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        pytest.param(("healthcheck",), 1, id="healthcheck"),
+        pytest.param(("healthcheck", "--help"), 0, id="its help"),
+        pytest.param(("--version",), 0, id="version"),
+        pytest.param(("--help",), 0, id="help"),
+    ],
+)
+def test_what_runs_often_imports_nothing_that_takes_long(
+    arguments: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    program = (
+        "import sys; from proxy.cli.main import main\n"
+        "try: code = main(sys.argv[1:])\n"
+        "except SystemExit as exit: code = exit.code\n"
+        f"print('imported:', *(set({HEAVY!r}) & sys.modules.keys())); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=tmp_path,
+        env=environment(tmp_path, at(free_port())),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (code, "imported:"), done.stderr

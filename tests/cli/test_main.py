@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -35,7 +36,9 @@ def taken_port() -> Iterator[int]:
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    assert capsys.readouterr().out == f"claude-proxy {__version__}\n"
+    # In a checkout with the commit; which one: test_commit.py.
+    shown = re.escape(f"claude-proxy {__version__}")
+    assert re.fullmatch(shown + r"( \(commit [0-9a-f]{7}\))?\n", capsys.readouterr().out)
 
 
 def test_help_names_every_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:

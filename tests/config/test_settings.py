@@ -140,6 +140,12 @@ def test_every_setting_has_a_variable_and_the_other_way_round() -> None:
             id="TOKEN_COUNTING wins",
         ),
         pytest.param({}, "counts_upstream", False, id="counting is local"),
+        pytest.param(
+            {"CLAUDE_PROXY_COUNT_TOKENS_DETAILS": "on"},
+            "count_tokens_details",
+            True,
+            id="COUNT_TOKENS_DETAILS",
+        ),
         pytest.param({"TIKTOKEN_MODEL": "gpt-4"}, "tiktoken_model", "gpt-4", id="TIKTOKEN_MODEL"),
         pytest.param(
             {"ALLOWED_ORIGINS": "https://A.test/, http://b.test:1"},

@@ -56,6 +56,7 @@ def test_the_statistics() -> None:
         "healings": [{"provider": "host", "model": "up", "flag": "max_output", "healings": 1}],
         "upstream_errors": {"host": {"timeout": 1}},
         "upstream_retries": {"failover": 1},
+        "clients": {},
         "log_lines_dropped": {},
         "workers": 1,
         "requests_in_progress": 1,
@@ -100,3 +101,9 @@ def test_labels_cannot_break_the_exposition() -> None:
         if sample.name == "claude_proxy_requests_total"
     ]
     assert [sample.labels["model"] for sample in samples] == [name]
+
+
+def test_money_has_no_digits_that_mean_nothing() -> None:
+    found = totals({("cost", "a"): 0.1 + 0.2, ("cost", "b"): 0.1}, since=0.0)
+    assert found["models"] == {"a": {"cost": 0.3}, "b": {"cost": 0.1}}
+    assert found["total"] == {"cost": 0.4}

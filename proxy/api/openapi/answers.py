@@ -180,6 +180,10 @@ class BeforeEdits(WireSchema):
 class TokenCount(WireSchema):
     input_tokens = count()
     context_management = sometimes(Shape, BeforeEdits)
+    # With COUNT_TOKENS_DETAILS.
+    type = sometimes(Text)
+    cache_creation_input_tokens = count(sometimes)
+    cache_read_input_tokens = count(sometimes)
 
 
 class TextDelta(WireSchema):
