@@ -158,6 +158,13 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """The tests read ``seen`` instead."""
 
+    def do_GET(self) -> None:
+        if self.path.endswith("/v1/models"):
+            models = [{"id": "big-model", "object": "model"}, {"id": "small-model"}]
+            self._send_json(200, {"object": "list", "data": models})
+        else:
+            self._send_json(404, {"error": {"message": f"no such path: {self.path}"}})
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if not self.path.endswith("/v1/chat/completions"):
