@@ -15,7 +15,7 @@ SDK := $(VENV)/typescript-sdk
 AI_SDK := $(VENV)/ai-sdk
 LANGCHAIN := $(VENV)/langchain
 
-SOURCES := bench config proxy tests wsgi.py deploy/gunicorn.conf.py
+SOURCES := bench config proxy tests claude_messages_proxy.py wsgi.py deploy/gunicorn.conf.py
 
 BENCH_TOOLS := bench/.build/mock_upstream bench/.build/load_driver
 
@@ -74,7 +74,7 @@ check: programs ## run every gate: format, lint, types, imports, all tests, cove
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## look for mistakes, misspellings and imports that point upwards
 	@$(BIN)/ruff check --quiet $(SOURCES)
-	@$(BIN)/codespell bench/*.py bench/*.md bench/*.c bench/*.h config proxy wsgi.py README.md CHANGELOG.md docs Makefile setup.cfg
+	@$(BIN)/codespell bench/*.py bench/*.md bench/*.c bench/*.h config proxy claude_messages_proxy.py wsgi.py README.md CHANGELOG.md docs Makefile setup.cfg
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 
 .PHONY: format
@@ -156,7 +156,9 @@ $(VENV)/.installed-dev: deploy/requirements-dev.lock $(PACKAGES) | $(BIN)/python
 	@$(call install,deploy/requirements-dev.lock)
 	@touch $@ $(VENV)/.installed
 
-install = $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
+# An environment that uv made (uv run) has no pip.
+install = $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+  $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
   --requirement $(1) && $(BIN)/python -m pip install -qq --disable-pip-version-check \
   --no-deps --no-build-isolation --editable .
 

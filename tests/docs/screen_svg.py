@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from typing import Any
 
 SIZE, CELL, ROW = 14, 8.43, 17
 """Font size, and width and height of a cell, in pixels."""
@@ -130,7 +131,8 @@ def _changed(style: Style, parameters: str) -> Style:
             style = Style()
         elif number in (38, 48):
             colour = _colour(numbers)
-            style = replace(style, **{"colour" if number == 38 else "behind": colour})
+            is_text = number == 38
+            style = replace(style, colour=colour) if is_text else replace(style, behind=colour)
         else:
             style = replace(style, **_attribute(number))
     return style
@@ -149,19 +151,23 @@ def _colour(numbers: Iterator[int]) -> str:
     return "#" + "".join(f"{levels[index // step % 6]:02x}" for step in (36, 6, 1))
 
 
-def _attribute(number: int) -> dict[str, object]:
+def _attribute(number: int) -> dict[str, Any]:
     if 30 <= number <= 37 or 90 <= number <= 97:
         return {"colour": BASIC[number - 30 if number < 90 else number - 82]}
     if 40 <= number <= 47 or 100 <= number <= 107:
         return {"behind": BASIC[number - 40 if number < 100 else number - 92]}
-    return {
-        1: {"bold": True},
-        2: {"dim": True},
-        3: {"italic": True},
-        7: {"inverse": True},
-        22: {"bold": False, "dim": False},
-        23: {"italic": False},
-        27: {"inverse": False},
-        39: {"colour": None},
-        49: {"behind": None},
-    }.get(number, {})
+    return SWITCHES.get(number, {})
+
+
+SWITCHES: dict[int, dict[str, Any]] = {
+    1: {"bold": True},
+    2: {"dim": True},
+    3: {"italic": True},
+    7: {"inverse": True},
+    22: {"bold": False, "dim": False},
+    23: {"italic": False},
+    27: {"inverse": False},
+    39: {"colour": None},
+    49: {"behind": None},
+}
+"""The other numbers of SGR, and what they change."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _HERE = re.compile(r"<<'?(\w+)'?")
+_SUBSTITUTION = re.compile(r"\$\(([^)]*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,9 @@ def commands(code: str) -> Iterator[Command]:
             line = line[: here.start()].split(">")[0]
             while next(lines) != here[1]:
                 pass
-        for part in _parts(line):
+        for inner in _SUBSTITUTION.findall(line):
+            yield from commands(inner)
+        for part in _parts(_SUBSTITUTION.sub("OUTPUT", line)):
             yield from _command(part)
 
 

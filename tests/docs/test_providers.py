@@ -25,7 +25,7 @@ README_BLOCKS = ["openai", "deepseek", "ollama"]
 def _settings(block: Block) -> Settings:
     """The block as the program would read it; a key from another variable is some text."""
     environ = {
-        name: re.sub(r"\$\w+|\$\(.*\)", "a-key", value)
+        name: re.sub(r"\$\w+", "a-key", value)
         for command in commands(block.code)
         for name, value in command.variables.items()
     }

@@ -73,4 +73,6 @@ def test_the_index_page_has_no_relative_links() -> None:
     assert "file:" not in text
     assert "claude-proxy init" in text
     targets = re.findall(r"\]\(([^)]*)\)|src=\"([^\"]*)", text)
-    assert [one for target in targets for one in target if one and not one.startswith("https://")] == []
+    assert [
+        one for target in targets for one in target if one and not one.startswith("https://")
+    ] == []
