@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import anthropic
@@ -18,8 +17,6 @@ from tests.paths import ROOT
 HERE = Path(__file__).resolve().parent
 MODEL = ROOT / ".venv" / "tiny-random.gguf"
 """Made once; it is the same bytes every time."""
-WIDE = 131_072
-"""Tokens of context for Claude Code, whose prompt has 20,000 to 80,000 bytes; a token is about one."""
 
 
 @pytest.fixture(scope="session")
@@ -38,25 +35,9 @@ def model() -> Path:
 @pytest.fixture(scope="session")
 def llama_url(model: Path) -> Iterator[str]:
     """Base URL of a running llama.cpp server, without a path."""
-    with _llama_server(model) as url:
-        yield url
-
-
-@pytest.fixture
-def wide_llama_url(tmp_path: Path) -> Iterator[str]:
-    """The same with a context into which the prompts of coding agents fit, for one test."""
-    path = tmp_path / "wide.gguf"
-    maker = [sys.executable, str(HERE / "make_model.py"), str(path), str(WIDE)]
-    subprocess.run(maker, check=True, timeout=60)
-    with _llama_server(path, str(2 * WIDE)) as url:
-        yield url
-
-
-@contextmanager
-def _llama_server(model: Path, *options: str) -> Iterator[str]:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "serve.py"), str(model), str(port), *options],
+        [sys.executable, str(HERE / "serve.py"), str(model), str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -64,11 +45,9 @@ def _llama_server(model: Path, *options: str) -> Iterator[str]:
     with process.stdout as output:
         line = output.readline()
         assert line.startswith(b"listening"), f"the server did not start: {line!r}"
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
-            process.wait()
+        yield f"http://127.0.0.1:{port}"
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import pytest
 
@@ -24,7 +26,10 @@ from tests.waiting import until
 
 INIT = "claude-proxy init --provider ollama --base-url {upstream}/v1 --yes --claude-code"
 START = "claude-proxy"
-ASK = "claude -p hello --output-format stream-json --include-partial-messages --verbose"
+SHORT = "--tools '' --system-prompt 'Be brief.'"
+"""Claude Code's whole prompt has 72,000 bytes, and a token of this model is about one byte: it would
+take minutes. The client, its settings and its request are otherwise the usual ones."""
+ASK = f"claude -p hello {SHORT} --output-format stream-json --include-partial-messages --verbose"
 SECONDS = 120
 
 
@@ -75,23 +80,44 @@ def _typed(line: str, environ: dict[str, str], folder: Path) -> subprocess.Compl
     )
 
 
+def _first_text(line: str, environ: dict[str, str], folder: Path) -> str:
+    """The first piece of text that Claude Code shows; the model's noise has no end to wait for."""
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {line}"],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        too_long = Timer(SECONDS, process.kill)
+        too_long.start()
+        try:
+            texts = (_text_of(json.loads(line)) for line in process.stdout)
+            return next(filter(None, texts), "")
+        finally:
+            too_long.cancel()
+            process.kill()
+
+
+def _text_of(message: dict[str, Any]) -> str:
+    """The text in a line of Claude Code's output, if it is an event with text."""
+    event = message.get("event", {}) if message["type"] == "stream_event" else {}
+    delta = event.get("delta", {}) if event.get("type") == "content_block_delta" else {}
+    return str(delta.get("text", ""))
+
+
 @pytest.mark.long
 def test_three_commands(
-    wide_llama_url: str, shell_environment: dict[str, str], started: Path, tmp_path: Path
+    llama_url: str, shell_environment: dict[str, str], started: Path, tmp_path: Path
 ) -> None:
-    done = _typed(INIT.format(upstream=wide_llama_url), shell_environment, tmp_path)
+    done = _typed(INIT.format(upstream=llama_url), shell_environment, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert oct((tmp_path / ".env").stat().st_mode & 0o777) == "0o600"
 
     _typed(f"{START} >log 2>&1 & echo $! >pid", shell_environment, tmp_path)
     until(lambda: "Listening on" in started.read_text(), "not started", START_SECONDS)
 
-    answer = _typed(ASK, shell_environment, tmp_path)
-    events = [json.loads(line) for line in answer.stdout.splitlines()]
-    deltas = [
-        event["event"]["delta"].get("text", "")
-        for event in events
-        if event["type"] == "stream_event" and event["event"]["type"] == "content_block_delta"
-    ]
-    # The model's weights are random: what counts is that its text arrives in pieces.
-    assert "".join(deltas), answer.stdout[-3000:] + started.read_text()
+    assert _first_text(ASK, shell_environment, tmp_path), started.read_text()
