@@ -21,9 +21,9 @@ RUN --mount=type=secret,id=pip_conf,target=/run/secrets/pip.conf,required=false 
       --disable-pip-version-check --only-binary :all: --require-hashes \
       --requirement deploy/requirements.lock
 COPY LICENSE README.md pyproject.toml setup.cfg claude_messages_proxy.py wsgi.py ./
-COPY deploy/.env.example deploy/gunicorn.conf.py deploy/
 COPY config config
 COPY proxy proxy
+COPY deploy/.env.example deploy/gunicorn.conf.py deploy/
 # setuptools came with the lock file for this one step.
 RUN /tools/bin/pip --python /opt/claude-proxy/bin/python install --no-cache-dir \
       --disable-pip-version-check --no-index --no-deps --no-build-isolation . && \

@@ -99,6 +99,8 @@ class StrictUpstream:
         self._server.upstream = self
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
+        self.models: Sequence[Mapping[str, Any]] = ()
+        """What its list of models says."""
         self.play(steps())
 
     @property
@@ -159,11 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         """The tests read ``seen`` instead."""
 
     def do_GET(self) -> None:
-        if self.path.endswith("/v1/models"):
-            models = [{"id": "big-model", "object": "model"}, {"id": "small-model"}]
-            self._send_json(200, {"object": "list", "data": models})
-        else:
-            self._send_json(404, {"error": {"message": f"no such path: {self.path}"}})
+        self._send_json(200, {"object": "list", "data": list(self.server.upstream.models)})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))

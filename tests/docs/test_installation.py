@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import tarfile
@@ -11,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_messages_proxy import hidden_by
-from proxy.cli.version import version_line
-from tests.cli.command import SECONDS, environment, run_module
+from tests.cli.command import environment, run_module
 from tests.paths import ROOT
 
 SHARED = {".env.example", "gunicorn.conf.py"}
@@ -25,53 +22,6 @@ def test_python_m_proxy_is_the_command(tmp_path: Path) -> None:
     assert run_module(tmp_path, "proxy", "--help").stdout == command.stdout
     wrong = run_module(tmp_path, "proxy", "--no-such-option")
     assert (wrong.returncode, "Traceback" in wrong.stderr) == (2, False)
-
-
-def _started(folder: Path, path: Path) -> subprocess.CompletedProcess[str]:
-    """The installed command's code, with ``path`` before this program's directory."""
-    return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys, claude_messages_proxy as p; sys.exit(p.run())",
-            "--version",
-        ],
-        cwd=folder,
-        env=environment(folder, {"PYTHONPATH": f"{path}:{ROOT}"}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("file", ["proxy/__init__.py", "config/__init__.py", "config.py"])
-def test_another_programs_package_is_named(tmp_path: Path, file: str) -> None:
-    other = tmp_path / "other" / file
-    other.parent.mkdir(parents=True)
-    other.write_text("raise SystemExit('it was imported')\n")
-    done = _started(tmp_path, tmp_path / "other")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr == (
-        f"claude-proxy: the package {file.split('/')[0].split('.')[0]!r} that Python finds ({other})"
-        " is another program's: take its directory out of PYTHONPATH, or install claude-proxy into"
-        " an environment of its own (uv tool install . or pipx install .)\n"
-    )
-
-
-def test_a_directory_of_that_name_hides_nothing(tmp_path: Path) -> None:
-    (tmp_path / "other" / "proxy").mkdir(parents=True)
-    (tmp_path / "other" / "config").mkdir()
-    # A regular package behind it on the path has precedence over a directory without __init__.py.
-    done = _started(tmp_path, tmp_path / "other")
-    assert (done.returncode, done.stdout) == (0, f"{version_line()}\n")
-
-
-def test_ours_are_found() -> None:
-    assert hidden_by("proxy", importlib.util.find_spec("proxy")) == ""
-    assert hidden_by("none", None) == "nowhere"
 
 
 @pytest.mark.long
