@@ -23,7 +23,6 @@ RUN --mount=type=secret,id=pip_conf,target=/run/secrets/pip.conf,required=false 
 COPY LICENSE README.md pyproject.toml setup.cfg claude_messages_proxy.py wsgi.py ./
 COPY config config
 COPY proxy proxy
-COPY deploy/.env.example deploy/gunicorn.conf.py deploy/
 # setuptools came with the lock file for this one step.
 RUN /tools/bin/pip --python /opt/claude-proxy/bin/python install --no-cache-dir \
       --disable-pip-version-check --no-index --no-deps --no-build-isolation . && \

@@ -16,10 +16,10 @@ from importlib import import_module
 from typing import Any
 
 from config.errors import ConfigError
+from proxy import __version__
 from proxy.cli.errors import CommandError
 from proxy.cli.interrupt import INTERRUPTED, raise_when_interrupted
 from proxy.cli.options import OPTIONS, add_address, add_config
-from proxy.cli.version import ShowVersion
 
 BAD_USAGE = 2
 FAILED = 1
@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="show every setting and its source, and exit",
     )
-    parser.add_argument("--version", action=ShowVersion)
+    parser.add_argument("--version", action="version", version=f"claude-proxy {__version__}")
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="name", parser_class=CommandParser
     )

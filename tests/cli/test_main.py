@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.variables.table import VARIABLES
+from proxy import __version__
 from proxy.cli.main import main
 from tests.cli.command import environment, run
 
@@ -29,6 +30,12 @@ def taken_port() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"claude-proxy {__version__}\n"
 
 
 def test_help_names_every_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
