@@ -28,8 +28,8 @@ def proxy(service: StrictUpstream) -> Iterator[LiveProxy]:
     environ = {
         "OPENAI_BASE_URL": service.url,
         "OPENAI_API_KEY": "sk-upstream-key",
-        "BIG_MODEL": "big-model",
-        "SMALL_MODEL": "small-model",
+        "CLAUDE_PROXY_BIG_MODEL": "big-model",
+        "CLAUDE_PROXY_SMALL_MODEL": "small-model",
     }
     with live_proxy(environ) as running:
         yield running
