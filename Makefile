@@ -28,7 +28,7 @@ help: ## show this list
 setup: $(VENV)/.installed ## install what the service needs into .venv
 
 .PHONY: run
-run: $(VENV)/.installed ## start the service; OPENAI_BASE_URL and OPENAI_API_KEY say where it sends
+run: $(VENV)/.installed ## start the service with the settings of .env or the environment (README "Start")
 	@exec $(BIN)/claude-proxy
 
 .PHONY: dev
@@ -83,8 +83,13 @@ format: $(VENV)/.installed-dev ## format the sources
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
 .PHONY: docs
-docs: $(VENV)/.installed ## generate the tables of variables in docs/configuration.md and deploy/.env.example
+docs: $(VENV)/.installed-dev ## generate the tables of docs/configuration.md, endpoints.md, reliability.md and deploy/.env.example
 	@$(BIN)/python -m config.documentation
+	@$(BIN)/python -m tests.docs.generated
+
+.PHONY: pictures
+pictures: $(VENV)/.installed-dev $(CLIENT)/.installed ## draw docs/images/demo.svg: make demo and Claude Code in tmux
+	@$(BIN)/python -m tests.docs.picture
 
 .PHONY: types
 types: $(VENV)/.installed-dev ## check the types
@@ -151,7 +156,9 @@ $(VENV)/.installed-dev: deploy/requirements-dev.lock $(PACKAGES) | $(BIN)/python
 	@$(call install,deploy/requirements-dev.lock)
 	@touch $@ $(VENV)/.installed
 
-install = $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
+# An environment that uv made (uv run) has no pip.
+install = $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+  $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
   --requirement $(1) && $(BIN)/python -m pip install -qq --disable-pip-version-check \
   --no-deps --no-build-isolation --editable .
 

@@ -23,6 +23,7 @@ SUITE = "bookworm"
 SOURCES = (
     "LICENSE",
     "README.md",
+    "claude_messages_proxy.py",
     "config",
     "deploy",
     "proxy",

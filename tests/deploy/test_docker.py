@@ -69,6 +69,9 @@ def test_the_build_sees_only_what_the_image_is_made_of(image: Image) -> None:
     assert outside == {
         "LICENSE",
         "README.md",
+        "claude_messages_proxy.py",
+        "deploy/.env.example",
+        "deploy/gunicorn.conf.py",
         "deploy/requirements.lock",
         "pyproject.toml",
         "setup.cfg",

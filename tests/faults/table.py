@@ -1,4 +1,4 @@
-"""The README's reliability table: ``python -m tests.faults.table`` prints it.
+"""The table of docs/reliability.md: ``python -m tests.faults.table`` prints it, ``make docs`` writes it.
 
 Rule: counted from the matrix. Each cell is a test, which fails where its outcome is not exactly the
 expected one: a green run survived all that the table counts.

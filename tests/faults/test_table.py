@@ -1,16 +1,16 @@
-"""The README's reliability table is what the matrix says."""
+"""The table of docs/reliability.md is what the matrix says."""
 
 from __future__ import annotations
 
 from tests.faults.matrix import CELLS
 from tests.faults.table import BEGIN, END, GROUPS, group_of, section
-from tests.paths import ROOT
+from tests.paths import DOCS
 
-README = ROOT / "README.md"
+RELIABILITY = DOCS / "reliability.md"
 
 
-def test_the_readmes_table_is_generated() -> None:
-    text = README.read_text("utf-8")
+def test_the_documents_table_is_generated() -> None:
+    text = RELIABILITY.read_text("utf-8")
     assert BEGIN + text.partition(BEGIN)[2].partition(END)[0] + END == section()
 
 
