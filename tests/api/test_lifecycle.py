@@ -192,6 +192,7 @@ def test_configuration_is_shown_to_who_holds_the_key(connect: Connect) -> None:
         "max_input_tokens": None,
         "takes_client_key": False,
         "known_to_client": False,
+        "undecided": False,
     }
     assert stranger["status"] == "running"
     assert stranger["health"] == "ok"
