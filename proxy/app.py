@@ -13,6 +13,7 @@ from proxy.api.dynamic import register_dynamic
 from proxy.api.errors import register_error_handlers
 from proxy.api.lifecycle import register_lifecycle
 from proxy.api.mistyped import register_mistyped
+from proxy.api.recorded import record_exchanges
 from proxy.runtime import build_runtime
 
 
@@ -26,12 +27,15 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
-    app.extensions[EXTENSION] = build_runtime(settings, registry or registry_in_force(settings))
+    shared = build_runtime(settings, registry or registry_in_force(settings))
+    app.extensions[EXTENSION] = shared
     register_lifecycle(app)
+    if shared.recorder is not None:
+        record_exchanges(app, shared.recorder)
     register_error_handlers(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    if app.extensions[EXTENSION].provider.native:
+    if shared.provider.native:
         app.register_blueprint(native.bp)
     register_dynamic(app)
     register_mistyped(app)

@@ -22,9 +22,10 @@ LIST_BYTES = 8_000_000
 
 
 class ModelList:
-    """Cached model entries, one list for each credential."""
+    """Cached model entries, one list for each credential, for ``seconds``."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = CACHE_SECONDS) -> None:
+        self._seconds = seconds
         self._lists: dict[bytes, tuple[float, list[dict[str, Any]]]] = {}
 
     def entries(
@@ -33,7 +34,7 @@ class ModelList:
         """The entries for ``key``: the cached ones, or what ``fetch_list`` returns."""
         digest = hashlib.sha256((key or "").encode()).digest()
         known = self._lists.get(digest)
-        if known is not None and monotonic() - known[0] < CACHE_SECONDS:
+        if known is not None and monotonic() - known[0] < self._seconds:
             return known[1]
         entries = fetch_list()
         if len(self._lists) >= CACHED_LISTS:
