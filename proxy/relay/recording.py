@@ -27,10 +27,13 @@ from proxy.telemetry.recording.file import RecordingFile
 from proxy.telemetry.recording.format import FORMAT, VERSION
 from proxy.telemetry.recording.masking import Secrets, credentials_in, credentials_in_query
 from proxy.telemetry.recording.writer import RecordingWriter
+from proxy.telemetry.uncaught import Logged
 from proxy.upstream.session import UpstreamResponse
 from proxy.upstream.tapped import TappedResponse, header_pairs
 
 Pairs = Iterable[tuple[str, str]]
+_GUARD = Logged()
+"""A bug of the recording is logged and does not fail the request."""
 
 
 class Recorder:
@@ -82,28 +85,22 @@ class Recording:
 
     def begin_call(self, call: Call) -> None:
         """A route was chosen: record it, its fallbacks and what is known of their upstreams."""
-        known = [
-            secret for each in call.candidates for secret in _keys_of(each.target, each.keys.keys)
-        ]
-        self._begin(known)
-        self._put("route", **recorded_route(call))
+        with _GUARD:
+            known = [
+                secret
+                for each in call.candidates
+                for secret in _keys_of(each.target, each.keys.keys)
+            ]
+            self._begin(known)
+            self._put("route", **recorded_route(call))
 
     def send(self, call: UpstreamCall, purpose: str) -> UpstreamResponse:
         """Send ``call`` as it is sent without a recording."""
-        self._begin(call.secrets)
         self._calls += 1
         number = self._calls
-        self._put(
-            "call",
-            call=number,
-            purpose=purpose,
-            provider=call.record.provider,
-            model=call.record.upstream_model,
-            method=call.method,
-            url=call.url,
-            headers=list(call.headers.items()),
-            **({} if call.body is None else {"data": call.body}),
-        )
+        with _GUARD:
+            self._begin(call.secrets)
+            self._put("call", call=number, purpose=purpose, **_sent(call))
         try:
             response = call.exchange.run(
                 call.client.send, call.method, call.url, call.headers, call.body
@@ -125,8 +122,9 @@ class Recording:
         code = int(status.partition(" ")[0])
         if self._file is None and code >= 400 and not self._body:
             self.skipped = True
-        self._begin()
-        self._put("answer", status=code, headers=list(headers))
+        with _GUARD:
+            self._begin()
+            self._put("answer", status=code, headers=list(headers))
 
     def sent(self, data: bytes) -> None:
         """A piece of the answer, as it is written to the client."""
@@ -157,7 +155,7 @@ class Recording:
         self._put("request", **self._request, **body, data=b"".join(self._body))
         self._body.clear()
 
-    def _put(self, kind: str, **members: Any) -> None:
+    def _put(self, kind: str, /, **members: Any) -> None:
         file = self._file
         if file is None or self.skipped:
             return
@@ -200,6 +198,17 @@ class _Reads:
             reason = due.value if due is not None and due.value in ("limit", "total") else "early"
             message = "" if due is None or reason == "early" else exchange.error_after(due).message
         self._recording._put("closed", call=self._number, reason=reason, message=message)
+
+
+def _sent(call: UpstreamCall) -> dict[str, Any]:
+    return {
+        "provider": call.record.provider,
+        "model": call.record.upstream_model,
+        "method": call.method,
+        "url": call.url,
+        "headers": list(call.headers.items()),
+        **({} if call.body is None else {"data": call.body}),
+    }
 
 
 def _failure(error: ProxyError) -> dict[str, Any]:

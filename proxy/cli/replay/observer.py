@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from proxy.cli.replay.differences import answer_differences, body_differences, header_differences
+from proxy.cli.replay.differences import (
+    answer_differences,
+    body_differences,
+    header_differences,
+    without_input,
+)
 from proxy.cli.replay.recorded import Recorded, RecordedCall
 from proxy.cli.replay.upstream import Moment, replayed
 from proxy.errors import UpstreamError
@@ -12,7 +17,7 @@ from proxy.ids import SeededIds
 from proxy.relay.call import Call
 from proxy.relay.cancellation import Exchange
 from proxy.relay.upstream_call import UpstreamCall
-from proxy.telemetry.recording.masking import Secrets
+from proxy.telemetry.recording.masking import ANTHROPIC_KEY, MASK, Secrets
 from proxy.upstream.session import UpstreamResponse
 
 
@@ -79,7 +84,10 @@ class Replayer:
             self.differences.append(f"answer: status {recorded.answer['status']} -> {self._status}")
         self._note("answer", header_differences(recorded.answer["headers"], self._headers))
         left = recorded.outcome == "client left"
-        self._note("answer", answer_differences(recorded.sent, self.sent_bytes, left=left))
+        before, after = recorded.sent, self.sent_bytes
+        if recorded.masked:
+            before, after = without_input(before), without_input(after)
+        self._note("answer", answer_differences(before, after, left=left))
         if not left and outcome != recorded.outcome:
             self.differences.append(f"answer: {recorded.outcome} -> {outcome}")
         for call in self._left:
@@ -103,8 +111,13 @@ class Replayer:
                 f"{label}: {before['method']} {before['url']} -> {' '.join(after)}"
             )
         headers = self._masked.in_headers(call.headers.items())
-        self._note(label, header_differences(before["headers"], headers))
+        self._note(label, header_differences(_plain(before["headers"]), _plain(headers)))
         self._note(label, body_differences(recorded.body, call.body))
 
     def _note(self, label: str, lines: Iterable[str]) -> None:
         self.differences += [f"{label}: {line}" for line in lines]
+
+
+def _plain(headers: Iterable[Sequence[str]]) -> list[list[str]]:
+    """``headers`` with one mask for all keys: the server's own are others in a replay."""
+    return [[name, value.replace(ANTHROPIC_KEY, MASK)] for name, value in headers]

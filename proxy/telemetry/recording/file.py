@@ -107,7 +107,8 @@ class RecordingFile:
             if plain is None:
                 return {"data": b"", "unreadable": True}
             data = plain
-        return {"data": self.secrets.in_bytes(data)}
+        masked = self.secrets.in_bytes(data)
+        return {"data": masked} if masked == data else {"data": masked, "masked": True}
 
 
 def event_start(event: Mapping[str, Any], kind: str) -> Event:

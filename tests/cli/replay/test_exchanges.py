@@ -1,0 +1,216 @@
+"""Exchanges of every kind are recorded, and replay without a difference."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.cli.replay.recorded import read_recording
+from proxy.cli.replay.run import replay
+from tests.cli.replay.recording_service import (
+    FRONT_KEY,
+    KEYS,
+    Service,
+    events,
+    recording_service,
+)
+from tests.security.wire import request
+from tests.upstream_stub import (
+    Close,
+    Reset,
+    Script,
+    Sleep,
+    answer,
+    byte_by_byte,
+    chunk,
+    completion,
+    json_answer,
+    sse,
+    text_stream,
+    tool_call,
+    tool_stream,
+    usage_chunk,
+)
+
+TOOL = {
+    "name": "Read",
+    "description": "Read a file",
+    "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}},
+}
+QUESTION: dict[str, Any] = {
+    "model": "claude-sonnet-5",
+    "max_tokens": 300,
+    "messages": [{"role": "user", "content": "Größe? 你好"}],
+    "tools": [TOOL],
+}
+STREAMED = QUESTION | {"stream": True}
+ALONE = STREAMED | {"model": "alone"}
+KEYED = STREAMED | {"model": "two-keys"}
+NATIVE = STREAMED | {"model": "claude-native"}
+REFUSED = json_answer(
+    {"error": {"message": "Unsupported parameter: 'tools[0].function.strict'", "code": None}}, 400
+)
+TOO_MANY = json_answer({"error": {"message": "slow down"}}, 429, {"retry-after": "7"})
+NO_TEMPERATURE = json_answer(
+    {
+        "error": {
+            "message": "Unsupported value: 'temperature' does not support 0.5 with this model.",
+            "type": "invalid_request_error",
+            "param": "temperature",
+            "code": "unsupported_value",
+        }
+    },
+    400,
+)
+THINKING = sse(
+    chunk(role="assistant"),
+    chunk(reasoning_content="Hmm, "),
+    chunk(reasoning_content="let me see."),
+    chunk(content="I read "),
+    chunk(content="it: 🎉"),
+    chunk(tool_calls=[tool_call(0, "", id="call:odd id/1", name="Read")]),
+    chunk(tool_calls=[tool_call(0, '{"path": "a')]),
+    chunk(tool_calls=[tool_call(0, '.txt"}')]),
+    chunk("tool_calls"),
+    usage_chunk(),
+)
+NATIVE_MESSAGE = {
+    "id": "msg_01",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-remote",
+    "content": [{"type": "text", "text": "Hi"}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 3, "output_tokens": 1},
+}
+NATIVE_EVENTS = (
+    {"type": "message_start", "message": NATIVE_MESSAGE | {"content": [], "stop_reason": None}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "ping"},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+    {"type": "message_stop"},
+)
+
+
+def native_stream(*, cut: int | None = None) -> Script:
+    pieces = [
+        f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in NATIVE_EVENTS
+    ]
+    return answer(
+        *pieces[:cut],
+        content_type="text/event-stream",
+        framing="chunked",
+        headers={"request-id": "req_upstreams"},
+    )
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    limits = {
+        "CLAUDE_PROXY_FIRST_BYTE_TIMEOUT": "1",
+        "CLAUDE_PROXY_REQUEST_TIMEOUT": "1",
+        "CLAUDE_PROXY_EARLY_START": "0.3",
+        "CLAUDE_PROXY_MAX_RETRIES": "1",
+        "CLAUDE_PROXY_TOKEN_COUNTING": "upstream",
+    }
+    with recording_service(tmp_path_factory.mktemp("recording"), limits) as running:
+        yield running
+
+
+def check(path: Path, calls: int) -> list[dict[str, Any]]:
+    """The events of the recording, which replays without a difference and holds no key."""
+    recorded = read_recording(path)
+    replayed = replay(recorded)
+    assert replayed.differences == []
+    assert len(recorded.calls) == calls
+    text = path.read_text("utf-8")
+    assert [key for key in KEYS if key in text] == []
+    return events(path)
+
+
+EXCHANGES = [
+    pytest.param(STREAMED, [THINKING], 200, id="a stream with thinking and a tool"),
+    pytest.param(STREAMED, [byte_by_byte(text_stream("Grüße 你好"))], 200, id="byte by byte"),
+    pytest.param(STREAMED, [text_stream("Hi", framing="gzip")], 200, id="a compressed answer"),
+    pytest.param(QUESTION, [json_answer(completion("Hi"))], 200, id="a whole answer"),
+    pytest.param(QUESTION, [THINKING], 200, id="a stream in place of a whole answer"),
+    pytest.param(KEYED, [TOO_MANY, text_stream("Hi")], 200, id="another key after a 429"),
+    pytest.param(KEYED, [text_stream("Hi")], 200, id="a key that rests"),
+    pytest.param(STREAMED, [TOO_MANY, text_stream("Hi")], 200, id="a fallback after a 429"),
+    pytest.param(
+        ALONE | {"temperature": 0.5},
+        [NO_TEMPERATURE, text_stream("Hi")],
+        200,
+        id="a healed request",
+    ),
+    pytest.param(ALONE | {"temperature": 0.5}, [text_stream("Hi")], 200, id="what healing learned"),
+    pytest.param(
+        ALONE, [json_answer({"error": {"message": "bad"}}, 400)], 400, id="a refused request"
+    ),
+    pytest.param(ALONE, [json_answer({"error": {}}, 503)] * 2, 529, id="an overloaded upstream"),
+    pytest.param(ALONE, [(Close(),)], 502, id="no answer at all"),
+    pytest.param(ALONE, [answer(b"<html>no</html>", content_type="text/html")], 502, id="HTML"),
+    pytest.param(ALONE, [sse(chunk(content="Hi"), Reset())], 200, id="a reset inside the stream"),
+    pytest.param(ALONE, [sse(chunk(content="Hi"), done=False)], 200, id="a stream without an end"),
+    pytest.param(
+        ALONE, [sse(chunk(content="Hi"), Sleep(1.5), done=False)], 200, id="silence in a stream"
+    ),
+    pytest.param(
+        ALONE,
+        [sse(chunk(content="Hi"), chunk("stop"), Sleep(3), done=False)],
+        200,
+        id="a finished stream that is not closed",
+    ),
+    pytest.param(
+        STREAMED,
+        [(Sleep(0.7), *THINKING)],
+        200,
+        id="an early start",
+    ),
+    pytest.param(
+        STREAMED,
+        [(Sleep(0.7), *TOO_MANY), THINKING],
+        200,
+        id="an early start before a failover",
+    ),
+    pytest.param(ALONE, [(Sleep(1.6), Close())], 200, id="an early start without an answer"),
+    pytest.param(
+        QUESTION | {"model": "alone"}, [(Sleep(1.4), Close())], 504, id="no answer in time"
+    ),
+    pytest.param(NATIVE, [native_stream()], 200, id="a native stream"),
+    pytest.param(NATIVE, [native_stream(cut=3)], 200, id="a native stream that breaks off"),
+    pytest.param(
+        NATIVE | {"stream": False}, [json_answer(NATIVE_MESSAGE)], 200, id="a native message"
+    ),
+    pytest.param(
+        NATIVE,
+        [json_answer({"type": "error", "error": {"type": "x", "message": "no"}}, 400)],
+        400,
+        id="a native refusal",
+    ),
+    pytest.param(STREAMED | {"max_tokens": -1}, [], 400, id="a bad request"),
+    pytest.param(b"{", [], 400, id="not JSON"),
+    pytest.param(STREAMED | {"model": "unreachable"}, [], 502, id="a refused connection"),
+]
+
+
+@pytest.mark.parametrize(("body", "scripts", "status"), EXCHANGES)
+def test_it_replays_without_a_difference(
+    body: Any, scripts: list[Script], status: int, service: Service
+) -> None:
+    service.upstream.answer(*scripts)
+    got = service.ask(body)
+    assert got.status == status
+    calls = 1 if got.status == 502 else len(scripts)
+    recorded = check(service.recording_of(got), calls)
+    sent = "".join(event["text"] for event in recorded if event["event"] == "sent")
+    assert sent.encode() == got.body
