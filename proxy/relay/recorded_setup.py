@@ -41,12 +41,17 @@ def recorded_settings(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value != getattr(_DEFAULTS, name)}
 
 
-def recorded_registry(registry: Registry) -> dict[str, Any]:
-    """What of ``registry`` concerns every exchange: its default provider, first model and rules."""
+def recorded_registry(registry: Registry, *, whole: bool = False) -> dict[str, Any]:
+    """What of ``registry`` concerns every exchange: its default provider, first model and rules.
+
+    ``whole``: all models, for an exchange that lists them.
+    """
     ruled = (
         getattr(registry.rules, name) for name in ("default", "think", "background", "long_context")
     )
     models = [registry.models[0]] if registry.models else []
+    if whole:
+        models = list(registry.models)
     models += filter(None, (registry.find(name) for name in ruled if name is not None))
     return {
         "default": registry.default.name,

@@ -15,7 +15,7 @@ from typing import Any
 from config.registry.values import Registry
 from config.settings import Settings
 from proxy import __version__
-from proxy.errors import ProxyError, UpstreamError
+from proxy.errors import ClientGone, ProxyError, UpstreamError
 from proxy.ids import SeededIds
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
@@ -43,11 +43,15 @@ class Recorder:
         self.writer = RecordingWriter(RecordingDirectory(directory))
         own = settings.auth_keys
         self.secrets = Secrets(configured_secrets(settings, registry), own)
-        self.setup = {
-            "settings": recorded_settings(settings),
-            "registry": recorded_registry(registry),
-            "auth": bool(own),
-        }
+        self._registry = registry
+        self._setup = {"settings": recorded_settings(settings), "auth": bool(own)}
+        self._part = recorded_registry(registry)
+
+    def setup(self, method: str) -> dict[str, Any]:
+        """The configuration for an exchange with a request of ``method``; a GET lists models."""
+        whole = method == "GET"
+        part = recorded_registry(self._registry, whole=True) if whole else self._part
+        return {**self._setup, "registry": part}
 
     def close(self) -> None:
         """Write what is queued; to be called when the worker ends."""
@@ -67,6 +71,8 @@ class Recording:
         self._body: list[bytes] = []
         self._calls = 0
         self._incomplete = False
+        self._gone = False
+        """Whether a call was ended because the client left."""
         self.skipped = False
         """True for a request that is not recorded, such as a probe."""
 
@@ -132,7 +138,7 @@ class Recording:
 
     def done(self, outcome: str) -> None:
         """The exchange is over: ``complete``, ``client left`` or ``aborted``."""
-        self._put("done", outcome=outcome)
+        self._put("done", outcome="client left" if self._gone else outcome)
 
     def _begin(self, secrets: Iterable[str] = ()) -> None:
         """Add ``secrets``; at the first call, write the beginning of the file."""
@@ -149,7 +155,7 @@ class Recording:
         self._file = RecordingFile(file_name(self._started, self._request["request_id"]), masked)
         started = {"started": self._started, "seed": self.ids.seed}
         self._put("recording", format=FORMAT, version=VERSION, program=__version__, **started)
-        self._put("setup", **self._recorder.setup)
+        self._put("setup", **self._recorder.setup(self._request["method"]))
         encoding = next((value for name, value in headers if name == "content-encoding"), None)
         body = {} if encoding is None else {"encoding": encoding.strip().lower()}
         self._put("request", **self._request, **body, data=b"".join(self._body))
@@ -159,6 +165,7 @@ class Recording:
         file = self._file
         if file is None or self.skipped:
             return
+        self._gone = self._gone or members.get("reason") == "gone"
         event = {"event": kind, "t": round(monotonic() - self._since, 6), **members}
         put = self._recorder.writer.put
         if self._incomplete:
@@ -213,6 +220,7 @@ def _sent(call: UpstreamCall) -> dict[str, Any]:
 
 def _failure(error: ProxyError) -> dict[str, Any]:
     failure: dict[str, Any] = {
+        **({"reason": "gone"} if isinstance(error, ClientGone) else {}),
         "kind": type(error).__name__,
         "status": error.status,
         "message": str(error.message),

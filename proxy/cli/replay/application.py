@@ -5,7 +5,7 @@ Rule: no key is needed, no socket is opened, and nothing of the operator's confi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -14,30 +14,59 @@ from flask import Flask
 from config.errors import ConfigError
 from config.registry.values import Model, Price, Provider, Registry, RouterRules
 from config.settings import Settings
+from proxy.api.context import EXTENSION
+from proxy.api.observed import Observer
 from proxy.app import create_app
 from proxy.cli.replay.recorded import Recorded, Unusable
+from proxy.errors import UpstreamError
 from proxy.relay.recorded_setup import LOCAL
+from proxy.runtime import Runtime
 from proxy.telemetry.recording.masking import AUTH_KEY
+from proxy.upstream.clients import Clients
+from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
 SERVER_KEY = "replayed-key-"
+LONG_SECONDS = 3600.0
 
 
-def application(recorded: Recorded) -> Flask:
-    """The application as it was configured; raises ``Unusable`` if this version has no such setting."""
+class NoConnections(Clients):
+    """Clients that refuse every call: a replayed call needs none."""
+
+    def for_provider(self, provider: Provider) -> UpstreamClient:
+        """A client that opens no connection."""
+        return _NoClient()
+
+
+class _NoClient(UpstreamClient):
+    def __init__(self) -> None:
+        """Without a session."""
+
+    def send(self, *_: Any) -> UpstreamResponse:
+        raise UpstreamError("a replay opens no connection")
+
+
+def application(recorded: Recorded, observer: Callable[[], Observer]) -> Flask:
+    """The application as it was configured; raises ``Unusable`` if this version cannot be so."""
     auth = (AUTH_KEY,) if recorded.setup["auth"] else ()
     try:
         registry = _registry(recorded)
         settings = _settings(recorded.setup["settings"], auth)
-        return create_app(settings, registry)
+        app = create_app(settings, registry, observer=observer)
     except ConfigError as error:
         raise Unusable(f"its configuration is not valid in this version: {error}") from error
+    shared: Runtime = app.extensions[EXTENSION]
+    app.extensions[EXTENSION] = replace(shared, clients=NoConnections(settings, ()))
+    return app
 
 
 def _settings(chosen: Mapping[str, Any], auth: tuple[str, ...]) -> Settings:
     known = {each.name for each in fields(Settings)} - LOCAL - {"registry", "warnings"}
     kept = {name: _frozen(value) for name, value in chosen.items() if name in known}
-    # Limits protect a server from its clients.
-    return Settings(**{**kept, "auth_keys": auth, "workers": 1})
+    settings = Settings(**{**kept, "auth_keys": auth, "workers": 1})
+    if settings.early_start is None:
+        return settings
+    # The recording says when the answer begins, not the time that a slow machine takes here.
+    return replace(settings, early_start=LONG_SECONDS)
 
 
 def _registry(recorded: Recorded) -> Registry:

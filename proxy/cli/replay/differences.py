@@ -16,7 +16,7 @@ SHOWN_CHARS = 70
 MOST_EVENTS = 5
 """Different events that are shown."""
 _PING = re.compile(rb"event: ?ping\r?\ndata: ?[^\r\n]*\r?\n\r?\n")
-_INPUT = re.compile(rb'("input_tokens":)\s*\d+')
+_COUNTS = re.compile(rb'("(?:input|output)_tokens":)\s*\d+')
 _EVENT_END = re.compile(rb"\r?\n\r?\n")
 _UNSTABLE = re.compile(
     "date|server|connection|user-agent|traceparent|tracestate|content-length"
@@ -31,9 +31,9 @@ def without_pings(stream: bytes) -> bytes:
     return _PING.sub(b"", stream)
 
 
-def without_input(answer: bytes) -> bytes:
-    """``answer`` without its counts of input tokens."""
-    return _INPUT.sub(rb"\1 0", answer)
+def without_counts(answer: bytes) -> bytes:
+    """``answer`` without its counts of tokens, which may be estimates."""
+    return _COUNTS.sub(rb"\1 0", answer)
 
 
 def body_differences(before: bytes | None, after: bytes | None) -> Iterator[str]:

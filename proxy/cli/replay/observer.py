@@ -8,7 +8,7 @@ from proxy.cli.replay.differences import (
     answer_differences,
     body_differences,
     header_differences,
-    without_input,
+    without_counts,
 )
 from proxy.cli.replay.recorded import Recorded, RecordedCall
 from proxy.cli.replay.upstream import Moment, replayed
@@ -22,7 +22,7 @@ from proxy.upstream.session import UpstreamResponse
 
 
 class Replayer:
-    """Sees the replayed exchange in place of a ``Recording`` (``proxy.api.recorded.Observer``)."""
+    """Sees the replayed exchange in place of a ``Recording`` (``proxy.api.observed.Observer``)."""
 
     skipped = False
 
@@ -86,7 +86,7 @@ class Replayer:
         left = recorded.outcome == "client left"
         before, after = recorded.sent, self.sent_bytes
         if recorded.masked:
-            before, after = without_input(before), without_input(after)
+            before, after = without_counts(before), without_counts(after)
         self._note("answer", answer_differences(before, after, left=left))
         if not left and outcome != recorded.outcome:
             self.differences.append(f"answer: {recorded.outcome} -> {outcome}")

@@ -42,7 +42,7 @@ class Recorded:
     request: Event
     body: bytes
     masked: bool
-    """Whether a credential was masked in ``body``, so that estimates of its tokens differ."""
+    """Whether a credential was masked in a body, so that estimates of its tokens differ."""
     routes: list[Event]
     calls: list[RecordedCall]
     answer: Event
@@ -126,7 +126,7 @@ def _assembled(events: list[Event]) -> Recorded:
         setup=_only(events, "setup"),
         request=request,
         body=data_of(request) or b"",
-        masked=request.get("masked") is True,
+        masked=any(event.get("masked") is True for event in events),
         routes=[event for event in events if event["event"] == "route"],
         calls=list(calls.values()),
         answer=answer | {"position": events.index(answer)},

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from proxy.api.context import EXTENSION
-from proxy.api.recorded import observe
 from proxy.cli.replay.application import application
 from proxy.cli.replay.observer import Replayer
 from proxy.cli.replay.recorded import Recorded
@@ -29,11 +28,10 @@ LONG = 3600.0
 
 def replay(recorded: Recorded) -> Replayer:
     """The exchange as the present code answers it; raises ``Unusable``."""
-    app = application(recorded)
+    replayer = Replayer(recorded)
+    app = application(recorded, lambda: replayer)
     shared: Runtime = app.extensions[EXTENSION]
     _restore(shared, recorded)
-    replayer = Replayer(recorded)
-    observe(app, lambda: replayer)
     try:
         _answered(app, _environ(recorded))
     finally:

@@ -79,6 +79,8 @@ class RecordingFile:
         if kind == "done" or kind in _ENDS:
             held = self._bodies.pop(body, None)
             rest = held.rest() if held is not None else b""
+            if held is not None and held.masked:
+                event = {**event, "masked": True}
             if rest:
                 yield {**event_start(event, "sent" if kind == "done" else "piece"), "data": rest}
         yield self._masked_members(event)

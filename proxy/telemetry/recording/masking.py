@@ -36,7 +36,7 @@ class Secrets:
 
     def __init__(self, known: Iterable[str] = (), own: Iterable[str] = ()) -> None:
         self._own = frozenset(own)
-        self._marks: dict[bytes, bytes] = {}
+        self._written: set[bytes] = set()
         self._pattern: re.Pattern[bytes] | None = None
         self._longest = 0
         self.add(*self._own, *known)
@@ -44,26 +44,24 @@ class Secrets:
     def copy(self) -> Secrets:
         """The same secrets, to which others may be added."""
         made = Secrets()
-        made._own, made._marks = self._own, dict(self._marks)
+        made._own, made._written = self._own, set(self._written)
         made._pattern, made._longest = self._pattern, self._longest
         return made
 
     def add(self, *secrets: str) -> None:
         """Mask ``secrets`` too. Placeholders of fewer than 8 characters are no secrets."""
-        before = len(self._marks)
+        before = len(self._written)
         for secret in secrets:
-            if len(secret) < SHORTEST_SECRET or secret.encode() in self._marks:
+            if len(secret) < SHORTEST_SECRET or secret.encode() in self._written:
                 continue
-            mark = self.mark(secret).encode()
-            for form in _forms(secret):
-                self._marks.setdefault(form.encode("utf-8", "replace"), mark)
-        if len(self._marks) != before:
-            longest_first = sorted(self._marks, key=len, reverse=True)
+            self._written |= {form.encode("utf-8", "replace") for form in _forms(secret)}
+        if len(self._written) != before:
+            longest_first = sorted(self._written, key=len, reverse=True)
             self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
             self._longest = len(longest_first[0])
 
     def mark(self, secret: str) -> str:
-        """What stands for ``secret``."""
+        """What stands for ``secret`` as the value of a header."""
         if secret in self._own:
             return AUTH_KEY
         return ANTHROPIC_KEY if secret.lower().startswith(ANTHROPIC_START) else MASK
@@ -72,7 +70,7 @@ class Secrets:
         """``data`` with each secret masked."""
         if self._pattern is None:
             return data
-        return self._pattern.sub(lambda found: self._marks[found[0]], data)
+        return self._pattern.sub(MASK.encode(), data)
 
     def in_text(self, text: str) -> str:
         """``text`` with each secret masked."""
@@ -111,7 +109,7 @@ class Secrets:
         """Length of the end of ``data`` that may be the beginning of a secret."""
         for length in range(min(self._longest - 1, len(data)), 0, -1):
             end = data[-length:]
-            if any(len(form) > length and form.startswith(end) for form in self._marks):
+            if any(len(form) > length and form.startswith(end) for form in self._written):
                 return length
         return 0
 
@@ -122,10 +120,14 @@ class MaskedStream:
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._held = b""
+        self.masked = False
+        """Whether a secret was found."""
 
     def feed(self, data: bytes) -> bytes:
         """What is known of the body by now and was not returned yet."""
-        data = self._secrets.in_bytes(self._held + data)
+        whole = self._held + data
+        data = self._secrets.in_bytes(whole)
+        self.masked = self.masked or data != whole
         end = len(data) - self._secrets.held_length(data)
         self._held = data[end:]
         return data[:end]

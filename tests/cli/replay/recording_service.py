@@ -109,7 +109,9 @@ class Service:
             sock.sendall(raw)
             received = b""
             while until_received not in received:
-                received += sock.recv(65536)
+                data = sock.recv(65536)
+                assert data, received
+                received += data
         new = until(lambda: set(self.names()) - before, "no recording of who left").pop()
         until(lambda: is_complete(new), "the recording of who left has no end")
         return new

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proxy.cli.replay.recorded import read_recording
+from proxy.cli.replay.recorded import Unusable, read_recording
 from proxy.cli.replay.run import replay
 from tests.cli.replay.recording_service import (
     FRONT_KEY,
+    HEADER_KEY,
     KEYS,
+    SERVER_KEY,
     Service,
     events,
     recording_service,
 )
-from tests.security.wire import request
+from tests.security.wire import exchange, request
 from tests.upstream_stub import (
     Close,
     Reset,
@@ -34,7 +35,6 @@ from tests.upstream_stub import (
     sse,
     text_stream,
     tool_call,
-    tool_stream,
     usage_chunk,
 )
 
@@ -157,7 +157,7 @@ EXCHANGES = [
         ALONE, [json_answer({"error": {"message": "bad"}}, 400)], 400, id="a refused request"
     ),
     pytest.param(ALONE, [json_answer({"error": {}}, 503)] * 2, 529, id="an overloaded upstream"),
-    pytest.param(ALONE, [(Close(),)], 502, id="no answer at all"),
+    pytest.param(ALONE, [(b"HTTP/1.1 200", Close())], 502, id="half a head"),
     pytest.param(ALONE, [answer(b"<html>no</html>", content_type="text/html")], 502, id="HTML"),
     pytest.param(ALONE, [sse(chunk(content="Hi"), Reset())], 200, id="a reset inside the stream"),
     pytest.param(ALONE, [sse(chunk(content="Hi"), done=False)], 200, id="a stream without an end"),
@@ -214,3 +214,119 @@ def test_it_replays_without_a_difference(
     recorded = check(service.recording_of(got), calls)
     sent = "".join(event["text"] for event in recorded if event["event"] == "sent")
     assert sent.encode() == got.body
+
+
+@pytest.mark.long
+def test_a_stream_that_begins_before_the_upstreams_first_event(service: Service) -> None:
+    """The upstream sends its head and is silent; after 5 s the client's stream begins all the same."""
+    waiting = [step for _ in range(7) for step in (Sleep(0.9), b": busy\n\n")]
+    service.upstream.answer(sse(b": hello\n\n", *waiting, chunk(content="Hi"), chunk("stop")))
+    got = service.ask(STREAMED)
+    assert got.status == 200
+    check(service.recording_of(got), 1)
+
+
+def test_a_compressed_body_is_recorded_as_it_was_meant(service: Service) -> None:
+    service.upstream.answer(json_answer(completion("Hi")))
+    question = QUESTION | {"metadata": {"user_id": f"echo {FRONT_KEY}"}}
+    got = service.ask(gzip.compress(json.dumps(question).encode()), content_encoding="gzip")
+    assert got.status == 200
+    recorded = check(service.recording_of(got), 1)
+    sent = next(event for event in recorded if event["event"] == "request")
+    assert json.loads(sent["text"]) == QUESTION | {"metadata": {"user_id": "echo ***"}}
+
+
+def test_a_body_that_is_not_compressed_as_it_says_is_not_recorded(service: Service) -> None:
+    got = service.ask(f"not gzip, but {FRONT_KEY}".encode(), content_encoding="gzip")
+    assert got.status == 400
+    path = service.recording_of(got)
+    request_event = events(path, "request")[0]
+    assert (request_event["text"], request_event["unreadable"]) == ("", True)
+    with pytest.raises(Unusable, match="compressed body was not valid"):
+        read_recording(path)
+
+
+def test_counts_of_tokens(service: Service) -> None:
+    question = {name: QUESTION[name] for name in ("model", "messages", "tools")}
+    service.upstream.answer(json_answer(completion("")))
+    got = service.ask(question, "/v1/messages/count_tokens")
+    assert (got.status, json.loads(got.body)) == (200, {"input_tokens": 10})
+    assert check(service.recording_of(got), 1)[-1]["outcome"] == "complete"
+    service.upstream.answer(json_answer({"input_tokens": 77}))
+    got = service.ask(question | {"model": "claude-native"}, "/v1/messages/count_tokens")
+    assert json.loads(got.body) == {"input_tokens": 77}
+    check(service.recording_of(got), 1)
+
+
+def test_lists_of_models(service: Service) -> None:
+    for path in ("/v1/models", "/v1/models/main", "/v1/models/nothing"):
+        got = service.send(request("GET", path, x_api_key=FRONT_KEY))
+        if got.status == 200:
+            check(service.recording_of(got), 0)
+
+
+def test_a_dynamic_route(service: Service) -> None:
+    key = "canary5006dynamickey"
+    refusal = {"error": {"message": f"no such model for {key}"}}
+    service.upstream.answer(json_answer(refusal, 404), text_stream("Hi"))
+    path = f"/http/127.0.0.1:{service.upstream.port}/v1/messages?key={key}"
+    for status in (404, 200):
+        got = service.ask(ALONE | {"model": "any"}, path, authorization=f"Bearer {key}")
+        assert got.status == status
+        recording = service.recording_of(got)
+        check(recording, 1)
+        assert key not in recording.read_text("utf-8")
+
+
+def test_a_client_that_leaves(service: Service) -> None:
+    service.upstream.answer(sse(chunk(content="Hello"), Sleep(1), chunk(content=" you")))
+    path = service.leave(ALONE, b"Hello")
+    recorded = check(path, 1)
+    assert recorded[-1]["outcome"] == "client left"
+    assert [event["reason"] for event in recorded if event["event"] == "closed"] == ["gone"]
+
+
+def test_who_is_not_let_in_and_probes_are_not_recorded(service: Service) -> None:
+    before = service.names()
+    assert service.ask(QUESTION, x_api_key="wrong-key-wrong").status == 401
+    for raw, status in (
+        (request("GET", "/health"), 200),
+        (request("GET", "/v1/stats", x_api_key=FRONT_KEY), 200),
+        (request("OPTIONS", "/v1/messages"), 204),
+        (request("GET", "/nowhere", x_api_key=FRONT_KEY), 404),
+    ):
+        assert service.send(raw).status == status
+    assert exchange(service.proxy.port, request("HEAD", "/")).startswith(b"HTTP/1.1 200")
+    service.upstream.answer(json_answer(completion("Hi")))
+    # It is written after all that came before it.
+    last = service.recording_of(service.ask(QUESTION))
+    assert service.names() == [*before, last]
+
+
+@pytest.mark.parametrize("key", [SERVER_KEY, HEADER_KEY, FRONT_KEY])
+def test_a_key_that_the_upstream_repeats_is_masked(key: str, service: Service) -> None:
+    """In heads, refusals and answers, also where a read ends within it."""
+    refusal = {"error": {"message": f"the key {key} is bad", "param": key}}
+    service.upstream.answer(
+        json_answer(refusal, 401, {"x-debug": key, "set-cookie": "session=canary5007cookie"}),
+        json_answer(completion(f"It is {key}")),
+        sse(chunk(content=f"It is {key} and {key}"), chunk("stop"), framing="chunked"),
+        byte_by_byte(text_stream(f"It is {key}.")),
+    )
+    for question in (ALONE | {"stream": False},) * 2 + (ALONE, ALONE):
+        path = service.recording_of(service.ask(question))
+        text = "".join(event.get("text", "") for event in check(path, 1))
+        assert key not in text
+        assert "canary5007cookie" not in path.read_text("utf-8")
+
+
+def test_a_recording_belongs_to_its_owner_alone(service: Service) -> None:
+    service.upstream.answer(json_answer(completion("Hi")))
+    path = service.recording_of(service.ask(QUESTION))
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_the_start_says_that_prompts_are_recorded(service: Service) -> None:
+    line = f"WARNING [{service.proxy.process.pid}] proxy.cli.serve: CLAUDE_PROXY_RECORD is set: "
+    assert line in service.proxy.log()
+    assert "Größe" not in service.proxy.log()

@@ -1,12 +1,12 @@
-"""Records what clients send and get, where recording is on: a WSGI layer and a hook.
+"""Shows whole exchanges to a recording, or to the replay of one: a WSGI layer and a hook.
 
-Rule: installed only while recording is on. The layer is the outermost one, so that it sees what the server
+Rule: installed only while exchanges are recorded or replayed. The layer is the outermost one, so that it sees what the server
 reads and writes; the hook admits requests whose view calls an upstream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from flask import Flask
@@ -14,7 +14,6 @@ from flask import Flask
 from proxy.api.cleanup import WsgiApp
 from proxy.api.context import present_request, record
 from proxy.ids import SEEDED, SeededIds
-from proxy.relay.recording import Recorder, Recording
 from proxy.telemetry.request_record import Tap
 
 OBSERVER = "claude_proxy.observer"
@@ -34,13 +33,11 @@ class Observer(Tap, Protocol):
     def done(self, outcome: str) -> None: ...
 
 
-def record_exchanges(app: Flask, recorder: Recorder) -> None:
-    """Record the exchanges of ``app``; to be called after the lifecycle hooks are registered."""
-    observe(app, lambda: Recording(recorder))
+def observe(app: Flask, observer: Callable[[], Observer]) -> None:
+    """Let what ``observer()`` returns see each exchange of ``app``.
 
-
-def observe(app: Flask, observer: Any) -> None:
-    """Let the ``Observer`` that ``observer()`` returns see each exchange of ``app``."""
+    To be called when the lifecycle hooks are registered and dynamic routes are not.
+    """
     app.wsgi_app = ObservedApp(app.wsgi_app, observer)  # type: ignore[method-assign]
     app.before_request(_admit)
 
@@ -62,12 +59,12 @@ def _admit() -> None:
 class ObservedApp:
     """The WSGI application ``app``, each of whose exchanges an observer sees."""
 
-    def __init__(self, app: WsgiApp, observer: Any) -> None:
+    def __init__(self, app: WsgiApp, observer: Callable[[], Observer]) -> None:
         self._app = app
         self._observer = observer
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        observer: Observer = self._observer()
+        observer = self._observer()
         SEEDED.set(observer.ids)
         environ[OBSERVER] = observer
         observer.request(environ["REQUEST_METHOD"], _target(environ), _headers(environ))
