@@ -27,9 +27,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recording_url(
-    program: Path, strict_service: StrictUpstream, directory: Path
-) -> Iterator[str]:
+def recording_url(program: Path, strict_service: StrictUpstream, directory: Path) -> Iterator[str]:
     environ = {
         "OPENAI_BASE_URL": strict_service.url,
         "OPENAI_API_KEY": SERVER_KEY,

@@ -156,19 +156,29 @@ EXCHANGES = [
     pytest.param(
         ALONE, [json_answer({"error": {"message": "bad"}}, 400)], 400, id="a refused request"
     ),
-    pytest.param(ALONE, [json_answer({"error": {}}, 503)] * 2, 529, id="an overloaded upstream"),
+    pytest.param(
+        ALONE | {"stream": False},
+        [json_answer({"error": {}}, 503)] * 2,
+        529,
+        id="an overloaded upstream",
+    ),
     pytest.param(ALONE, [(b"HTTP/1.1 200", Close())], 502, id="half a head"),
     pytest.param(ALONE, [answer(b"<html>no</html>", content_type="text/html")], 502, id="HTML"),
     pytest.param(ALONE, [sse(chunk(content="Hi"), Reset())], 200, id="a reset inside the stream"),
     pytest.param(ALONE, [sse(chunk(content="Hi"), done=False)], 200, id="a stream without an end"),
     pytest.param(
-        ALONE, [sse(chunk(content="Hi"), Sleep(1.5), done=False)], 200, id="silence in a stream"
+        ALONE,
+        [sse(chunk(content="Hi"), Sleep(1.5), done=False)],
+        200,
+        id="silence in a stream",
+        marks=pytest.mark.long,
     ),
     pytest.param(
         ALONE,
         [sse(chunk(content="Hi"), chunk("stop"), Sleep(3), done=False)],
         200,
         id="a finished stream that is not closed",
+        marks=pytest.mark.long,
     ),
     pytest.param(
         STREAMED,
@@ -182,9 +192,19 @@ EXCHANGES = [
         200,
         id="an early start before a failover",
     ),
-    pytest.param(ALONE, [(Sleep(1.6), Close())], 200, id="an early start without an answer"),
     pytest.param(
-        QUESTION | {"model": "alone"}, [(Sleep(1.4), Close())], 504, id="no answer in time"
+        ALONE,
+        [(Sleep(1.6), Close())],
+        200,
+        id="an early start without an answer",
+        marks=pytest.mark.long,
+    ),
+    pytest.param(
+        QUESTION | {"model": "alone"},
+        [(Sleep(1.4), Close())],
+        504,
+        id="no answer in time",
+        marks=pytest.mark.long,
     ),
     pytest.param(NATIVE, [native_stream()], 200, id="a native stream"),
     pytest.param(NATIVE, [native_stream(cut=3)], 200, id="a native stream that breaks off"),
