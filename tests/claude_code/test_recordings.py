@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from proxy.cli.replay.run import replay
 from tests.claude_code.client import ClaudeCode
 from tests.claude_code.samples import DONE, assert_succeeded
 from tests.claude_code.strict_upstream import Answer, StrictUpstream, ToolCall, steps
+from tests.cli.replay.recording_service import is_complete
 from tests.live import live_proxy
 from tests.waiting import until
 
@@ -68,7 +70,7 @@ def test_each_exchange_replays_byte_identical(
     paths = sorted(directory.glob("*.jsonl"))
     assert len(paths) >= 3
     for path in paths:
-        until(lambda path=path: b'{"event":"done"' in path.read_bytes(), f"{path} has no end")
+        until(partial(is_complete, path), f"{path} has no end")
         recorded = read_recording(path)
         replayed = replay(recorded)
         assert replayed.differences == []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from proxy.cli.errors import CommandError
 from proxy.cli.replay.differences import without_pings
-from proxy.cli.replay.recorded import read_recording
+from proxy.cli.replay.recorded import Unusable, read_recording
 from proxy.cli.replay.run import replay
 
 
@@ -32,8 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, _: Mapping[str, object]) -> None:
     """Run the command; raises ``Unusable`` or ``Differs``."""
     recorded = read_recording(options.file)
-    with _silence():
-        replayed = replay(recorded)
+    try:
+        with _silence():
+            replayed = replay(recorded)
+    except Unusable as error:
+        raise Unusable(f"{options.file}: {error}") from error
     if options.events:
         sys.stdout.write(without_pings(replayed.sent_bytes).decode("utf-8", "replace"))
         return

@@ -5,7 +5,7 @@ Rule: whatever is in the file, a recording or ``Unusable`` with one sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,22 @@ from proxy.cli.errors import UsageError
 from proxy.telemetry.recording.format import FORMAT, VERSION, Event, data_of
 
 LONGEST_FILE = 1 << 28
+DAMAGED = f"damaged: an event has not the form of version {VERSION}"
+_FORMS: Mapping[str, Mapping[str, type]] = {
+    "recording": {"seed": str},
+    "setup": {"settings": dict, "registry": dict, "auth": bool},
+    "request": {"method": str, "target": str, "headers": list},
+    "route": {"providers": list, "models": list, "candidates": list},
+    "call": {"call": int, "purpose": str, "method": str, "url": str, "headers": list},
+    "head": {"call": int, "status": int, "headers": list},
+    "piece": {"call": int},
+    "end": {"call": int},
+    "failure": {"call": int, "kind": str, "message": str, "status": int},
+    "closed": {"call": int, "reason": str},
+    "answer": {"status": int, "headers": list},
+    "done": {"outcome": str},
+}
+"""The members that each event must have."""
 
 
 class Unusable(UsageError):
@@ -65,9 +81,7 @@ def read_recording(path: Path) -> Recorded:
     except Unusable as error:
         raise Unusable(f"{path}: {error}") from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise Unusable(
-            f"{path}: damaged: an event has not the form of version {VERSION}"
-        ) from error
+        raise Unusable(f"{path}: {DAMAGED}") from error
 
 
 def _events(lines: list[bytes]) -> list[Event]:
@@ -90,6 +104,8 @@ def _events(lines: list[bytes]) -> list[Event]:
         event = _object(line)
         if event is None or type(event.get("event")) is not str:
             raise Unusable(f"damaged: line {number} is not an event")
+        if not _is_well_formed(event):
+            raise Unusable(DAMAGED)
         events.append(event)
     kinds = [event["event"] for event in events]
     if "truncated" in kinds:
@@ -99,6 +115,14 @@ def _events(lines: list[bytes]) -> list[Event]:
     if "done" not in kinds:
         raise Unusable("has no end: the exchange was still running, or its process was killed")
     return events
+
+
+def _is_well_formed(event: Event) -> bool:
+    members = _FORMS.get(event["event"], {})
+    headers = event.get("headers", [])
+    return all(isinstance(event.get(name), kind) for name, kind in members.items()) and all(
+        isinstance(pair, list) and [type(each) for each in pair] == [str, str] for pair in headers
+    )
 
 
 def _object(line: bytes) -> Event | None:

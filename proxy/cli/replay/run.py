@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from proxy.api.context import EXTENSION
 from proxy.cli.replay.application import application
 from proxy.cli.replay.observer import Replayer
-from proxy.cli.replay.recorded import Recorded
+from proxy.cli.replay.recorded import DAMAGED, Recorded, Unusable
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 from proxy.runtime import Runtime
@@ -29,9 +29,12 @@ LONG = 3600.0
 def replay(recorded: Recorded) -> Replayer:
     """The exchange as the present code answers it; raises ``Unusable``."""
     replayer = Replayer(recorded)
-    app = application(recorded, lambda: replayer)
-    shared: Runtime = app.extensions[EXTENSION]
-    _restore(shared, recorded)
+    try:
+        app = application(recorded, lambda: replayer)
+        shared: Runtime = app.extensions[EXTENSION]
+        _restore(shared, recorded)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unusable(DAMAGED) from error
     try:
         _answered(app, _environ(recorded))
     finally:
