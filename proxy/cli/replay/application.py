@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from flask import Flask
-
 from config.errors import ConfigError
 from config.registry.values import Model, Price, Provider, Registry, RouterRules
 from config.settings import Settings
+from proxy.api.cleanup import WsgiApp
 from proxy.api.context import EXTENSION
 from proxy.api.observed import Observer
 from proxy.app import create_app
@@ -45,8 +44,8 @@ class _NoClient(UpstreamClient):
         raise UpstreamError("a replay opens no connection")
 
 
-def application(recorded: Recorded, observer: Callable[[], Observer]) -> Flask:
-    """The application as it was configured; raises ``Unusable`` if this version cannot be so."""
+def application(recorded: Recorded, observer: Callable[[], Observer]) -> tuple[WsgiApp, Runtime]:
+    """The application as it was configured, and its parts; raises ``Unusable`` if this version cannot be so."""
     auth = (AUTH_KEY,) if recorded.setup["auth"] else ()
     try:
         registry = _registry(recorded)
@@ -55,8 +54,8 @@ def application(recorded: Recorded, observer: Callable[[], Observer]) -> Flask:
     except ConfigError as error:
         raise Unusable(f"its configuration is not valid in this version: {error}") from error
     shared: Runtime = app.extensions[EXTENSION]
-    app.extensions[EXTENSION] = replace(shared, clients=NoConnections(settings, ()))
-    return app
+    shared = app.extensions[EXTENSION] = replace(shared, clients=NoConnections(settings, ()))
+    return app, shared
 
 
 def _settings(chosen: Mapping[str, Any], auth: tuple[str, ...]) -> Settings:

@@ -13,10 +13,10 @@ from time import monotonic
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from proxy.api.context import EXTENSION
 from proxy.cli.replay.application import application
 from proxy.cli.replay.observer import Replayer
 from proxy.cli.replay.recorded import DAMAGED, Recorded, Unusable
+from proxy.errors import ProxyError
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 from proxy.runtime import Runtime
@@ -30,8 +30,7 @@ def replay(recorded: Recorded) -> Replayer:
     """The exchange as the present code answers it; raises ``Unusable``."""
     replayer = Replayer(recorded)
     try:
-        app = application(recorded, lambda: replayer)
-        shared: Runtime = app.extensions[EXTENSION]
+        app, shared = application(recorded, lambda: replayer)
         _restore(shared, recorded)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Unusable(DAMAGED) from error
@@ -47,7 +46,7 @@ def _answered(app: Any, environ: dict[str, Any]) -> None:
     try:
         for _ in body:
             pass
-    except Exception:
+    except ProxyError:
         # A file that broke off: its outcome is compared.
         return
     finally:
