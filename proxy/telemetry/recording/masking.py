@@ -7,10 +7,11 @@ cut it in two.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from proxy.access.auth import ANTHROPIC_START
 from proxy.redaction import SHORTEST_SECRET
@@ -155,7 +156,11 @@ def credentials_in_query(url: str) -> list[str]:
     """The credentials in the query and the user information of ``url``."""
     found = [match[0].partition("=")[2] for match in _QUERY.finditer(url)]
     for match in _USER.finditer(url):
-        found += [match[0][3:-1], match[0][3:-1].partition(":")[2]]
+        user = match[0][3:-1]
+        # Also as it is sent with Basic authentication.
+        for form in (user, unquote(user)):
+            basic = base64.b64encode(form.encode("utf-8", "replace")).decode("ascii")
+            found += [form, form.partition(":")[2], basic]
     return found
 
 

@@ -102,4 +102,6 @@ def test_what_a_client_shows() -> None:
         "Bearer k",
         "k",
     ]
-    assert credentials_in_query("https://u:p@h/?key=k1") == ["k1", "u:p", "p"]
+    assert credentials_in_query("https://h/?key=k1") == ["k1"]
+    found = credentials_in_query("https://u:p%40@h/")
+    assert found == ["u:p%40", "p%40", "dTpwJTQw", "u:p@", "p@", "dTpwQA=="]
