@@ -191,6 +191,7 @@ EXCHANGES = [
         [(Sleep(0.7), *TOO_MANY), THINKING],
         200,
         id="an early start before a failover",
+        marks=pytest.mark.long,
     ),
     pytest.param(
         ALONE,
