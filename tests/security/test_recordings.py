@@ -64,6 +64,7 @@ def test_a_directory_that_cannot_be_used_any_more_fails_no_request(tmp_path: Pat
     environ = {"CLAUDE_PROXY_RECORD": str(recordings)}
     with run(MODES["fixed key"], "info, text", tmp_path, **environ) as running:
         recordings.touch()
-        running.look_around()
+        for _ in range(2):
+            running.look_around()
         running.proxy.logged("recordings are incomplete: file exists")
         assert {data[9:12] for _, data in running.overheard} == {b"200", b"400"}

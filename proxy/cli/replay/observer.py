@@ -29,7 +29,7 @@ class Replayer:
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
         self._left = list(recorded.calls)
-        self._moment = Moment(recorded.answer["position"])
+        self._moment = Moment(recorded.answer)
         self._masked = Secrets()
         self._status = 0
         self._headers: list[list[str]] = []

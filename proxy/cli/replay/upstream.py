@@ -27,6 +27,7 @@ from proxy.errors import (
 )
 from proxy.relay.cancellation import Exchange
 from proxy.relay.deadlines import WaitResult
+from proxy.relay.stream import PEEK_SECONDS
 from proxy.telemetry.recording.format import Event
 from proxy.upstream.response import READ_BYTES, UpstreamResponse
 from proxy.upstream.tapped import headers_of
@@ -46,9 +47,10 @@ _PLAIN: Mapping[str, type[ProxyError]] = {
 class Moment:
     """When the answer to the client began."""
 
-    def __init__(self, position: int) -> None:
-        self._position = position
+    def __init__(self, answer: Event) -> None:
+        self._position = answer["position"]
         """The place of that event in the recording."""
+        self.seconds = float(answer["t"])
         self._begun = Signal()
 
     def begin(self) -> None:
@@ -59,13 +61,17 @@ class Moment:
         """Whether ``event`` may happen now."""
         return event["position"] < self._position or self._begun.is_set()
 
+    def wait(self) -> None:
+        """Wait until the answer begins."""
+        self._begun.wait(START_SECONDS)
+
     def wait_for(self, event: Event, exchange: Exchange) -> None:
         """Wait until ``event`` may happen; the answer begins early if it can."""
         if self.allows(event):
             return
         if exchange.on_check is not None:
             exchange.on_check(math.inf)
-            self._begun.wait(START_SECONDS)
+            self.wait()
 
 
 def failure_of(event: Event) -> ProxyError:
@@ -106,7 +112,7 @@ def replayed(call: RecordedCall, exchange: Exchange, moment: Moment) -> Upstream
 class ReplayedResponse(UpstreamResponse):
     """The recorded reads of one response."""
 
-    __slots__ = ("_exchange", "_forced", "_moment", "_pipe", "_waiting")
+    __slots__ = ("_exchange", "_forced", "_moment", "_pipe", "_since", "_waiting")
 
     def __init__(
         self, head: Event, events: list[Event], exchange: Exchange, moment: Moment
@@ -114,6 +120,7 @@ class ReplayedResponse(UpstreamResponse):
         self.status = head["status"]
         self.headers = headers_of(head["headers"])
         self.unfinished = 0
+        self._since = head["t"]
         self._waiting = events
         self._exchange = exchange
         self._moment = moment
@@ -130,6 +137,8 @@ class ReplayedResponse(UpstreamResponse):
         """The next recorded piece."""
         event = self._next
         if event["event"] == "piece":
+            if self._forced and self._pipe is not None:
+                os.read(self._pipe[0], 1)
             self._forced = False
             self._waiting.pop(0)
             data: bytes = event["data"]
@@ -188,9 +197,18 @@ class ReplayedResponse(UpstreamResponse):
 
     def _end_peek(self) -> None:
         # Runs in the hub, when the exchange waits.
-        enough = self._exchange.deadlines.enough
-        self._forced = enough is None
-        if enough is not None:
-            self._exchange.check(enough, False)
-        elif self._pipe is not None:
+        exchange = self._exchange
+        early = exchange.on_check is not None and self._moment.seconds - self._since < PEEK_SECONDS
+        if exchange.deadlines.enough is not None and not early:
+            exchange.check(exchange.deadlines.enough, False)
+            return
+        self._forced = True
+        if early and exchange.on_check is not None:
+            exchange.on_check(math.inf)
+        gevent.spawn(self._continue)
+
+    def _continue(self) -> None:
+        """End the wait when the answer has begun."""
+        self._moment.wait()
+        if self._pipe is not None:
             os.write(self._pipe[1], b" ")

@@ -238,13 +238,23 @@ def test_it_replays_without_a_difference(
 
 
 @pytest.mark.long
-def test_a_stream_that_begins_before_the_upstreams_first_event(service: Service) -> None:
+def test_a_stream_that_begins_before_the_upstreams_first_event(tmp_path: Path) -> None:
     """The upstream sends its head and is silent; after 5 s the client's stream begins all the same."""
-    waiting = [step for _ in range(7) for step in (Sleep(0.9), b": busy\n\n")]
-    service.upstream.answer(sse(b": hello\n\n", *waiting, chunk(content="Hi"), chunk("stop")))
-    got = service.ask(STREAMED)
-    assert got.status == 200
-    check(service.recording_of(got), 1)
+    with recording_service(tmp_path, {}) as service:
+        service.upstream.answer(sse(b": hello\n\n", Sleep(6), chunk(content="Hi"), chunk("stop")))
+        got = service.ask(STREAMED)
+        path = service.recording_of(got)
+    recorded = check(path, 1)
+    kinds = [event["event"] for event in recorded]
+    assert kinds.index("answer") < len(kinds) - kinds[::-1].index("piece") - 1
+    assert b"message_stop" in got.body
+
+
+@pytest.mark.long
+def test_an_early_start_while_the_upstream_has_only_sent_its_head(service: Service) -> None:
+    comment = b": hello\n\n"
+    service.upstream.answer(sse(comment, Sleep(0.6), chunk(content="Hi"), chunk("stop")))
+    check(service.recording_of(service.ask(STREAMED)), 1)
 
 
 def test_a_compressed_body_is_recorded_as_it_was_meant(service: Service) -> None:
