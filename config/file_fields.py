@@ -67,6 +67,24 @@ class LogFile(Field[str]):
         return path
 
 
+class RecordDirectory(Field[str]):
+    """A directory for new files; only its parent must exist. The value is its absolute path."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        path = os.path.abspath(printable(str(value)))
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise ValidationError("is not a directory")
+        try:
+            with tempfile.TemporaryFile(dir=path if os.path.isdir(path) else os.path.dirname(path)):
+                pass
+        except OSError as error:
+            raise ValidationError(
+                f"cannot be written ({error.strerror}): "
+                "name a directory that this user may write to, or a new one in such a directory"
+            ) from error
+        return path
+
+
 def _with_hashed_names(directory: str) -> str:
     if not any(_HASHED_NAME.fullmatch(name) for name in os.listdir(directory)):
         raise ValidationError(

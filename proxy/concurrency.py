@@ -16,6 +16,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from time import monotonic
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -195,7 +196,9 @@ def run_if_heavy(heavy: bool, function: Callable[P, T], *args: P.args, **kwargs:
 def _run(threads: WorkerThreads, function: Callable[..., T], args: Any, kwargs: Any) -> T:
     if _HERE.is_worker or not monkey.is_module_patched("threading"):
         return function(*args, **kwargs)
-    outcome: _Outcome[T] = threads.pool().apply(_outcome, (function, args, kwargs))
+    # The context of the request, on which its ids may depend.
+    called = (copy_context(), function, args, kwargs)
+    outcome: _Outcome[T] = threads.pool().apply(_outcome, called)
     return outcome.result()
 
 
@@ -232,10 +235,10 @@ class _Outcome(Generic[T]):
         return value
 
 
-def _outcome(function: Callable[..., T], args: Any, kwargs: Any) -> _Outcome[T]:
+def _outcome(context: Context, function: Callable[..., T], args: Any, kwargs: Any) -> _Outcome[T]:
     outcome = _Outcome[T]()
     with outcome:
-        outcome.value = _run_at_low_priority(function, args, kwargs)
+        outcome.value = context.run(_run_at_low_priority, function, args, kwargs)
     return outcome
 
 

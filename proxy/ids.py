@@ -5,9 +5,12 @@ Rule: a client's request id is used only if all its characters are safe in a log
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import string
+from collections import Counter
+from contextvars import ContextVar
 
 BASE62 = string.digits + string.ascii_letters
 _CHARACTERS = bytes(ord(BASE62[byte % len(BASE62)]) for byte in range(256))
@@ -15,9 +18,34 @@ _CHARACTERS = bytes(ord(BASE62[byte % len(BASE62)]) for byte in range(256))
 _VALID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 
+class SeededIds:
+    """The ids of one request that is recorded or replayed: the same ones for the same seed.
+
+    Each prefix has a sequence of its own, so that one more id of a kind changes no others.
+    """
+
+    __slots__ = ("_drawn", "seed")
+
+    def __init__(self, seed: str) -> None:
+        self.seed = seed
+        self._drawn: Counter[str] = Counter()
+
+    def draw(self, prefix: str) -> bytes:
+        """24 bytes that follow from the seed, the prefix and the number of its ids so far."""
+        self._drawn[prefix] += 1
+        text = f"{self.seed}:{prefix}:{self._drawn[prefix]}"
+        return hashlib.sha256(text.encode()).digest()[:24]
+
+
+SEEDED: ContextVar[SeededIds | None] = ContextVar("seeded_ids", default=None)
+"""The source of the present request's ids; None: they are random."""
+
+
 def random_id(prefix: str) -> str:
     """``prefix`` and 24 random base62 characters."""
-    return prefix + secrets.token_bytes(24).translate(_CHARACTERS).decode("ascii")
+    seeded = SEEDED.get()
+    drawn = secrets.token_bytes(24) if seeded is None else seeded.draw(prefix)
+    return prefix + drawn.translate(_CHARACTERS).decode("ascii")
 
 
 def new_tool_id() -> str:

@@ -22,7 +22,8 @@ from proxy.providers.learned_flags import LearnedFlags
 from proxy.providers.refused_images import RefusedImages
 from proxy.providers.routing import Router
 from proxy.relay.blocked_writes import WRITES
-from proxy.relay.model_list import ModelList
+from proxy.relay.model_list import CACHE_SECONDS, ModelList
+from proxy.relay.recording import Recorder
 from proxy.relay.sweeper import Sweeper
 from proxy.server.shutdown import PROCESS, ShutdownState
 from proxy.telemetry.accounting import Accounting, Sink, end_trace
@@ -62,6 +63,8 @@ class Runtime:
     admission: Admission
     limiter: Limiter | None
     """None if no rate limit is set."""
+    recorder: Recorder | None = None
+    """None if exchanges are not recorded."""
     tracing: Tracing | None = None
     """None if traces are off."""
     flush_reports: Callable[[], None] | None = None
@@ -76,6 +79,8 @@ class Runtime:
         self.accounting.close()
         if self.cluster_flags is not None:
             self.cluster_flags.close()
+        if self.recorder is not None:
+            self.recorder.close()
         if self.flush_reports is not None:
             self.flush_reports()
 
@@ -116,6 +121,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
     router = Router(settings, registry)
     models = {model.remote_id for model in registry.models} | set(router.tiers)
     metrics = Metrics(models, (provider.name for provider in registry.providers))
+    recorder = Recorder(settings.record, settings, registry) if settings.record else None
     usage, tracing = _shared_usage(settings, metrics), tracing_for(settings)
     learned = LearnedFlags(time, board=shared_board())
     return Runtime(
@@ -127,7 +133,8 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         refused_images=RefusedImages(time),
         watch=watch,
         drain=PROCESS,
-        models=ModelList(),
+        # A recording contains the list that it needs.
+        models=ModelList(CACHE_SECONDS if recorder is None else 0.0),
         states=ProviderHealth(changed=metrics.breaker_changed),
         metrics=metrics,
         accounting=Accounting(_sinks(metrics, usage, tracing), metrics),
@@ -135,6 +142,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         cluster_flags=_cluster_flags(settings, learned),
         admission=Admission(admitted(settings, open_files()), WRITES.end_longest),
         limiter=build_limiter(settings),
+        recorder=recorder,
         tracing=tracing,
         flush_reports=start_reports(settings),
     )

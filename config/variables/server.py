@@ -20,7 +20,7 @@ from config.fields import (
     Seconds,
     Text,
 )
-from config.file_fields import LogFile
+from config.file_fields import LogFile, RecordDirectory
 from config.telemetry_fields import OtlpEndpoint, OtlpHeaders, SentryDsn
 from config.variables.row import MAX_INT, also_bare, own, setting
 
@@ -198,6 +198,15 @@ class Log:
         own("LOG_FILE"),
         "File that the log is appended to, instead of stderr",
         example="/var/log/claude-proxy.log",
+    )
+    record: str | None = setting(
+        None,
+        RecordDirectory(),
+        own("RECORD"),
+        "Directory in which each exchange is recorded, with its prompts and answers, for a bug report "
+        "(`claude-proxy replay`)",
+        shown="off",
+        example="/tmp/claude-proxy-recordings",
     )
     log_body_max_chars: int = setting(
         0,

@@ -40,7 +40,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
     record_route(access, route)
     access.stream = message_request.get("stream") is True
     candidates = candidates_for(route)
-    return Call(
+    call = Call(
         request=message_request,
         route=route,
         key=candidates[0].keys.best(monotonic()),
@@ -57,6 +57,9 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
         fallback_credit=asks_for_credit(present_request().environ.get("HTTP_ANTHROPIC_BETA")),
         client_agent=present_request().environ.get("HTTP_USER_AGENT", ""),
     )
+    if access.tap is not None:
+        access.tap.begin_call(call)
+    return call
 
 
 @contextmanager

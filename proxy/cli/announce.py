@@ -56,6 +56,7 @@ def start_warnings(settings: Settings, *, open_files: int | None = None) -> tupl
     return (
         *settings.mistakes,
         *settings.warnings,
+        *_record_warning(settings),
         *missing_extras(settings),
         *_key_warnings(settings),
         *_model_warnings(settings),
@@ -63,6 +64,14 @@ def start_warnings(settings: Settings, *, open_files: int | None = None) -> tupl
         *filter(None, (admission_warning(settings, open_files),)),
         *_limit_warnings(settings),
     )
+
+
+def _record_warning(settings: Settings) -> Iterator[str]:
+    if settings.record is not None:
+        yield (
+            f"CLAUDE_PROXY_RECORD is set: each exchange is recorded in {settings.record} with its "
+            "prompts and answers; unset it when you have what you need"
+        )
 
 
 def _key_warnings(settings: Settings) -> Iterator[str]:

@@ -67,6 +67,13 @@ COMMANDS = (
         "Send short test requests to a running proxy; a few thousand tokens per model.",
     ),
     Command(
+        "replay",
+        "proxy.cli.replay.command",
+        "run a recorded exchange through this version and print what differs",
+        "Run the upstream's bytes of a recording (CLAUDE_PROXY_RECORD) through this version. "
+        "Exit code: 0 the same, 1 differences, 2 the file cannot be replayed.",
+    ),
+    Command(
         "healthcheck",
         "proxy.cli.healthcheck",
         "check whether the service on this machine answers (exit code 0 or 1)",

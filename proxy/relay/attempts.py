@@ -81,7 +81,7 @@ def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
     try:
         call.begin_attempt(attempt.candidate.target, attempt.key, outcome)
         if attempt.wait:
-            call.exchange.pause(attempt.wait)
+            _pause(call, attempt.wait)
         result = answer()
         if not outcome.open_ended:
             outcome.report(False, monotonic())
@@ -92,6 +92,13 @@ def _tried(call: Call, attempt: RouteAttempt, answer: Callable[[], T]) -> T:
         outcome.report(None, monotonic())
         raise
     return result
+
+
+def _pause(call: Call, seconds: float) -> None:
+    if call.record.tap is not None:
+        call.record.tap.pause(call.exchange, seconds)
+    else:
+        call.exchange.pause(seconds)
 
 
 def _verdict(call: Call, attempt: RouteAttempt, error: Failure) -> Verdict:

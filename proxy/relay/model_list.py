@@ -40,9 +40,13 @@ class _Held:
 
 
 class ModelList:
-    """Cached model entries, one list for each place (``place_of``)."""
+    """Cached model entries, one list for each place (``place_of``), for ``seconds`` at most.
 
-    def __init__(self) -> None:
+    0: nothing is cached, so that each exchange that is recorded has the lists on which it depends.
+    """
+
+    def __init__(self, seconds: float = CACHE_SECONDS) -> None:
+        self._seconds = seconds
         self._places: dict[bytes, _Held] = {}
         self._told: dict[str, float] = {}
 
@@ -52,14 +56,14 @@ class ModelList:
         Raises what ``fetch`` raises.
         """
         held = self._places.get(place)
-        if held is not None and held.entries is not None and _is_fresh(held, CACHE_SECONDS):
+        if held is not None and held.entries is not None and _is_fresh(held, self._seconds):
             return held.entries
         return self._keep(place, fetch())
 
     def held(self, place: bytes) -> list[Entry] | None:
         """The last entries at ``place``, of any age; None: there are none. No upstream is called."""
         held = self._places.get(place)
-        return None if held is None else held.entries
+        return held.entries if held is not None and self._seconds else None
 
     def is_news(self, words: str, seconds: float = inf) -> bool:
         """Whether ``words``, which belong to a line of the log, were not passed within ``seconds``."""
@@ -87,7 +91,7 @@ class ModelList:
         try:
             while True:
                 held = self._place(place)
-                if _is_fresh(held, max_age) or monotonic() - held.failed < FAILURE_SECONDS:
+                if _is_fresh(held, min(max_age, self._seconds)) or self._has_failed(held):
                     return held.entries
                 if held.asking is None:
                     return self._asked(place, held, fetch)
@@ -97,6 +101,9 @@ class ModelList:
             raise
         except UpstreamError:
             return self.held(place)
+
+    def _has_failed(self, held: _Held) -> bool:
+        return monotonic() - held.failed < min(FAILURE_SECONDS, self._seconds)
 
     def _asked(self, place: bytes, held: _Held, fetch: Fetch) -> list[Entry]:
         asking = held.asking = Event()

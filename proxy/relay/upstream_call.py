@@ -117,6 +117,9 @@ def _send(call: UpstreamCall, purpose: str) -> UpstreamResponse:
     mark_unsent()
     seconds = call.first_byte_seconds
     call.exchange.limit(seconds, f"the upstream did not {purpose} within {seconds:g} s")
+    if call.record.tap is not None:
+        response: UpstreamResponse = call.record.tap.send(call, purpose)
+        return response
     return call.exchange.run(call.client.send, call.method, call.url, call.headers, call.body)
 
 

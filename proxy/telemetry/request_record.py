@@ -32,6 +32,25 @@ class Trace(Protocol):
         ...
 
 
+class Tap(Protocol):
+    """What is told of the upstream calls of one request, to record or to replay them.
+
+    ``call`` and ``exchange`` are of ``proxy.relay``.
+    """
+
+    def begin_call(self, call: Any) -> None:
+        """The call for a validated request was created."""
+        ...
+
+    def send(self, call: Any, purpose: str) -> Any:
+        """The upstream's answer to ``call``, once its head has been read."""
+        ...
+
+    def pause(self, exchange: Any, seconds: float) -> None:
+        """Wait before the next attempt."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PendingEstimate:
     """The estimated usage of an attempt whose usage was not reported."""
@@ -78,6 +97,8 @@ class RequestRecord:
     """Logged at DEBUG."""
     trace: Trace | None = None
     """None if the request is not traced."""
+    tap: Tap | None = None
+    """None if the request is neither recorded nor replayed."""
     route: str = "unmatched"
     """The rule of the URL map: the metrics' label in place of a path."""
     upstream_events: list[tuple[str, str, str, str]] = field(default_factory=list)

@@ -29,6 +29,14 @@ def test_ready_line_in_passthrough_on_two_addresses() -> None:
     assert line.startswith("Listening on http://a:1, http://b:2 | mode: passthrough | ")
 
 
+def test_recording_is_a_warning() -> None:
+    warnings = start_warnings(Settings(record="/tmp/recordings", host="127.0.0.1"))
+    assert warnings == (
+        "CLAUDE_PROXY_RECORD is set: each exchange is recorded in /tmp/recordings with its prompts and "
+        "answers; unset it when you have what you need",
+    )
+
+
 ONE = Provider("one", "https://one.test/v1", ("secret",))
 TWO = Provider("two", "https://two.test/v1")
 

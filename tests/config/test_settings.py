@@ -394,6 +394,8 @@ def test_every_bad_variable_is_named_at_once() -> None:
         pytest.param("CLAUDE_PROXY_CA_BUNDLE", "/usr", "openssl rehash", id="unhashed directory"),
         pytest.param("CLAUDE_PROXY_LOG_FILE", "/nowhere/log", "cannot be written", id="log file"),
         pytest.param("CLAUDE_PROXY_LOG_FILE", "/", "is a directory", id="directory as log file"),
+        pytest.param("CLAUDE_PROXY_RECORD", "/nowhere/x", "cannot be written", id="recordings"),
+        pytest.param("CLAUDE_PROXY_RECORD", "/etc/passwd", "is not a directory", id="a file"),
     ],
 )
 def test_bad_values(name: str, text: str, phrase: str) -> None:
