@@ -7,6 +7,7 @@ Property tests run in both: with a tenth of their examples in the short part, wi
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 import pytest
@@ -35,6 +36,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--examples", type=int, default=0, help="examples of each property test; 0: its own number"
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Save what coverage has measured: pytest-xdist kills a worker that ends too slowly."""
+    coverage = sys.modules.get("coverage")
+    measuring = coverage.Coverage.current() if coverage else None
+    if measuring is not None:
+        measuring.save()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -38,6 +38,7 @@ def recorded_settings(settings: Settings) -> dict[str, Any]:
         for row in VARIABLES
         if not row.secret and row.field not in LOCAL
     }
+    chosen["unset_models"] = settings.unset_models
     return {name: value for name, value in chosen.items() if value != getattr(_DEFAULTS, name)}
 
 
@@ -61,6 +62,7 @@ def recorded_registry(registry: Registry, *, whole: bool = False) -> dict[str, A
         "strict_models": registry.strict_models,
         "models_from_upstream": registry.models_from_upstream,
         "from_file": registry.from_file,
+        "changed": registry.changed,
         "default_is_registered": registry.default_is_registered,
         "native": any(provider.native for provider in registry.providers),
         "keys": any(provider.api_keys for provider in registry.providers),

@@ -59,7 +59,7 @@ def application(recorded: Recorded, observer: Callable[[], Observer]) -> tuple[W
 
 
 def _settings(chosen: Mapping[str, Any], auth: tuple[str, ...]) -> Settings:
-    known = {each.name for each in fields(Settings)} - LOCAL - {"registry", "warnings"}
+    known = {each.name for each in fields(Settings)} - LOCAL - {"registry", "warnings", "mistakes"}
     kept = {name: _frozen(value) for name, value in chosen.items() if name in known}
     settings = Settings(**{**kept, "auth_keys": auth, "workers": 1})
     if settings.early_start is None:
@@ -100,6 +100,7 @@ def _registry(recorded: Recorded) -> Registry:
         strict_models=base["strict_models"],
         models_from_upstream=base["models_from_upstream"],
         from_file=base["from_file"],
+        changed=base.get("changed", 0.0),
         default_is_registered=base["default_is_registered"],
     )
 

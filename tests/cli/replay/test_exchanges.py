@@ -290,22 +290,26 @@ def test_counts_of_tokens(service: Service) -> None:
 
 
 def test_lists_of_models(service: Service) -> None:
-    for path in ("/v1/models", "/v1/models/main", "/v1/models/nothing"):
+    # The window of a registered model is asked for.
+    for path, calls in (("/v1/models", 0), ("/v1/models/main", 1), ("/v1/models/nothing", None)):
         got = service.send(request("GET", path, x_api_key=FRONT_KEY))
-        if got.status == 200:
-            check(service.recording_of(got), 0)
+        assert got.status == (404 if calls is None else 200)
+        if calls is not None:
+            check(service.recording_of(got), calls)
 
 
 def test_a_dynamic_route(service: Service) -> None:
     key = "canary5006dynamickey"
     refusal = {"error": {"message": f"no such model for {key}"}}
-    service.upstream.answer(json_answer(refusal, 404), text_stream("Hi"))
+    listed = {"data": [{"id": "other"}]}
+    service.upstream.answer(json_answer(refusal, 404), json_answer(listed), text_stream("Hi"))
     path = f"/http/127.0.0.1:{service.upstream.port}/v1/messages?key={key}"
-    for status in (404, 200):
+    # The refusal is explained by the upstream's list of models.
+    for status, calls in ((404, 2), (200, 1)):
         got = service.ask(ALONE | {"model": "any"}, path, authorization=f"Bearer {key}")
         assert got.status == status
         recording = service.recording_of(got)
-        check(recording, 1)
+        check(recording, calls)
         assert key not in recording.read_text("utf-8")
 
 
