@@ -26,17 +26,19 @@ help: ## show this list
 
 .PHONY: setup
 setup: $(VENV)/.installed ## install what the service needs into .venv
+	@printf '%s\n' 'Ready. Choose provider, key and models, then start it:' '' \
+	  '  $(BIN)/claude-proxy init' '  make run' '' 'Without a key: make demo'
 
 .PHONY: run
-run: $(VENV)/.installed ## start the service with the settings of .env or the environment (README "Start")
+run: $(VENV)/.installed ## start the service (settings: .env and the environment)
 	@exec $(BIN)/claude-proxy
 
 .PHONY: dev
-dev: $(VENV)/.installed ## start it with one worker, and again when a source file changes
+dev: $(VENV)/.installed ## start it with one worker, anew after each change of a file
 	@CLAUDE_PROXY_WORKERS=1 exec $(BIN)/python -m proxy.cli.autoreload
 
 .PHONY: demo
-demo: $(VENV)/.installed ## start it with a built-in stand-in upstream: no key needed
+demo: $(VENV)/.installed ## start it with a built-in stand-in for a model: no key needed
 	@exec $(BIN)/claude-proxy demo
 
 # Three processes keep two cores busy while tests wait for services; a file's tests stay together.
@@ -45,11 +47,11 @@ IN_PARALLEL := --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-r
 TESTS = $(BIN)/python -m pytest $(IN_PARALLEL)
 
 .PHONY: test
-test: $(VENV)/.installed-dev ## run the tests except the long ones, with the programs that are there
+test: $(VENV)/.installed-dev ## run the tests, except the long ones
 	@$(TESTS)
 
 .PHONY: test-all
-test-all: programs ## run every test, with the real programs that can be installed
+test-all: programs ## run every test, with the real clients and servers
 	@$(TESTS) --part=all
 
 .PHONY: test-rest
@@ -57,13 +59,13 @@ test-rest: programs ## run what test-all has and test has not
 	@$(TESTS) --part=rest
 
 .PHONY: programs
-programs: $(VENV)/.installed-dev $(CLIENT)/.installed $(SDK)/.installed $(AI_SDK)/.installed $(LANGCHAIN)/.installed system-packages ## install the programs that tests start, as far as this machine allows
+programs: $(VENV)/.installed-dev $(CLIENT)/.installed $(SDK)/.installed $(AI_SDK)/.installed $(LANGCHAIN)/.installed system-packages ## install the clients and servers that tests start
 
 # They measure CPU time, which coverage multiplies; make test-all runs them.
 UNMEASURED := --ignore=tests/bench/test_growth.py --ignore=tests/security/test_bombs.py --ignore=tests/security/test_blow_ups.py
 
 .PHONY: check
-check: programs ## run every gate: format, lint, types, imports, all tests, coverage
+check: programs ## run every gate: format, lint, types, all tests, coverage
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
 	@$(MAKE) --no-print-directory lint types
 	@rm -f .coverage .coverage.*
@@ -72,7 +74,7 @@ check: programs ## run every gate: format, lint, types, imports, all tests, cove
 	@$(BIN)/coverage report --skip-covered --show-missing
 
 .PHONY: lint
-lint: $(VENV)/.installed-dev ## look for mistakes, misspellings and imports that point upwards
+lint: $(VENV)/.installed-dev ## look for mistakes, misspellings and upward imports
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/codespell bench/*.py bench/*.md bench/*.c bench/*.h config proxy claude_messages_proxy.py wsgi.py README.md CHANGELOG.md docs Makefile setup.cfg
 	@$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
@@ -83,12 +85,12 @@ format: $(VENV)/.installed-dev ## format the sources
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
 .PHONY: docs
-docs: $(VENV)/.installed-dev ## generate the tables of docs/configuration.md, endpoints.md, reliability.md and deploy/.env.example
+docs: $(VENV)/.installed-dev ## generate the tables in docs/ and deploy/.env.example
 	@$(BIN)/python -m config.documentation
 	@$(BIN)/python -m tests.docs.generated
 
 .PHONY: pictures
-pictures: $(VENV)/.installed-dev $(CLIENT)/.installed ## draw docs/images/demo.svg: make demo and Claude Code in tmux
+pictures: $(VENV)/.installed-dev $(CLIENT)/.installed ## draw docs/images/demo.svg from make demo and Claude Code
 	@$(BIN)/python -m tests.docs.picture
 
 .PHONY: types
@@ -96,7 +98,7 @@ types: $(VENV)/.installed-dev ## check the types
 	@$(BIN)/mypy
 
 .PHONY: soak
-soak: $(VENV)/.installed-dev ## ten minutes (SOAK_SECONDS) of load, restarts and kills, and the books at the end
+soak: $(VENV)/.installed-dev ## ten minutes (SOAK_SECONDS) of load, restarts and kills
 	@$(BIN)/python -m tests.soak
 
 .PHONY: bench-quick
@@ -104,7 +106,7 @@ bench-quick: $(VENV)/.installed-dev $(BENCH_TOOLS) ## what the proxy costs besid
 	@$(BIN)/python -m bench --quick
 
 .PHONY: bench
-bench: $(VENV)/.installed-dev $(BENCH_TOOLS) ## the same at length, with memory over time; writes bench/RESULTS.md
+bench: $(VENV)/.installed-dev $(BENCH_TOOLS) ## the same at length; writes bench/RESULTS.md
 	@$(BIN)/python -m bench
 
 .PHONY: bench-peers
@@ -121,7 +123,7 @@ FUZZ_SECONDS ?= 3600
 FUZZ_EXAMPLES ?= 10000
 
 .PHONY: fuzz
-fuzz: $(VENV)/.installed-dev $(FUZZER)/.installed ## try each law FUZZ_EXAMPLES times, then fuzz for FUZZ_SECONDS; new inputs stay in tests/fuzz/corpus
+fuzz: $(VENV)/.installed-dev $(FUZZER)/.installed ## fuzz the converters; new inputs stay in tests/fuzz/corpus
 	@$(TESTS) --part=laws --examples=$(FUZZ_EXAMPLES) --timeout=3600
 	@PYTHONPATH=$(FUZZER) $(BIN)/python -m tests.fuzz.guided $(FUZZ_SECONDS)
 

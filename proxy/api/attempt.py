@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from proxy.api.candidates import withheld_key_named
 from proxy.api.context import runtime
+from proxy.api.refused_key import refused_key_named
 from proxy.errors import UpstreamError
 from proxy.failures.classify import MODEL_NOT_FOUND
 from proxy.relay.answer import Answer
@@ -24,7 +24,7 @@ def open_attempt(call: Call, sent: Callable[[], Sent], done: Callable[[], None])
     if call.route.undecided:
         decide(call, runtime().router, runtime().models)
     try:
-        with withheld_key_named(call.route.provider):
+        with refused_key_named(call.route.provider):
             return open_answer(call, sent, done)
     except UpstreamError as error:
         if error.code == MODEL_NOT_FOUND and not call.route.native:

@@ -7,24 +7,18 @@ native providers, including fallbacks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from config.registry.values import Provider
-from proxy.access.auth import ANTHROPIC_START, anthropic_key, upstream_key
+from proxy.access.auth import anthropic_key, upstream_key
 from proxy.api.context import credential_headers, runtime
-from proxy.errors import NotFound, UpstreamError
+from proxy.errors import NotFound
 from proxy.failures.policy import Candidate
 from proxy.providers.key_ring import KeyRing
 from proxy.providers.routing import Route
 
 FALLBACK = "fallback"
 """``Route.reason`` of a fallback."""
-WITHHELD = (
-    f"A client's credential that begins with {ANTHROPIC_START} is sent to native upstreams only:"
-    " send the key of this upstream, or set it here (OPENAI_API_KEY, or api_key in the registry)"
-)
 
 
 def candidates_for(route: Route) -> tuple[Candidate[Route], ...]:
@@ -55,22 +49,8 @@ def credential(provider: Provider) -> str | None:
     )
 
 
-@contextmanager
-def withheld_key_named(provider: Provider) -> Iterator[None]:
-    """Within the block, the error for a 401 of ``provider`` says if the client's key was not sent to it."""
-    try:
-        yield
-    except UpstreamError as error:
-        if error.status == 401 and _is_withheld(provider):
-            error.message = f"{error.message}. {WITHHELD}"
-        raise
-
-
-def _is_withheld(provider: Provider) -> bool:
-    return not (provider.native or provider.api_keys) and _anthropic_key() is not None
-
-
-def _anthropic_key() -> str | None:
+def anthropic_credential() -> str | None:
+    """The client's credential if it is one of Anthropic, which is sent to native providers only."""
     return anthropic_key(credential_headers(), runtime().settings.auth_keys)
 
 
@@ -88,5 +68,5 @@ def _fallback_keys(provider: Provider, asked: Provider) -> KeyRing:
     if not provider.api_keys and (asked.api_keys or provider.base_url != asked.base_url):
         # A local server, such as Ollama, needs no key. The client's key belongs to another provider,
         # unless it is a key of Anthropic.
-        return KeyRing((_anthropic_key() if provider.native else None,))
+        return KeyRing((anthropic_credential() if provider.native else None,))
     return _keys(provider)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from config.registry.values import Provider
-from proxy.api.candidates import credential, withheld_key_named
+from proxy.api.candidates import credential
 from proxy.api.context import credential_headers, record, runtime
 from proxy.api.created import creation_times
+from proxy.api.refused_key import refused_key_named
 from proxy.api.responses import watched
 from proxy.convert.models import registered_entries, unique
 from proxy.errors import AuthenticationFailed, UpstreamError
@@ -52,7 +53,7 @@ def provider_entries(provider: Provider, url: str, key: str | None) -> list[dict
     """The models that ``provider`` lists at ``url`` for ``key``, as Anthropic entries."""
     listing = listing_of(provider, url, key)
     try:
-        with watched(listing.exchange), withheld_key_named(provider):
+        with watched(listing.exchange), refused_key_named(provider):
             return listing.fetch(LIST_SECONDS, _native_headers(provider, key))
     except UpstreamError as error:
         record().record_event("error", failure_kind(error))

@@ -48,6 +48,25 @@ def _first_few(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown or "the models of the upstream"
 
 
+def unconfigured(settings: Settings, command: str) -> str | None:
+    """What a first start without any setting does, and what to do; None if there is a setting.
+
+    ``command``: how this shell calls ``claude-proxy``.
+    """
+    unset = Settings()
+    same = (
+        settings.openai_base_url == unset.openai_base_url
+        and settings.big_model == unset.big_model
+        and settings.openai_api_key is None
+    )
+    if not same or registry_in_force(settings).from_file:
+        return None
+    return (
+        f"No provider is configured: each client's own key is sent to {settings.openai_base_url}. "
+        f"To choose a provider, a key and models, stop this and run: {command} init"
+    )
+
+
 def start_warnings(settings: Settings, *, open_files: int | None = None) -> tuple[str, ...]:
     """A line for each valid but questionable setting (docs/features.md "Modes and authentication").
 

@@ -76,7 +76,7 @@ def demo(arguments: Mapping[str, object]) -> None:
             # So that Ctrl-C ends only the service, whose last requests still need the upstream.
             start_new_session=True,
         )
-    print(f"Paste this into another terminal:\n\n{curl_line(settings)}\n", flush=True)
+    print(invitation(settings), flush=True)
     serve(read_settings)
 
 
@@ -91,6 +91,16 @@ def demo_settings(arguments: Mapping[str, object], upstream_port: int) -> Settin
     }
     return load_settings(
         environ | upstream, dotenv={**DEMO_DEFAULTS, **dotenv}, arguments=arguments
+    )
+
+
+def invitation(settings: Settings) -> str:
+    """What to type into another terminal."""
+    url = client_url(settings.host, settings.port)
+    claude_code = f"ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN=any claude"
+    return (
+        "A demo without a model. Start Claude Code in another terminal:\n\n"
+        f"  {claude_code}\n\nor paste this there:\n\n{curl_line(settings)}\n"
     )
 
 

@@ -23,9 +23,11 @@ from proxy.cli.interrupt import INTERRUPTED, raise_when_interrupted
 from proxy.cli.options import OPTIONS, add_address, add_config
 
 _EPILOG = """\
-Settings come from the command line, the environment and a .env file in the working directory.
-OPENAI_BASE_URL is the upstream. OPENAI_API_KEY is the key that is sent there; if it is not set,
-the key of each client is sent. --print-config shows all settings."""
+Without a command it runs the service. Its settings come from the command line,
+the environment and a .env file in the working directory; `claude-proxy init`
+writes that file. OPENAI_BASE_URL is the upstream. OPENAI_API_KEY is the key
+that is sent there; if it is not set, the key of each client is sent.
+--print-config shows all settings."""
 
 
 @dataclass(frozen=True, slots=True)

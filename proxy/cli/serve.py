@@ -25,7 +25,7 @@ from config.settings import Settings
 from proxy.access.limits.build import try_store
 from proxy.api.context import EXTENSION
 from proxy.app import create_app
-from proxy.cli.announce import ready_line, start_warnings
+from proxy.cli.announce import ready_line, start_warnings, unconfigured
 from proxy.cli.environment import current_settings, put_in_force
 from proxy.cli.errors import FAILED, REFUSED, CannotStart
 from proxy.cli.interrupt import before_the_end, end_when_interrupted
@@ -37,6 +37,7 @@ from proxy.cli.process import (
     release_memory,
     return_freed_memory,
 )
+from proxy.cli.program import program
 from proxy.providers import flag_board
 from proxy.providers.routing import Router
 from proxy.server.arbiter import amend
@@ -225,6 +226,9 @@ def _announce(settings: Settings, open_files: int, arbiter: Arbiter) -> None:
     try_store(settings)
     if not issubclass(arbiter.worker_class, GeventWorker):
         log.warning("the server does not use the gevent worker: streams will block each other")
+    hint = unconfigured(settings, program())
+    if hint:
+        log.info(hint)
     line = ready_line(settings, map(str, arbiter.LISTENERS))
     if settings.log_format == "json":
         log.info(line)

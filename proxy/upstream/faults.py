@@ -6,6 +6,7 @@ messages contain no IP addresses, keys or Python representations.
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import re
@@ -21,6 +22,10 @@ from proxy.upstream.name_lookup import LookupTimeout
 
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: \d{3}")
 """The start of http.client's message for a proxy's refusal; the proxy's own text follows."""
+
+REFUSED_ADVICE = ": check that it runs, and its base URL"
+"""The end of the message for a connection that is refused."""
+BY_PROXY = " through the configured HTTP proxy (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)"
 
 FAULTS = (
     requests.RequestException,
@@ -43,6 +48,8 @@ def call_fault(error: BaseException, host: str) -> UpstreamError:
     TLS, DNS and configuration failures carry ``x-should-retry: false`` (docs/protocol.md
     section 5).
     """
+    if has_cause(error, urllib3.exceptions.ProxyError):
+        host += BY_PROXY
     # requests' ConnectionError is an OSError that only wraps the cause.
     wrapper = requests.ConnectionError
     causes = [cause for cause in _causes(error) if not isinstance(cause, wrapper)]
@@ -138,7 +145,9 @@ def _socket(error: BaseException, host: str) -> UpstreamError:
     if number is None:
         refusal = _TUNNEL_REFUSED.match(str(error))
         return _unreachable(refusal[0] if refusal else "the connection failed", host)
-    return _unreachable(os.strerror(number).lower(), host)
+    direct = number == errno.ECONNREFUSED and not host.endswith(BY_PROXY)
+    advice = REFUSED_ADVICE if direct else ""
+    return _unreachable(os.strerror(number).lower() + advice, host)
 
 
 def _is_protocol_breach(error: BaseException) -> bool:

@@ -10,8 +10,8 @@ from flask import Flask
 
 from config.registry.values import Model, Provider, Registry
 from config.settings import Settings
-from proxy.api.candidates import WITHHELD
 from proxy.api.context import EXTENSION
+from proxy.api.refused_key import WITHHELD
 from proxy.app import create_app
 from tests.api.conftest import Connect, message_request
 from tests.upstream_stub import UpstreamStub, completion, json_answer

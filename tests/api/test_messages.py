@@ -150,7 +150,6 @@ def test_several_tools(client: FlaskClient, upstream: UpstreamStub) -> None:
 @pytest.mark.parametrize(
     ("status", "error", "expected", "kind"),
     [
-        pytest.param(401, {"message": "bad key"}, 401, "authentication_error", id="5 401"),
         pytest.param(402, {"message": "pay"}, 402, "billing_error", id="5 402"),
         pytest.param(403, {"message": "no"}, 403, "permission_error", id="5 403"),
         pytest.param(429, {"message": "slow"}, 429, "rate_limit_error", id="5 429"),

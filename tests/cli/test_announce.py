@@ -8,7 +8,7 @@ import pytest
 
 from config.registry.values import Model, Provider, Registry
 from config.settings import Settings, load_settings
-from proxy.cli.announce import is_loopback, ready_line, start_warnings, summary
+from proxy.cli.announce import is_loopback, ready_line, start_warnings, summary, unconfigured
 
 
 def test_ready_line() -> None:
@@ -185,3 +185,22 @@ def test_models_that_the_upstreams_list_decides() -> None:
 )
 def test_models_that_are_known_need_no_warning(environ: dict[str, str]) -> None:
     assert "BIG_MODEL" not in " ".join(start_warnings(load_settings(environ)))
+
+
+def test_a_first_start_without_a_setting_says_what_to_do() -> None:
+    assert unconfigured(Settings(), ".venv/bin/claude-proxy") == (
+        "No provider is configured: each client's own key is sent to https://api.openai.com/v1. "
+        "To choose a provider, a key and models, stop this and run: .venv/bin/claude-proxy init"
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(openai_api_key="k"),
+        Settings(openai_base_url="http://127.0.0.1:11434/v1"),
+        Settings(big_model="m"),
+    ],
+)
+def test_a_configured_start_says_nothing(settings: Settings) -> None:
+    assert unconfigured(settings, "claude-proxy") is None

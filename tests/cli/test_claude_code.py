@@ -395,7 +395,7 @@ def test_passthrough_names_the_key(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("window", "said"),
     [
-        ("8k", "8,000 tokens (--window) are too few for Claude Code, its own instructions"),
+        ("8k", "8,000 tokens (--window) are too few for Claude Code, whose own instructions"),
         ("32k", "at 14,904 of 32,000 tokens (--window).\nThat is often, since its own"),
         ("64k", "at 42,808 of 64,000 tokens (--window).\nWhat each"),
     ],

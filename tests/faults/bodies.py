@@ -159,7 +159,7 @@ ERRORS: tuple[tuple[str, object, int, str, str], ...] = (
         {"error": {"message": "no", "type": "authentication_error"}},
         401,
         "authentication_error",
-        "no",
+        "no. The proxy's own key was refused, not the client's: its operator sets it by OPENAI_API_KEY",
     ),
     ("a text", {"error": "it broke"}, 500, "api_error", "it broke"),
     ("empty", {"error": {}}, 500, "api_error", '{"error":{}}'),

@@ -126,7 +126,9 @@ def _play(kind: str, framing: Framing, phase: str, *steps: Step | Hang) -> Play:
 
 
 def _ports() -> Iterator[Cell]:
-    down = "cannot reach the upstream HOST: connection refused"
+    down = (
+        "cannot reach the upstream HOST: connection refused: check that it runs, and its base URL"
+    )
     late = refusal(504, "timeout_error", "the upstream HOST did not accept a connection in time")
     for kind in PIECES:
         for fault, expected, port, why in (

@@ -226,8 +226,20 @@ class TestRequest:
         client = make_client(proxies={"https": f"http://me:pass@localhost:{upstream.port}"})
         upstream.answer(answer(b"no", status=407))
         error = failure(client, "https://api.test/v1/chat")
-        assert error.message == "cannot reach the upstream api.test: Tunnel connection failed: 407"
+        assert error.message == (
+            "cannot reach the upstream api.test through the configured HTTP proxy "
+            "(HTTPS_PROXY, HTTP_PROXY, NO_PROXY): Tunnel connection failed: 407"
+        )
         assert upstream.requests[0].method == "CONNECT"
+
+    def test_a_proxy_that_is_not_there_is_named(
+        self, make_client: Callable[..., UpstreamClient]
+    ) -> None:
+        client = make_client(proxies={"http": f"http://127.0.0.1:{_closed_port()}"})
+        assert failure(client, "http://api.test/v1/chat").message == (
+            "cannot reach the upstream api.test through the configured HTTP proxy "
+            "(HTTPS_PROXY, HTTP_PROXY, NO_PROXY): connection refused"
+        )
 
 
 class TestReading:
@@ -648,14 +660,22 @@ class FarSocket(socket.socket):
         super().connect(address)
 
 
+def _closed_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
 class TestFailures:
     def test_5_connection_refused(self, client: UpstreamClient) -> None:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = sock.getsockname()[1]
+        port = _closed_port()
         error = failure(client, f"http://localhost:{port}/v1")
         assert (error.status, error.type, error.headers) == (502, "api_error", {})
-        assert error.message == (f"cannot reach the upstream localhost:{port}: connection refused")
+        assert error.message == (
+            f"cannot reach the upstream localhost:{port}: connection refused: "
+            "check that it runs, and its base URL"
+        )
 
     def test_a_refused_connection_is_tried_again_quickly(self, client: UpstreamClient) -> None:
         with socket.socket() as sock:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from config.errors import ConfigError
 from config.fields import token_number
@@ -30,6 +31,7 @@ from proxy.cli.claude_code.server import RunningProxy
 from proxy.cli.doctor.report import printable
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.errors import CommandError, UsageError
+from proxy.cli.lines import wrapped
 from proxy.cli.options import add_address, add_config
 from proxy.cli.server_urls import client_url
 
@@ -104,8 +106,15 @@ def show_or_write(settings: Settings, choice: Choice, *, write: bool, home: Path
     # A file that cannot be written is told first.
     told = write_settings(settings_path(home), wanted) + "\n" if write else as_text(wanted)
     for line in report(where, facts, wanted["env"]):
-        print(printable(line), file=sys.stderr)
+        print(_shown(printable(line), sys.stderr), file=sys.stderr)
     print(told, end="")
+    if write and sys.stdout.isatty():
+        print("\nStart Claude Code: claude")
+
+
+def _shown(line: str, stream: TextIO) -> str:
+    """``line`` as a terminal shows it best; elsewhere it stays one line."""
+    return wrapped(line) if stream.isatty() else line
 
 
 def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, str]:

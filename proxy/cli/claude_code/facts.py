@@ -47,7 +47,9 @@ class Facts:
     models: Mapping[str, TierModel] = field(default_factory=dict)
     """By tier and smart route; empty: unknown."""
     stated_window: int | None = None
-    """Tokens, as the user said; replaces what the models have."""
+    """Tokens; replaces what the models have."""
+    stated_by: str = "--window"
+    """Who stated it, for the user."""
 
     @property
     def passes_keys(self) -> bool:
@@ -65,7 +67,7 @@ class Facts:
         A longer prompt than a model takes goes to the ``long_context`` route, if there is one.
         """
         if self.stated_window:
-            return Window(self.stated_window, "--window")
+            return Window(self.stated_window, self.stated_by)
         found = [self.window_of(name) for name in CONVERSATION if self._must_be_told(name)]
         known = [window for window in found if window]
         return min(known) if known and len(known) == len(found) else None
@@ -97,10 +99,12 @@ class Facts:
         return replace(self, models=models)
 
 
-def configured_facts(settings: Settings, window: int | None = None) -> Facts:
+def configured_facts(
+    settings: Settings, window: int | None = None, stated_by: str = "--window"
+) -> Facts:
     """The facts of a server with these settings; windows only as far as they are configured.
 
-    ``window`` in tokens replaces them. Raises ``ConfigError``.
+    ``window`` in tokens, as ``stated_by`` says, replaces them. Raises ``ConfigError``.
     """
     registry = registry_in_force(settings)
     fixed = any(provider.api_keys for provider in registry.providers)
@@ -109,6 +113,7 @@ def configured_facts(settings: Settings, window: int | None = None) -> Facts:
         key_in_force=fixed and bool(settings.auth_keys),
         models=tier_models(Router(settings, registry)),
         stated_window=window,
+        stated_by=stated_by,
     )
 
 

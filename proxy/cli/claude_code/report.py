@@ -96,7 +96,7 @@ def window_report(facts: Facts) -> Iterator[str]:
 
 
 def _size(window: Window) -> Iterator[str]:
-    own = f"its own instructions take about {CLIENT_PROMPT:,}"
+    own = f"instructions take about {CLIENT_PROMPT:,}"
     larger = (
         "raise the window where the server sets it (llama-server -c, vLLM --max-model-len, "
         "OLLAMA_CONTEXT_LENGTH), at best to 64,000 or more"
@@ -104,7 +104,8 @@ def _size(window: Window) -> Iterator[str]:
     used = compacts_at(window)
     if used <= CLIENT_PROMPT:
         yield (
-            f"{window.tokens:,} tokens ({window.model}) are too few for Claude Code, {own}: {larger}."
+            f"{window.tokens:,} tokens ({window.model}) are too few for Claude Code, whose own "
+            f"{own}: {larger}."
         )
         return
     yield (
@@ -112,4 +113,4 @@ def _size(window: Window) -> Iterator[str]:
         f"({window.model})."
     )
     if used < 2 * CLIENT_PROMPT:
-        yield f"That is often, since {own} of these: {larger}."
+        yield f"That is often, since its own {own} of these: {larger}."

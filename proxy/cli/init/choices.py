@@ -5,11 +5,11 @@ Rule: pure; texts fit an 80-column terminal.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH = 78
+from proxy.cli.lines import WIDTH, shortened
+
 ROWS = 10
 """Entries of a long list that are shown at once."""
 
@@ -76,13 +76,3 @@ def columns(items: Sequence[Item]) -> list[str]:
     left, right = cells[:half], [*cells[half:], ""]
     width = WIDTH // 2 - 2
     return [shortened(f"  {a:{width}}{b}".rstrip()) for a, b in zip(left, right, strict=False)]
-
-
-def wrapped(text: str) -> str:
-    """``text`` in lines of a terminal's width; words, such as URLs, are not broken."""
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def shortened(line: str, width: int = WIDTH) -> str:
-    """``line`` cut to ``width``, that of a terminal."""
-    return line if len(line) <= width else f"{line[: width - 3]}..."

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,14 +19,13 @@ from proxy.cli.claude_code.members import PLACEHOLDERS, known_key, members
 from proxy.cli.claude_code.report import key_advice, window_report
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.init.answers import Answers, setting_values
-from proxy.cli.init.choices import wrapped
 from proxy.cli.init.other_settings import NAMES
 from proxy.cli.init.proposals import CLAUDE_NAMES, TIERS
 from proxy.cli.init.targets import RegistryTarget, Target
 from proxy.cli.init.upstream import Upstream
+from proxy.cli.lines import wrapped
+from proxy.cli.program import COMMAND, program
 from proxy.cli.server_urls import client_url
-
-COMMAND = "claude-proxy"
 
 
 def close(answers: Answers, target: Target, *, merge: bool) -> None:
@@ -43,7 +41,8 @@ def close(answers: Answers, target: Target, *, merge: bool) -> None:
         print("\nNo key is stored: each client sends its own, which is sent upstream.")
     for warning in _overridden(answers, target):
         print("\n" + wrapped(f"WARNING: {warning}"))
-    print(f"\nStart the proxy:\n\n  {start_line(target)}\n")
+    where = "" if isinstance(target, RegistryTarget) else ", in this directory"
+    print(f"\nStart the proxy{where}:\n\n  {start_line(target)}\n")
     settings = current_settings(target.chosen)
     facts = _facts(settings, answers)
     for line in window_report(facts) if facts.window else ():
@@ -63,7 +62,7 @@ def _facts(settings: Settings, answers: Answers) -> Facts:
     # Without a key, which each client sends, there is no list.
     if facts.client_knows or answers.key is None:
         return facts
-    return configured_facts(settings, Upstream(answers).window())
+    return configured_facts(settings, Upstream(answers).window(), "says the upstream's list")
 
 
 def _settings_for(settings: Settings, facts: Facts, *, merge: bool) -> str:
@@ -82,17 +81,6 @@ def start_line(target: Target) -> str:
     if shutil.which(COMMAND) is None and Path("Makefile").is_file() and Path("wsgi.py").is_file():
         return f"{option.replace(' --config ', 'CLAUDE_PROXY_CONFIG=')} make run".lstrip()
     return program() + option
-
-
-def program() -> str:
-    """How this shell finds the command: by its name, else by its path, which is short in a clone."""
-    if shutil.which(COMMAND):
-        return COMMAND
-    path = Path(sys.argv[0])
-    if path.suffix == ".py":
-        return f"{shlex.quote(sys.executable)} -m proxy.cli"
-    here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _config_option(target: Target) -> str:

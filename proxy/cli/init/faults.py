@@ -12,6 +12,7 @@ from proxy.cli.doctor.report import shortened
 from proxy.cli.init.checks import is_local
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import MODEL_NOT_FOUND
+from proxy.upstream.faults import REFUSED_ADVICE
 
 Suspect = Literal["key", "address", "model", "again"]
 """The answer that is probably wrong; again: none, the upstream is in trouble."""
@@ -41,7 +42,8 @@ def fault_of(error: ProxyError, *, url: str, model: str = "") -> Fault:
     """The fault that ``error`` shows; ``model``: the one that was asked, empty for the model list."""
     status = error.upstream_status if isinstance(error, UpstreamError) else None
     text = error.text if isinstance(error, UpstreamError) else error.message
-    said = shortened(text).rstrip(".")
+    # Here an answer is corrected at once, so the advice for those who read a log is left out.
+    said = shortened(text).removesuffix(REFUSED_ADVICE).rstrip(".")
     if status in (401, 403):
         return Fault("key", f"The upstream refuses the key ({status}): {said}.", model)
     if isinstance(error, UpstreamError) and error.code == MODEL_NOT_FOUND:

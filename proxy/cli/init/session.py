@@ -14,7 +14,6 @@ from pathlib import Path
 from proxy.cli.announce import is_loopback
 from proxy.cli.environment import operator_variables
 from proxy.cli.init.checks import Checks
-from proxy.cli.init.choices import wrapped
 from proxy.cli.init.closing import close
 from proxy.cli.init.given import given_answers
 from proxy.cli.init.interview import Interview
@@ -22,6 +21,7 @@ from proxy.cli.init.other_settings import NAMES, ensure_valid
 from proxy.cli.init.targets import DotenvTarget, RegistryTarget, Target
 from proxy.cli.init.terminal import Terminal
 from proxy.cli.init.unattended import unattended
+from proxy.cli.lines import wrapped
 
 AUTH_KEY_BYTES = 24
 

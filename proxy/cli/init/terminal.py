@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from getpass import getpass
 
 from proxy.cli.errors import CommandError
-from proxy.cli.init.choices import Item, choose, columns, rows, wrapped
+from proxy.cli.init.choices import Item, choose, columns, rows
+from proxy.cli.lines import wrapped
 
 Check = Callable[[str], str]
 """Returns the answer to use; raises ``CommandError`` with what is wrong with it."""

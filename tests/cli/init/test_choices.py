@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.cli.init.choices import WIDTH, Item, Outcome, choose, columns, rows
+from proxy.cli.init.choices import Item, Outcome, choose, columns, rows
+from proxy.cli.lines import WIDTH
 
 ITEMS = tuple(Item(f"acme/model-{number}") for number in range(1, 32))
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy.cli.init.closing import program, start_line
+from proxy.cli.init.closing import start_line
 from proxy.cli.init.targets import DotenvTarget, RegistryTarget
+from proxy.cli.program import program
 
 REGISTRY = RegistryTarget(Path("my file.yaml"))
 

@@ -1,0 +1,20 @@
+"""Lines that fit a terminal of 80 columns.
+
+Rule: pure.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 78
+
+
+def wrapped(text: str) -> str:
+    """``text`` in lines of a terminal's width; words, such as URLs, are not broken."""
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def shortened(line: str, width: int = WIDTH) -> str:
+    """``line`` cut to ``width``, that of a terminal."""
+    return line if len(line) <= width else f"{line[: width - 3]}..."
