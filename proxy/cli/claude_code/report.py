@@ -105,7 +105,7 @@ def _size(window: Window) -> Iterator[str]:
     if used <= CLIENT_PROMPT:
         yield (
             f"{window.tokens:,} tokens ({window.model}) are too few for Claude Code, whose own "
-            f"{own}: {larger}."
+            f"{own}, so it answers `Prompt is too long`: {larger}."
         )
         return
     yield (
