@@ -62,7 +62,8 @@ def unconfigured(settings: Settings, command: str) -> str | None:
     if not same or registry_in_force(settings).from_file:
         return None
     return (
-        f"No provider is configured, in the environment or in .env here: each client's own key is sent to {settings.openai_base_url}. "
+        "No provider is configured, in the environment or in .env here: each client's own key is "
+        f"sent to {settings.openai_base_url}. "
         f"To choose a provider, a key and models, stop this and run: {command} init"
     )
 

@@ -189,7 +189,8 @@ def test_models_that_are_known_need_no_warning(environ: dict[str, str]) -> None:
 
 def test_a_first_start_without_a_setting_says_what_to_do() -> None:
     assert unconfigured(Settings(), ".venv/bin/claude-proxy") == (
-        "No provider is configured, in the environment or in .env here: each client's own key is sent to https://api.openai.com/v1. "
+        "No provider is configured, in the environment or in .env here: each client's own key is "
+        "sent to https://api.openai.com/v1. "
         "To choose a provider, a key and models, stop this and run: .venv/bin/claude-proxy init"
     )
 

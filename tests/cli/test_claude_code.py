@@ -425,8 +425,8 @@ def test_nothing_answers(local: list[str], capsys: pytest.CaptureFixture[str]) -
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == (
-        f"claude-proxy: http://127.0.0.1:{port} does not answer (Connection refused): start it "
-        "with `claude-proxy`, or add --offline for the settings of this directory's files\n"
+        f"claude-proxy: http://127.0.0.1:{port} does not answer (Connection refused): start it, "
+        "or add --offline for the settings of this directory's files\n"
     )
 
 

@@ -30,7 +30,7 @@ WINDOW_SECONDS = 35.0
 """The proxy may ask its upstream for its models, which takes up to 30 s."""
 ANSWER_BYTES = 1_000_000
 NAME = "claude-proxy"
-START = "start it with `claude-proxy`, or add --offline for the settings of this directory's files"
+START = "start it, or add --offline for the settings of this directory's files"
 ELSEWHERE = "see whether it runs, and whether host and port are right"
 
 

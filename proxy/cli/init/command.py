@@ -52,5 +52,6 @@ def run(options: argparse.Namespace, _: Mapping[str, object]) -> None:
     try:
         init(options)
     except KeyboardInterrupt:
+        # Also ends the line of the question.
         print()
         raise

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from proxy.cli.announce import is_loopback
 from proxy.cli.environment import operator_variables
+from proxy.cli.init.answers import Answers
 from proxy.cli.init.checks import Checks
 from proxy.cli.init.closing import close
 from proxy.cli.init.given import given_answers
@@ -39,11 +40,19 @@ def init(options: argparse.Namespace) -> None:
     if options.yes:
         answers = unattended(given, variables, checks, protected=protected)
     else:
-        answers = Interview(Terminal(), given, checks, variables, protected).answers()
+        answers = _asked(Interview(Terminal(), given, checks, variables, protected))
     if answers.access == "key":
         answers = replace(answers, auth_key=secrets.token_urlsafe(AUTH_KEY_BYTES))
     print(f"\n{wrapped(target.write(answers))}")
     close(answers, target, merge=options.claude_code)
+
+
+def _asked(interview: Interview) -> Answers:
+    try:
+        return interview.answers()
+    except KeyboardInterrupt:
+        print("\n\nNothing was written.", end="")
+        raise
 
 
 def _is_protected(variables: Mapping[str, str]) -> bool:

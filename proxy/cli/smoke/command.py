@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from proxy.cli.errors import CommandError
 from proxy.cli.interrupt import raise_silently
 from proxy.cli.options import add_config, add_host_and_port
+from proxy.cli.program import program
 from proxy.cli.progress import Progress
 from proxy.cli.smoke.client import Client
 from proxy.cli.smoke.examination import Check, Examination, model_part, server_part
@@ -85,6 +86,11 @@ def smoke(target: Target, model: str | None, *, machine: bool = False) -> None:
         rows = examination.rows
         print(as_json(target.url, rows) if machine else total(rows), flush=True)
     failed = failures(examination.rows)
+    if examination.unreachable and not any(row.result == "passed" for row in rows):
+        raise ChecksFailed(
+            f"nothing answers at {target.url}: start the proxy, or name its address: "
+            f"{program()} smoke URL"
+        )
     if failed:
         raise ChecksFailed(f"failed: {failed}")
     if model is None and not client.models:
@@ -94,6 +100,8 @@ def smoke(target: Target, model: str | None, *, machine: bool = False) -> None:
 def _examine(examination: Examination, client: Client, model: str | None, *, shown: bool) -> None:
     server = server_part(client, model or MODEL)
     _part(examination, server, f"Server {client.target.url}", shown=shown)
+    if examination.unreachable and shown:
+        return
     models = client.models if model is None else [model]
     for number, name in enumerate(models, 1):
         place = f" ({number} of {len(models)})" if len(models) > 1 else ""

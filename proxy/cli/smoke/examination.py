@@ -76,7 +76,8 @@ class Examination:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._unreachable = False
+        self.unreachable = False
+        """Whether a check found that nothing answers at the proxy's address."""
         self.rows: list[Row] = []
 
     def run(self, checks: Sequence[Check], progress: Progress, model: str | None = None) -> None:
@@ -96,7 +97,7 @@ class Examination:
             progress.clear()
 
     def _hindrance(self, check: Check, passed: set[str]) -> str:
-        if self._unreachable:
+        if self.unreachable:
             return "the proxy cannot be reached"
         if check.needs_answer and not ANSWERED & passed:
             return "neither message nor stream passed"
@@ -124,7 +125,7 @@ class Examination:
         except Skipped as error:
             return "skipped", str(error)
         except Failed as error:
-            self._unreachable = self._unreachable or isinstance(error, Unreachable)
+            self.unreachable = self.unreachable or isinstance(error, Unreachable)
             return "failed", str(error) + self._hint(error)
 
     def _hint(self, error: Failed) -> str:

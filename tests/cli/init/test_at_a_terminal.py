@@ -176,6 +176,7 @@ def test_ctrl_c_while_the_upstream_is_silent(upstream: UpstreamStub, tmp_path: P
         assert upstream.wait_for_requests(1)
         screen.press(CTRL_C)
         assert screen.exit_code() == 130
+        assert "Nothing was written." in screen.text
         assert "Traceback" not in screen.text
     assert list(tmp_path.iterdir()) == []
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from proxy.cli.main import main
 from tests.cli.smoke.messages_server import (
     IDENTITY,
     Message,
@@ -246,6 +247,10 @@ def test_a_proxy_that_is_not_there(capsys: Capture) -> None:
     assert found.said("health") == f"failed: {gone} cannot be reached: Connection refused"
     assert {row["result"] for row in found.report["checks"][1:]} == {"skipped"}
     assert found.said("stream") == "skipped: the proxy cannot be reached"
+    assert main(["smoke", gone]) == 1
+    printed = capsys.readouterr()
+    assert "Model" not in printed.out
+    assert f"nothing answers at {gone}: start the proxy, or name its address: " in printed.err
 
 
 def test_a_certificate_that_is_not_trusted_is_named(tmp_path: Path, capsys: Capture) -> None:
