@@ -515,9 +515,9 @@ def test_tls_that_is_none_or_not_trusted(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--key-env", "NOT_THERE"], "--key-env NOT_THERE: there is no such variable"),
-        (["--key", "two words"], "--key: the key is no header value"),
-        (["--key", ""], "--key: the key is no header value"),
+        (["--key-env", "NOT_THERE"], "--key-env NOT_THERE: this variable is not set"),
+        (["--key", "two words"], "--key: the value is no key, which is ASCII without spaces"),
+        (["--key", ""], "--key: the value is no key, which is ASCII without spaces"),
         (["--window", "large"], "--window 'large' is no number of tokens"),
         (["--window", "0"], "--window '0' is no number of tokens"),
         (["--url", "localhost"], "--url 'localhost' has no scheme"),
