@@ -14,10 +14,10 @@ from config.registry.values import Model, Provider, Registry, RouterRules
 from config.settings import Settings
 from config.variables.table import VARIABLES
 from proxy.cli.claude_code import client_settings, configured_facts
-from proxy.cli.claude_code.address import address
 from proxy.cli.claude_code.members import compacts_at, members
 from proxy.cli.errors import UsageError
 from proxy.cli.main import main
+from proxy.cli.proxy_address import address
 from tests.live import LiveProxy, free_port, live_proxy
 from tests.paths import ROOT
 from tests.upstream_stub import Close, Sleep, UpstreamStub, answer, json_answer, server_tls
@@ -269,13 +269,15 @@ def test_addresses(text: str, url: str, root: str) -> None:
         ("http://u:secret@h", "must not hold a user name or password"),
         ("u:secret@h", "write http://h"),
         ("http://h/?key=secret", "leave out what follows"),
+        ("http://h\u00e4user.example", "must be of ASCII characters without spaces"),
+        ("http://h/a b", "must be of ASCII characters without spaces"),
     ],
 )
 def test_addresses_that_are_none(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said.replace("?", r"\?")) as caught:
         address(text)
     assert "\n" not in str(caught.value)
-    assert "http://u:secret" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_the_running_proxy_is_asked(

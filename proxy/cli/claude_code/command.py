@@ -15,7 +15,6 @@ from pathlib import Path
 from config.errors import ConfigError
 from config.fields import token_number
 from config.settings import Settings
-from proxy.cli.claude_code.address import Address, address
 from proxy.cli.claude_code.facts import Facts, configured_facts
 from proxy.cli.claude_code.file import as_text, settings_path, write_settings
 from proxy.cli.claude_code.members import (
@@ -32,6 +31,7 @@ from proxy.cli.errors import CommandError, UsageError
 from proxy.cli.key_variables import is_header_word, named_key
 from proxy.cli.one_line import printable
 from proxy.cli.options import add_address, add_config
+from proxy.cli.proxy_address import Address, address
 from proxy.cli.server_urls import client_url
 
 

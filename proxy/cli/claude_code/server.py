@@ -18,10 +18,10 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 
 from gevent import Timeout
 
-from proxy.cli.claude_code.address import Address
 from proxy.cli.claude_code.facts import Facts, Listed
 from proxy.cli.errors import CommandError
 from proxy.cli.one_line import printable
+from proxy.cli.proxy_address import Address
 from proxy.cli.server_urls import is_here
 from proxy.providers.tier_models import TierModel
 

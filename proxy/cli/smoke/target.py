@@ -7,11 +7,11 @@ own proxy: to another host goes the key that ``--key-env`` names, or none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from proxy.cli.environment import current_settings
 from proxy.cli.errors import UsageError
-from proxy.cli.key_variables import is_header_word, named_key, variable_value
+from proxy.cli.key_variables import named_key, variable_value
+from proxy.cli.proxy_address import address
 from proxy.cli.server_urls import client_url, is_here
 
 UPSTREAM_KEY = "OPENAI_API_KEY"
@@ -27,19 +27,7 @@ def smoke_url(url: str | None, chosen: Mapping[str, object]) -> str:
         if settings.port == 0:
             raise UsageError("PORT=0 selects any free port: name the URL of the running proxy")
         return client_url(settings.host, settings.port)
-    if not is_header_word(url):
-        raise UsageError(f"URL {url!r} must be of ASCII characters without spaces")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"URL {url!r}: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise UsageError(f"URL {url!r} must be http://HOST[:PORT] or https://HOST[:PORT]")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise UsageError(f"URL of {parts.hostname}: leave out credentials, '?' and '#'")
-    path = parts.path.rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    return address(url, "URL").url
 
 
 def key_for(
