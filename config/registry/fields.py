@@ -29,6 +29,13 @@ class String(Field[str]):
         return checked_text(value)
 
 
+class OptionalString(Field[str | None]):
+    """Text; an empty one is None, as where the key is left out."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str | None:
+        return checked_text(value) if value != "" else None
+
+
 class Strings(Field[tuple[str, ...]]):
     """A list of texts, or a single text."""
 

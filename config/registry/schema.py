@@ -22,6 +22,7 @@ from config.registry.fields import (
     Members,
     Number,
     OneOf,
+    OptionalString,
     Setting,
     String,
     Strings,
@@ -110,7 +111,7 @@ def _provider_fields() -> dict[str, Field[Any]]:
 
 def _model_fields() -> dict[str, Field[Any]]:
     return {
-        "display_name": _optional(String()),
+        "display_name": _optional(OptionalString()),
         "aliases": _optional(Strings()),
         "max_tokens": TokenCount(),
         "max_input_tokens": TokenCount(),
@@ -130,7 +131,7 @@ PRICE = Strict.from_dict(
 """Price of a million tokens."""
 
 MODEL = Strict.from_dict(
-    {"id": _required(String()), "remote_id": _optional(String()), **_model_fields()}
+    {"id": _required(String()), "remote_id": _optional(OptionalString()), **_model_fields()}
 )
 """A model below its provider."""
 
@@ -148,7 +149,7 @@ FLAT_MODEL = Strict.from_dict(
         **_provider_fields(),
         **_model_fields(),
         "api_base": _required(Url()),
-        "model_name": _optional(String()),
+        "model_name": _optional(OptionalString()),
         "can_stream": _optional(Flag()),
         "context": TokenCount(),
         **{

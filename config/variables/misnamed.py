@@ -38,14 +38,22 @@ _SAME_MEANING: Mapping[str, str] = {
     **dict.fromkeys(("OPENAI_API_TOKEN", "OPENAI_KEY", "OPENAI_TOKEN"), "OPENAI_API_KEY"),
 }
 """Names that say the same in other programs."""
+_KEYS_OF_PROVIDERS = tuple(
+    f"{provider}_API_KEY"
+    for provider in (
+        *("ANTHROPIC", "ARK", "AZURE_OPENAI", "DASHSCOPE", "DEEPSEEK", "GEMINI", "GROQ", "MISTRAL"),
+        *("MOONSHOT", "OPENROUTER", "ZAI", "ZHIPUAI"),
+    )
+)
+"""Names under which other proxies and registry files have the keys of providers."""
 _IN_A_FILE: Mapping[str, str] = {
     **dict.fromkeys(
         ("AZURE_OPENAI_ENDPOINT", "UPSTREAM_BASE_URL", "UPSTREAM_URL"), "OPENAI_BASE_URL"
     ),
-    **dict.fromkeys(("AZURE_OPENAI_API_KEY", "UPSTREAM_API_KEY"), "OPENAI_API_KEY"),
+    "UPSTREAM_API_KEY": "OPENAI_API_KEY",
+    **dict.fromkeys(_KEYS_OF_PROVIDERS, "OPENAI_API_KEY"),
     **dict.fromkeys(
-        ("AK", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "PROXY_API_KEY", "PROXY_AUTH_KEY"),
-        f"{PREFIX}AUTH_KEY",
+        ("AK", "ANTHROPIC_AUTH_TOKEN", "PROXY_API_KEY", "PROXY_AUTH_KEY"), f"{PREFIX}AUTH_KEY"
     ),
     **dict.fromkeys(("OPENAI_MODEL", "OPUS_MODEL"), f"{PREFIX}BIG_MODEL"),
     "SONNET_MODEL": f"{PREFIX}MIDDLE_MODEL",
@@ -99,6 +107,11 @@ class Misnamed:
     @property
     def advice(self) -> str:
         """What to write."""
+        if self.name in _KEYS_OF_PROVIDERS:
+            return (
+                f"write OPENAI_API_KEY, or set {PREFIX}CONFIG to the registry file "
+                f"whose api_key_env (api_key_name) is {self.name}"
+            )
         if self.right:
             return f"write {' or '.join(self.right)}"
         return "remove it, or look for its name in docs/configuration.md"

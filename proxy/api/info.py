@@ -72,7 +72,7 @@ def index() -> Response:
     """Service information; the configuration only for a caller with the key."""
     body: dict[str, Any] = {
         "name": "claude-proxy",
-        "message": "Anthropic Messages API for OpenAI-compatible upstreams",
+        "message": "claude-proxy",
         "version": __version__,
         "status": "running",
         "health": "ok",

@@ -15,6 +15,6 @@ def wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def shortened(line: str, width: int = WIDTH) -> str:
-    """``line`` cut to ``width``, that of a terminal."""
-    return line if len(line) <= width else f"{line[: width - 3]}..."
+def cut(line: str) -> str:
+    """``line`` cut to a terminal's width; its spaces are kept."""
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."

@@ -1,8 +1,9 @@
-"""The proxy's own address as a URL."""
+"""The proxy's own address as a URL, and whether a URL is on this machine."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from config.gunicorn import bind_address
 
@@ -26,3 +27,12 @@ def reachable_host(host: str) -> str:
     if not address.is_unspecified:
         return host
     return "127.0.0.1" if address.version == 4 else "::1"
+
+
+def is_here(url: str) -> bool:
+    """Whether ``url`` names this machine by its loopback address."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -195,7 +195,7 @@ def test_configuration_is_shown_to_who_holds_the_key(connect: Connect) -> None:
         "undecided": False,
     }
     assert stranger["status"] == "running"
-    assert stranger["health"] == "ok"
+    assert (stranger["message"], stranger["health"]) == ("claude-proxy", "ok")
     assert "sk-server" not in str(friend)
 
 

@@ -5,14 +5,7 @@ Rule: the terminal is a real pseudo-terminal; what is read is everything ever dr
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import select
-import struct
-import subprocess
-import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -20,8 +13,8 @@ from time import monotonic
 import orjson
 
 from tests.claude_code.client import ClaudeCode
+from tests.pseudo_terminal import PseudoTerminal, at_terminal
 
-SIZE = struct.pack("HHHH", 40, 120, 0, 0)
 CONTROL = re.compile(rb"\x1b\[[0-9;?<>=]*[a-zA-Z]|\x1b\][^\x07]*\x07|\x1b[()=>][0-9A-Z]?")
 READ_SECONDS = 60.0
 
@@ -29,13 +22,12 @@ READ_SECONDS = 60.0
 class Terminal:
     """The other end of the client's terminal."""
 
-    def __init__(self, fileno: int) -> None:
-        self._fileno = fileno
-        self._drawn = b""
+    def __init__(self, terminal: PseudoTerminal) -> None:
+        self._terminal = terminal
 
     def type(self, text: str) -> None:
         """Press keys; ``\\r`` is the return key."""
-        os.write(self._fileno, text.encode())
+        self._terminal.press(text)
 
     def wait_for(self, text: str, seconds: float = READ_SECONDS) -> None:
         """Return once ``text`` was drawn, however it is spaced."""
@@ -44,12 +36,11 @@ class Terminal:
         while wanted not in self.drawn():
             left = deadline - monotonic()
             assert left > 0, f"no {text!r} within {seconds:g} s: {self.drawn()[-2000:]}"
-            if select.select([self._fileno], [], [], min(left, 0.2))[0]:
-                self._drawn += os.read(self._fileno, 65536)
+            assert self._terminal.read(min(left, 0.2)), f"it ended: {self.drawn()[-2000:]}"
 
     def drawn(self) -> str:
         """Everything drawn so far, without colours, positions and white space."""
-        text = CONTROL.sub(b"", self._drawn).decode("utf-8", "replace")
+        text = CONTROL.sub(b"", self._terminal.written).decode("utf-8", "replace")
         return "".join(text.split())
 
 
@@ -63,25 +54,8 @@ def terminal(claude: ClaudeCode) -> Iterator[Terminal]:
         "projects": {str(claude.directory): known},
     }
     (claude.home / ".claude.json").write_bytes(orjson.dumps(settings))
-    ours, theirs = pty.openpty()
-    try:
-        fcntl.ioctl(ours, termios.TIOCSWINSZ, SIZE)
-        process = subprocess.Popen(
-            [str(claude.program)],
-            cwd=claude.directory,
-            env=claude.environment(),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        try:
-            screen = Terminal(ours)
-            screen.wait_for("? for shortcuts")
-            yield screen
-        finally:
-            process.kill()
-            process.wait()
-    finally:
-        os.close(ours)
+    command, environ = [str(claude.program)], claude.environment()
+    with at_terminal(command, claude.directory, environ, rows=40, columns=120) as opened:
+        screen = Terminal(opened)
+        screen.wait_for("? for shortcuts")
+        yield screen

@@ -76,9 +76,10 @@ def set_up(program: Path, upstream: StrictUpstream, home: Path) -> Iterator[Clau
     ("window", "turns", "compacts_at"),
     [
         pytest.param(60_000, 8, 38_808, id="60,000"),
-        pytest.param(200_000, 45, 167_000, id="200,000", marks=pytest.mark.long),
+        pytest.param(200_000, 45, 167_000, id="200,000"),
     ],
 )
+@pytest.mark.long
 def test_it_compacts_before_the_upstream_refuses(
     window: int,
     turns: int,

@@ -14,10 +14,10 @@ from config.registry.values import Model, Provider, Registry, RouterRules
 from config.settings import Settings
 from config.variables.table import VARIABLES
 from proxy.cli.claude_code import client_settings, configured_facts
-from proxy.cli.claude_code.address import address
 from proxy.cli.claude_code.members import compacts_at, members
 from proxy.cli.errors import UsageError
 from proxy.cli.main import main
+from proxy.cli.proxy_address import address
 from tests.live import LiveProxy, free_port, live_proxy
 from tests.paths import ROOT
 from tests.upstream_stub import Close, Sleep, UpstreamStub, answer, json_answer, server_tls
@@ -269,13 +269,15 @@ def test_addresses(text: str, url: str, root: str) -> None:
         ("http://u:secret@h", "must not hold a user name or password"),
         ("u:secret@h", "write http://h"),
         ("http://h/?key=secret", "leave out what follows"),
+        ("http://h\u00e4user.example", "must be of ASCII characters without spaces"),
+        ("http://h/a b", "must be of ASCII characters without spaces"),
     ],
 )
 def test_addresses_that_are_none(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said.replace("?", r"\?")) as caught:
         address(text)
     assert "\n" not in str(caught.value)
-    assert "http://u:secret" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_the_running_proxy_is_asked(
@@ -515,9 +517,9 @@ def test_tls_that_is_none_or_not_trusted(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--key-env", "NOT_THERE"], "--key-env NOT_THERE: there is no such variable"),
-        (["--key", "two words"], "--key: the key is no header value"),
-        (["--key", ""], "--key: the key is no header value"),
+        (["--key-env", "NOT_THERE"], "--key-env NOT_THERE: this variable is not set"),
+        (["--key", "two words"], "--key: the value is no key, which is ASCII without spaces"),
+        (["--key", ""], "--key: the value is no key, which is ASCII without spaces"),
         (["--window", "large"], "--window 'large' is no number of tokens"),
         (["--window", "0"], "--window '0' is no number of tokens"),
         (["--url", "localhost"], "--url 'localhost' has no scheme"),

@@ -60,7 +60,7 @@ def test_nothing_is_like_it() -> None:
     [
         pytest.param("WORKERS", "CLAUDE_PROXY_WORKERS", id="other programs' workers"),
         pytest.param("REDIS_URL", "CLAUDE_PROXY_REDIS_URL", id="the platform's Redis"),
-        pytest.param("ANTHROPIC_API_KEY", "CLAUDE_PROXY_AUTH_KEY", id="the client's key"),
+        pytest.param("ANTHROPIC_AUTH_TOKEN", "CLAUDE_PROXY_AUTH_KEY", id="the client's key"),
         pytest.param("HAIKU_MODEL", "CLAUDE_PROXY_SMALL_MODEL", id="another proxy's model"),
         pytest.param("LOGLEVEL", "LOG_LEVEL", id="a common word misspelt"),
     ],
@@ -68,6 +68,17 @@ def test_nothing_is_like_it() -> None:
 def test_told_from_the_file_alone(name: str, right: str) -> None:
     assert told({name: "x"}) == []
     assert told({}, {name: "x"}) == [f"{name} (.env) is not read: write {right}"]
+
+
+@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY"])
+def test_the_key_of_a_provider_needs_a_registry_file_or_our_name(name: str) -> None:
+    assert told({name: "x"}) == []
+    assert told({}, {name: "x"}) == [
+        f"{name} (.env) is not read: write OPENAI_API_KEY, or set CLAUDE_PROXY_CONFIG to the "
+        f"registry file whose api_key_env (api_key_name) is {name}"
+    ]
+    for answered in ("OPENAI_API_KEY", "CLAUDE_PROXY_CONFIG", "CONFIG_PATH"):
+        assert told({}, {name: "x", answered: "y"}) == []
 
 
 @pytest.mark.parametrize(

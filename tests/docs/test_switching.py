@@ -60,6 +60,19 @@ def test_names_that_stay_the_same_are_ours(section: str) -> None:
     assert [name for name in wrong if not FOREIGN.match(name)] == []
 
 
+def test_what_is_ours_is_a_variable_that_is_read() -> None:
+    variables = {name for variable in VARIABLES for name in variable.names}
+    rows = [row for section in ("For all of them", *OLDER) for row in _rows(section)]
+    named = {
+        name
+        for row in rows
+        for code in _code(" ".join(row[1:]))
+        for name in re.findall(r"(?<![\w<])[A-Z][A-Z]*_[A-Z_]+(?![\w.>])", code)
+    }
+    assert sorted(name for name in named - variables if not FOREIGN.match(name)) == []
+    assert len(named) > 20
+
+
 def test_a_statement_about_a_default_is_true() -> None:
     settings = load_settings({})
     assert (settings.port, settings.log_level, settings.request_timeout) == (8085, "INFO", 300)

@@ -59,6 +59,7 @@ def _is_well_formed(path: Path) -> bool:
     return (events[0], events[-1]) == ("recording", "done")
 
 
+@pytest.mark.long
 def test_a_directory_that_cannot_be_used_any_more_fails_no_request(tmp_path: Path) -> None:
     recordings = tmp_path / "recordings"
     environ = {"CLAUDE_PROXY_RECORD": str(recordings)}

@@ -16,7 +16,6 @@ from typing import TextIO
 from config.errors import ConfigError
 from config.fields import token_number
 from config.settings import Settings
-from proxy.cli.claude_code.address import Address, address
 from proxy.cli.claude_code.facts import Facts, configured_facts
 from proxy.cli.claude_code.file import as_text, settings_path, write_settings
 from proxy.cli.claude_code.members import (
@@ -28,11 +27,13 @@ from proxy.cli.claude_code.members import (
 )
 from proxy.cli.claude_code.report import WRONG_KEY, key_advice, report
 from proxy.cli.claude_code.server import RunningProxy
-from proxy.cli.doctor.report import printable
-from proxy.cli.environment import current_settings, operator_variables
+from proxy.cli.environment import current_settings
 from proxy.cli.errors import CommandError, UsageError
+from proxy.cli.key_variables import is_header_word, named_key
 from proxy.cli.lines import wrapped
+from proxy.cli.one_line import printable
 from proxy.cli.options import add_address, add_config
+from proxy.cli.proxy_address import Address, address
 from proxy.cli.server_urls import client_url
 
 
@@ -148,21 +149,13 @@ def _url(settings: Settings, choice: Choice) -> str:
 
 
 def _key(options: argparse.Namespace) -> str | None:
-    given: str | None = options.key
     if options.key_env is not None:
-        environ, dotenv = operator_variables()
-        given = environ.get(options.key_env) or dotenv.get(options.key_env)
-        if not (given or "").strip():
-            raise UsageError(
-                f"--key-env {options.key_env}: there is no such variable, or it is empty"
-            )
-    if given is None:
+        return named_key(options.key_env)
+    if options.key is None:
         return None
-    given = given.strip()
-    if not given or not given.isascii() or not given.isprintable() or " " in given:
-        raise UsageError(
-            f"{'--key-env' if options.key_env else '--key'}: the key is no header value"
-        )
+    given: str = options.key.strip()
+    if not given or not is_header_word(given):
+        raise UsageError("--key: the value is no key, which is ASCII without spaces")
     return given
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from proxy.cli.claude_code.address import Address
 from proxy.cli.claude_code.facts import MAIN_TIERS, Facts, Window
 from proxy.cli.claude_code.members import (
     ANY_KEY,
@@ -18,6 +17,7 @@ from proxy.cli.claude_code.members import (
     compacts_at,
     unnamed_tiers,
 )
+from proxy.cli.proxy_address import Address
 
 ASK_OPERATOR = (
     "the proxy wants a key of its own that is not known here: ask its operator for one "

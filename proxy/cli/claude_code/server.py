@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Mapping
 from email.message import Message
 from http.client import HTTPException
-from ipaddress import ip_address
 from typing import IO, Any, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -19,10 +18,11 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 
 from gevent import Timeout
 
-from proxy.cli.claude_code.address import Address
 from proxy.cli.claude_code.facts import Facts, Listed
-from proxy.cli.doctor.report import printable
 from proxy.cli.errors import CommandError
+from proxy.cli.one_line import printable
+from proxy.cli.proxy_address import Address
+from proxy.cli.server_urls import is_here
 from proxy.providers.tier_models import TierModel
 
 SECONDS = 10.0
@@ -149,7 +149,7 @@ class RunningProxy:
         if isinstance(reason, HTTPException):
             return f"{root} did not answer in HTTP: is it https:// or another port?"
         said = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        return f"{root} does not answer ({said}): {START if _is_here(root) else ELSEWHERE}"
+        return f"{root} does not answer ({said}): {START if is_here(root) else ELSEWHERE}"
 
     def _above(self) -> str:
         """A hint for a path that is too long."""
@@ -175,16 +175,8 @@ class RunningProxy:
 
 def _opener(url: str) -> OpenerDirector:
     """Forward proxies as in the environment, except for this machine."""
-    proxies = [ProxyHandler({})] if _is_here(url) else []
+    proxies = [ProxyHandler({})] if is_here(url) else []
     return build_opener(_NoRedirects, *proxies)
-
-
-def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -16,9 +16,10 @@ from proxy.cli.doctor.client import ProbeClient
 from proxy.cli.doctor.examination import Examination
 from proxy.cli.doctor.listed_model import listed_model
 from proxy.cli.doctor.probes import PROBES
-from proxy.cli.doctor.report import advice, catalogue_lines, printable, shortened, table, title
+from proxy.cli.doctor.report import advice, catalogue_lines, table, title
 from proxy.cli.environment import current_settings
 from proxy.cli.errors import CommandError, UsageError
+from proxy.cli.one_line import printable, shortened
 from proxy.cli.options import add_config
 from proxy.cli.progress import Progress
 from proxy.errors import NotFound, ProxyError

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from config.urls import without_query
 from proxy.cli.doctor.examination import Result
+from proxy.cli.one_line import printable, shortened
 from proxy.errors import UpstreamError
 from proxy.failures.healing import as_yaml
 from proxy.providers.routing import Route
 from proxy.redaction import mask_secrets
 from proxy.relay.upstream_urls import chat_url, messages_url
 
-MAX_MEANING_CHARS = 160
 HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
 
 
@@ -61,14 +61,3 @@ def _catalogue_line(provider: str, refusal: UpstreamError) -> str:
     status = refusal.upstream_status or refusal.status
     parts = (provider, str(status), "none", "doctor", json.dumps(body, ensure_ascii=False))
     return " | ".join(map(printable, parts))
-
-
-def shortened(text: str) -> str:
-    """``text`` on one line of bounded length."""
-    line = " ".join(printable(text).split())
-    return line if len(line) <= MAX_MEANING_CHARS else f"{line[: MAX_MEANING_CHARS - 3]}..."
-
-
-def printable(text: str) -> str:
-    """``text`` without control characters."""
-    return "".join(char if char.isprintable() else " " for char in text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from proxy.cli.lines import WIDTH, shortened
+from proxy.cli.lines import WIDTH, cut
 
 ROWS = 10
 """Entries of a long list that are shown at once."""
@@ -62,7 +62,7 @@ def rows(items: Sequence[Item], most: int = ROWS) -> list[str]:
     """The numbered lines of a menu, and how many entries are left out."""
     shown = items[:most]
     digits = len(str(len(shown)))
-    lines = [shortened(f"  {n:{digits}}) {item.shown}") for n, item in enumerate(shown, 1)]
+    lines = [cut(f"  {n:{digits}}) {item.shown}") for n, item in enumerate(shown, 1)]
     left = len(items) - len(shown)
     if left > 0:
         lines.append(f"  ... and {left} more: type a part of the name to search")
@@ -75,4 +75,4 @@ def columns(items: Sequence[Item]) -> list[str]:
     cells = [f"{number:2}) {item.shown}" for number, item in enumerate(items, 1)]
     left, right = cells[:half], [*cells[half:], ""]
     width = WIDTH // 2 - 2
-    return [shortened(f"  {a:{width}}{b}".rstrip()) for a, b in zip(left, right, strict=False)]
+    return [cut(f"  {a:{width}}{b}".rstrip()) for a, b in zip(left, right, strict=False)]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from proxy.cli.doctor.report import shortened
 from proxy.cli.init.checks import is_local
+from proxy.cli.one_line import shortened
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import MODEL_NOT_FOUND
 from proxy.upstream.faults import REFUSED_ADVICE

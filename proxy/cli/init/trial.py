@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from config.urls import without_query
 from proxy.cli.init.answers import Answers
 from proxy.cli.interrupt import end_when_interrupted, raise_when_interrupted
-from proxy.cli.lines import shortened
+from proxy.cli.one_line import shortened
 from proxy.cli.progress import Progress
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from proxy.cli.one_line import shortened
 from proxy.cli.progress import Progress
 from proxy.cli.smoke import model_checks, server_checks
 from proxy.cli.smoke.cancellation import cancellation
@@ -140,6 +141,4 @@ class Examination:
 
     def _shown(self, note: str) -> str:
         key = self._client.target.key
-        line = mask_secrets(note, [key] if key else [])
-        line = " ".join("".join(c if c.isprintable() else " " for c in line).split())
-        return line if len(line) <= LONGEST_NOTE else f"{line[: LONGEST_NOTE - 3]}..."
+        return shortened(mask_secrets(note, [key] if key else []), LONGEST_NOTE)

@@ -8,13 +8,12 @@ from config.registry.values import Provider, Registry
 from config.settings import Settings
 from proxy.cli.doctor.examination import Result
 from proxy.cli.doctor.report import (
-    MAX_MEANING_CHARS,
     advice,
     catalogue_lines,
-    shortened,
     table,
     title,
 )
+from proxy.cli.one_line import LONGEST, shortened
 from proxy.errors import UpstreamError
 from proxy.failures.classify import failure_from_answer
 from proxy.providers.routing import Router
@@ -32,7 +31,7 @@ def test_columns_are_as_wide_as_their_longest_entry() -> None:
 
 def test_an_upstreams_words_are_bounded_and_cannot_steer_the_terminal() -> None:
     assert shortened("\x1b]0;owned\x07 a\r\n\tb\u202e") == "]0;owned a b"
-    assert len(shortened("x" * 1000)) == MAX_MEANING_CHARS
+    assert len(shortened("x" * 1000)) == LONGEST
 
 
 def test_the_title_shows_no_key() -> None:

@@ -93,6 +93,7 @@ def test_another_provider_with_a_long_list(upstream: UpstreamStub, tmp_path: Pat
     assert f'"ANTHROPIC_AUTH_TOKEN": "{written(tmp_path)["AUTH_KEY"]}"' in screen.text
 
 
+@pytest.mark.long
 def test_ollama_at_another_address(upstream: UpstreamStub, tmp_path: Path) -> None:
     upstream.default = provider(["nomic-embed-text:latest", "qwen3-coder:30b"], key=None)
     with init_at_terminal(tmp_path, "--claude-code") as screen:
@@ -123,6 +124,7 @@ def test_llamacpp_without_a_network_first(upstream: UpstreamStub, tmp_path: Path
     assert written(tmp_path)["OPENAI_BASE_URL"] == upstream.base_url
 
 
+@pytest.mark.long
 def test_azure_with_an_empty_list_and_an_unknown_model(
     upstream: UpstreamStub, tmp_path: Path
 ) -> None:

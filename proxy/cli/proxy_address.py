@@ -10,9 +10,10 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from proxy.cli.errors import UsageError
+from proxy.cli.key_variables import is_header_word
 
 ENDPOINT = re.compile(r"(?:/v1)?/messages(?:/count_tokens)?$|/v1(?:/models)?$")
-"""What Claude Code itself adds to the address, or the OpenAI clients' form of it."""
+"""What clients themselves add to the address, or the OpenAI clients' form of it."""
 DYNAMIC = re.compile(r"/https?/[^/]+")
 """Begins a path that names the upstream (docs/features.md "Dynamic routing")."""
 
@@ -21,7 +22,7 @@ class Address(NamedTuple):
     """Where the proxy is."""
 
     url: str
-    """For the client: without the endpoint, without a slash at the end."""
+    """For clients: without the endpoint, without a slash at the end."""
     root: str
     """For questions to the proxy: also without a path that names an upstream."""
 
@@ -31,33 +32,39 @@ class Address(NamedTuple):
         return self.url != self.root
 
 
-def address(text: str) -> Address:
-    """The address that ``--url`` gives; raises ``UsageError``."""
-    parts = _parts(text.strip())
+def address(text: str, option: str = "--url") -> Address:
+    """The address that the argument ``option`` gives; raises ``UsageError``."""
+    parts = _parts(text.strip(), option)
     path = ENDPOINT.sub("", parts.path.rstrip("/")).rstrip("/")
     base = f"{parts.scheme}://{parts.netloc}"
     found = DYNAMIC.search(path)
     return Address(base + path, base + (path[: found.start()] if found else path))
 
 
-def _parts(text: str) -> SplitResult:
+def _parts(text: str, option: str) -> SplitResult:
     if "://" not in text:
         host = text.lstrip("/") or "127.0.0.1:8085"
-        raise UsageError(f"--url {text!r} has no scheme: write http://{_shown(host)}")
+        raise UsageError(f"{option} {_shown(text)!r} has no scheme: write http://{_shown(host)}")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
         reason = str(error).partition(":")[0] if "IPv6" in str(error) else "a port is 1 to 65535"
-        raise UsageError(f"--url {_shown(text)!r} is no address: {reason}") from error
+        raise UsageError(f"{option} {_shown(text)!r} is no address: {reason}") from error
     if parts.scheme not in ("http", "https"):
-        raise UsageError(f"--url {_shown(text)!r}: the scheme must be http or https")
+        raise UsageError(f"{option} {_shown(text)!r}: the scheme must be http or https")
     if parts.username is not None or parts.password is not None:
-        raise UsageError("--url must not hold a user name or password: give the key by --key-env")
+        raise UsageError(
+            f"{option} must not hold a user name or password: give the key by --key-env"
+        )
     if not parts.hostname or port == 0 or not parts.netloc.isprintable() or " " in parts.netloc:
-        raise UsageError(f"--url {text!r} names no host and port: write http://127.0.0.1:8085")
+        raise UsageError(
+            f"{option} {_shown(text)!r} names no host and port: write http://127.0.0.1:8085"
+        )
+    if not is_header_word(parts.netloc + parts.path):
+        raise UsageError(f"{option} {_shown(text)!r} must be of ASCII characters without spaces")
     if parts.query or parts.fragment:
-        raise UsageError(f"--url {_shown(text)!r}: leave out what follows ? or #")
+        raise UsageError(f"{option} {_shown(text)!r}: leave out what follows ? or #")
     return parts
 
 
