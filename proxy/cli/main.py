@@ -141,7 +141,10 @@ def _module(command: Command) -> Any:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"claude-proxy: {message}", file=sys.stderr)
+    # A key that was written in the wrong place is quoted as what was found there.
+    from proxy.redaction import mask_secrets
+
+    print(f"claude-proxy: {mask_secrets(message)}", file=sys.stderr)
     return code
 
 

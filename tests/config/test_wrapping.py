@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from config.errors import ConfigError
 from config.settings import load_settings
 
 COMMENT = (
-    "contains a comment (` #`): remove it, because docker's --env-file keeps comments and quotes"
+    "contains a comment (` #`): remove it, because docker's --env-file keeps comments and quotes; if it "
+    "is part of the value, write that in quotes in .env"
 )
 QUOTE = (
     "begins or ends with a quote: remove the quotes, because docker's --env-file keeps comments and "
@@ -34,6 +37,12 @@ QUOTE = (
         pytest.param(
             {"CUSTOM_HEADER_X": 'W/"v"'}, "custom_headers", (("X", 'W/"v"'),), id="quotes in it"
         ),
+        pytest.param(
+            {"CUSTOM_HEADER_X": '"Chromium";v="120"'},
+            "custom_headers",
+            (("X", '"Chromium";v="120"'),),
+            id="several quoted parts",
+        ),
     ],
 )
 def test_understood(environ: dict[str, str], field: str, value: object) -> None:
@@ -49,6 +58,7 @@ def test_understood(environ: dict[str, str], field: str, value: object) -> None:
         pytest.param("OTEL_EXPORTER_OTLP_HEADERS", "a=sk-se # x", COMMENT, id="header list"),
         pytest.param("CUSTOM_HEADER_X", "sk-se # mine", COMMENT, id="header"),
         pytest.param("OPENAI_API_KEY", "'sk-se", QUOTE, id="half of the quotes"),
+        pytest.param("CLAUDE_PROXY_AUTH_KEY", '"sk-a","sk-b"', QUOTE, id="keys in quotes"),
         pytest.param(
             "OPENAI_API_KEY",
             "Bearer sk-se",
@@ -90,3 +100,12 @@ def test_refused_without_the_value(name: str, text: str, problem: str) -> None:
 def test_what_the_file_quotes_is_meant() -> None:
     settings = load_settings({}, dotenv={"BIG_MODEL": "a # b", "CUSTOM_HEADER_X": "v # w"})
     assert (settings.big_model, settings.custom_headers) == ("a # b", (("X", "v # w"),))
+
+
+@pytest.mark.parametrize("name", ["CLAUDE_PROXY_LOG_FILE", "SSL_CERT_FILE", "CLAUDE_PROXY_RECORD"])
+def test_a_path_is_never_cut(name: str, tmp_path: Path) -> None:
+    text = f"{tmp_path}/log #1"
+    with pytest.raises(ConfigError) as caught:
+        load_settings({name: text})
+    assert caught.value.problems == (f"{name}={text!r} {COMMENT}",)
+    assert load_settings({}, dotenv={"CLAUDE_PROXY_LOG_FILE": text}).log_file == text
