@@ -212,9 +212,7 @@ def _almost(plain: str, names: Iterable[str]) -> str | None:
 
 def _nearest(suffix: str, ends: Iterable[str]) -> Iterator[str]:
     """The nearest of ``ends``, and another that is as near."""
-    ranked = sorted(
-        ((_likeness(suffix, end), end) for end in ends), reverse=True
-    )
+    ranked = sorted(((_likeness(suffix, end), end) for end in ends), reverse=True)
     best = ranked[0][0]
     yield from (end for ratio, end in ranked[:2] if ratio >= 0.6 and best - ratio < 0.02)
 

@@ -7,6 +7,7 @@ a row in ``COMMANDS``; it is imported only when it is chosen, because the servic
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -111,6 +112,9 @@ class CommandParser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As on stderr: what an upstream named is shown where the terminal has no such character.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     chosen = {name: getattr(options, name, None) for name in OPTIONS}
     module = _module(options.command)

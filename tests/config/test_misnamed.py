@@ -100,7 +100,12 @@ def test_told_from_the_file_alone(name: str, right: str) -> None:
         pytest.param(
             {
                 f"{service}_{end}": text
-                for service in ("CLAUDE_CODE_PROXY", "CLAUDE_PROXY2", "CLAUDEPROXY", "CLAUDE_API_PROXY")
+                for service in (
+                    "CLAUDE_CODE_PROXY",
+                    "CLAUDE_PROXY2",
+                    "CLAUDEPROXY",
+                    "CLAUDE_API_PROXY",
+                )
                 for end, text in (
                     ("SERVICE_HOST", "10.0.0.1"),
                     ("SERVICE_PORT_HTTP", "8082"),

@@ -350,7 +350,7 @@ def test_variables_of_the_shell_that_take_precedence_are_named(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(None, "is a directory: use --registry FILE", id="directory"),
+        pytest.param(None, "Is a directory; use --registry FILE", id="directory"),
         pytest.param(b"\xff\xfe", "is not UTF-8 text", id="encoding"),
     ],
 )
@@ -412,3 +412,22 @@ def test_ids_that_would_act_on_the_terminal_are_left_out(
     upstream.default = provider(["m"], listed=["m", "\x1b[2J"])
     assert init() == 0
     assert "\x1b[2J" not in capsys.readouterr().out
+
+
+def test_what_is_no_file_is_refused_before_anything_is_asked(
+    init: Callable[..., int], upstream: UpstreamStub, capsys: Shown
+) -> None:
+    os.mkfifo(".env")
+    assert init() == 1
+    assert failed(capsys) == f"{Path.cwd()}/.env: Is not a regular file; use --registry FILE"
+    Path(".env").unlink()
+    Path(".env").symlink_to(".env")
+    assert init() == 1
+    assert failed(capsys) == ".env: Too many levels of symbolic links; use --registry FILE"
+    Path("new.yaml").symlink_to("elsewhere.yaml")
+    assert init("--registry", "new.yaml") == 1
+    assert failed(capsys).startswith("new.yaml exists: ")
+    assert init("--registry", "") == 1
+    assert failed(capsys).startswith(". exists: ")
+    assert not upstream.requests
+    assert not Path("elsewhere.yaml").exists()
