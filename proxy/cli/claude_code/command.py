@@ -26,7 +26,7 @@ from proxy.cli.claude_code.members import (
     members,
 )
 from proxy.cli.claude_code.report import WRONG_KEY, key_advice, report
-from proxy.cli.claude_code.server import RunningProxy
+from proxy.cli.claude_code.server import RunningProxy, is_here
 from proxy.cli.doctor.report import printable
 from proxy.cli.environment import current_settings, operator_variables
 from proxy.cli.errors import CommandError, UsageError
@@ -113,7 +113,9 @@ def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, st
     if choice.offline:
         facts = configured_facts(settings, choice.window)
         return facts, choice.key or known_key(facts, settings.auth_keys)
-    asked_with = choice.key or next(iter(settings.auth_keys), None)
+    # Another machine's proxy has other keys, and is not told this one's.
+    own_keys = settings.auth_keys if choice.url is None or is_here(where.root) else ()
+    asked_with = choice.key or next(iter(own_keys), None)
     told = RunningProxy(where, asked_with).facts()
     if told is None and asked_with:
         raise KeyUnknown(f"{where.root}: {WRONG_KEY}")
@@ -126,7 +128,7 @@ def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, st
         facts = Facts("passthrough", told.key_in_force, stated_window=choice.window)
         return facts, choice.key or KEY_PLACEHOLDER
     facts = replace(told, stated_window=choice.window)
-    key = choice.key or known_key(facts, settings.auth_keys)
+    key = choice.key or known_key(facts, own_keys)
     if choice.window is None:
         # With the key that Claude Code will send: in passthrough the upstream's list may need it.
         sent = asked_with if key in PLACEHOLDERS else key
