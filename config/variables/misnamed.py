@@ -121,7 +121,8 @@ class Misnamed:
         return "remove it, or look for its name in docs/configuration.md"
 
     def __str__(self) -> str:
-        return f"{self.name}{' (.env)' if self.origin == '.env' else ''} is not read: {self.advice}"
+        name = self.name if self.name.isprintable() else repr(self.name)
+        return f"{name}{' (.env)' if self.origin == '.env' else ''} is not read: {self.advice}"
 
 
 def misnamed_variables(

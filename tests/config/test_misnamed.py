@@ -55,6 +55,11 @@ def test_nothing_is_like_it() -> None:
     ]
 
 
+def test_a_name_is_one_line() -> None:
+    [line] = told({"CLAUDE_PROXY_\x1b[31m\nX": "1"})
+    assert line.startswith(r"'CLAUDE_PROXY_\x1b[31m\nX' is not read: ")
+
+
 @pytest.mark.parametrize(
     ("name", "right"),
     [
