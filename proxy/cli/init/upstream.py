@@ -54,8 +54,10 @@ class Upstream:
         return [model for model in ids if model.isprintable()]
 
     def window(self) -> int | None:
-        """The smallest context window, in tokens, of the models for opus and sonnet; None: not listed,
-        or not told soon: nobody is shown that this is asked."""
+        """The smallest context window, in tokens, of the models for opus and sonnet.
+
+        None: not listed, or not within ASK_SECONDS, because no progress is shown.
+        """
         try:
             entries = self._with_clients(partial(self._entries, seconds=ASK_SECONDS))
         except Unreached:
