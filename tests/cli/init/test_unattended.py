@@ -16,7 +16,7 @@ from proxy.cli.main import main
 from proxy.providers.profiles import PROFILES
 from tests.cli.init.providers import RIGHT, WRONG, provider, refusal
 from tests.live import free_port
-from tests.upstream_stub import UpstreamStub, completion, json_answer
+from tests.upstream_stub import UpstreamStub, answer, completion, json_answer
 
 DEEPSEEK = ("deepseek-v4-flash", "deepseek-v4-pro")
 Shown = pytest.CaptureFixture[str]
@@ -431,3 +431,15 @@ def test_what_is_no_file_is_refused_before_anything_is_asked(
     assert failed(capsys).startswith(". exists: ")
     assert not upstream.requests
     assert not Path("elsewhere.yaml").exists()
+
+
+def test_a_web_page_is_no_list(
+    init: Callable[..., int], upstream: UpstreamStub, capsys: Shown
+) -> None:
+    upstream.default = answer(b"<!doctype html>", content_type="text/html")
+    assert init() == 1
+    assert failed(capsys) == (
+        "The upstream's list of models could not be read. Is "
+        f"{upstream.base_url}/models the address of an API? Correct --base-url (now "
+        f"{upstream.base_url}) or the network."
+    )
