@@ -31,6 +31,7 @@ QUOTE = (
         pytest.param({"OPENAI_API_KEY": "'sk-1'"}, "openai_api_key", "sk-1", id="key in quotes"),
         pytest.param({"OPENAI_API_KEY": '"sk-1" # mine'}, "openai_api_key", "sk-1", id="and more"),
         pytest.param({"OPENAI_API_KEY": "sk#1"}, "openai_api_key", "sk#1", id="# in a key"),
+        pytest.param({"OPENAI_API_KEY": "$2b$1.k"}, "openai_api_key", "$2b$1.k", id="$ in a key"),
         pytest.param(
             {"CUSTOM_HEADER_X": '"v" # mine'}, "custom_headers", (("X", "v"),), id="header"
         ),
@@ -82,6 +83,12 @@ def test_understood(environ: dict[str, str], field: str, value: object) -> None:
             "https://sk-se",
             "is a URL: write the key; the URL is OPENAI_BASE_URL",
             id="the URL",
+        ),
+        pytest.param(
+            "OPENAI_API_KEY",
+            "$SK_SE",
+            "is a variable that nothing has replaced: write the key itself",
+            id="another name of the shell",
         ),
         pytest.param(
             "OPENAI_API_KEY",
