@@ -269,6 +269,8 @@ def test_addresses(text: str, url: str, root: str) -> None:
         ("http://u:secret@h", "must not hold a user name or password"),
         ("u:secret@h", "write http://h"),
         ("http://h/?key=secret", "leave out what follows"),
+        ("http://h/a b", "a path is ASCII without spaces: write /a%20b"),
+        ("http://h/é", "a path is ASCII without spaces: write /%C3%A9"),
     ],
 )
 def test_addresses_that_are_none(text: str, said: str) -> None:

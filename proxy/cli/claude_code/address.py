@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from proxy.cli.errors import UsageError
 
@@ -56,6 +56,9 @@ def _parts(text: str) -> SplitResult:
         raise UsageError("--url must not hold a user name or password: give the key by --key-env")
     if not parts.hostname or port == 0 or not parts.netloc.isprintable() or " " in parts.netloc:
         raise UsageError(f"--url {text!r} names no host and port: write http://127.0.0.1:8085")
+    if not (parts.path.isascii() and parts.path.isprintable()) or " " in parts.path:
+        encoded = quote(parts.path, safe="/%:@!$&'()*+,;=~")
+        raise UsageError(f"--url {_shown(text)!r}: a path is ASCII without spaces: write {encoded}")
     if parts.query or parts.fragment:
         raise UsageError(f"--url {_shown(text)!r}: leave out what follows ? or #")
     return parts

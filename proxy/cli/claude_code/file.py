@@ -150,6 +150,8 @@ def _exposed(path: Path, content: Mapping[str, Any]) -> list[str]:
 
 def _recorded(path: Path) -> dict[str, dict[str, str]]:
     """The record; empty if there is none that can be read."""
+    if not path.is_file():
+        return {}
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
