@@ -15,7 +15,8 @@ _MESSAGES = re.compile(r"/(?:messages|complete)(?:/(?:count_tokens|batches))?$")
 _NATIVE_BASE = re.compile(r"/anthropic(?:/v[0-9]+)?$")
 """Where DeepSeek, Moonshot, Z.ai, MiniMax and gateways offer the Messages API."""
 _OTHERS = re.compile(
-    r"/(?:responses(?:/compact|/input_tokens)?|completions|embeddings|models|moderations|rerank|files"
+    # A deployment of Azure's may have any name.
+    r"(?<!/deployments)/(?:responses(?:/compact|/input_tokens)?|completions|embeddings|models|moderations|rerank|files"
     r"|batches|realtime|images/(?:generations|edits|variations)"
     r"|audio/(?:speech|transcriptions|translations))$"
 )

@@ -28,6 +28,8 @@ _TOKENS = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?([km]?)", re.IGNORECASE)
 _TOKEN_FACTORS = {"": 1, "k": 1_000, "m": 1_000_000}
 _MAX_TOKENS = 2**31 - 1
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_REFERENCE = re.compile(r"\$(?:\{.*\}|\(.*\)|[A-Za-z_][A-Za-z0-9_]*)")
+"""A variable or a command of a shell; other keys may begin with a dollar too (`$2b$12$...`)."""
 MAX_SECONDS = 86400.0
 
 
@@ -49,7 +51,7 @@ class Key(Field[str]):
             )
         if "://" in key:
             raise ValidationError("is a URL: write the key; the URL is OPENAI_BASE_URL")
-        if key.startswith("$"):
+        if _REFERENCE.fullmatch(key):
             raise ValidationError("is a variable that nothing has replaced: write the key itself")
         return key
 

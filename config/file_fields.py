@@ -20,7 +20,11 @@ from config.fields import printable
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 
-class CaBundle(Field[str]):
+class FileField(Field[str]):
+    """A path, which may contain every printable character."""
+
+
+class CaBundle(FileField):
     """CA certificates: a PEM file, or a directory of PEM files under hashed names."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
@@ -38,7 +42,7 @@ class CaBundle(Field[str]):
         return path
 
 
-class ReadableFile(Field[str]):
+class ReadableFile(FileField):
     """A readable file; the value is its absolute path."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
@@ -50,7 +54,7 @@ class ReadableFile(Field[str]):
         return path
 
 
-class LogFile(Field[str]):
+class LogFile(FileField):
     """A file that can be appended to; it need not exist. The value is its absolute path."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
@@ -67,7 +71,7 @@ class LogFile(Field[str]):
         return path
 
 
-class RecordDirectory(Field[str]):
+class RecordDirectory(FileField):
     """A directory for new files; only its parent must exist. The value is its absolute path."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:

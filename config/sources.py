@@ -13,6 +13,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
+from config.file_fields import FileField
 from config.headers import CLIENT_SET_HEADERS, is_header_name, is_header_value
 from config.hosts import is_ip_or_localhost
 from config.variables.links import is_service_link
@@ -23,6 +24,8 @@ from config.wrapping import COMMENT, has_comment, unwrapped, wrapping_problem
 
 SCHEMA: Schema = Schema.from_dict({v.field: v.form for v in VARIABLES})()
 _SECRET = frozenset(v.field for v in VARIABLES if v.secret)
+_EXACT = _SECRET | {v.field for v in VARIABLES if isinstance(v.form, FileField)}
+"""The settings whose values may contain what looks like a comment."""
 
 Checks = Mapping[str, Callable[[Any], object]]
 """Further checks of a parsed value, by field; each raises ValueError with a phrase for the message."""
@@ -150,7 +153,7 @@ def _candidates(
         for name in variable.names:
             text = source.get(name, "").strip()
             if origin == "environment":
-                text = unwrapped(text, secret=variable.secret)
+                text = unwrapped(text, exact=variable.field in _EXACT)
             if text:
                 yield Given(text, name, origin)
 
@@ -175,7 +178,7 @@ def _parse(found: Resolution) -> None:
     texts = {name: given.text for name, given in found.given.items()}
     refused: dict[str, str] = {}
     for name, given in found.given.items():
-        phrase = wrapping_problem(given.text, secret=name in _SECRET)
+        phrase = wrapping_problem(given.text, exact=name in _EXACT)
         if given.origin == "environment" and phrase is not None:
             refused[name] = phrase
             del texts[name]
@@ -226,7 +229,7 @@ def _add_headers(found: Resolution, environ: Mapping[str, str], dotenv: Mapping[
             if not variable.startswith(CUSTOM_HEADER_PREFIX):
                 continue
             outside = origin == "environment"
-            text = unwrapped(value, secret=True) if outside else value.strip()
+            text = unwrapped(value, exact=True) if outside else value.strip()
             if text:
                 _add_header(found, Given(text, variable, origin))
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 
-from config.variables.links import is_service_link
+from config.variables.links import is_any_service_link
 from config.variables.row import PREFIX
 from config.variables.table import CUSTOM_HEADER_PREFIX, VARIABLES
 
@@ -76,7 +76,21 @@ _WITH_PREFIX: Mapping[str, str] = {
     "THREADS": f"{PREFIX}WORKERS",
 }
 """Words after the prefix that no variable resembles."""
-_COMMON = frozenset({"CONFIG", "LOG_FILE", "LOG_FORMAT", "REDIS_URL", "STRICT", "WORKERS"})
+_COMMON = frozenset(
+    {
+        "CA_BUNDLE",
+        "CONFIG",
+        "GRACEFUL_TIMEOUT",
+        "LOG_FILE",
+        "LOG_FORMAT",
+        "MAX_CONCURRENCY",
+        "RECORD",
+        "REDIS_URL",
+        "STRICT",
+        "WORKERS",
+        "WORKER_CONNECTIONS",
+    }
+)
 """Bare names that other programs read or that platforms set."""
 _OF_OPENAIS_SDK = frozenset(
     {
@@ -90,8 +104,11 @@ _OF_OPENAIS_SDK = frozenset(
 )
 _OURS_ALONE = re.compile(r"OPENAI_(?:API_KEY|BASE_URL)|(?:BIG|MIDDLE|SMALL)_MODEL|ROUTER_.*")
 """Bare names that are told from the environment if they are misspelt."""
-_ALMOST_OUR_PREFIX = re.compile(r"C[A-Z]*[_-]?[A-Z]*[_-]PROX.*|CLAUDEPROXY.*")
+_ALMOST_OUR_PREFIX = re.compile(r"(C[A-Z]*)[_-]?[A-Z]*[_-]PROX.*|CLAUDEPROXY.*")
+_FIRST_WORD = "CLAUDE"
 _NEAR = 0.85
+_NEAR_WORD = 0.8
+"""Two letters exchanged, one missing or one too many; CLOUD, CODE and CLUSTER are other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +134,8 @@ class Misnamed:
         return "remove it, or look for its name in docs/configuration.md"
 
     def __str__(self) -> str:
-        return f"{self.name}{' (.env)' if self.origin == '.env' else ''} is not read: {self.advice}"
+        name = self.name if self.name.isprintable() else repr(self.name)
+        return f"{name}{' (.env)' if self.origin == '.env' else ''} is not read: {self.advice}"
 
 
 def misnamed_variables(
@@ -134,7 +152,7 @@ def misnamed_variables(
     found: dict[str, Misnamed] = {}
     for source, origin in ((environ, "environment"), (dotenv, ".env")):
         for name, text in source.items():
-            if name in present and name not in known and not is_service_link(name, text):
+            if name in present and name not in known and not is_any_service_link(name, text):
                 right = _meant(name, present, in_file=origin == ".env")
                 if right is not None:
                     found.setdefault(name, Misnamed(name, origin, right))
@@ -184,10 +202,16 @@ def _without_prefix(name: str, plain: str, *, in_file: bool) -> str | None:
         return _IN_A_FILE[plain]
     if plain in _OF_OPENAIS_SDK or plain in _IN_A_FILE:
         return None
-    if _ALMOST_OUR_PREFIX.match(plain):
-        return _almost(plain, (n for n in NAMES if n.startswith(PREFIX)))
+    beginning = _ALMOST_OUR_PREFIX.match(plain)
+    if beginning:
+        near = _likeness(beginning[1] or _FIRST_WORD, _FIRST_WORD) >= _NEAR_WORD
+        return _almost(plain, (n for n in NAMES if n.startswith(PREFIX))) if near else None
     bare = (n for n in NAMES if not n.startswith(PREFIX) and n.isupper())
-    return _almost(plain, bare if in_file else filter(_OURS_ALONE.fullmatch, bare))
+    if in_file:
+        return _almost(plain, bare)
+    # Another of several, such as OPENAI_API_KEY_DEV, is for a program that was told to read it.
+    ours = (n for n in bare if _OURS_ALONE.fullmatch(n) and not re.match(f"{n}[_0-9]", plain))
+    return _almost(plain, ours)
 
 
 def _almost(plain: str, names: Iterable[str]) -> str | None:
@@ -202,11 +226,13 @@ def _almost(plain: str, names: Iterable[str]) -> str | None:
 
 def _nearest(suffix: str, ends: Iterable[str]) -> Iterator[str]:
     """The nearest of ``ends``, and another that is as near."""
-    ranked = sorted(
-        ((SequenceMatcher(None, suffix, end).ratio(), end) for end in ends), reverse=True
-    )
+    ranked = sorted(((_likeness(suffix, end), end) for end in ends), reverse=True)
     best = ranked[0][0]
     yield from (end for ratio, end in ranked[:2] if ratio >= 0.6 and best - ratio < 0.02)
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other).ratio()
 
 
 def _letters(name: str) -> str:

@@ -14,7 +14,7 @@ from config.settings import Settings
 from config.urls import without_query
 from proxy.access.admission import admission_warning
 from proxy.access.limits.build import chosen_limits
-from proxy.providers.default_models import tiers_in_force, undecided_tiers
+from proxy.providers.default_models import are_routed, tiers_in_force, undecided_tiers
 from proxy.providers.profiles.lookup import vendor_for
 from proxy.providers.profiles.vendors import UNKNOWN
 from proxy.telemetry.tracing import missing_extras
@@ -109,7 +109,7 @@ def _key_warnings(settings: Settings) -> Iterator[str]:
 
 def _model_warnings(settings: Settings) -> Iterator[str]:
     registry = registry_in_force(settings)
-    if undecided_tiers(settings, registry):
+    if undecided_tiers(settings, registry) and not are_routed(registry):
         models = " and ".join(dict.fromkeys(tiers_in_force(settings, registry)))
         yield (
             f"CLAUDE_PROXY_BIG_MODEL is not set and the upstream {registry.default.name} is not OpenAI: "

@@ -7,6 +7,7 @@ a row in ``COMMANDS``; it is imported only when it is chosen, because the servic
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -113,6 +114,9 @@ class CommandParser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As on stderr: what an upstream named is shown where the terminal has no such character.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     chosen = {name: getattr(options, name, None) for name in OPTIONS}
     module = _module(options.command)
@@ -143,7 +147,10 @@ def _module(command: Command) -> Any:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"claude-proxy: {message}", file=sys.stderr)
+    # A key that was written in the wrong place is quoted as what was found there.
+    from proxy.redaction import mask_secrets
+
+    print(f"claude-proxy: {mask_secrets(message)}", file=sys.stderr)
     return code
 
 

@@ -1,10 +1,12 @@
 """Progress of a command with several steps.
 
-Rule: on a terminal it is one line that is overwritten; elsewhere one line for each step.
+Rule: on a terminal it is one line that is overwritten; elsewhere, and on one that cannot clear a line,
+one line for each step.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TextIO
 
 CLEARED_LINE = "\r\x1b[K"
@@ -16,7 +18,7 @@ class Progress:
     def __init__(self, stream: TextIO, total: int) -> None:
         self._stream = stream
         self._total = total
-        self._terminal = stream.isatty()
+        self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
 
     def begin(self, number: int, name: str) -> None:
         """On a terminal, show the step that is running; the first has ``number`` 1."""

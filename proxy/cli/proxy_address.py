@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from proxy.cli.errors import UsageError
 from proxy.cli.key_variables import is_header_word
@@ -61,8 +61,13 @@ def _parts(text: str, option: str) -> SplitResult:
         raise UsageError(
             f"{option} {_shown(text)!r} names no host and port: write http://127.0.0.1:8085"
         )
-    if not is_header_word(parts.netloc + parts.path):
-        raise UsageError(f"{option} {_shown(text)!r} must be of ASCII characters without spaces")
+    if not is_header_word(parts.netloc):
+        raise UsageError(f"{option} {_shown(text)!r}: a host is ASCII without spaces")
+    if not is_header_word(parts.path or "/"):
+        encoded = quote(parts.path, safe="/%:@!$&'()*+,;=~")
+        raise UsageError(
+            f"{option} {_shown(text)!r}: a path is ASCII without spaces: write {encoded}"
+        )
     if parts.query or parts.fragment:
         raise UsageError(f"{option} {_shown(text)!r}: leave out what follows ? or #")
     return parts

@@ -46,7 +46,7 @@ def missing_model(
             facts.append(f"it lists {shown}")
     if listed is not None and not listed:
         facts.append("its list of models is empty")
-    return f"model: {model}: {'; '.join(facts)}"
+    return f"model: {_printable(model)}: {'; '.join(facts)}"
 
 
 def closest(model: str, listed: Iterable[str], most: int = MOST_SHOWN) -> list[str]:
@@ -67,14 +67,19 @@ def closest(model: str, listed: Iterable[str], most: int = MOST_SHOWN) -> list[s
 
 def shown_ids(model: str, listed: Sequence[str], secrets: tuple[str, ...] = ()) -> str:
     """The ids ``listed`` that are closest to ``model``, and how many more there are; ``""`` for none."""
-    ids = [_printable(mask_secrets(name, secrets)) for name in closest(model, listed)]
+    ids = [_shortened(mask_secrets(name, secrets)) for name in closest(model, listed)]
     more = len(listed) - len(ids)
     return ", ".join(ids) + (f" and {more} more" if more > 0 else "")
 
 
-def _printable(name: str) -> str:
-    text = "".join(char if char.isprintable() else "?" for char in name[:LONGEST_SHOWN])
+def _shortened(name: str) -> str:
+    text = _printable(name[:LONGEST_SHOWN])
     return text if len(name) <= LONGEST_SHOWN else f"{text}..."
+
+
+def _printable(name: str) -> str:
+    # Also of the model that was asked for: it may be the only one of the upstream's list.
+    return "".join(char if char.isprintable() else "?" for char in name)
 
 
 def _pairs(name: str) -> frozenset[str]:

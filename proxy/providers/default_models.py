@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from config.registry.values import Registry
 from config.settings import Settings
 from config.variables.row import PREFIX
-from proxy.providers.model_names import Tiers
+from proxy.providers.model_names import Tiers, upstream_model
 from proxy.providers.profiles import vendor_for
 
 HOSTS_OF_THE_DEFAULTS = frozenset({"openai", "azure"})
@@ -58,6 +58,15 @@ def undecided_tiers(settings: Settings, registry: Registry) -> frozenset[str]:
     if _is_set(settings, "big") or registry.models or not _is_elsewhere(registry):
         return frozenset()
     return frozenset(_unset(settings))
+
+
+def are_routed(registry: Registry) -> bool:
+    """Whether the smart route ``default`` takes the place of every class in messages."""
+    default = registry.rules.default
+    if default is None:
+        return False
+    _, reason = upstream_model(default, DEFAULT_TIERS, on_openrouter=False)
+    return reason != "tier"
 
 
 def variables_of(settings: Settings, registry: Registry) -> dict[str, str]:

@@ -180,11 +180,21 @@ def test_models_that_the_upstreams_list_decides() -> None:
     ]
 
 
+LOCAL = {"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1"}
+
+
 @pytest.mark.parametrize(
-    "environ", [{}, {"OPENAI_BASE_URL": "http://127.0.0.1:8080/v1", "BIG_MODEL": "gpt-4o"}]
+    ("environ", "warned"),
+    [
+        pytest.param({}, False, id="OpenAI"),
+        pytest.param({**LOCAL, "BIG_MODEL": "gpt-4o"}, False, id="set"),
+        pytest.param({**LOCAL, "ROUTER_DEFAULT": "m"}, False, id="routed"),
+        pytest.param({**LOCAL, "ROUTER_DEFAULT": "opus"}, True, id="routed to a class"),
+        pytest.param({**LOCAL, "ROUTER_THINK": "m"}, True, id="thinking routed"),
+    ],
 )
-def test_models_that_are_known_need_no_warning(environ: dict[str, str]) -> None:
-    assert "BIG_MODEL" not in " ".join(start_warnings(load_settings(environ)))
+def test_models_that_are_known_need_no_warning(environ: dict[str, str], warned: bool) -> None:
+    assert ("BIG_MODEL" in " ".join(start_warnings(load_settings(environ)))) is warned
 
 
 def test_a_first_start_without_a_setting_says_what_to_do() -> None:

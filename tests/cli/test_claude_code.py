@@ -269,8 +269,9 @@ def test_addresses(text: str, url: str, root: str) -> None:
         ("http://u:secret@h", "must not hold a user name or password"),
         ("u:secret@h", "write http://h"),
         ("http://h/?key=secret", "leave out what follows"),
-        ("http://h\u00e4user.example", "must be of ASCII characters without spaces"),
-        ("http://h/a b", "must be of ASCII characters without spaces"),
+        ("http://h\u00e4user.example", "a host is ASCII without spaces"),
+        ("http://h/a b", "a path is ASCII without spaces: write /a%20b"),
+        ("http://h/é", "a path is ASCII without spaces: write /%C3%A9"),
     ],
 )
 def test_addresses_that_are_none(text: str, said: str) -> None:
@@ -320,6 +321,43 @@ def test_the_configured_key_is_used_and_other_settings_are_not(
     found = env(capsys.readouterr().out)
     assert found["ANTHROPIC_AUTH_TOKEN"] == KEY
     assert found["ANTHROPIC_DEFAULT_OPUS_MODEL"] == "big"
+
+
+def test_the_configured_key_is_not_sent_to_another_machine(
+    something: UpstreamStub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDE_PROXY_AUTH_KEY", KEY)
+    # Stands for the other machine: as a forward proxy it gets the whole request.
+    monkeypatch.setenv("http_proxy", something.origin)
+    something.answer(json_answer({"name": "claude-proxy"}))
+    assert main(["claude-code", "--url", "http://proxy.example.com:8085"]) == 0
+    assert env(capsys.readouterr().out)["ANTHROPIC_AUTH_TOKEN"] == "YOUR-PROXY-KEY"
+    [request] = something.requests
+    assert KEY not in str(request.headers)
+
+
+def test_a_proxy_that_says_anything(
+    something: UpstreamStub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiers: dict[str, object] = {f"tier {number}": {"asked": "m"} for number in range(50)}
+    tiers["opus"] = {"model": "a\x1b[31m", "name": "b\x1b[31m", "max_input_tokens": 10**30}
+    tiers["sonnet"] = ["c"]
+    configuration = {"mode": ["fixed"], "tiers": tiers}
+    something.answer(json_answer({"name": "claude-proxy", "configuration": configuration}))
+    something.default = json_answer({"max_input_tokens": 10**30})
+    assert main(["claude-code", "--url", something.origin]) == 0
+    printed = capsys.readouterr()
+    assert env(printed.out) == {
+        "ANTHROPIC_BASE_URL": something.origin,
+        "ANTHROPIC_AUTH_TOKEN": "any",
+        **ALWAYS,
+    }
+    assert printed.err.splitlines()[:3] == [
+        f"{something.origin}: mode unknown, any key is accepted",
+        "  opus         : a [31m (window unknown)",
+        "  sonnet       :  (window unknown)",
+    ]
+    assert len(something.requests) == 3
 
 
 def test_a_window_of_the_users_own(proxy: LiveProxy, capsys: pytest.CaptureFixture[str]) -> None:

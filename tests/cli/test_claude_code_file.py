@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -163,11 +164,55 @@ def test_a_failed_rename_leaves_nothing_behind(old: Path, monkeypatch: pytest.Mo
     with pytest.raises(ClientSettingsError, match="No space left on device"):
         write_settings(old, WANTED)
     assert old.read_bytes() == before
-    assert {*old.parent.iterdir()} == {old, *backups(old)}
-    assert len(backups(old)) == 1
+    assert {*old.parent.iterdir()} == {old}
 
 
 def test_merged_does_not_change_its_arguments() -> None:
     before: dict[str, Any] = {"env": {"C": "x"}}
     assert merged(before, WANTED, Path("p")).content == {"env": {"A": "1", "B": "2", "C": "x"}}
     assert before == {"env": {"C": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        pytest.param(b'\xef\xbb\xbf{"a": 1}', {"a": 1}, id="byte order mark"),
+        pytest.param(rb'{"a": "\ud800"}', {"a": "\ud800"}, id="half a character"),
+    ],
+)
+def test_what_editors_and_programs_leave_in_it(
+    old: Path, text: bytes, kept: dict[str, Any]
+) -> None:
+    old.write_bytes(text)
+    write_settings(old, WANTED)
+    assert json.loads(old.read_text("utf-8")) == WANTED | kept
+
+
+@pytest.mark.parametrize("text", ['{"a": 1e999}', '{"a": NaN}', '{"a": 1 /* one */}'])
+def test_what_could_not_be_written_again_is_refused(old: Path, text: str) -> None:
+    old.write_text(text)
+    with pytest.raises(ClientSettingsError, match="is not valid JSON"):
+        write_settings(old, WANTED)
+    assert old.read_text() == text
+    assert not backups(old)
+
+
+def test_a_pipe_is_not_read_and_a_loop_of_links_not_followed(old: Path) -> None:
+    old.unlink()
+    os.mkfifo(old)
+    with pytest.raises(ClientSettingsError, match="Is not a regular file"):
+        write_settings(old, WANTED)
+    old.unlink()
+    old.symlink_to(old)
+    with pytest.raises(ClientSettingsError, match="Too many levels of symbolic links"):
+        write_settings(old, WANTED)
+
+
+def test_a_key_that_others_may_read_is_told(old: Path) -> None:
+    wanted = {"env": {"ANTHROPIC_AUTH_TOKEN": "sk-1"}}
+    advice = f"other users of this machine may read the key in it: chmod 600 {old}"
+    assert write_settings(old, wanted).splitlines()[1:] == [advice]
+    old.chmod(0o600)
+    assert write_settings(old, wanted) == f"{old} is up to date"
+    old.chmod(0o644)
+    assert write_settings(old, {"env": {"ANTHROPIC_AUTH_TOKEN": "any"}}).count("chmod") == 0

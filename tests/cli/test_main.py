@@ -129,6 +129,28 @@ def test_a_variable_that_is_not_read_is_an_error_of_the_check(
     )
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--check"], id="a variable"),
+        pytest.param(["init", "--yes", "--provider", "sk-secret-1"], id="provider"),
+        pytest.param(["init", "--yes", "--base-url", "sk-secret-1"], id="base URL"),
+        pytest.param(["init", "--yes", "--key-env", "sk-secret-1"], id="name of a variable"),
+        pytest.param(["claude-code", "--offline", "--url", "sk-secret-1"], id="address"),
+        pytest.param(["claude-code", "--key-env", "sk-secret-1"], id="name for the client"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_not_shown(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if arguments == ["--check"]:
+        monkeypatch.setenv("OPENAI_BASE_URL", "sk-secret-1")
+    assert main(arguments) in (1, 2)
+    shown = capsys.readouterr()
+    assert "***" in shown.err
+    assert "secret" not in shown.out + shown.err
+
+
 def test_a_bad_value_of_an_option_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check", "--port", "x"]) == 2
     assert capsys.readouterr().err == (

@@ -27,6 +27,9 @@ AZURE = "https://x.openai.azure.com/openai/deployments/d"
         ),
         pytest.param("https://apim.test/ai/models?api-version=1", id="Foundry behind a gateway"),
         pytest.param(f"{AZURE}?api-version=2024-10-21", id="Azure deployment"),
+        pytest.param(
+            "https://x.openai.azure.com/openai/deployments/embeddings", id="a deployment's own name"
+        ),
         pytest.param("https://h/chat", id="a path of one's own"),
         pytest.param("https://h/v1/models/m/v1", id="a model's own base"),
         pytest.param("https://[::1/messages", id="no URL"),

@@ -55,6 +55,11 @@ def test_nothing_is_like_it() -> None:
     ]
 
 
+def test_a_name_is_one_line() -> None:
+    [line] = told({"CLAUDE_PROXY_\x1b[31m\nX": "1"})
+    assert line.startswith(r"'CLAUDE_PROXY_\x1b[31m\nX' is not read: ")
+
+
 @pytest.mark.parametrize(
     ("name", "right"),
     [
@@ -108,6 +113,43 @@ def test_the_key_of_a_provider_needs_a_registry_file_or_our_name(name: str) -> N
         pytest.param({"AUTH_KEY": "a", "CLAUDE_PROXY_AUTH_KEY": "b"}, id="beside a prefixed one"),
         pytest.param({"OPENAI_KEY": "a", "CLAUDE_PROXY_CONFIG": "f"}, id="a registry has the keys"),
         pytest.param({"CLAUDE_PROXY_FOO": " "}, id="empty is unset"),
+        pytest.param(
+            {
+                f"{service}_{end}": text
+                for service in (
+                    "CLAUDE_CODE_PROXY",
+                    "CLAUDE_PROXY2",
+                    "CLAUDEPROXY",
+                    "CLAUDE_API_PROXY",
+                )
+                for end, text in (
+                    ("SERVICE_HOST", "10.0.0.1"),
+                    ("SERVICE_PORT_HTTP", "8082"),
+                    ("PORT", "tcp://10.0.0.1:8082"),
+                    ("PORT_8082_TCP", "tcp://10.0.0.1:8082"),
+                    ("PORT_8082_TCP_ADDR", "10.0.0.1"),
+                )
+            },
+            id="Kubernetes services of other proxies",
+        ),
+        pytest.param(
+            {
+                f"{program}_PROXY_{word}": "1"
+                for program in ("CLOUD", "CLUSTER", "CODE", "CSQL", "CLOUDSQL", "CLIENT", "CORP")
+                for word in ("HOST", "PORT", "CONFIG", "LOG_LEVEL", "AUTH_KEY", "MAX_CONCURRENCY")
+            },
+            id="of other programs called proxy",
+        ),
+        pytest.param(
+            {
+                "OPENAI_API_KEY_2": "k",
+                "OPENAI_API_KEY_DEV": "k",
+                "OPENAI_API_KEY_FILE": "/run/secrets/k",
+                "OPENAI_BASE_URL_EU": "https://eu.example.com",
+                "RECORD": "all",
+            },
+            id="one key of several, and a word of test tools",
+        ),
     ],
 )
 def test_a_normal_environment_is_quiet(environ: dict[str, str]) -> None:

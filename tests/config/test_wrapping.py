@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from config.errors import ConfigError
 from config.settings import load_settings
 
 COMMENT = (
-    "contains a comment (` #`): remove it, because docker's --env-file keeps comments and quotes"
+    "contains a comment (` #`): remove it, because docker's --env-file keeps comments and quotes; if it "
+    "is part of the value, write that in quotes in .env"
 )
 QUOTE = (
     "begins or ends with a quote: remove the quotes, because docker's --env-file keeps comments and "
@@ -28,11 +31,18 @@ QUOTE = (
         pytest.param({"OPENAI_API_KEY": "'sk-1'"}, "openai_api_key", "sk-1", id="key in quotes"),
         pytest.param({"OPENAI_API_KEY": '"sk-1" # mine'}, "openai_api_key", "sk-1", id="and more"),
         pytest.param({"OPENAI_API_KEY": "sk#1"}, "openai_api_key", "sk#1", id="# in a key"),
+        pytest.param({"OPENAI_API_KEY": "$2b$1.k"}, "openai_api_key", "$2b$1.k", id="$ in a key"),
         pytest.param(
             {"CUSTOM_HEADER_X": '"v" # mine'}, "custom_headers", (("X", "v"),), id="header"
         ),
         pytest.param(
             {"CUSTOM_HEADER_X": 'W/"v"'}, "custom_headers", (("X", 'W/"v"'),), id="quotes in it"
+        ),
+        pytest.param(
+            {"CUSTOM_HEADER_X": '"Chromium";v="120"'},
+            "custom_headers",
+            (("X", '"Chromium";v="120"'),),
+            id="several quoted parts",
         ),
     ],
 )
@@ -49,6 +59,7 @@ def test_understood(environ: dict[str, str], field: str, value: object) -> None:
         pytest.param("OTEL_EXPORTER_OTLP_HEADERS", "a=sk-se # x", COMMENT, id="header list"),
         pytest.param("CUSTOM_HEADER_X", "sk-se # mine", COMMENT, id="header"),
         pytest.param("OPENAI_API_KEY", "'sk-se", QUOTE, id="half of the quotes"),
+        pytest.param("CLAUDE_PROXY_AUTH_KEY", '"sk-a","sk-b"', QUOTE, id="keys in quotes"),
         pytest.param(
             "OPENAI_API_KEY",
             "Bearer sk-se",
@@ -75,6 +86,12 @@ def test_understood(environ: dict[str, str], field: str, value: object) -> None:
         ),
         pytest.param(
             "OPENAI_API_KEY",
+            "$SK_SE",
+            "is a variable that nothing has replaced: write the key itself",
+            id="another name of the shell",
+        ),
+        pytest.param(
+            "OPENAI_API_KEY",
             "${SK_SE}",
             "is a variable that nothing has replaced: write the key itself",
             id="a name of the shell",
@@ -90,3 +107,12 @@ def test_refused_without_the_value(name: str, text: str, problem: str) -> None:
 def test_what_the_file_quotes_is_meant() -> None:
     settings = load_settings({}, dotenv={"BIG_MODEL": "a # b", "CUSTOM_HEADER_X": "v # w"})
     assert (settings.big_model, settings.custom_headers) == ("a # b", (("X", "v # w"),))
+
+
+@pytest.mark.parametrize("name", ["CLAUDE_PROXY_LOG_FILE", "SSL_CERT_FILE", "CLAUDE_PROXY_RECORD"])
+def test_a_path_is_never_cut(name: str, tmp_path: Path) -> None:
+    text = f"{tmp_path}/log #1"
+    with pytest.raises(ConfigError) as caught:
+        load_settings({name: text})
+    assert caught.value.problems == (f"{name}={text!r} {COMMENT}",)
+    assert load_settings({}, dotenv={"CLAUDE_PROXY_LOG_FILE": text}).log_file == text

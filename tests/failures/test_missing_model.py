@@ -65,3 +65,9 @@ def test_the_message(
 ) -> None:
     message = missing_model("m", variable=variable, registered=registered, listed=listed)
     assert message == f"model: m: the upstream has no such model{expected}"
+
+
+def test_the_model_cannot_write_lines_of_the_log() -> None:
+    """It may be the only one of a hostile upstream's list."""
+    message = missing_model("a\r\nb\x1b[31m", variable="", listed=["a\r\nb\x1b[31m"])
+    assert message == "model: a??b?[31m: the upstream has no such model; it lists a??b?[31m"

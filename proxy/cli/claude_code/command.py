@@ -34,7 +34,7 @@ from proxy.cli.lines import wrapped
 from proxy.cli.one_line import printable
 from proxy.cli.options import add_address, add_config
 from proxy.cli.proxy_address import Address, address
-from proxy.cli.server_urls import client_url
+from proxy.cli.server_urls import client_url, is_here
 
 
 class KeyUnknown(CommandError):
@@ -123,7 +123,9 @@ def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, st
     if choice.offline:
         facts = configured_facts(settings, choice.window)
         return facts, choice.key or known_key(facts, settings.auth_keys)
-    asked_with = choice.key or next(iter(settings.auth_keys), None)
+    # Another machine's proxy has other keys, and is not told this one's.
+    own_keys = settings.auth_keys if choice.url is None or is_here(where.root) else ()
+    asked_with = choice.key or next(iter(own_keys), None)
     told = RunningProxy(where, asked_with).facts()
     if told is None and asked_with:
         raise KeyUnknown(f"{where.root}: {WRONG_KEY}")
@@ -136,7 +138,7 @@ def found(settings: Settings, where: Address, choice: Choice) -> tuple[Facts, st
         facts = Facts("passthrough", told.key_in_force, stated_window=choice.window)
         return facts, choice.key or KEY_PLACEHOLDER
     facts = replace(told, stated_window=choice.window)
-    key = choice.key or known_key(facts, settings.auth_keys)
+    key = choice.key or known_key(facts, own_keys)
     if choice.window is None:
         # With the key that Claude Code will send: in passthrough the upstream's list may need it.
         sent = asked_with if key in PLACEHOLDERS else key

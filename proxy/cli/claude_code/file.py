@@ -8,17 +8,22 @@ this command wrote, so that the next run removes what no longer applies, unless 
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from proxy.cli.claude_code.members import CONNECTION, CONTEXT_TOKENS
+from proxy.cli.claude_code.members import ANY_KEY, CONNECTION, CONTEXT_TOKENS, TOKEN
 from proxy.cli.errors import CommandError
-from proxy.cli.files import back_up, replace_text
+from proxy.cli.files import real_file, replace_backed_up, replace_text
 
 Members = Mapping[str, Mapping[str, str]]
 """Objects of settings.json by name, such as ``env``."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ClientSettingsError(CommandError):
@@ -48,21 +53,20 @@ def write_settings(path: Path, wanted: Members) -> str:
 
     Raises ``ClientSettingsError``; the file is then unchanged.
     """
-    path = path.resolve()
-    record = path.with_name("claude-proxy-wrote.json")
     try:
+        path = real_file(path)
+        record = path.with_name("claude-proxy-wrote.json")
         before = _read(path)
         merge = merged(before, wanted, path, _recorded(record))
         told = f"{path} is up to date"
         if merge.content != before:
-            backup = back_up(path)
-            replace_text(path, as_text(merge.content))
+            backup = replace_backed_up(path, as_text(merge.content))
             told = f"{path} written" + (f"; the old file is {backup}" if backup else "")
         if merge.written != _recorded(record):
             replace_text(record, as_text(merge.written))
     except OSError as error:
         raise ClientSettingsError(f"{error.filename or path}: {error.strerror}") from error
-    return "\n".join((told, *_lines(merge)))
+    return "\n".join((told, *_lines(merge), *_exposed(path, merge.content)))
 
 
 def merged(
@@ -94,7 +98,11 @@ def merged(
 
 def as_text(content: Mapping[str, Any]) -> str:
     """The JSON of a settings file."""
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    # Half a character, which JSON can write and UTF-8 cannot.
+    return json.dumps(content, indent=2) + "\n"
 
 
 def _is(present: Mapping[str, Any], name: str, value: str) -> bool:
@@ -130,8 +138,20 @@ def _lines(merge: Merge) -> list[str]:
     ]
 
 
+def _exposed(path: Path, content: Mapping[str, Any]) -> list[str]:
+    """A line if other users may read a key in the file, whose mode is the user's choice."""
+    key = content.get("env", {}).get(TOKEN, ANY_KEY)
+    if key == ANY_KEY or not path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        return []
+    return [
+        f"other users of this machine may read the key in it: chmod 600 {shlex.quote(str(path))}"
+    ]
+
+
 def _recorded(path: Path) -> dict[str, dict[str, str]]:
     """The record; empty if there is none that can be read."""
+    if not path.is_file():
+        return {}
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -143,7 +163,8 @@ def _recorded(path: Path) -> dict[str, dict[str, str]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text("utf-8")
+        # Editors on Windows may write a byte order mark.
+        text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
@@ -151,9 +172,17 @@ def _read(path: Path) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_number, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise ClientSettingsError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
         raise ClientSettingsError(f"{path} does not hold an object")
     return content
+
+
+def _number(text: str) -> float:
+    """A number of JSON; raises ``ValueError`` for one that cannot be written again."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is not a number that can be kept")
+    return number

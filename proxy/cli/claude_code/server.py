@@ -23,12 +23,17 @@ from proxy.cli.errors import CommandError
 from proxy.cli.one_line import printable
 from proxy.cli.proxy_address import Address
 from proxy.cli.server_urls import is_here
-from proxy.providers.tier_models import TierModel
+from proxy.providers.tier_models import SMART, TIERS, TierModel, is_plain
 
 SECONDS = 10.0
 WINDOW_SECONDS = 35.0
 """The proxy may ask its upstream for its models, which takes up to 30 s."""
 ANSWER_BYTES = 1_000_000
+MOST_TOKENS = 1_000_000_000
+"""A larger window is no window."""
+KNOWN_TIERS = frozenset((*TIERS, *SMART))
+"""Each of them may be one more question."""
+MODES = ("fixed", "passthrough", "mixed")
 NAME = "claude-proxy"
 START = "start it, or add --offline for the settings of this directory's files"
 ELSEWHERE = "see whether it runs, and whether host and port are right"
@@ -82,11 +87,12 @@ class RunningProxy:
             return None
         configuration = _object(service["configuration"])
         return Facts(
-            mode=str(configuration.get("mode", "fixed")),
+            mode=mode if (mode := configuration.get("mode")) in MODES else "unknown",
             key_in_force=configuration.get("client_api_key_validation") is True,
             models={
                 name: _tier_model(_object(value))
                 for name, value in _object(configuration.get("tiers")).items()
+                if name in KNOWN_TIERS
             },
         )
 
@@ -109,11 +115,9 @@ class RunningProxy:
             answer = self._get(f"/v1/models/{quote(model, safe='')}", WINDOW_SECONDS)
         except NotAsked:
             return Listed(None, "")
-        tokens = answer.json.get("max_input_tokens")
+        tokens = _window(answer.json)
         route = (answer.headers.get("x-claude-proxy-route") or "").partition(";")[0]
-        return Listed(
-            tokens if type(tokens) is int and tokens > 0 else None, route.partition("/")[2]
-        )
+        return Listed(tokens, route.partition("/")[2])
 
     def _get(self, path: str, seconds: float) -> _Answer:
         root = self._address.root
@@ -183,14 +187,19 @@ def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _window(stated: Mapping[str, Any]) -> int | None:
+    tokens = stated.get("max_input_tokens")
+    return tokens if type(tokens) is int and 0 < tokens <= MOST_TOKENS else None
+
+
 def _tier_model(stated: Mapping[str, Any]) -> TierModel:
-    name, window = stated.get("name"), stated.get("max_input_tokens")
+    name = stated.get("name")
     return TierModel(
         asked=str(stated.get("asked", "")),
         provider=str(stated.get("provider", "")),
         model=str(stated.get("model", "")),
-        name=name if isinstance(name, str) else None,
-        max_input_tokens=window if type(window) is int and window > 0 else None,
+        name=name if isinstance(name, str) and name.isprintable() and is_plain(name) else None,
+        max_input_tokens=_window(stated),
         takes_client_key=stated.get("takes_client_key") is True,
         known_to_client=stated.get("known_to_client") is True,
         undecided=stated.get("undecided") is True,

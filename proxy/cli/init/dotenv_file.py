@@ -68,7 +68,8 @@ def _line(binding: Binding, changes: Mapping[str, str | None]) -> str:
     """The line of a changed variable; blank lines and a comment that came with it are kept."""
     value = changes[binding.key or ""]
     original = binding.original.string
-    begin = original.rindex("\n", 0, -len(original.lstrip())) + 1 if original[0] in "\r\n" else 0
+    before = original[: len(original) - len(original.lstrip())]
+    begin = max(before.rfind("\n"), before.rfind("\r")) + 1
     comment = _TRAILING_COMMENT.search(original)
     kept = original[:begin] + (f"{comment[1]}\n" if comment else "")
     if value is None:

@@ -12,6 +12,7 @@ from proxy.cli.init.checks import is_local
 from proxy.cli.one_line import shortened
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import MODEL_NOT_FOUND
+from proxy.failures.policy import failure_kind
 from proxy.upstream.faults import REFUSED_ADVICE
 
 Suspect = Literal["key", "address", "model", "again"]
@@ -50,6 +51,9 @@ def fault_of(error: ProxyError, *, url: str, model: str = "") -> Fault:
         return Fault("model", f"The upstream does not know the model {model}: {said}.", model)
     if status is None:
         sentence = f"{said[:1].upper()}{said[1:]}."
+        if isinstance(error, UpstreamError) and failure_kind(error) == "broken":
+            # A web page, for example, which many servers send for every path.
+            return Fault("address", f"{sentence} Is {url} the address of an API?", model)
         if is_local(url):
             return Fault("again", f"{sentence} Is the server running?", model, False)
         return Fault("address", sentence, model, False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from proxy.cli.init.choices import Item, choose, rows
+from proxy.cli.init.choices import ROWS, Item, choose, rows
 from proxy.cli.init.proposals import CLAUDE_NAMES, TIERS, Tiers, ordered
 from proxy.cli.init.terminal import Check, Terminal
 
@@ -19,7 +19,7 @@ class ModelMenu:
     def __init__(self, terminal: Terminal, ids: Sequence[str], check: Check) -> None:
         self._terminal = terminal
         self._items = tuple(Item(model) for model in ordered(ids))
-        self._shown = self._items
+        self._shown: tuple[Item, ...] = ()
         self._check = check
 
     def show(self) -> None:
@@ -66,5 +66,6 @@ class ModelMenu:
                 self._terminal.say(f"{text!r} is not in the list. Type it again to use it anyway.")
 
     def _print(self, items: tuple[Item, ...]) -> None:
-        self._shown = items
+        # A number means a row that was shown: `120` of a long list is a part of a name.
+        self._shown = items[:ROWS]
         print("\n".join(rows(items)))

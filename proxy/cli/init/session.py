@@ -29,7 +29,9 @@ AUTH_KEY_BYTES = 24
 
 def init(options: argparse.Namespace) -> None:
     """Ask, write and print; raises ``ConfigError`` and ``CommandError``."""
-    target: Target = RegistryTarget(Path(options.registry)) if options.registry else DotenvTarget()
+    target: Target = DotenvTarget()
+    if options.registry is not None:
+        target = RegistryTarget(Path(options.registry))
     target.ensure_writable()
     ensure_valid()
     environ, dotenv = operator_variables()

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from proxy.cli.environment import DOTENV, read_dotenv
 from proxy.cli.errors import CommandError
-from proxy.cli.files import PRIVATE, back_up, replace_text
+from proxy.cli.files import PRIVATE, real_file, replace_backed_up, replace_text
 from proxy.cli.init import dotenv_file, registry_file
 from proxy.cli.init.answers import Answers, setting_values
 from proxy.cli.init.other_settings import NAMES
@@ -53,9 +53,10 @@ class DotenvTarget:
 
     def ensure_writable(self) -> None:
         """Raise ``CannotWrite`` for a directory, another encoding or missing permission."""
-        path = self.path.resolve()
-        if path.is_dir():
-            raise CannotWrite(f"{path} is a directory: use --registry FILE")
+        try:
+            path = real_file(self.path)
+        except OSError as error:
+            raise CannotWrite(_told(error, self.path) + "; use --registry FILE") from error
         _ensure_directory(path.parent)
         _read(path)
 
@@ -65,13 +66,12 @@ class DotenvTarget:
 
     def write(self, answers: Answers) -> str:
         """Change the variables of the answers, and keep the others."""
-        path = self.path.resolve()
-        text = dotenv_file.changed(_read(path), self._changes(answers))
         try:
-            backup = back_up(path, PRIVATE)
-            replace_text(path, text, PRIVATE)
+            path = real_file(self.path)
+            text = dotenv_file.changed(_read(path), self._changes(answers))
+            backup = replace_backed_up(path, text, PRIVATE)
         except OSError as error:
-            raise CannotWrite(f"{error.filename or path}: {error.strerror}") from error
+            raise CannotWrite(_told(error, self.path)) from error
         written = f"Wrote {self.path}, which only you can read"
         return f"{written}; the old file is {backup.name}." if backup else f"{written}."
 
@@ -100,7 +100,7 @@ class RegistryTarget:
 
     def ensure_writable(self) -> None:
         """Raise ``CannotWrite`` for a file that exists or missing permission."""
-        if self.path.exists():
+        if os.path.lexists(self.path):
             raise CannotWrite(
                 f"{self.path} exists: name a new file with --registry, and add its provider to the "
                 "old one"
@@ -113,13 +113,19 @@ class RegistryTarget:
 
     def write(self, answers: Answers) -> str:
         """Write the file."""
+        # It may have been made while the questions were answered.
+        self.ensure_writable()
         try:
             replace_text(self.path, registry_file.registry_text(answers), PRIVATE)
         except OSError as error:
-            raise CannotWrite(f"{error.filename or self.path}: {error.strerror}") from error
+            raise CannotWrite(_told(error, self.path)) from error
         written = f"Wrote {self.path}, which only you can read"
         source = f" It takes the key from {answers.key_variable}." if answers.key_variable else ""
         return f"{written}.{source}"
+
+
+def _told(error: OSError, path: Path) -> str:
+    return f"{error.filename or path}: {error.strerror}"
 
 
 def _ensure_directory(directory: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import gevent
@@ -28,7 +29,7 @@ from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Router
 from proxy.redaction import mask_secrets
 from proxy.relay.cancellation import Exchange
-from proxy.relay.list_call import LIST_SECONDS, ListCall
+from proxy.relay.list_call import ASK_SECONDS, LIST_SECONDS, ListCall
 from proxy.relay.native.headers import DEFAULT_VERSION, credential
 from proxy.relay.protocol import upstream_headers
 from proxy.telemetry.request_record import RequestRecord
@@ -53,9 +54,12 @@ class Upstream:
         return [model for model in ids if model.isprintable()]
 
     def window(self) -> int | None:
-        """The smallest context window, in tokens, of the models for opus and sonnet; None: not listed."""
+        """The smallest context window, in tokens, of the models for opus and sonnet.
+
+        None: not listed, or not within ASK_SECONDS, because no progress is shown.
+        """
         try:
-            entries = self._with_clients(self._entries)
+            entries = self._with_clients(partial(self._entries, seconds=ASK_SECONDS))
         except Unreached:
             return None
         listed = {entry["id"]: entry["max_input_tokens"] for entry in entries}
@@ -77,7 +81,9 @@ class Upstream:
         finally:
             clients.close()
 
-    def _entries(self, router: Router, clients: Clients) -> list[dict[str, Any]]:
+    def _entries(
+        self, router: Router, clients: Clients, seconds: float = LIST_SECONDS
+    ) -> list[dict[str, Any]]:
         provider, url = router.registry.default, router.models_url
         listing = ListCall(
             provider=provider,
@@ -88,8 +94,8 @@ class Upstream:
             record=RequestRecord(new_request_id(), "", "GET", url),
         )
         try:
-            with gevent.Timeout(LIST_SECONDS, UpstreamTimeout(f"no list in {LIST_SECONDS:g} s")):
-                return listing.fetch(LIST_SECONDS, _list_headers(provider))
+            with gevent.Timeout(seconds, UpstreamTimeout(f"no list in {seconds:g} s")):
+                return listing.fetch(seconds, _list_headers(provider))
         except ProxyError as error:
             raise self._unreached(error, url) from error
 

@@ -119,3 +119,8 @@ def test_the_same_change_twice_changes_nothing() -> None:
 
 def test_a_new_file_has_a_header() -> None:
     assert changed("", {"A": "1"}) == f"{HEADER}A=1\n"
+
+
+@pytest.mark.parametrize("blank", ["\r\r", "\r\n\r\n", "\n\n", "  \n\n"])
+def test_blank_lines_of_every_system_are_kept(blank: str) -> None:
+    assert changed(f"A=1{blank}B=2", {"B": "3"}) == f"A=1{blank}B=3\n"

@@ -16,7 +16,7 @@ from proxy.cli.main import main
 from proxy.providers.profiles import PROFILES
 from tests.cli.init.providers import RIGHT, WRONG, provider, refusal
 from tests.live import free_port
-from tests.upstream_stub import UpstreamStub, completion, json_answer
+from tests.upstream_stub import UpstreamStub, answer, completion, json_answer
 
 DEEPSEEK = ("deepseek-v4-flash", "deepseek-v4-pro")
 Shown = pytest.CaptureFixture[str]
@@ -350,7 +350,7 @@ def test_variables_of_the_shell_that_take_precedence_are_named(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(None, "is a directory: use --registry FILE", id="directory"),
+        pytest.param(None, "Is a directory; use --registry FILE", id="directory"),
         pytest.param(b"\xff\xfe", "is not UTF-8 text", id="encoding"),
     ],
 )
@@ -412,3 +412,34 @@ def test_ids_that_would_act_on_the_terminal_are_left_out(
     upstream.default = provider(["m"], listed=["m", "\x1b[2J"])
     assert init() == 0
     assert "\x1b[2J" not in capsys.readouterr().out
+
+
+def test_what_is_no_file_is_refused_before_anything_is_asked(
+    init: Callable[..., int], upstream: UpstreamStub, capsys: Shown
+) -> None:
+    os.mkfifo(".env")
+    assert init() == 1
+    assert failed(capsys) == f"{Path.cwd()}/.env: Is not a regular file; use --registry FILE"
+    Path(".env").unlink()
+    Path(".env").symlink_to(".env")
+    assert init() == 1
+    assert failed(capsys) == ".env: Too many levels of symbolic links; use --registry FILE"
+    Path("new.yaml").symlink_to("elsewhere.yaml")
+    assert init("--registry", "new.yaml") == 1
+    assert failed(capsys).startswith("new.yaml exists: ")
+    assert init("--registry", "") == 1
+    assert failed(capsys).startswith(". exists: ")
+    assert not upstream.requests
+    assert not Path("elsewhere.yaml").exists()
+
+
+def test_a_web_page_is_no_list(
+    init: Callable[..., int], upstream: UpstreamStub, capsys: Shown
+) -> None:
+    upstream.default = answer(b"<!doctype html>", content_type="text/html")
+    assert init() == 1
+    assert failed(capsys) == (
+        "The upstream's list of models could not be read. Is "
+        f"{upstream.base_url}/models the address of an API? Correct --base-url (now "
+        f"{upstream.base_url}) or the network."
+    )
