@@ -18,13 +18,14 @@ from proxy.api.observed import Observer
 from proxy.app import create_app
 from proxy.cli.replay.recorded import Recorded, Unusable
 from proxy.errors import UpstreamError
-from proxy.relay.recorded_setup import LOCAL
+from proxy.relay.recorded_setup import PROVIDER_LOCAL, RECORDED
 from proxy.runtime import Runtime
 from proxy.telemetry.recording.masking import AUTH_KEY
 from proxy.upstream.clients import Clients
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
 SERVER_KEY = "replayed-key-"
+MOST_KEYS = 10_000
 LONG_SECONDS = 3600.0
 
 
@@ -59,8 +60,7 @@ def application(recorded: Recorded, observer: Callable[[], Observer]) -> tuple[W
 
 
 def _settings(chosen: Mapping[str, Any], auth: tuple[str, ...]) -> Settings:
-    known = {each.name for each in fields(Settings)} - LOCAL - {"registry", "warnings", "mistakes"}
-    kept = {name: _frozen(value) for name, value in chosen.items() if name in known}
+    kept = {name: _frozen(value) for name, value in chosen.items() if name in RECORDED}
     settings = Settings(**{**kept, "auth_keys": auth, "workers": 1})
     if settings.early_start is None:
         return settings
@@ -106,8 +106,12 @@ def _registry(recorded: Recorded) -> Registry:
 
 
 def _provider(entry: Mapping[str, Any]) -> Provider:
+    if not 0 <= entry["keys"] <= MOST_KEYS:
+        raise ValueError("keys")
     keys = tuple(f"{SERVER_KEY}{number}" for number in range(entry["keys"]))
-    made = Provider(**{"base_url": entry["url"], **_known(Provider, entry)})
+    known = _known(Provider, entry).items()
+    kept = {name: value for name, value in known if name not in PROVIDER_LOCAL}
+    made = Provider(**{**kept, "base_url": entry["url"]})
     return replace(made, api_keys=keys, extra_headers=dict(entry["headers"]))
 
 

@@ -28,11 +28,14 @@ LONG = 3600.0
 
 def replay(recorded: Recorded) -> Replayer:
     """The exchange as the present code answers it; raises ``Unusable``."""
-    replayer = Replayer(recorded)
     try:
+        replayer = Replayer(recorded)
         app, shared = application(recorded, lambda: replayer)
         _restore(shared, recorded)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except Unusable:
+        raise
+    except Exception as error:
+        # Whatever the parts of the service say to values that no service has recorded.
         raise Unusable(DAMAGED) from error
     try:
         _answered(app, _environ(recorded))
@@ -77,7 +80,7 @@ def _restore_health(shared: Runtime, entry: Mapping[str, Any]) -> None:
         shared.states.breaker(provider).open_until = until
     ring = shared.states.keys(provider)
     for number in entry["resting_keys"]:
-        if number < len(ring.keys):
+        if 0 <= number < len(ring.keys):
             ring.cool_down(ring.keys[number], until)
 
 

@@ -128,6 +128,7 @@ class RecordingWriter:
                 flushed.append(item)
         for file, events in batch.items():
             self._write(file, events)
+        # Also for what was not written: otherwise nothing would fit into the queue some day.
         self._written += size
         for lock in flushed:
             lock.release()
@@ -141,3 +142,8 @@ class RecordingWriter:
             file.given_up = True
             self._unwritten += len(events)
             self._reason = os.strerror(error.errno).lower() if error.errno else "cannot be written"
+        except Exception as error:
+            # A bug here must not end the thread: without it the queue would only grow.
+            file.given_up = True
+            self._unwritten += len(events)
+            self._reason = f"an event cannot be written: {type(error).__name__}"
