@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from proxy.cli.errors import CommandError
-from proxy.cli.replay.differences import printable, without_pings
+from proxy.cli.printable import printable
+from proxy.cli.replay.differences import without_pings
 from proxy.cli.replay.recorded import Unusable, read_recording
 from proxy.cli.replay.run import replay
 

@@ -26,14 +26,6 @@ _UNSTABLE = re.compile(
 _ABSENT = object()
 
 
-def printable(text: str) -> str:
-    """``text`` on one line; control characters, which a terminal would obey, as escapes."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
-        for each in text
-    )
-
-
 def without_pings(stream: bytes) -> bytes:
     """``stream`` without its pings, which depend on time alone."""
     return _PING.sub(b"", stream)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from proxy.cli.errors import UsageError
-from proxy.cli.replay.differences import printable
+from proxy.cli.printable import printable
 from proxy.telemetry.recording.format import FORMAT, VERSION, Event, data_of
 
 LONGEST_FILE = 1 << 28

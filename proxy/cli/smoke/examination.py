@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from proxy.cli.printable import printable
 from proxy.cli.progress import Progress
 from proxy.cli.smoke import model_checks, server_checks
 from proxy.cli.smoke.cancellation import cancellation
@@ -84,7 +85,7 @@ class Examination:
         passed: set[str] = set()
         try:
             for number, check in enumerate(checks, 1):
-                name = check.name if model is None else f"{model}: {check.name}"
+                name = check.name if model is None else f"{printable(model)}: {check.name}"
                 progress.begin(number, name)
                 reason = self._hindrance(check, passed)
                 row = self._skipped(check, reason, model) if reason else self._row(check, model)
@@ -126,6 +127,9 @@ class Examination:
         except Failed as error:
             self._unreachable = self._unreachable or isinstance(error, Unreachable)
             return "failed", str(error) + self._hint(error)
+        except Exception as error:
+            # An answer of a form that no check foresees, such as JSON nested a thousand times.
+            return "failed", f"the answer cannot be read: {type(error).__name__}"
 
     def _hint(self, error: Failed) -> str:
         """What to do about a key that was refused."""
