@@ -18,6 +18,7 @@ from proxy.api.observed import Observer
 from proxy.app import create_app
 from proxy.cli.replay.recorded import Recorded, Unusable
 from proxy.errors import UpstreamError
+from proxy.relay.model_list import ModelList
 from proxy.relay.recorded_setup import PROVIDER_LOCAL, RECORDED
 from proxy.runtime import Runtime
 from proxy.telemetry.recording.masking import AUTH_KEY
@@ -55,7 +56,12 @@ def application(recorded: Recorded, observer: Callable[[], Observer]) -> tuple[W
     except ConfigError as error:
         raise Unusable(f"its configuration is not valid in this version: {error}") from error
     shared: Runtime = app.extensions[EXTENSION]
-    shared = app.extensions[EXTENSION] = replace(shared, clients=NoConnections(settings, ()))
+    shared = app.extensions[EXTENSION] = replace(
+        shared,
+        clients=NoConnections(settings, ()),
+        # As while it was recorded: each list that is needed is asked for.
+        models=ModelList(0.0),
+    )
     return app, shared
 
 
