@@ -73,6 +73,8 @@ class Recording:
         """Length of the client's body so far, as it is sent."""
         self._calls = 0
         self._incomplete = False
+        self._limit = 0
+        """What was exceeded, in bytes, if something was too long for the file."""
         self._gone = False
         """Whether a call was ended because the client left."""
         self.skipped = False
@@ -168,7 +170,8 @@ class Recording:
         whole = self._body_bytes <= FILE_BYTES
         data = {"data": b"".join(self._body)} if whole else {}
         self._put("request", **self._request, **body, **data)
-        self._incomplete = self._incomplete or not whole
+        if not whole:
+            self._limit, self._incomplete = FILE_BYTES, True
         self._body.clear()
 
     def _put(self, kind: str, /, **members: Any) -> None:
@@ -181,11 +184,13 @@ class Recording:
         if self._incomplete:
             # Nothing but the end follows: without what was lost the rest cannot be replayed.
             if kind == "done":
-                put(file, {"event": "truncated", "t": event["t"], "limit": FILE_BYTES})
+                put(file, {"event": "truncated", "t": event["t"], "limit": self._limit})
                 put(file, event)
             return
-        too_long = len(event.get("data") or b"") > FILE_BYTES
-        self._incomplete = too_long or not put(file, event)
+        if len(event.get("data") or b"") > FILE_BYTES:
+            self._limit, self._incomplete = FILE_BYTES, True
+        else:
+            self._incomplete = not put(file, event)
 
 
 class _Reads:

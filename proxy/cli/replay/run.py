@@ -24,6 +24,7 @@ from proxy.runtime import Runtime
 _OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding", "expect"})
 """Headers of the body as it was sent; it is recorded decoded."""
 LONG = 3600.0
+UNFORESEEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 def replay(recorded: Recorded) -> Replayer:
@@ -32,10 +33,8 @@ def replay(recorded: Recorded) -> Replayer:
         replayer = Replayer(recorded)
         app, shared = application(recorded, lambda: replayer)
         _restore(shared, recorded)
-    except Unusable:
-        raise
-    except Exception as error:
-        # Whatever the parts of the service say to values that no service has recorded.
+    except UNFORESEEN as error:
+        # What the parts of the service say to values that no service has recorded.
         raise Unusable(DAMAGED) from error
     try:
         _answered(app, _environ(recorded))

@@ -25,6 +25,7 @@ from proxy.redaction import mask_secrets
 LONGEST_NOTE = 400
 UPSTREAM_REFUSES = " (the upstream refuses the proxy's own key)"
 NO_KEY = " (no key was sent: --key-env names the variable that holds it)"
+UNFORESEEN = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 ANSWERED = frozenset({"message", "stream"})
 """One of these must pass for the checks that need an answer."""
 
@@ -127,7 +128,7 @@ class Examination:
         except Failed as error:
             self._unreachable = self._unreachable or isinstance(error, Unreachable)
             return "failed", str(error) + self._hint(error)
-        except Exception as error:
+        except UNFORESEEN as error:
             # An answer of a form that no check foresees, such as JSON nested a thousand times.
             return "failed", f"the answer cannot be read: {type(error).__name__}"
 

@@ -126,10 +126,12 @@ class RecordingWriter:
                 size += item[2]
             elif item is not None:
                 flushed.append(item)
-        for file, events in batch.items():
-            self._write(file, events)
-        # Also for what was not written: otherwise nothing would fit into the queue some day.
-        self._written += size
+        try:
+            for file, events in batch.items():
+                self._write(file, events)
+        finally:
+            # Also for what was not written: otherwise nothing would fit into the queue some day.
+            self._written += size
         for lock in flushed:
             lock.release()
         return None not in items
@@ -142,8 +144,8 @@ class RecordingWriter:
             file.given_up = True
             self._unwritten += len(events)
             self._reason = os.strerror(error.errno).lower() if error.errno else "cannot be written"
-        except Exception as error:
-            # A bug here must not end the thread: without it the queue would only grow.
+        except (TypeError, ValueError, RecursionError) as error:
+            # What JSON cannot hold must not end the thread.
             file.given_up = True
             self._unwritten += len(events)
             self._reason = f"an event cannot be written: {type(error).__name__}"

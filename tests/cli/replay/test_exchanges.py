@@ -293,6 +293,7 @@ def test_a_body_longer_than_a_recording_is_not_kept(declared: bool, service: Ser
     path = service.recording_of(got)
     kinds = [event["event"] for event in events(path)]
     assert kinds == ["recording", "setup", "request", "truncated", "done"]
+    assert events(path, "truncated")[0]["limit"] == FILE_BYTES
     assert path.stat().st_size < 5000
     with pytest.raises(Unusable, match="truncated while it was recorded"):
         read_recording(path)
