@@ -21,7 +21,7 @@ RUN --mount=type=secret,id=pip_conf,target=/run/secrets/pip.conf,required=false 
       --disable-pip-version-check --only-binary :all: --require-hashes \
       --requirement deploy/requirements.lock
 COPY LICENSE README.md pyproject.toml setup.cfg claude_messages_proxy.py wsgi.py ./
-COPY deploy/.env.example deploy/gunicorn.conf.py deploy/
+COPY deploy/.env.example deploy/gunicorn.conf.py deploy/build_commit.py deploy/
 COPY config config
 COPY proxy proxy
 # For `claude-proxy --version`: --build-arg COMMIT=$(git rev-parse HEAD)

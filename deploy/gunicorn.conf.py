@@ -8,10 +8,10 @@ from claude_messages_proxy import refuse_foreign_packages
 
 refuse_foreign_packages()
 
-from proxy.cli.interrupt import end_when_interrupted
+from proxy.cli.interrupt import STOPPED, end_when_interrupted
 
 # Needed until gunicorn handles SIGINT, which it does after a second of imports.
-end_when_interrupted()
+end_when_interrupted(STOPPED)
 
 from gevent import monkey
 

@@ -1,7 +1,7 @@
 """The commit that this program was built from, where that is known.
 
-Rule: only files are read: git need not be installed. A container's file ``COMMIT`` comes first, then
-the checkout that the package lies in.
+Rule: only files are read: git need not be installed. The file ``COMMIT`` of a container or of a built
+distribution comes first, then the checkout that the package lies in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 FILE = "COMMIT"
-"""In the package; written by the Dockerfile."""
+"""In the package; written by the Dockerfile and by deploy/build_commit.py."""
 SHOWN = 7
 """Characters, as git shows."""
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -18,8 +18,13 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 def built_commit(package: Path) -> str | None:
     """The short id of the commit of ``package``, a directory; None if it is not known."""
+    return whole_commit(package)[:SHOWN] or None
+
+
+def whole_commit(package: Path) -> str:
+    """The whole id; empty if it is not known."""
     commit = _text(package / FILE) or _of_checkout(package.parent / ".git")
-    return commit[:SHOWN] if _COMMIT.fullmatch(commit) else None
+    return commit if _COMMIT.fullmatch(commit) else ""
 
 
 def _of_checkout(git: Path) -> str:

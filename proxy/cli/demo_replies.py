@@ -29,6 +29,8 @@ from proxy.cli.demo_request import (
 
 TOOL = "get_weather"
 """The demo's own tool, which is called whenever it is offered."""
+ANSWER_TOOL = "StructuredOutput"
+"""Claude Code's tool for an answer in a given form (``--json-schema``); it changes nothing."""
 THINKING = "There is no model here, but this is how thinking is streamed. "
 ADVICE = "Set OPENAI_BASE_URL and OPENAI_API_KEY and start claude-proxy to use a real model."
 
@@ -43,11 +45,9 @@ _READ = re.compile(
     r"\b(?:read|open|show|cat)\s+(?:me\s+)?(?:the\s+)?(?:file\s+)?[`'\"@]?([\w./-]*\w\.\w+)", re.I
 )
 _CITY = re.compile(r"\bin ([A-Z][\w-]*(?: [A-Z][\w-]*)*)")
+_COMPACTED = re.compile(r"summary of (the|our|this) conversation", re.I)
+SUMMARY = "Summary: the user tried the demo of claude-proxy, which has no model behind it."
 _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(r"summary of (the|our|this) conversation", re.I),
-        "Summary: the user tried the demo of claude-proxy, which has no model behind it.",
-    ),
     (
         re.compile(r"^\W*(hello|hi|hey|good (morning|afternoon|evening)|thanks?)\b.{0,40}$", re.I),
         "Hello! This is the demo of claude-proxy: your client, the proxy and streaming work.",
@@ -59,6 +59,8 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 _LINE_NUMBER = re.compile(r"^ *[0-9]+[\t→]")
 """Claude Code's tool puts one before each line of a file."""
+_EMPTY_LINE = re.compile(r"^ *[0-9]+$")
+"""A line of a file without content: the end of the text is not kept."""
 _SHOWN_LINES = 5
 _LONGEST = 80
 """Characters of a question or of a result's line that are repeated."""
@@ -82,6 +84,9 @@ def reply_for(request: Mapping[str, Any]) -> dict[str, Any]:
     if call is not None:
         what, name, arguments = call
         return _said(f"{what} ", THINKING) | _called(name, arguments, number)
+    if _COMPACTED.search(asked):
+        # Also where a tool's image stands in the same turn.
+        return _said(f"{SUMMARY} {ADVICE}", THINKING)
     return _said(_about(asked, images_of(turn), tools), THINKING)
 
 
@@ -100,6 +105,8 @@ def _call(
     asked: str, tools: Mapping[str, Mapping[str, Any]], messages: Sequence[Message]
 ) -> tuple[str, str, object] | None:
     """A sentence, a tool and its arguments; None if nothing is to be called."""
+    if ANSWER_TOOL in tools:
+        return "I answer in that form.", ANSWER_TOOL, _example(tools[ANSWER_TOOL], "demo")
     if TOOL in tools:
         city = _CITY.search(asked)
         return "I look the weather up.", TOOL, {"city": city[1] if city else "Paris"}
@@ -156,7 +163,10 @@ def _about_image(url: str) -> str:
 
 
 def _about_result(result: str) -> str:
-    numberless = (_LINE_NUMBER.sub("", line) for line in result.splitlines())
+    whole = result.splitlines()
+    if whole and _LINE_NUMBER.match(whole[0]):
+        whole = [line for line in whole if not _EMPTY_LINE.match(line)]
+    numberless = (_LINE_NUMBER.sub("", line) for line in whole)
     lines = [line.rstrip() for line in numberless if line.strip()]
     if len(lines) < 2:
         return f"The tool returned: {_short(lines[0]) if lines else 'nothing'}"

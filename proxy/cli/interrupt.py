@@ -7,17 +7,20 @@ Rule: while modules are imported, SIGINT ends the process immediately and withou
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
 INTERRUPTED = 130
 """Exit code of shells after SIGINT: 128 plus the signal's number."""
+STOPPED = 0
+"""Exit code of the service after SIGINT, which is how it is stopped: make reports another as an error."""
 
 _LAST_STEPS: list[tuple[Callable[..., object], tuple[object, ...]]] = []
 
 
-def end_when_interrupted() -> None:
+def end_when_interrupted(exit_code: int = INTERRUPTED) -> None:
     """From now on SIGINT ends the process at once, unless it is ignored or handled already."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
+        signal.signal(signal.SIGINT, partial(_end, exit_code))
 
 
 def before_the_end(step: Callable[..., object], *arguments: object) -> None:
@@ -25,12 +28,12 @@ def before_the_end(step: Callable[..., object], *arguments: object) -> None:
     _LAST_STEPS.append((step, arguments))
 
 
-def _end(*_: object) -> None:
+def _end(exit_code: int, *_: object) -> None:
     try:
         for step, arguments in _LAST_STEPS:
             step(*arguments)
     finally:
-        os._exit(INTERRUPTED)
+        os._exit(exit_code)
 
 
 def raise_when_interrupted() -> None:

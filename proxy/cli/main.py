@@ -20,7 +20,7 @@ import proxy
 from config.errors import ConfigError
 from proxy.cli.commit import built_commit
 from proxy.cli.errors import BAD_USAGE, FAILED, CommandError
-from proxy.cli.interrupt import INTERRUPTED, raise_when_interrupted
+from proxy.cli.interrupt import INTERRUPTED, STOPPED, raise_when_interrupted
 from proxy.cli.options import OPTIONS, add_address, add_config
 
 _EPILOG = """\
@@ -41,6 +41,8 @@ class Command:
     description: str | None = None
     patched: bool = True
     """Whether gevent replaces the standard library's blocking functions; it takes 0.1 s."""
+    serves: bool = False
+    """Whether it runs the service until it is stopped."""
 
 
 COMMANDS = (
@@ -50,7 +52,7 @@ COMMANDS = (
         "ask for provider, key and models, test them and write .env",
         "Ask for provider, key and models, test them, and write .env or a registry file.",
     ),
-    Command("demo", "proxy.cli.demo", "serve a built-in demo upstream: no key needed"),
+    Command("demo", "proxy.cli.demo", "serve a built-in demo upstream: no key needed", serves=True),
     Command(
         "claude-code",
         "proxy.cli.claude_code",
@@ -84,7 +86,7 @@ COMMANDS = (
         patched=False,
     ),
 )
-SERVICE = Command("", "proxy.cli.service", "run the service")
+SERVICE = Command("", "proxy.cli.service", "run the service", serves=True)
 
 
 class ShowVersion(argparse.Action):
@@ -129,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return STOPPED if options.command.serves else INTERRUPTED
     except BrokenPipeError:
         # The reader has closed the pipe (`--print-config | head`); discard what is left to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,6 +11,14 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
+def escaped(text: str) -> str:
+    """``text`` with an escape such as ``\\x1b`` in place of each character that is not printable."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
 def shortened(text: str, longest: int = LONGEST) -> str:
     """``text`` on one printable line of at most ``longest`` characters."""
     line = " ".join(printable(text).split())

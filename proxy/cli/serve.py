@@ -28,7 +28,7 @@ from proxy.app import create_app
 from proxy.cli.announce import ready_line, start_warnings, unconfigured
 from proxy.cli.environment import current_settings, put_in_force
 from proxy.cli.errors import FAILED, REFUSED, CannotStart
-from proxy.cli.interrupt import before_the_end, end_when_interrupted
+from proxy.cli.interrupt import STOPPED, before_the_end, end_when_interrupted
 from proxy.cli.metrics_directory import metrics_hooks, prepare_metrics_directory
 from proxy.cli.process import (
     ensure_certificate,
@@ -90,7 +90,7 @@ class ServerLog(Logger):
 
 def serve(read_settings: ReadSettings) -> None:
     """Run the service until a signal; raises ``ConfigError``, ``CannotStart`` or SystemExit."""
-    end_when_interrupted()
+    end_when_interrupted(STOPPED)
     settings = read_settings()
     ensure_free(settings.host, settings.port)
     prepare_metrics_directory()

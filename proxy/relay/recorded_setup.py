@@ -28,17 +28,18 @@ LOCAL = frozenset(
     }
 )
 """Settings that say where and how the service runs; they do not change what is sent to whom."""
+RECORDED = frozenset(
+    {row.field for row in VARIABLES if not row.secret and row.field not in LOCAL} | {"unset_models"}
+)
+"""Settings that a recording holds. A replay takes no others from a file: one might name an address."""
+PROVIDER_LOCAL = frozenset({"api_keys", "extra_headers", "proxy", "ca_bundle", "base_url"})
+"""Members of a provider that are recorded in another form or not at all."""
 _DEFAULTS = Settings()
 
 
 def recorded_settings(settings: Settings) -> dict[str, Any]:
     """The settings that differ from the defaults, without secrets and those in ``LOCAL``."""
-    chosen = {
-        row.field: getattr(settings, row.field)
-        for row in VARIABLES
-        if not row.secret and row.field not in LOCAL
-    }
-    chosen["unset_models"] = settings.unset_models
+    chosen = {name: getattr(settings, name) for name in sorted(RECORDED)}
     return {name: value for name, value in chosen.items() if value != getattr(_DEFAULTS, name)}
 
 
@@ -110,9 +111,7 @@ def _providers(providers: Iterable[Provider]) -> list[dict[str, Any]]:
 
 
 def _provider(provider: Provider) -> dict[str, Any]:
-    kept = _members(
-        provider, besides={"api_keys", "extra_headers", "proxy", "ca_bundle", "base_url"}
-    )
+    kept = _members(provider, besides=PROVIDER_LOCAL)
     return {
         **kept,
         "url": provider.base_url,

@@ -23,7 +23,7 @@ from proxy.relay.cancellation import Exchange
 from proxy.relay.recorded_setup import recorded_registry, recorded_route, recorded_settings
 from proxy.relay.upstream_call import UpstreamCall
 from proxy.telemetry.recording.directory import RecordingDirectory, file_name
-from proxy.telemetry.recording.file import RecordingFile
+from proxy.telemetry.recording.file import FILE_BYTES, RecordingFile
 from proxy.telemetry.recording.format import FORMAT, VERSION
 from proxy.telemetry.recording.masking import Secrets, credentials_in, credentials_in_query
 from proxy.telemetry.recording.writer import RecordingWriter
@@ -69,8 +69,12 @@ class Recording:
         self._file: RecordingFile | None = None
         self._request: dict[str, Any] = {}
         self._body: list[bytes] = []
+        self._body_bytes = 0
+        """Length of the client's body so far, as it is sent."""
         self._calls = 0
         self._incomplete = False
+        self._limit = 0
+        """What was exceeded, in bytes, if something was too long for the file."""
         self._gone = False
         """Whether a call was ended because the client left."""
         self.skipped = False
@@ -83,7 +87,12 @@ class Recording:
     def body_piece(self, data: bytes) -> None:
         """A part of the client's body, as it was sent."""
         if not self.skipped and self._file is None:
-            self._body.append(data)
+            self._body_bytes += len(data)
+            if self._body_bytes <= FILE_BYTES:
+                self._body.append(data)
+            else:
+                # It will not fit into the file; the service holds it once already.
+                self._body.clear()
 
     def admit(self, request_id: str) -> None:
         """The request has the id ``request_id`` and may call upstreams."""
@@ -126,7 +135,7 @@ class Recording:
     def answer(self, status: str, headers: Pairs) -> None:
         """The head of the answer. A request that was refused before its body was read is not recorded."""
         code = int(status.partition(" ")[0])
-        if self._file is None and code >= 400 and not self._body:
+        if self._file is None and code >= 400 and not self._body_bytes:
             self.skipped = True
         with _GUARD:
             self._begin()
@@ -158,7 +167,11 @@ class Recording:
         self._put("setup", **self._recorder.setup(self._request["method"]))
         encoding = next((value for name, value in headers if name == "content-encoding"), None)
         body = {} if encoding is None else {"encoding": encoding.strip().lower()}
-        self._put("request", **self._request, **body, data=b"".join(self._body))
+        whole = self._body_bytes <= FILE_BYTES
+        data = {"data": b"".join(self._body)} if whole else {}
+        self._put("request", **self._request, **body, **data)
+        if not whole:
+            self._limit, self._incomplete = FILE_BYTES, True
         self._body.clear()
 
     def _put(self, kind: str, /, **members: Any) -> None:
@@ -171,10 +184,13 @@ class Recording:
         if self._incomplete:
             # Nothing but the end follows: without what was lost the rest cannot be replayed.
             if kind == "done":
-                put(file, {"event": "truncated", "t": event["t"], "limit": 0})
+                put(file, {"event": "truncated", "t": event["t"], "limit": self._limit})
                 put(file, event)
             return
-        self._incomplete = not put(file, event)
+        if len(event.get("data") or b"") > FILE_BYTES:
+            self._limit, self._incomplete = FILE_BYTES, True
+        else:
+            self._incomplete = not put(file, event)
 
 
 class _Reads:

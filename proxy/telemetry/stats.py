@@ -7,6 +7,7 @@ processes of this service, or over machines (``proxy.telemetry.cluster_usage``).
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +41,8 @@ OF_MODELS = frozenset({"answers", "tokens", "cost"})
 """Sections that are shown together for each model."""
 MONEY_DIGITS = 6
 """After the point, in /v1/stats: sums of binary fractions end in digits that mean nothing."""
+MOST_DIGITS = 20
+_DIGITS = re.compile("[0-9]+")
 BREAKER_STATES = ("closed", "half_open", "open")
 """Their index is the value of the metric; the worst state of all workers is shown."""
 
@@ -100,13 +103,18 @@ def totals(counts: Counts, since: float) -> dict[str, Any]:
 def _section(counts: Counts, section: str) -> dict[str, Any]:
     """The counts of ``section`` in dictionaries that are nested by label."""
     found: dict[str, Any] = {}
-    for (name, *labels), number in sorted(counts.items()):
+    for (name, *labels), number in sorted(counts.items(), key=_place):
         if name == section:
             inner = found
             for label in labels[:-1]:
                 inner = inner.setdefault(label, {})
             inner[labels[-1]] = int(number)
     return found
+
+
+def _place(item: tuple[Key, float]) -> Key:
+    """The sorting key with numbers in the order of their values: "key 10" comes after "key 2"."""
+    return tuple(_DIGITS.sub(lambda digits: digits[0].zfill(MOST_DIGITS), name) for name in item[0])
 
 
 def _models(counts: Counts) -> dict[str, dict[str, Any]]:

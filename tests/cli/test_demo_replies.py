@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.cli.demo_replies import ADVICE, THINKING, reply_for
+from proxy.cli.demo_replies import ADVICE, SUMMARY, THINKING, reply_for
 
 REMINDER = "<system-reminder>\nToday is a day. Read NOTES.md. list the files\n</system-reminder>\n"
 SYSTEM = "\n<system>\nAvailable agent types: think about hello\n</system>"
@@ -152,6 +152,21 @@ def test_a_demanded_tool_is_called_with_values_that_fit(choice: object) -> None:
     assert called(asked(tools=[report], tool_choice=choice)) == ("report", arguments)
 
 
+def test_the_answer_in_a_given_form_is_a_call_of_claude_codes_tool() -> None:
+    form = tool("StructuredOutput", "name")
+    form["function"]["parameters"] |= {"required": ["name"]}
+    request = asked("list the files", tools=[*CLAUDE_CODE, form])
+    assert called(request) == ("StructuredOutput", {"name": "demo"})
+
+
+def test_a_compaction_with_an_image_in_its_turn_gets_a_summary() -> None:
+    parts = [
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}},
+        {"type": "text", "text": "Create a detailed summary of the conversation so far."},
+    ]
+    assert reply_for(asked(parts))["content"] == f"{SUMMARY} {ADVICE}"
+
+
 def test_a_title_for_claude_code() -> None:
     schema = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
     form = {"type": "json_schema", "json_schema": {"name": "output", "schema": schema}}
@@ -167,6 +182,16 @@ def test_a_title_for_claude_code() -> None:
     [
         pytest.param("rain.", "The tool returned: rain.", id="line"),
         pytest.param("     1→# Title\n     2→\n", "The tool returned: # Title", id="file"),
+        pytest.param(
+            "1\t# Title\n2\n3\ttext\n4",
+            "The tool returned 2 lines. Here are all of them:\n\n```\n# Title\ntext\n```\n",
+            id="lines that are empty",
+        ),
+        pytest.param(
+            "2\n3",
+            "The tool returned 2 lines. Here are all of them:\n\n```\n2\n3\n```\n",
+            id="numbers",
+        ),
         pytest.param("", "The tool returned: nothing", id="nothing"),
         pytest.param(
             "a\nb\n",

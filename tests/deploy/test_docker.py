@@ -71,6 +71,7 @@ def test_the_build_sees_only_what_the_image_is_made_of(image: Image) -> None:
         "README.md",
         "claude_messages_proxy.py",
         "deploy/.env.example",
+        "deploy/build_commit.py",
         "deploy/gunicorn.conf.py",
         "deploy/requirements.lock",
         "pyproject.toml",

@@ -62,13 +62,14 @@ def proxy_for(
         yield proxy
 
 
-def ask(proxy: LiveProxy, *, stream: bool = False) -> int:
+def ask(proxy: LiveProxy, *, stream: bool = False, key: str = "") -> int:
     """Status of one request on a connection of its own; 0 where the connection broke."""
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     message = {"role": "user", "content": "Hi"}
     body = {"model": "claude-x", "max_tokens": 9, "stream": stream, "messages": [message]}
     try:
-        connection.request("POST", PATH, json.dumps(body), {"content-type": "application/json"})
+        headers = {"content-type": "application/json", "x-api-key": key}
+        connection.request("POST", PATH, json.dumps(body), headers)
         response = connection.getresponse()
         response.read()
     except (OSError, http.client.HTTPException):
@@ -417,6 +418,31 @@ def test_promtool_finds_nothing_to_complain_of(upstream: UpstreamStub) -> None:
         [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.long
+def test_two_machines_count_requests_by_the_place_of_the_clients_key(
+    upstream: UpstreamStub,
+) -> None:
+    keys = ["front-key-of-alice", "front-key-of-bob"]
+    with redis_server() as server:
+        environ = {
+            "CLAUDE_PROXY_REDIS_URL": server.url,
+            "CLAUDE_PROXY_AUTH_KEY": ",".join(keys),
+        }
+        with proxy_for(upstream, environ) as one, proxy_for(upstream, environ) as two:
+            with ThreadPoolExecutor(8) as pool:
+                asked = [(one, keys[0])] * 5 + [(two, keys[0])] * 4 + [(two, keys[1])] * 7
+                assert set(pool.map(lambda each: ask(each[0], key=each[1]), asked)) == {200}
+            assert ask(one, key="front-key-of-nobody") == 401
+
+            def shared() -> bool:
+                stats = one.get("/v1/stats", headers={"x-api-key": keys[1]})[1]
+                clients = stats["clients"]
+                # Those who look are counted too.
+                return bool(clients.get("key 1") == 9 and clients.get("key 2", 0) >= 7)
+
+            until(shared, "the clients are not summed")
 
 
 def test_two_machines_share_their_counts(upstream: UpstreamStub) -> None:

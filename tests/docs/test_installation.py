@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from proxy.cli.commit import SHOWN, built_commit
 from tests.cli.command import environment, run_module
 from tests.paths import ROOT
 
+COMMIT = "0123456789" * 4
 SHARED = {".env.example", "gunicorn.conf.py"}
 
 
@@ -29,8 +31,12 @@ def test_wheel_and_source_distribution_hold_the_examples(tmp_path: Path) -> None
     for folder in ("proxy", "config", "deploy", "docs"):
         _copy(ROOT / folder, tmp_path / "tree" / folder)
     for path in ROOT.iterdir():
-        if path.is_file() and path.suffix in {".md", ".py", ".cfg", ".toml", ".in", ""}:
+        wanted = path.suffix in {".md", ".py", ".cfg", ".toml", ".in", ""} and path.name != ".git"
+        if path.is_file() and wanted:
             (tmp_path / "tree" / path.name).write_bytes(path.read_bytes())
+    head = tmp_path / "tree" / ".git" / "HEAD"
+    head.parent.mkdir()
+    head.write_text(COMMIT)
     program = "import setuptools.build_meta as b; print(b.build_wheel('dist')); print(b.build_sdist('dist'))"
     subprocess.run(
         [sys.executable, "-c", program],
@@ -44,6 +50,7 @@ def test_wheel_and_source_distribution_hold_the_examples(tmp_path: Path) -> None
     (source,) = (tmp_path / "tree" / "dist").glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as opened:
         names = set(opened.namelist())
+        assert opened.read("proxy/COMMIT").decode().strip() == COMMIT
         metadata = opened.read(next(n for n in names if n.endswith("/METADATA"))).decode()
         commands = opened.read(next(n for n in names if n.endswith("entry_points.txt"))).decode()
     assert {n.rpartition("/")[2] for n in names if "/share/claude-proxy/" in n} == SHARED
@@ -57,8 +64,13 @@ def test_wheel_and_source_distribution_hold_the_examples(tmp_path: Path) -> None
     assert "`claude-proxy init` asks" in metadata.partition("\n\n")[2]
     with tarfile.open(source) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {"LICENSE", "README.md", "Makefile", "docs/switching.md", "docs/images/demo.svg"}
-    assert wanted | {f"deploy/{name}" for name in SHARED} < inside
+        archive.extractall(tmp_path, filter="data")
+    kept = {"LICENSE", "README.md", "Makefile", "docs/switching.md", "docs/images/demo.svg"}
+    assert kept | {f"deploy/{name}" for name in SHARED} < inside
+    assert [name for name in inside if "__pycache__" in name or name.endswith("/.env")] == []
+    # A wheel of it knows the commit without the checkout.
+    (unpacked,) = tmp_path.glob("claude_messages_proxy-*")
+    assert built_commit(unpacked / "proxy") == COMMIT[:SHOWN]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -59,6 +59,18 @@ def test_two_workers_are_summed(server: RedisServer) -> None:
     assert two.sums() == {REQUESTS: 4, COST: pytest.approx(0.3)}
 
 
+def test_clients_are_summed_and_ordered_by_the_place_of_their_key(server: RedisServer) -> None:
+    one, two = Worker(server), Worker(server)
+    for place in (10, 2, 1):
+        one.count(("clients", f"key {place}"), place)
+        two.count(("clients", f"key {place}"))
+    two.count(("clients", "other"))
+    assert one.usage.flush()
+    assert two.usage.flush()
+    shown = totals(one.sums(), 0.0)["clients"]
+    assert list(shown.items()) == [("key 1", 2), ("key 2", 3), ("key 10", 11), ("other", 1)]
+
+
 def test_what_a_predecessor_counted_is_not_sent_again(server: RedisServer) -> None:
     worker = Worker(server, {REQUESTS: 10})
     worker.count()

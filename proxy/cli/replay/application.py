@@ -18,13 +18,15 @@ from proxy.api.observed import Observer
 from proxy.app import create_app
 from proxy.cli.replay.recorded import Recorded, Unusable
 from proxy.errors import UpstreamError
-from proxy.relay.recorded_setup import LOCAL
+from proxy.relay.model_list import ModelList
+from proxy.relay.recorded_setup import PROVIDER_LOCAL, RECORDED
 from proxy.runtime import Runtime
 from proxy.telemetry.recording.masking import AUTH_KEY
 from proxy.upstream.clients import Clients
 from proxy.upstream.session import UpstreamClient, UpstreamResponse
 
 SERVER_KEY = "replayed-key-"
+MOST_KEYS = 10_000
 LONG_SECONDS = 3600.0
 
 
@@ -54,13 +56,17 @@ def application(recorded: Recorded, observer: Callable[[], Observer]) -> tuple[W
     except ConfigError as error:
         raise Unusable(f"its configuration is not valid in this version: {error}") from error
     shared: Runtime = app.extensions[EXTENSION]
-    shared = app.extensions[EXTENSION] = replace(shared, clients=NoConnections(settings, ()))
+    shared = app.extensions[EXTENSION] = replace(
+        shared,
+        clients=NoConnections(settings, ()),
+        # As while it was recorded: each list that is needed is asked for.
+        models=ModelList(0.0),
+    )
     return app, shared
 
 
 def _settings(chosen: Mapping[str, Any], auth: tuple[str, ...]) -> Settings:
-    known = {each.name for each in fields(Settings)} - LOCAL - {"registry", "warnings", "mistakes"}
-    kept = {name: _frozen(value) for name, value in chosen.items() if name in known}
+    kept = {name: _frozen(value) for name, value in chosen.items() if name in RECORDED}
     settings = Settings(**{**kept, "auth_keys": auth, "workers": 1})
     if settings.early_start is None:
         return settings
@@ -106,8 +112,12 @@ def _registry(recorded: Recorded) -> Registry:
 
 
 def _provider(entry: Mapping[str, Any]) -> Provider:
+    if not 0 <= entry["keys"] <= MOST_KEYS:
+        raise ValueError("keys")
     keys = tuple(f"{SERVER_KEY}{number}" for number in range(entry["keys"]))
-    made = Provider(**{"base_url": entry["url"], **_known(Provider, entry)})
+    known = _known(Provider, entry).items()
+    kept = {name: value for name, value in known if name not in PROVIDER_LOCAL}
+    made = Provider(**{**kept, "base_url": entry["url"]})
     return replace(made, api_keys=keys, extra_headers=dict(entry["headers"]))
 
 

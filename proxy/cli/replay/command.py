@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from proxy.cli.errors import CommandError
+from proxy.cli.one_line import escaped
 from proxy.cli.replay.differences import without_pings
 from proxy.cli.replay.recorded import Unusable, read_recording
 from proxy.cli.replay.run import replay
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace, _: Mapping[str, object]) -> None:
         sys.stdout.write(without_pings(replayed.sent_bytes).decode("utf-8", "replace"))
         return
     for line in replayed.differences:
-        print(line)
+        print(escaped(line))
     if replayed.differences:
         count = len(replayed.differences)
         raise Differs(f"{options.file}: {count} difference{'s' * (count > 1)} from the recording")

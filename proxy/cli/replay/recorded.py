@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from proxy.cli.errors import UsageError
+from proxy.cli.one_line import escaped
 from proxy.telemetry.recording.format import FORMAT, VERSION, Event, data_of
 
 LONGEST_FILE = 1 << 28
@@ -95,7 +96,7 @@ def _events(lines: list[bytes]) -> list[Event]:
     if version > VERSION:
         raise Unusable(
             f"its format is version {version}, newer than this program's ({VERSION}):"
-            f" replay it with claude-proxy {first.get('program')} or newer"
+            f" replay it with claude-proxy {escaped(str(first.get('program')))} or newer"
         )
     if last:
         raise Unusable("cut in the middle of a line: copy the file again, or record it again")
@@ -120,8 +121,11 @@ def _events(lines: list[bytes]) -> list[Event]:
 def _is_well_formed(event: Event) -> bool:
     members = _FORMS.get(event["event"], {})
     headers = event.get("headers", [])
-    return all(isinstance(event.get(name), kind) for name, kind in members.items()) and all(
-        isinstance(pair, list) and [type(each) for each in pair] == [str, str] for pair in headers
+    return (
+        type(event.get("t")) in (int, float)
+        and all(isinstance(event.get(name), kind) for name, kind in members.items())
+        and isinstance(headers, list)
+        and all(isinstance(pair, list) and [*map(type, pair)] == [str, str] for pair in headers)
     )
 
 

@@ -24,15 +24,17 @@ from proxy.runtime import Runtime
 _OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding", "expect"})
 """Headers of the body as it was sent; it is recorded decoded."""
 LONG = 3600.0
+UNFORESEEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 def replay(recorded: Recorded) -> Replayer:
     """The exchange as the present code answers it; raises ``Unusable``."""
-    replayer = Replayer(recorded)
     try:
+        replayer = Replayer(recorded)
         app, shared = application(recorded, lambda: replayer)
         _restore(shared, recorded)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNFORESEEN as error:
+        # What the parts of the service say to values that no service has recorded.
         raise Unusable(DAMAGED) from error
     try:
         _answered(app, _environ(recorded))
@@ -77,7 +79,7 @@ def _restore_health(shared: Runtime, entry: Mapping[str, Any]) -> None:
         shared.states.breaker(provider).open_until = until
     ring = shared.states.keys(provider)
     for number in entry["resting_keys"]:
-        if number < len(ring.keys):
+        if 0 <= number < len(ring.keys):
             ring.cool_down(ring.keys[number], until)
 
 

@@ -79,12 +79,15 @@ def smoke(target: Target, model: str | None, *, machine: bool = False) -> None:
     """
     client = Client(target)
     examination = Examination(client)
+    complete = False
     try:
         _examine(examination, client, model, shown=not machine)
+        complete = model is not None or bool(client.models)
     finally:
         # Also after Ctrl-C.
         rows = examination.rows
-        print(as_json(target.url, rows) if machine else total(rows), flush=True)
+        report = as_json(target.url, rows, complete=complete) if machine else total(rows)
+        print(report, flush=True)
     failed = failures(examination.rows)
     if examination.unreachable and not any(row.result == "passed" for row in rows):
         raise ChecksFailed(
@@ -93,7 +96,7 @@ def smoke(target: Target, model: str | None, *, machine: bool = False) -> None:
         )
     if failed:
         raise ChecksFailed(f"failed: {failed}")
-    if model is None and not client.models:
+    if not complete:
         raise ChecksFailed("the proxy lists no model: name one with --model")
 
 

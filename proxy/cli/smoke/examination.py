@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from proxy.cli.one_line import shortened
+from proxy.cli.one_line import escaped, shortened
 from proxy.cli.progress import Progress
 from proxy.cli.smoke import model_checks, server_checks
 from proxy.cli.smoke.cancellation import cancellation
@@ -23,8 +23,9 @@ from proxy.cli.smoke.wire import Unreachable
 from proxy.redaction import mask_secrets
 
 LONGEST_NOTE = 400
-UPSTREAM_REFUSES = " (the upstream refuses the proxy's own key)"
+OWN_KEY = "The proxy's own key was refused"
 NO_KEY = " (no key was sent: --key-env names the variable that holds it)"
+UNFORESEEN = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 ANSWERED = frozenset({"message", "stream"})
 """One of these must pass for the checks that need an answer."""
 
@@ -86,7 +87,7 @@ class Examination:
         passed: set[str] = set()
         try:
             for number, check in enumerate(checks, 1):
-                name = check.name if model is None else f"{model}: {check.name}"
+                name = check.name if model is None else f"{escaped(model)}: {check.name}"
                 progress.begin(number, name)
                 reason = self._hindrance(check, passed)
                 row = self._skipped(check, reason, model) if reason else self._row(check, model)
@@ -128,15 +129,17 @@ class Examination:
         except Failed as error:
             self.unreachable = self.unreachable or isinstance(error, Unreachable)
             return "failed", str(error) + self._hint(error)
+        except UNFORESEEN as error:
+            # An answer of a form that no check foresees, such as JSON nested a thousand times.
+            return "failed", f"the answer cannot be read: {type(error).__name__}"
 
     def _hint(self, error: Failed) -> str:
         """What to do about a key that was refused."""
         if not isinstance(error, Refused) or error.status != 401:
             return ""
-        health, listed = self._client.health, bool(self._client.models)
-        open_to_all = health.get("client_api_key_validation") is False
-        if health.get("mode") == "fixed" and (open_to_all or listed):
-            return UPSTREAM_REFUSES
+        # Where the upstream refuses the proxy's own key, the message says so.
+        if OWN_KEY in str(error):
+            return ""
         return "" if self._client.target.key else NO_KEY
 
     def _shown(self, note: str) -> str:

@@ -10,6 +10,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
+from proxy.cli.one_line import escaped
 from proxy.cli.smoke.outcome import Row, Spent
 
 COLUMNS = 80
@@ -21,7 +22,7 @@ _NOTE_AT = sum(_WIDTHS) + len(_GAP) * len(_WIDTHS)
 
 def section(rows: Sequence[Row], title: str) -> str:
     """A table of ``rows`` under ``title``; long notes continue below."""
-    lines = [title, _line(*HEADINGS)]
+    lines = [escaped(title), _line(*HEADINGS)]
     for row in rows:
         time = f"{row.seconds:.2f} s" if row.result != "skipped" or row.seconds else ""
         first, *rest = textwrap.wrap(row.note, COLUMNS - _NOTE_AT) or [""]
@@ -61,18 +62,18 @@ def total(rows: Sequence[Row]) -> str:
 def failures(rows: Sequence[Row]) -> str:
     """The failed checks by name, with their models; empty if there is none."""
     return ", ".join(
-        row.check if row.model is None else f"{row.check} of {row.model}"
+        row.check if row.model is None else f"{row.check} of {escaped(row.model)}"
         for row in rows
         if row.result == "failed"
     )
 
 
-def as_json(url: str, rows: Sequence[Row]) -> str:
-    """The whole report as one JSON object."""
+def as_json(url: str, rows: Sequence[Row], *, complete: bool = True) -> str:
+    """The whole report as one JSON object; not ``complete``: checks were left out, so it has not passed."""
     spent = _spent(rows)
     report = {
         "url": url,
-        "passed": not failures(rows),
+        "passed": complete and not failures(rows),
         "results": Counter(row.result for row in rows),
         "requests": spent.requests,
         "input_tokens": spent.input_tokens,

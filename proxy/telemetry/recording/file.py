@@ -104,7 +104,7 @@ class RecordingFile:
         data, encoding = event["data"], event.get("encoding")
         if self._exceeds(event):
             return {}
-        if encoding in _WINDOW_BITS:
+        if encoding not in (None, "", "identity"):
             plain = _decompressed(data, encoding, self._most_bytes)
             if plain is None:
                 return {"data": b"", "unreadable": True}
@@ -123,5 +123,5 @@ def _decompressed(data: bytes, encoding: str, limit: int) -> bytes | None:
     """The content of ``data``, at most a little more than ``limit`` bytes; None if it is not valid."""
     try:
         return zlib.decompressobj(_WINDOW_BITS[encoding]).decompress(data, limit + 1)
-    except zlib.error:
+    except (KeyError, zlib.error):
         return None

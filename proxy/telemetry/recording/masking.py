@@ -8,13 +8,13 @@ cut it in two.
 from __future__ import annotations
 
 import base64
-import json
+import binascii
 import re
-from collections.abc import Iterable
-from urllib.parse import quote, quote_plus, unquote
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote, unquote_plus
 
 from proxy.access.auth import ANTHROPIC_START
-from proxy.redaction import SHORTEST_SECRET
+from proxy.telemetry.recording.known import NOTHING, KnownSecrets, forms_of
 
 MASK = "***"
 AUTH_KEY = "***auth-key***"
@@ -22,44 +22,49 @@ AUTH_KEY = "***auth-key***"
 ANTHROPIC_KEY = f"{ANTHROPIC_START}***"
 """Stands for a credential of Anthropic's, which is sent to native upstreams only."""
 
-_CREDENTIAL = re.compile("auth|cookie|key|secret|token|passw|credential|signature")
+SLICE_BYTES = 1 << 17
+"""Bytes that are masked in one step. A step keeps other threads, and so the event loop, from running:
+1 ms or less."""
+_CREDENTIAL = re.compile("auth|cookie|key|secret|token|passw|credential|signature|jwt|assertion")
 _HARMLESS = frozenset({"idempotency-key", "anthropic-beta", "www-authenticate"})
-_ANSWERED_CREDENTIAL = re.compile("cookie|authorization|api-key|secret")
+_ANSWERED_CREDENTIAL = re.compile(
+    "cookie|authorization|(?:api|auth|access)-?(?:key|token)|secret|jwt|assertion"
+)
 _SCHEME = re.compile(r"(?i)^(bearer|basic|digest|token|negotiate|apikey)\s+")
 _USER = re.compile(r"://[^/@\s?#]+@")
 _QUERY = re.compile(
-    r"(?i)([?&](?:[a-z0-9_.-]*(?:key|token|secret|signature|password|credential)|sig|code)=)[^&\s#\"']+"
+    r"(?i)([?&;](?:[a-z0-9_.%-]*"
+    r"(?:key|token|secret|signature|passw(?:or)?d|credentials?|auth|authorization|session|jwt)"
+    r"|pass|pwd|sig|code)=)[^&;\s#\"']+"
 )
 
 
 class Secrets:
-    """The credentials that are masked in one exchange; ``own``: the keys of this proxy's clients."""
+    """The credentials that are masked in one exchange; ``own``: the keys of this proxy's clients.
+
+    A request may add secrets while the writer's thread masks.
+    """
 
     def __init__(self, known: Iterable[str] = (), own: Iterable[str] = ()) -> None:
         self._own = frozenset(own)
-        self._written: set[bytes] = set()
-        self._pattern: re.Pattern[bytes] | None = None
-        self._longest = 0
-        self.add(*self._own, *known)
+        self._shared = KnownSecrets(forms_of([*self._own, *known]))
+        """The configuration's: there may be hundreds, so they are prepared once."""
+        self._added = NOTHING
 
     def copy(self) -> Secrets:
         """The same secrets, to which others may be added."""
         made = Secrets()
-        made._own, made._written = self._own, set(self._written)
-        made._pattern, made._longest = self._pattern, self._longest
+        made._own, made._shared, made._added = self._own, self._shared, self._added
         return made
 
     def add(self, *secrets: str) -> None:
         """Mask ``secrets`` too. Placeholders of fewer than 8 characters are no secrets."""
-        before = len(self._written)
-        for secret in secrets:
-            if len(secret) < SHORTEST_SECRET or secret.encode() in self._written:
-                continue
-            self._written |= {form.encode("utf-8", "replace") for form in _forms(secret)}
-        if len(self._written) != before:
-            longest_first = sorted(self._written, key=len, reverse=True)
-            self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
-            self._longest = len(longest_first[0])
+        new = set(forms_of(secrets)).difference(self._shared.forms, self._added.forms)
+        if not new:
+            return
+        # Masked first: also the shared ones that begin with or hold one of these.
+        longer = [form for form in self._shared.forms if any(each in form for each in new)]
+        self._added = KnownSecrets([*self._added.forms, *new, *longer])
 
     def mark(self, secret: str) -> str:
         """What stands for ``secret`` as the value of a header."""
@@ -69,9 +74,18 @@ class Secrets:
 
     def in_bytes(self, data: bytes) -> bytes:
         """``data`` with each secret masked."""
-        if self._pattern is None:
-            return data
-        return self._pattern.sub(MASK.encode(), data)
+        if len(data) > SLICE_BYTES:
+            return b"".join(self._sliced(data))
+        for known in (self._added, self._shared):
+            if known.forms:
+                data = known.pattern.sub(MASK.encode(), data)
+        return data
+
+    def _sliced(self, data: bytes) -> Iterator[bytes]:
+        stream = MaskedStream(self)
+        for start in range(0, len(data), SLICE_BYTES // 2):
+            yield stream.feed(data[start : start + SLICE_BYTES // 2])
+        yield stream.rest()
 
     def in_text(self, text: str) -> str:
         """``text`` with each secret masked."""
@@ -108,9 +122,11 @@ class Secrets:
 
     def held_length(self, data: bytes) -> int:
         """Length of the end of ``data`` that may be the beginning of a secret."""
-        for length in range(min(self._longest - 1, len(data)), 0, -1):
+        known = (self._added, self._shared)
+        longest = max(each.longest for each in known)
+        for length in range(min(longest - 1, len(data)), 0, -1):
             end = data[-length:]
-            if any(len(form) > length and form.startswith(end) for form in self._written):
+            if end in known[0].starts or end in known[1].starts:
                 return length
         return 0
 
@@ -146,7 +162,7 @@ def credentials_in(headers: Iterable[tuple[str, str]]) -> list[str]:
         if not _masked(name, _CREDENTIAL):
             continue
         bare = _SCHEME.sub("", value).strip()
-        found += [value.strip(), bare]
+        found += [value.strip(), bare, *_basic(bare)]
         if "cookie" in name.lower():
             found += [pair.partition("=")[2].strip() for pair in value.split(";")]
     return found
@@ -155,6 +171,7 @@ def credentials_in(headers: Iterable[tuple[str, str]]) -> list[str]:
 def credentials_in_query(url: str) -> list[str]:
     """The credentials in the query and the user information of ``url``."""
     found = [match[0].partition("=")[2] for match in _QUERY.finditer(url)]
+    found += [bare for each in found if (bare := unquote_plus(each)) != each]
     for match in _USER.finditer(url):
         user = match[0][3:-1]
         # Also as it is sent with Basic authentication.
@@ -164,18 +181,15 @@ def credentials_in_query(url: str) -> list[str]:
     return found
 
 
+def _basic(value: str) -> list[str]:
+    """User and password, and the password, if ``value`` holds them as Basic authentication does."""
+    try:
+        pair = base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return []
+    return [pair, pair.partition(":")[2]] if ":" in pair else []
+
+
 def _masked(name: str, sensitive: re.Pattern[str]) -> bool:
     name = name.lower()
     return sensitive.search(name) is not None and name not in _HARMLESS
-
-
-def _forms(secret: str) -> list[str]:
-    """How ``secret`` may be written: as it is, in a JSON string, in a URL."""
-    in_json = json.dumps(secret)[1:-1]
-    return [
-        secret,
-        in_json,
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(secret, safe=""),
-        quote_plus(secret),
-    ]

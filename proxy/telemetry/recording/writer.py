@@ -66,9 +66,12 @@ class RecordingWriter(NativeQueue):
         batch: dict[RecordingFile, list[Event]] = {}
         for file, event, _ in items:
             batch.setdefault(file, []).append(event)
-        for file, events in batch.items():
-            self._write(file, events)
-        self._written += sum(size for _, _, size in items)
+        try:
+            for file, events in batch.items():
+                self._write(file, events)
+        finally:
+            # Also for what was not written: otherwise nothing would fit into the queue some day.
+            self._written += sum(size for _, _, size in items)
 
     def _write(self, file: RecordingFile, events: list[Event]) -> None:
         try:
@@ -78,3 +81,8 @@ class RecordingWriter(NativeQueue):
             file.given_up = True
             self._unwritten += len(events)
             self._reason = os.strerror(error.errno).lower() if error.errno else "cannot be written"
+        except (TypeError, ValueError, RecursionError) as error:
+            # What JSON cannot hold must not end the thread.
+            file.given_up = True
+            self._unwritten += len(events)
+            self._reason = f"an event cannot be written: {type(error).__name__}"

@@ -178,6 +178,32 @@ BAD_FILES = [
         id="a route without members",
     ),
     pytest.param(
+        lambda events: first(events, "answer").pop("t"),
+        "damaged: an event has not the form of version 1",
+        id="no time",
+    ),
+    pytest.param(
+        lambda events: first(events, "head").update(t="soon"),
+        "damaged: an event has not the form of version 1",
+        id="a time that is none",
+    ),
+    pytest.param(
+        lambda events: first(events, "route")["candidates"][0].update(resting_keys=["x"]),
+        "damaged: an event has not the form of version 1",
+        id="a place of a key that is none",
+    ),
+    pytest.param(
+        lambda events: first(events, "setup")["registry"]["providers"][0].update(keys=10**9),
+        "damaged: an event has not the form of version 1",
+        id="more keys than memory holds",
+    ),
+    pytest.param(
+        lambda events: events[0].update(version=2, program="\x1b[2J"),
+        "its format is version 2, newer than this program's (1): replay it with claude-proxy"
+        " \\x1b[2J or newer",
+        id="control characters",
+    ),
+    pytest.param(
         lambda events: first(events, "head").update(status="x"),
         "damaged: an event has not the form of version 1",
         id="a status that is none",
@@ -218,3 +244,47 @@ def test_members_and_events_that_are_not_known_are_ignored(tmp_path: Path) -> No
 
     path = changed(TOOL_STREAM, tmp_path / "later.jsonl", later_version)
     assert main(["replay", str(path)]) == 0
+
+
+def test_a_setup_names_no_address_no_file_and_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("reports to an address of the file")
+
+    monkeypatch.setattr("sentry_sdk.init", refuse)
+    nobody = "http://127.0.0.1:9"
+
+    def change(events: list[dict[str, Any]]) -> None:
+        setup = first(events, "setup")
+        setup["settings"].update(
+            sentry_dsn=f"{nobody}/1",
+            record=str(tmp_path / "record"),
+            log_file=str(tmp_path / "log"),
+            redis_url="redis://127.0.0.1:9",
+            otel_endpoint=nobody,
+            openai_api_key="sk-of-the-file",
+            auth_keys=["front-key-of-the-file"],
+            pid_file=str(tmp_path / "pid"),
+        )
+        for provider in (
+            *setup["registry"]["providers"],
+            *first(events, "route")["providers"],
+        ):
+            provider.update(ca_bundle=str(tmp_path), proxy=nobody, api_keys=["k"])
+
+    path = changed(TOOL_STREAM, tmp_path / "hostile.jsonl", change)
+    assert main(["replay", str(path)]) == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["hostile.jsonl"]
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(events: list[dict[str, Any]]) -> None:
+        first(events, "call").update(text='{"\x9b2J": "\u202e"}', url="http://\x1b[2J\n")
+
+    assert main(["replay", str(changed(TOOL_STREAM, tmp_path / "a.jsonl", change))]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.isprintable()] == []
+    assert 'upstream call 1: body.\\x9b2J: "\\u202e" -> absent' in lines

@@ -12,6 +12,7 @@ import pytest
 
 from proxy.cli.replay.recorded import Unusable, read_recording
 from proxy.cli.replay.run import replay
+from proxy.telemetry.recording.file import FILE_BYTES
 from tests.cli.replay.recording_service import (
     FRONT_KEY,
     HEADER_KEY,
@@ -274,6 +275,27 @@ def test_a_body_that_is_not_compressed_as_it_says_is_not_recorded(service: Servi
     request_event = events(path, "request")[0]
     assert (request_event["text"], request_event["unreadable"]) == ("", True)
     with pytest.raises(Unusable, match="compressed body was not valid"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_longer_than_a_recording_is_not_kept(declared: bool, service: Service) -> None:
+    body = b" " * (FILE_BYTES + 1)
+    headers = {"x_api_key": FRONT_KEY}
+    if declared:
+        raw = request("POST", "/v1/messages", body, **headers)
+    else:
+        chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        head = request("POST", "/v1/messages", b"", transfer_encoding="chunked", **headers)
+        raw = head + chunks
+    got = service.send(raw)
+    assert got.status == 400
+    path = service.recording_of(got)
+    kinds = [event["event"] for event in events(path)]
+    assert kinds == ["recording", "setup", "request", "truncated", "done"]
+    assert events(path, "truncated")[0]["limit"] == FILE_BYTES
+    assert path.stat().st_size < 5000
+    with pytest.raises(Unusable, match="truncated while it was recorded"):
         read_recording(path)
 
 

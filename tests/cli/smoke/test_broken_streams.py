@@ -87,6 +87,11 @@ BROKEN_STREAMS: Sequence[Any] = (
         "message_stop after message_stop",
         id="two ends",
     ),
+    pytest.param(
+        lambda events: [*events[:-2], {**events[-2], "delta": {"usage": 5}}, events[-1]],
+        "the answer cannot be read: TypeError",
+        id="an event of an unforeseen form",
+    ),
     pytest.param(uncounted, "no usage: it counts no input tokens", id="no usage"),
     pytest.param(
         renamed,
@@ -115,13 +120,14 @@ BROKEN_STREAMS: Sequence[Any] = (
     ),
     pytest.param(
         lambda events: [*events[:3], Sleep(3)],
-        "it sent nothing for 1 s",
+        "it sent nothing for 0.5 s",
         id="silence",
     ),
     pytest.param(
-        lambda events: [*events[:2], *[Sleep(0.2), {"type": "ping"}] * 8],
-        "it sent nothing but pings for 1 s",
+        lambda events: [*events[:2], *[Sleep(0.1), {"type": "ping"}] * 8],
+        "it sent nothing but pings for 0.5 s",
         id="pings only",
+        marks=pytest.mark.long,
     ),
 )
 
@@ -132,7 +138,7 @@ def test_a_broken_stream_is_named(
 ) -> None:
     broken = stream_of(events(events_of(message(SONNET, text("Hello")))))
     with served(OneStream(broken)) as stub:
-        seconds = "1" if "sent nothing" in words else "30"
+        seconds = "0.5" if "sent nothing" in words else "30"
         found = smoke(capsys, stub.origin, "--timeout", seconds)
     assert found.code == 1
     assert found.said("stream") == f"failed: {words}"

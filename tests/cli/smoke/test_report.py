@@ -52,6 +52,11 @@ def test_the_last_line_has_the_sums() -> None:
     assert failures(ROWS) == "tools of m"
 
 
+def test_what_was_interrupted_has_not_passed() -> None:
+    assert json.loads(as_json("http://here", ROWS[:1]))["passed"] is True
+    assert json.loads(as_json("http://here", ROWS[:1], complete=False))["passed"] is False
+
+
 def test_the_same_as_json() -> None:
     report = json.loads(as_json("http://here", ROWS))
     assert (report["url"], report["passed"]) == ("http://here", False)

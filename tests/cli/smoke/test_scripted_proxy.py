@@ -72,7 +72,22 @@ def test_all_of_an_empty_list_is_a_failure(capsys: Capture) -> None:
     found = run(capsys, MessagesServer(models=()), "--all")
     assert found.code == 1
     assert found.said("models") == "passed: the list is empty"
+    assert found.report["passed"] is False
     assert "the proxy lists no model: name one with --model" in found.errors
+
+
+def test_names_of_models_do_not_control_the_terminal(capsys: Capture) -> None:
+    name = "\x1b]0;title\x07\x9b2J\u202eno"
+    broken = error(500, "api_error", "\x1b[31mno")
+    with served(MessagesServer(models=(name,), paths={"/v1/messages": broken})) as stub:
+        assert main(["smoke", stub.origin, "--all"]) == 1
+    shown = capsys.readouterr()
+    assert [
+        line
+        for line in (*shown.out.splitlines(), *shown.err.splitlines())
+        if not line.isprintable()
+    ] == []
+    assert "Model \\x1b]0;title\\x07\\x9b2J\\u202eno" in shown.out
 
 
 def test_an_unknown_model_does_not_hide_how_invalid_requests_are_refused(capsys: Capture) -> None:
@@ -175,8 +190,8 @@ def test_silence_is_named(capsys: Capture) -> None:
         def _post(self, path: str, request: Any) -> Script:
             return (Sleep(5),) if b'"system"' in request.body else super()._post(path, request)
 
-    found = run(capsys, Silent(), "--timeout", "1")
-    assert found.said("message") == "failed: it sent nothing for 1 s"
+    found = run(capsys, Silent(), "--timeout", "0.5")
+    assert found.said("message") == "failed: it sent nothing for 0.5 s"
     assert found.said("stream").startswith("passed: ")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from proxy.telemetry.recording.directory import RecordingDirectory, file_name
 from proxy.telemetry.recording.file import RecordingFile
+from proxy.telemetry.recording.format import SLICE_CHARS
 from proxy.telemetry.recording.masking import Secrets
 from proxy.telemetry.recording.writer import RecordingWriter
 
@@ -100,6 +101,38 @@ def test_a_compressed_body(body: bytes, members: dict[str, Any], tmp_path: Path)
     file.write(RecordingDirectory(str(tmp_path)), [sent])
     base = {"event": "request", "t": 0.0, "encoding": "gzip"}
     assert written(tmp_path / file.name) == [base | members]
+
+
+def test_a_body_in_a_compression_that_is_not_known_is_not_recorded(tmp_path: Path) -> None:
+    sent = {"event": "request", "t": 0.0, "encoding": "br", "data": b"secret in some way"}
+    file = recording(1)
+    file.write(RecordingDirectory(str(tmp_path)), [sent])
+    assert [(event["text"], event["unreadable"]) for event in written(tmp_path / file.name)] == [
+        ("", True)
+    ]
+
+
+def test_a_long_text_is_one_line(tmp_path: Path) -> None:
+    text = ('"é\n\\' * SLICE_CHARS)[: 2 * SLICE_CHARS + 7]
+    file = recording(1, most_bytes=1 << 24)
+    file.write(RecordingDirectory(str(tmp_path)), [piece(text.encode()), DONE])
+    assert [event.get("text") for event in written(tmp_path / file.name)] == [text, None]
+
+
+def test_an_event_that_cannot_be_written_stops_no_other_recording(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = RecordingWriter(RecordingDirectory(str(tmp_path)), most_waiting=2000)
+    for number in range(20):
+        assert writer.put(recording(number), {"event": "head", "t": 0.0, "status": 1 << 70})
+        assert writer.flush(30)
+    whole = recording(20)
+    assert writer.put(whole, START)
+    assert writer.flush(30)
+    writer.close()
+    assert [path.name for path in tmp_path.iterdir()] == [whole.name]
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[0] == "recordings are incomplete: an event cannot be written: TypeError"
 
 
 def test_a_compressed_body_that_is_too_long_truncates_it(tmp_path: Path) -> None:
