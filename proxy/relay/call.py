@@ -190,6 +190,7 @@ def record_route(record: RequestRecord, route: Route) -> None:
     """Record the model, the provider and the price of ``route`` for the log and the statistics."""
     record.upstream_model = route.model
     record.provider = route.provider.name
+    record.api = ""
     record.price = None if route.registered is None else route.registered.price
 
 

@@ -45,8 +45,12 @@ class UpstreamProtocol(ABC):
         max_tokens: int | None,
         read_pdf: PdfReader,
         secrets: tuple[str, ...] = (),
+        base_url: str = "",
     ) -> ConvertedRequest:
-        """A validated Messages request in this protocol; raises ``InvalidRequest``."""
+        """A validated Messages request in this protocol; raises ``InvalidRequest``.
+
+        ``base_url`` is the provider's: state that upstreams of another host gave is left out.
+        """
 
     @abstractmethod
     def with_registered(

@@ -5,6 +5,7 @@ from proxy.providers.profiles.lookup import (
     base_path_for,
     credential_header,
     profile_for,
+    responses_path_for,
     vendor_for,
 )
 from proxy.providers.profiles.overrides import overridden
@@ -20,6 +21,7 @@ __all__ = [
     "credential_header",
     "overridden",
     "profile_for",
+    "responses_path_for",
     "starts",
     "vendor_for",
 ]

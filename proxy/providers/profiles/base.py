@@ -38,6 +38,12 @@ class Profile:
     name: str = "default"
     """Vendor name for logs."""
 
+    # Protocol
+    api: Literal["chat", "responses"] = "chat"
+    """The protocol that requests are converted to: Chat Completions or Responses."""
+    api_switch: bool = True
+    """Whether healing may change ``api``."""
+
     # Request fields
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     max_output: int | None = None
@@ -124,9 +130,10 @@ class Profile:
     think_tags: bool = False
 
     # Counting
-    count_endpoint: Literal["vllm", "moonshot"] | None = None
-    """Endpoint that counts the tokens of messages: ``/tokenize`` (vllm) or
-    ``/tokenizers/estimate-token-count`` (moonshot)."""
+    count_endpoint: Literal["vllm", "moonshot", "responses"] | None = None
+    """Endpoint that counts the tokens of messages: ``/tokenize`` (vllm),
+    ``/tokenizers/estimate-token-count`` (moonshot), or ``/responses/input_tokens`` (responses; only
+    for requests of that protocol)."""
 
     # Answers
     tool_args: Literal["stream", "buffer"] = "stream"
@@ -138,11 +145,6 @@ class Profile:
     # Headers
     user_agent: Literal["own", "client"] = "own"
     """client: the client's own, for hosts that admit coding agents by it."""
-
-    @property
-    def api(self) -> str:
-        """The protocol that requests are converted to: always Chat Completions."""
-        return "chat"
 
 
 VERSION = r"(?:-(?:\d{4}-\d{2}-\d{2}|\d{3,8}|latest|preview|exp))*"
@@ -230,5 +232,7 @@ class Vendor:
     start: Start
     flags: Mapping[str, object] = field(default_factory=dict)
     models: tuple[ModelRule, ...] = ()
+    responses_paths: Mapping[str, str] = field(default_factory=dict)
+    """The path before ``/responses`` at the patterns of ``hosts`` where it is another one."""
     credential: Literal["bearer", "api-key"] = "bearer"
     """api-key: the key is sent in that header, but an access token as a bearer token."""

@@ -54,6 +54,15 @@ def base_path_for(host: str, path: str = "") -> str | None:
     return base_path if is_incomplete else None
 
 
+def responses_path_for(host: str, path: str = "") -> str | None:
+    """As ``base_path_for``, for the path before ``/responses``, which is another one at some hosts."""
+    base_path = base_path_for(host, path)
+    pattern = _host_pattern(host)
+    if base_path is None or pattern is None:
+        return base_path
+    return VENDOR_FOR_HOST[pattern].responses_paths.get(pattern, base_path)
+
+
 def credential_header(host: str, key: str, *, path: str = "") -> tuple[str, str]:
     """Name (in lower case) and value of the header that carries ``key`` to ``host``.
 

@@ -38,6 +38,7 @@ class ChatProtocol(UpstreamProtocol):
         max_tokens: int | None,
         read_pdf: PdfReader,
         secrets: tuple[str, ...] = (),
+        base_url: str = "",
     ) -> ConvertedRequest:
         return message_request_to_chat(
             request,
