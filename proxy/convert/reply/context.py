@@ -48,6 +48,8 @@ class ReplyContext:
     tool_args: Literal["stream", "buffer"] = "stream"
     fallback_credit: bool = False
     """Whether a refusal contains a credit token (``proxy.convert.reply.fallback_credit``)."""
+    origin: str = ""
+    """The upstream's origin (``proxy.convert.reasoning_state``), for state that only it can read."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Credentials that were sent upstream; they are masked in failures that it reports."""
     context_management: Mapping[str, Any] | None = None

@@ -106,6 +106,10 @@ class AssistantDraft:
         self._texts.append(text)
         self._after_aside = True
 
+    def to_messages(self) -> list[ChatMessage]:
+        """The finished message, in a list."""
+        return [self.to_message()]
+
     def to_message(self) -> ChatMessage:
         message: ChatMessage = {"role": "assistant", "content": self._content()}
         if self.calls:

@@ -9,7 +9,7 @@ types are in ``proxy.schemas.content``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from proxy.convert.request.assistant_blocks import (
     mcp_result_to_draft,
@@ -41,6 +41,7 @@ from proxy.convert.request.server_blocks import server_call_to_parts, server_res
 
 ToParts = Callable[[Block, TurnContext], list[Part]]
 ToDraft = Callable[[Block, AssistantDraft], None]
+Draft = TypeVar("Draft", bound=AssistantDraft)
 
 
 class BlockType(NamedTuple):
@@ -93,11 +94,20 @@ def result_block_to_parts(block: Block, context: TurnContext) -> list[Part]:
 
 def assistant_content_to_draft(content: str | Sequence[Block], draft: AssistantDraft) -> None:
     """Add the content of an assistant turn to ``draft``. Raises RefusedBlock as above."""
+    add_content(content, draft, ASSISTANT_CONVERTER_FOR_BLOCK)
+
+
+def add_content(
+    content: str | Sequence[Block],
+    draft: Draft,
+    converters: Mapping[str, Callable[[Block, Draft], None] | None],
+) -> None:
+    """The same with ``converters``, by type of the block. Raises RefusedBlock as above."""
     if isinstance(content, str):
         draft.add_text(content)
         return
     for block in content:
-        to_draft = _ASSISTANT_CONVERTER_FOR_BLOCK.get(block["type"])
+        to_draft = converters.get(block["type"])
         if to_draft is None:
             raise RefusedBlock(block, ": not supported in assistant messages by this upstream")
         to_draft(block, draft)
@@ -176,5 +186,7 @@ BLOCK_TYPES: Mapping[str, BlockType] = {
 }
 
 _USER_CONVERTER_FOR_BLOCK = {name: row.in_user_turn for name, row in BLOCK_TYPES.items()}
-_ASSISTANT_CONVERTER_FOR_BLOCK = {name: row.in_assistant_turn for name, row in BLOCK_TYPES.items()}
+ASSISTANT_CONVERTER_FOR_BLOCK: Mapping[str, ToDraft | None] = {
+    name: row.in_assistant_turn for name, row in BLOCK_TYPES.items()
+}
 _RESULT_CONVERTER_FOR_BLOCK = {name: row.in_tool_result for name, row in BLOCK_TYPES.items()}

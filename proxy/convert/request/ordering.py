@@ -40,10 +40,20 @@ def request_to_messages(
     ``system_line`` is the last line of the system message. A final assistant message is not changed
     here, but by ``prefill``. Raises RefusedBlock for a block that cannot be converted.
     """
+    first, messages = ordered(request, system_line, Conversation(context), context)
+    return [first, *messages] if first else messages
+
+
+def ordered(
+    request: Mapping[str, Any],
+    system_line: str | None,
+    conversation: Conversation,
+    context: TurnContext,
+) -> tuple[ChatMessage | None, list[ChatMessage]]:
+    """The first system message, and the messages that ``conversation`` makes of the other turns."""
     turns: Sequence[Mapping[str, Any]] = request["messages"]
     last_user = next((i for i in reversed(range(len(turns))) if turns[i]["role"] == "user"), -1)
     prompts = [request.get("system")]
-    conversation = Conversation(context)
     leading = True
     for index, turn in enumerate(turns):
         role = turn["role"]
@@ -60,14 +70,14 @@ def request_to_messages(
         else:
             conversation.add_system(turn.get("content"))
     messages = conversation.finish()
-    first = system_message(prompts, system_line, context)
-    return [first, *messages] if first else messages
+    return system_message(prompts, system_line, context), messages
 
 
 class Conversation:
     """The finished messages, then an unfinished assistant message, then the run after it.
 
-    A turn without content is ignored: the content before and after it becomes one message.
+    A turn without content is ignored: the content before and after it becomes one message. The forms of
+    Chat Completions are in the methods that a subclass may replace (``new_draft`` and those after it).
     """
 
     __slots__ = (
@@ -83,7 +93,7 @@ class Conversation:
     def __init__(self, context: TurnContext) -> None:
         self._context = context
         self._messages: list[ChatMessage] = []
-        self._draft = AssistantDraft(context)
+        self._draft = self.new_draft()
         self._next: AssistantDraft | None = None
         """The assistant message after the run, as long as it contains only thinking."""
         self._start_run()
@@ -129,10 +139,10 @@ class Conversation:
         waits_for_results = self._draft.has_calls and not self._results
         if waits_for_results or not (self._results or self._segments):
             # Content of the same message; only system turns can be between the two.
-            assistant_content_to_draft(content, self._draft)
+            self.add_to_draft(content, self._draft)
             return
-        following = self._next or AssistantDraft(self._context)
-        assistant_content_to_draft(content, following)
+        following = self._next or self.new_draft()
+        self.add_to_draft(content, following)
         if following.is_empty:
             self._next = following
             return
@@ -143,7 +153,7 @@ class Conversation:
         parts: list[Part] = []
         for block in blocks:
             if block["type"] == "tool_result":
-                message, attachments = tool_result_to_message(block, self._context)
+                message, attachments = self.result_message(block)
                 self._results.append(message)
                 self._attachments += attachments
             else:
@@ -160,19 +170,34 @@ class Conversation:
 
     def _close(self) -> None:
         if not self._draft.is_empty:
-            self._messages.append(self._draft.to_message())
+            self._messages += self._draft.to_messages()
         if self._attachments:
             self._put_attachments_first()
         self._messages += self._results
         for role, parts in self._segments:
-            # A system turn is one text part.
-            content = (
-                user_content(parts, self._context.profile)
-                if role == "user"
-                else single_text_content(parts[0])
-            )
-            self._messages.append({"role": role, "content": content})
+            self._messages.append(self.segment_message(role, parts))
         self._start_run()
+
+    def new_draft(self) -> AssistantDraft:
+        """An empty assistant message."""
+        return AssistantDraft(self._context)
+
+    def add_to_draft(self, content: str | list[Block], draft: AssistantDraft) -> None:
+        """Add the content of an assistant turn to ``draft``."""
+        assistant_content_to_draft(content, draft)
+
+    def result_message(self, block: Block) -> tuple[ChatMessage, list[Part]]:
+        """The message for a tool result, and parts for the user message after it."""
+        return tool_result_to_message(block, self._context)
+
+    def segment_message(self, role: str, parts: list[Part]) -> ChatMessage:
+        """The message for turns of the user, or for a system turn, which is one text part."""
+        content = (
+            user_content(parts, self._context.profile)
+            if role == "user"
+            else single_text_content(parts[0])
+        )
+        return {"role": role, "content": content}
 
     def _put_attachments_first(self) -> None:
         if self._segments and self._segments[0][0] == "user":

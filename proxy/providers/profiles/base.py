@@ -68,6 +68,8 @@ class Profile:
     # Messages
     mid_system: Literal["inline", "wrap"] = "wrap"
     prefill: Literal["send", "prefix", "vllm", "error"] = "send"
+    prefill_items: Literal["send", "error"] = "send"
+    """The same for Responses, which has no fields for it (so ``prefix`` and ``vllm`` are errors there)."""
     prefill_stops_thinking: bool = False
     """A request that ends with a prefill is sent without thinking."""
     null_content: bool = True
@@ -94,8 +96,9 @@ class Profile:
     """Most functions in one request; others are left out (``proxy/convert/request/tool_limit.py``)."""
     strict_tools: bool = False
     server_tools: Literal["drop", "error"] = "drop"
-    web_search: Literal["options", "plugin"] | None = None
-    """options: ``web_search_options``; plugin: OpenRouter's web plugin."""
+    web_search: Literal["options", "plugin", "tool"] | None = None
+    """options: ``web_search_options`` (Chat Completions); plugin: OpenRouter's web plugin; tool: the tool
+    ``web_search`` of Responses."""
     tool_choice: Literal["any", "required", "auto_only"] = "any"
     """required: a named tool is sent as ``required``; auto_only: the field is omitted."""
     parallel_flag: bool = True
@@ -128,6 +131,31 @@ class Profile:
     ``reasoning_effort`` is absent (omit) or ``"none"`` (none), even if the client set an effort."""
     forced_choice_stops_thinking: bool = False
     think_tags: bool = False
+
+    # Responses
+    system_field: Literal["instructions", "developer", "system"] = "instructions"
+    """Where the system prompt is sent: in the field ``instructions``, or as the first item of that role."""
+    store: bool = True
+    """``store: false`` is sent, so that the upstream keeps nothing; False: the field is left out."""
+    strict_field: bool = True
+    """Each function has ``strict``; False: it is left out."""
+    tool_output_parts: bool = True
+    """The output of a call may contain images and files; False: they follow in a user message."""
+    text_format: Literal["text", "response_format"] = "text"
+    """The field with the schema of the answer; response_format: as in Chat Completions."""
+    cache_key: bool = False
+    """``prompt_cache_key`` is sent, a hash of the client's session."""
+    no_obfuscation: bool = False
+    """Streamed requests ask for events without ``obfuscation``, which only lengthens them."""
+    phase: bool = False
+    """Messages of the assistant in the history have ``phase``: commentary or final_answer."""
+    reasoning_items: Literal["auto", "encrypted", "text", "drop"] = "auto"
+    """How reasoning comes back to the upstream: as its encrypted state, as plain text, or not at all;
+    auto: encrypted unless ``thinking_style`` is none."""
+    reasoning_ids: Literal["send", "omit"] = "send"
+    """Whether reasoning items have their ``id``."""
+    reasoning_summary: Literal["auto", "concise", "detailed"] | None = "auto"
+    """``reasoning.summary`` where the client sees the thinking; None: it is not sent."""
 
     # Counting
     count_endpoint: Literal["vllm", "moonshot", "responses"] | None = None
