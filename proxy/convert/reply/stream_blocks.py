@@ -150,6 +150,12 @@ class BlockWriter:
         self.out.append(events.block_start(self.index, events.redacted_block(data)))
         self._stop()
 
+    def sign(self, state: str) -> None:
+        """Close the open thinking block; ``state`` is all that the upstream must get back of it."""
+        self._hidden.clear()
+        self._detail, self._signature = None, state
+        self.close()
+
     def start_tool(self, tool_id: str, name: str, toolset: str | None = None) -> None:
         """Open a ``tool_use`` block; ``toolset``: the family if ``name`` is a member of a toolset."""
         self.close()

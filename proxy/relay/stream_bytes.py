@@ -1,4 +1,4 @@
-"""The bytes of a Chat Completions stream -> the bytes of a Messages stream.
+"""The bytes of an upstream's stream -> the bytes of a Messages stream.
 
 Rule: the same events as from decoder, translator and encoder one after the other. Events that
 differ from an earlier one only in one string are copied (frame_cache.py), all others are parsed.
@@ -10,7 +10,8 @@ from proxy.concurrency import yield_if_slice_used
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.plain_deltas import Run
-from proxy.relay.chat.frame_cache import Copied, Frame, frame_of
+from proxy.convert.reply.responses.translator import ResponsesTranslator
+from proxy.relay.frame_cache import Copied, Frame, frame_of
 from proxy.sse import encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
 
@@ -25,7 +26,9 @@ READS_PER_SAMPLE = 16
 class StreamBytes:
     """One stream; ``decoder`` and ``translator`` keep its state."""
 
-    def __init__(self, decoder: ChunkDecoder, translator: StreamTranslator) -> None:
+    def __init__(
+        self, decoder: ChunkDecoder, translator: StreamTranslator | ResponsesTranslator
+    ) -> None:
         self._decoder = decoder
         self._translator = translator
         self._frame: Frame | None = None
