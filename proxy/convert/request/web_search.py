@@ -7,7 +7,7 @@ dropped (docs/protocol.md 1.3, 10.10).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from proxy.convert.request.drops import Drops
 
@@ -21,11 +21,9 @@ _PLUGIN_KEYS: Mapping[str, str] = {
 }
 
 
-def web_search_fields(
-    tool: Tool, form: Literal["options", "plugin"], drops: Drops
-) -> dict[str, Any]:
-    """Body fields that enable the upstream's web search."""
-    return _FIELDS_FOR_FORM[form](tool, drops)
+def web_search_fields(tool: Tool, form: str, drops: Drops) -> dict[str, Any]:
+    """Body fields that enable the upstream's web search; ``form`` is one of ``FIELDS_FOR_FORM``."""
+    return FIELDS_FOR_FORM[form](tool, drops)
 
 
 def _options(tool: Tool, drops: Drops) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def _place(tool: Tool) -> dict[str, Any]:
     return {key: location[key] for key in _PLACE_KEYS if location.get(key)}
 
 
-_FIELDS_FOR_FORM: Mapping[str, Callable[[Tool, Drops], dict[str, Any]]] = {
+FIELDS_FOR_FORM: Mapping[str, Callable[[Tool, Drops], dict[str, Any]]] = {
     "options": _options,
     "plugin": _plugin,
 }
