@@ -18,9 +18,11 @@ from proxy.relay.call import Call
 from proxy.relay.chat.protocol import ChatProtocol
 from proxy.relay.model_overrides import with_temperature
 from proxy.relay.protocol import UpstreamProtocol
+from proxy.relay.responses.protocol import ResponsesProtocol
 
 PROTOCOLS: Mapping[str, UpstreamProtocol] = {
     "chat": ChatProtocol(),
+    "responses": ResponsesProtocol(),
 }
 """By ``Profile.api``."""
 

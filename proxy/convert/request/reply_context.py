@@ -52,4 +52,6 @@ def reply_context(
         tool_args=context.profile.tool_args,
         secrets=secrets,
         origin=origin,
+        silent_cut=context.profile.silent_cut,
+        eof_ends=context.profile.eof_ends,
     )

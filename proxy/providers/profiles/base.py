@@ -1,4 +1,4 @@
-"""The profile flags, by which an upstream differs from plain Chat Completions, and the vendor types.
+"""The profile flags, by which an upstream differs from a plain one, and the vendor types.
 
 Rule: a flag is data that pure converters read. A registry file and healing can override every flag
 by its name, so no code depends on the vendor. The defaults are those of docs/protocol.md, where a
@@ -63,7 +63,7 @@ class Profile:
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     cache: Literal["anthropic", "breakpoint"] | None = None
     unsupported: tuple[str, ...] = ()
-    """Chat Completions fields that are never sent, such as ``temperature``."""
+    """Fields of the upstream's request that are never sent, such as ``temperature``."""
 
     # Messages
     mid_system: Literal["inline", "wrap"] = "wrap"
@@ -156,6 +156,13 @@ class Profile:
     """Whether reasoning items have their ``id``."""
     reasoning_summary: Literal["auto", "concise", "detailed"] | None = "auto"
     """``reasoning.summary`` where the client sees the thinking; None: it is not sent."""
+    refused_states: tuple[str, ...] = ()
+    """Keys (SHA-256 of the encrypted content) of reasoning that the upstream could not decrypt; it is
+    left out. The proxy sets them for one request."""
+    silent_cut: bool = False
+    """An answer that reached its limit is reported as completed."""
+    eof_ends: bool = False
+    """A stream may end without an event that says so, once all its items are done."""
 
     # Counting
     count_endpoint: Literal["vllm", "moonshot", "responses"] | None = None
