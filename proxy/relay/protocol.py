@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from config.registry.values import Model, Provider
@@ -30,6 +30,9 @@ from proxy.relay.upstream_call import UpstreamCall, encoded
 
 class UpstreamProtocol(ABC):
     """One upstream protocol; implementations have no state."""
+
+    probe_tokens: ClassVar[int] = 5
+    """Output tokens that are enough to see whether an upstream answers."""
 
     @abstractmethod
     def url(self, route: Route) -> str:

@@ -28,6 +28,9 @@ from proxy.relay.upstream_urls import responses_url
 class ResponsesProtocol(UpstreamProtocol):
     """``POST /responses``."""
 
+    # The least that OpenAI accepts.
+    probe_tokens = 16
+
     def url(self, route: Route) -> str:
         return responses_url(route)
 
