@@ -46,10 +46,16 @@ class ReplyContext:
     messages: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     """The messages as sent upstream; a written call that is quoted from them stays text."""
     tool_args: Literal["stream", "buffer"] = "stream"
+    origin: str = ""
+    """The upstream's host as the state of a Responses answer names it (``reasoning_state.origin_of``)."""
+    thinking_asked: bool = True
+    """Whether the request asked for thinking; else a Responses answer without tools keeps no state."""
+    silent_cut: bool = False
+    """Whether the upstream reports an answer that reached ``max_tokens`` as complete (Responses)."""
+    eof_ends: bool = False
+    """Whether a closed connection may be the end of a Responses stream."""
     fallback_credit: bool = False
     """Whether a refusal contains a credit token (``proxy.convert.reply.fallback_credit``)."""
-    origin: str = ""
-    """The upstream's origin (``proxy.convert.reasoning_state``), for state that only it can read."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Credentials that were sent upstream; they are masked in failures that it reports."""
     context_management: Mapping[str, Any] | None = None
