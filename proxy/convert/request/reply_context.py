@@ -33,8 +33,9 @@ def reply_context(
     ``functions`` are the declared ones in the form of Chat Completions, ``messages`` the messages or
     items of ``body``, ``max_tokens`` its output limit, ``origin`` the upstream's (``origin_of``).
     """
+    profile = context.profile
     may_call = bool(functions) and body.get("tool_choice") != "none"
-    text_calls = may_call and context.profile.text_tool_calls
+    text_calls = may_call and profile.text_tool_calls
     return ReplyContext(
         model=request.get("model") or model,
         tool_names=context.names.client_names(),
@@ -46,12 +47,13 @@ def reply_context(
         stop_sequences=tuple(request.get("stop_sequences") or ()),
         cut_here=cut_here(request, body, context.drops),
         thinking=thinking_delivery(request),
-        think_tags=context.profile.think_tags,
+        think_tags=profile.think_tags,
         text_tool_calls=text_calls,
         messages=messages if text_calls else (),
-        tool_args=context.profile.tool_args,
+        tool_args=profile.tool_args,
         secrets=secrets,
         origin=origin,
-        silent_cut=context.profile.silent_cut,
-        eof_ends=context.profile.eof_ends,
+        thinking_asked=(request.get("thinking") or {}).get("type") in ("enabled", "adaptive"),
+        silent_cut=profile.silent_cut,
+        eof_ends=profile.eof_ends,
     )
