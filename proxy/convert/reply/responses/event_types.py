@@ -1,12 +1,12 @@
 """The types of Responses stream events that tell nothing of an item's content.
 
-Rule: every event of the openai SDK's union ``ResponseStreamEvent`` is named here or in ``HANDLERS`` of
+Rule: every event of the openai SDK's union ``ResponseStreamEvent`` is named here or in ``CONTENT`` of
 ``reader``; tests/convert/reply/responses/test_event_types.py compares them.
 """
 
 from __future__ import annotations
 
-from proxy.convert.reply.responses.reader import HANDLERS
+from proxy.convert.reply.responses.reader import CONTENT
 
 CREATED = "response.created"
 COMPLETED = "response.completed"
@@ -77,11 +77,11 @@ UNEXPECTED = frozenset(
 """Events of tools that run at the upstream, which no request of this proxy declares."""
 
 NAMED = frozenset(
-    {*HANDLERS, *TERMINAL, *ERRORS, *ALIVE, *SEARCHES, *UNEXPECTED, ANNOTATION, RATE_LIMITS}
+    {*CONTENT, *TERMINAL, *ERRORS, *ALIVE, *SEARCHES, *UNEXPECTED, ANNOTATION, RATE_LIMITS}
 )
 """Every type that is known here."""
 
 
 def is_content(kind: str) -> bool:
     """Whether an event of the type ``kind`` shows that the answer itself has begun."""
-    return kind in HANDLERS or kind in SEARCHES or kind in UNEXPECTED
+    return kind in CONTENT or kind in SEARCHES or kind in UNEXPECTED

@@ -13,7 +13,7 @@ from enum import Enum
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.piece_writer import PieceWriter
-from proxy.convert.reply.pieces import ContentPiece, Piece, ToolFragment
+from proxy.convert.reply.pieces import ContentPiece, Piece
 from proxy.convert.reply.responses.items import Item
 from proxy.convert.reply.stream_blocks import THINKING
 from proxy.convert.reply.text_calls.holder import TextCalls
@@ -182,13 +182,3 @@ class ItemWriter:
     def _flush_tags(self) -> None:
         if self._tags is not None and not self._tags.done:
             self._put(self._tags.flush())
-
-
-def call_start(item: Item, call_id: str, name: str) -> ToolFragment:
-    """The piece that begins the call ``item``."""
-    return ToolFragment(item.number, call_id, name, "", item.kind == "custom", None)
-
-
-def call_arguments(item: Item, text: str, *, encoded: bool = True) -> ToolFragment:
-    """The piece with arguments of the call ``item``; ``encoded`` as in ``ToolFragment``."""
-    return ToolFragment(item.number, "", "", text, item.kind == "custom", None, encoded=encoded)
