@@ -30,7 +30,7 @@ def _options(tool: Tool, drops: Drops) -> dict[str, Any]:
     for name in _PLUGIN_KEYS:
         if tool.get(name):
             drops.drop(f"tools.{tool['type']}.{name}", logged=f"tools.web_search.{name}")
-    place = _place(tool)
+    place = place_of(tool)
     location = {"user_location": {"type": "approximate", "approximate": place}} if place else {}
     return {"web_search_options": location}
 
@@ -38,13 +38,14 @@ def _options(tool: Tool, drops: Drops) -> dict[str, Any]:
 def _plugin(tool: Tool, drops: Drops) -> dict[str, Any]:
     plugin: dict[str, Any] = {"id": "web"}
     plugin |= {theirs: tool[ours] for ours, theirs in _PLUGIN_KEYS.items() if tool.get(ours)}
-    place = _place(tool)
+    place = place_of(tool)
     if place:
         plugin["user_location"] = {"type": "approximate", **place}
     return {"plugins": [plugin]}
 
 
-def _place(tool: Tool) -> dict[str, Any]:
+def place_of(tool: Tool) -> dict[str, Any]:
+    """The members of the tool's ``user_location`` that upstreams know."""
     location = tool.get("user_location") or {}
     return {key: location[key] for key in _PLACE_KEYS if location.get(key)}
 
