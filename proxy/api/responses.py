@@ -50,6 +50,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
         client=shared.clients.for_provider(route.provider),
         learned=shared.learned,
         refused_images=shared.refused_images,
+        refused_states=shared.refused_states,
         exchange=Exchange(shared.settings.total_timeout),
         record=access,
         answer_headers={},

@@ -2,7 +2,7 @@
 
 Rule: pure. ``reports_failure`` recognises a failure in an event of a stream or in a whole answer,
 ``failure_in`` reads it; both take the decoded JSON object. An HTTP status in the object decides, then
-the table of docs/protocol.md R 6 by code and type, then the words. Answers with another status than
+the table of docs/protocol.md 12.6 by code and type, then the words. Answers with another status than
 200 are read as those of Chat (``classify.failure_from_answer``).
 """
 
@@ -86,7 +86,7 @@ def failure_in(
     secrets: Iterable[str] = (),
     now: float = 0.0,
 ) -> UpstreamError:
-    """The error for a ``payload`` that ``reports_failure``, in any of the forms of R 6.
+    """The error for a ``payload`` that ``reports_failure``, in any of the forms of section 12.6.
 
     Forms: ``error`` flat or nested, ``response.failed``, a whole answer with the status ``failed``, an
     ``error`` object or text without a type, with a status and headers beside it. The error has no

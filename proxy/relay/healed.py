@@ -2,8 +2,8 @@
 
 Rule: flags are remembered for this upstream and model if the repeated request was accepted and the refusal
 applies to the model (docs/protocol.md 1.5). Flags that follow from a refused value, or only from client
-text that the refusal quotes, are used only for this request; images that cannot be decoded are remembered
-by their hash. Remembered flags are forgotten if the form that they select is refused, or if a request with
+text that the refusal quotes, are used only for this request; images that cannot be decoded, and encrypted
+reasoning that cannot be decrypted, are remembered by their hash. Remembered flags are forgotten if the form that they select is refused, or if a request with
 them is refused and cannot be healed.
 """
 
@@ -24,6 +24,7 @@ from proxy.failures.healing import Healing, as_yaml, is_refusal
 from proxy.failures.image_steps import inline_keys
 from proxy.failures.quotations import own_words
 from proxy.failures.refused_media import IMAGE_REFUSED, PDF_REFUSED
+from proxy.failures.response_state import REFUSED_STATE, state_keys
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 from proxy.relay.call import Call
@@ -59,6 +60,8 @@ class _Healing:
     """Learned flags that select a form which was refused; they are forgotten."""
     unreadable: set[str] = field(default_factory=set)
     """The keys of images in the request that the upstream said it cannot decode."""
+    undecrypted: set[str] = field(default_factory=set)
+    """The keys of reasoning in the request that the upstream said it cannot decrypt."""
 
     def heal(self, converted: ConvertedRequest, error: UpstreamError) -> Mapping[str, object]:
         """The flags to override after ``error``; none if it cannot be healed."""
@@ -72,6 +75,8 @@ class _Healing:
                 self._state(healing, converted, error)
             elif IMAGES in flags:
                 self._note_images(healing, converted, error)
+            elif healing.step == REFUSED_STATE and self._is_stated(healing, converted, error):
+                self.undecrypted |= state_keys(converted.body)
         self.flags |= flags
         self.profile = overridden(self.profile, flags)
         return flags
@@ -116,10 +121,16 @@ class _Healing:
         self, healing: Healing, converted: ConvertedRequest, error: UpstreamError
     ) -> None:
         """Note the images to leave out, if ``healing`` follows from the upstream's own text alone."""
-        text = _own_words(converted, error)
-        if self._healing(self.profile, converted, error, text) == healing:
+        if self._is_stated(healing, converted, error):
             left_out = cast("tuple[str, ...]", healing.flags[IMAGES])
             self.unreadable |= inline_keys(converted.body).intersection(left_out)
+
+    def _is_stated(
+        self, healing: Healing, converted: ConvertedRequest, error: UpstreamError
+    ) -> bool:
+        """Whether ``healing`` follows from the upstream's own text alone."""
+        text = _own_words(converted, error)
+        return self._healing(self.profile, converted, error, text) == healing
 
 
 def _own_words(converted: ConvertedRequest, error: UpstreamError) -> str:
@@ -153,6 +164,8 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
     if healing.unreadable and call.refused_images is not None:
         route = call.route
         call.refused_images.add(route.provider.base_url, route.model, healing.unreadable)
+    if healing.undecrypted and call.refused_states is not None:
+        call.refused_states.add(healing.undecrypted)
     return result
 
 

@@ -54,7 +54,6 @@ class ResponsesProtocol(UpstreamProtocol):
             read_pdf=read_pdf,
             secrets=secrets,
             origin=origin_of(base_url) if base_url else "",
-            refused=frozenset(profile.refused_states),
         )
 
     def with_registered(
