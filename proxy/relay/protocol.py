@@ -8,7 +8,7 @@ distinguishes them. A new protocol is a package beside ``chat/`` and a row in
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -49,10 +49,12 @@ class UpstreamProtocol(ABC):
         read_pdf: PdfReader,
         secrets: tuple[str, ...] = (),
         base_url: str = "",
+        refused: Container[str] = frozenset(),
     ) -> ConvertedRequest:
         """A validated Messages request in this protocol; raises ``InvalidRequest``.
 
-        ``base_url`` is the provider's: state that upstreams of another host gave is left out.
+        ``base_url`` is the provider's: state that upstreams of another host gave is left out, and that
+        whose key is in ``refused``.
         """
 
     @abstractmethod

@@ -57,6 +57,7 @@ def convert(call: Call, profile: Profile) -> ConvertedRequest:
         max_tokens=call.max_tokens(profile),
         secrets=call.secrets,
         base_url=route.provider.base_url,
+        refused=frozenset() if call.refused_states is None else call.refused_states,
         read_pdf=call.pdfs.read,
     )
     converted = protocol.with_registered(converted, call.request, route.registered, profile)

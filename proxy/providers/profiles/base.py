@@ -157,9 +157,6 @@ class Profile:
     reasoning_summary: Literal["auto", "concise", "detailed"] | None = "auto"
     """``reasoning.summary`` where the client sees the thinking; None: it is not sent."""
 
-    refused_states: tuple[str, ...] = ()
-    """Keys (``reasoning_state.state_key``) of encrypted reasoning that the upstream could not read; it is
-    left out. Healing sets them for one request."""
     silent_cut: bool = False
     """An answer that reached its limit is reported as completed."""
     eof_ends: bool = False

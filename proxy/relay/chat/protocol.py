@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any
 
 from config.registry.values import Model
@@ -39,6 +39,7 @@ class ChatProtocol(UpstreamProtocol):
         read_pdf: PdfReader,
         secrets: tuple[str, ...] = (),
         base_url: str = "",
+        refused: Container[str] = frozenset(),
     ) -> ConvertedRequest:
         return message_request_to_chat(
             request,

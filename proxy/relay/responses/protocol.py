@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any
 
 from config.registry.values import Model
@@ -12,7 +12,8 @@ from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.parts import PdfReader
 from proxy.convert.request.responses.messages_to_responses import messages_to_responses
 from proxy.errors import UpstreamError
-from proxy.failures.healing import Healing, healing_for
+from proxy.failures.healing import Healing
+from proxy.failures.response_healing import response_healing_for
 from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
@@ -44,6 +45,7 @@ class ResponsesProtocol(UpstreamProtocol):
         read_pdf: PdfReader,
         secrets: tuple[str, ...] = (),
         base_url: str = "",
+        refused: Container[str] = frozenset(),
     ) -> ConvertedRequest:
         return messages_to_responses(
             request,
@@ -54,6 +56,7 @@ class ResponsesProtocol(UpstreamProtocol):
             read_pdf=read_pdf,
             secrets=secrets,
             origin=origin_of(base_url) if base_url else "",
+            refused=refused,
         )
 
     def with_registered(
@@ -74,7 +77,7 @@ class ResponsesProtocol(UpstreamProtocol):
         healed: Collection[str],
         text: str | None = None,
     ) -> Healing | None:
-        return healing_for(profile, body, error, healed=healed, text=text)
+        return response_healing_for(profile, body, error, healed=healed, text=text)
 
     def message(
         self, call: Call, converted: ConvertedRequest, body: bytes, content_type: str

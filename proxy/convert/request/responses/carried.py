@@ -6,7 +6,7 @@ and never once that host refused it; its text is never replayed as speech (docs/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -31,11 +31,13 @@ class CarriedState:
 
     __slots__ = ("_form", "_origin", "_refused", "_with_id")
 
-    def __init__(self, profile: Profile, origin: str) -> None:
+    def __init__(
+        self, profile: Profile, origin: str, refused: Container[str] = frozenset()
+    ) -> None:
         self._form = profile.reasoning_items
         self._with_id = profile.reasoning_ids == "send"
         self._origin = origin
-        self._refused = frozenset(profile.refused_states)
+        self._refused = refused
 
     def of_thinking(self, thinking: str, signature: str) -> Item | None:
         """The item for a thinking block; None if the upstream gets none."""

@@ -6,7 +6,7 @@ Rule: this module only calls the steps in their order; each step has its own mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -56,17 +56,19 @@ def messages_to_responses(
     read_pdf: PdfReader | None = None,
     secrets: tuple[str, ...] = (),
     origin: str = "",
+    refused: Container[str] = frozenset(),
 ) -> ConvertedRequest:
     """Convert a validated Messages request for the upstream that ``profile`` describes.
 
     The arguments are those of ``message_request_to_chat``. ``origin`` is the upstream's (``origin_of``): only
-    state that came from there is sent back. ``request`` is not changed; the body shares schemas and long
-    texts with it and must not be changed either.
+    state that came from there is sent back. ``refused`` contains the ``state_key`` of encrypted contents that
+    the upstream could not read; they are left out. ``request`` is not changed; the body shares schemas and
+    long texts with it and must not be changed either.
 
     Raises InvalidRequest, with the path, for a request that cannot be converted.
     """
     profile = for_responses(profile)
-    carried = CarriedState(profile, origin)
+    carried = CarriedState(profile, origin, refused)
     read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
     turns = request["messages"]
 
