@@ -14,7 +14,7 @@ from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.responses import event_types
 from proxy.convert.reply.stop_reasons import STOPPED
 from proxy.errors import UpstreamError
-from proxy.failures.classify import failure_from_chunk
+from proxy.failures.response_errors import failure_in
 
 CUT = "length"
 FILTERED = "content_filter"
@@ -27,8 +27,6 @@ _STATUS_FOR_EVENT: Mapping[str, str] = {
     event_types.CANCELLED: "failed",
 }
 _UNFINISHED = frozenset({"cancelled", "queued", "in_progress"})
-_NOT_OF_THE_ERROR = frozenset({"type", "sequence_number", "event_id"})
-"""Members of an error event that say nothing of the error."""
 
 
 def status_of(event: str, answer: Mapping[str, Any]) -> str:
@@ -60,8 +58,9 @@ def finish_of_answer(status: str, answer: Mapping[str, Any], warnings: Counter[s
 
 
 def failure_of_answer(answer: Mapping[str, Any], reply: ReplyContext) -> UpstreamError:
-    """The failure that an answer with the status ``failed`` reports."""
-    return _failure(answer.get("error"), reply)
+    """The failure that an answer with the status ``failed``, or its event, reports."""
+    event = {**answer, "type": event_types.FAILED}
+    return failure_in(event, model=reply.model, secrets=reply.secrets)
 
 
 def failure_of_status(status: str) -> UpstreamError | None:
@@ -73,19 +72,6 @@ def failure_of_status(status: str) -> UpstreamError | None:
 
 def failure_of_event(event: Mapping[str, Any], reply: ReplyContext) -> UpstreamError:
     """The failure in an event ``error``, whose error is a member or the event itself."""
-    error = event.get("error")
-    if not error:
-        return _failure(_error_in(event), reply)
-    if isinstance(error, dict) and error.get("type") in event_types.ERRORS:
-        return _failure(_error_in(error), reply)
-    beside = {name: value for name, value in event.items() if name not in _NOT_OF_THE_ERROR}
-    return failure_from_chunk(beside, model=reply.model, secrets=reply.secrets)
-
-
-def _error_in(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if name not in _NOT_OF_THE_ERROR}
-
-
-def _failure(error: object, reply: ReplyContext) -> UpstreamError:
-    chunk = {"error": error or {}}
-    return failure_from_chunk(chunk, model=reply.model, secrets=reply.secrets)
+    if event.get("type") not in event_types.ERRORS:
+        event = {**event, "type": "error"}
+    return failure_in(event, model=reply.model, secrets=reply.secrets)
