@@ -73,6 +73,10 @@ class ItemDraft(AssistantDraft):
         self._lost = False
         super().add_text(text)
 
+    def add_aside(self, text: str, block: Block) -> None:
+        self._lost = False
+        super().add_aside(text, block)
+
     def to_messages(self) -> list[ChatMessage]:
         """The finished items."""
         self._close_text()
