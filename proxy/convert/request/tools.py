@@ -113,8 +113,9 @@ def _add_members(
 def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnContext) -> None:
     tool_type: str = tool["type"]
     profile = context.profile
-    form = profile.web_search or ""
-    if tool_type.startswith(WEB_SEARCH_PREFIX) and form in FIELDS_FOR_FORM:
+    form = profile.web_search
+    # The form "tool" exists only in Responses, where such a tool does not come here.
+    if tool_type.startswith(WEB_SEARCH_PREFIX) and form is not None and form in FIELDS_FOR_FORM:
         chat.fields.update(web_search_fields(tool, form, context.drops))
         chat.replaced.add(tool.get("name") or "")
     elif tool_type.startswith(SERVER_PREFIXES) and profile.server_tools == "drop":

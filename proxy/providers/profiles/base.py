@@ -1,4 +1,4 @@
-"""The profile flags, by which an upstream differs from a plain one, and the vendor types.
+"""The profile flags, by which an upstream differs from plain Chat Completions, and the vendor types.
 
 Rule: a flag is data that pure converters read. A registry file and healing can override every flag
 by its name, so no code depends on the vendor. The defaults are those of docs/protocol.md, where a
@@ -42,7 +42,7 @@ class Profile:
     api: Literal["chat", "responses"] = "chat"
     """The protocol that requests are converted to: Chat Completions or Responses."""
     api_switch: bool = True
-    """Healing may change ``api``, if the upstream says that it serves the model by the other one."""
+    """Whether healing may change ``api``."""
 
     # Request fields
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -63,14 +63,13 @@ class Profile:
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     cache: Literal["anthropic", "breakpoint"] | None = None
     unsupported: tuple[str, ...] = ()
-    """Fields of the upstream's request that are never sent, such as ``temperature``."""
+    """Chat Completions fields that are never sent, such as ``temperature``."""
 
     # Messages
     mid_system: Literal["inline", "wrap"] = "wrap"
     prefill: Literal["send", "prefix", "vllm", "error"] = "send"
     prefill_items: Literal["send", "error"] = "send"
-    """``prefill`` for Responses, where no field asks for a continuation: ``prefix`` and ``vllm`` of
-    ``prefill`` are errors there."""
+    """The same for Responses, which has no fields for it (so ``prefix`` and ``vllm`` are errors there)."""
     prefill_stops_thinking: bool = False
     """A request that ends with a prefill is sent without thinking."""
     null_content: bool = True
@@ -98,8 +97,8 @@ class Profile:
     strict_tools: bool = False
     server_tools: Literal["drop", "error"] = "drop"
     web_search: Literal["options", "plugin", "tool"] | None = None
-    """options: ``web_search_options``; plugin: OpenRouter's web plugin; tool: the hosted tool of
-    Responses, which Chat Completions does not have."""
+    """options: ``web_search_options`` (Chat Completions); plugin: OpenRouter's web plugin; tool: the tool
+    ``web_search`` of Responses."""
     tool_choice: Literal["any", "required", "auto_only"] = "any"
     """required: a named tool is sent as ``required``; auto_only: the field is omitted."""
     parallel_flag: bool = True
@@ -133,11 +132,41 @@ class Profile:
     forced_choice_stops_thinking: bool = False
     think_tags: bool = False
 
+    # Responses
+    system_field: Literal["instructions", "developer", "system"] = "instructions"
+    """Where the system prompt is sent: in the field ``instructions``, or as the first item of that role."""
+    store: bool = True
+    """``store: false`` is sent, so that the upstream keeps nothing; False: the field is left out."""
+    strict_field: bool = True
+    """Each function has ``strict``; False: it is left out."""
+    tool_output_parts: bool = True
+    """The output of a call may contain images and files; False: they follow in a user message."""
+    text_format: Literal["text", "response_format"] = "text"
+    """The field with the schema of the answer; response_format: as in Chat Completions."""
+    cache_key: bool = False
+    """``prompt_cache_key`` is sent, a hash of the client's session."""
+    no_obfuscation: bool = False
+    """Streamed requests ask for events without ``obfuscation``, which only lengthens them."""
+    phase: bool = False
+    """Messages of the assistant in the history have ``phase``: commentary or final_answer."""
+    reasoning_items: Literal["auto", "encrypted", "text", "drop"] = "auto"
+    """How reasoning comes back to the upstream: as its encrypted state, as plain text, or not at all;
+    auto: encrypted unless ``thinking_style`` is none."""
+    reasoning_ids: Literal["send", "omit"] = "send"
+    """Whether reasoning items have their ``id``."""
+    reasoning_summary: Literal["auto", "concise", "detailed"] | None = "auto"
+    """``reasoning.summary`` where the client sees the thinking; None: it is not sent."""
+
+    silent_cut: bool = False
+    """An answer that reached its limit is reported as completed."""
+    eof_ends: bool = False
+    """A stream may end without an event that says so, once all its items are done."""
+
     # Counting
     count_endpoint: Literal["vllm", "moonshot", "responses"] | None = None
     """Endpoint that counts the tokens of messages: ``/tokenize`` (vllm),
-    ``/tokenizers/estimate-token-count`` (moonshot), ``/responses/input_tokens`` (responses: only for
-    requests that are converted to Responses)."""
+    ``/tokenizers/estimate-token-count`` (moonshot), or ``/responses/input_tokens`` (responses; only
+    for requests of that protocol)."""
 
     # Answers
     tool_args: Literal["stream", "buffer"] = "stream"
@@ -149,38 +178,6 @@ class Profile:
     # Headers
     user_agent: Literal["own", "client"] = "own"
     """client: the client's own, for hosts that admit coding agents by it."""
-
-    # Responses only
-    system_field: Literal["instructions", "developer", "system"] = "instructions"
-    """Where the system prompt is: ``instructions``, or a first input item with that role."""
-    store: bool = True
-    """``store: false`` is sent; False: the field is omitted."""
-    strict_field: bool = True
-    """``strict`` is sent with each function; False: it is omitted."""
-    tool_output_parts: bool = True
-    """Images and files are in the output of a call; False: in a user message after it."""
-    text_format: Literal["text", "response_format"] = "text"
-    """The schema of an answer is in ``text.format``, or in ``response_format`` as in Chat Completions."""
-    cache_key: bool = False
-    """``prompt_cache_key`` is sent: a hash of the client's session."""
-    no_obfuscation: bool = False
-    """The upstream is asked not to fill its stream with random text."""
-    reasoning_items: Literal["auto", "encrypted", "text", "drop"] = "auto"
-    """In which form reasoning comes back in the history. encrypted: as the upstream encrypted it;
-    text: as plain text; auto: encrypted, unless ``thinking_style`` is none."""
-    reasoning_ids: Literal["send", "omit"] = "send"
-    """Whether reasoning items carry the id that the upstream gave them."""
-    reasoning_summary: Literal["auto"] | None = "auto"
-    """Which summary of its reasoning the model is asked for; None: none."""
-    refused_states: tuple[str, ...] = ()
-    """Keys (SHA-256 of the encrypted content) of reasoning that the upstream could not decrypt; it is
-    left out. The proxy sets them for one request."""
-    phase: bool = False
-    """Assistant messages carry ``phase``: commentary before a call, else the final answer."""
-    silent_cut: bool = False
-    """An answer that reached its limit is reported as completed."""
-    eof_ends: bool = False
-    """A stream may end without an event that says so, once all its items are done."""
 
 
 VERSION = r"(?:-(?:\d{4}-\d{2}-\d{2}|\d{3,8}|latest|preview|exp))*"
@@ -268,5 +265,9 @@ class Vendor:
     start: Start
     flags: Mapping[str, object] = field(default_factory=dict)
     models: tuple[ModelRule, ...] = ()
+    responses: Mapping[str, object] = field(default_factory=dict)
+    """Flags that apply to Responses alone, where nothing else sets them (``under_responses``)."""
+    responses_paths: Mapping[str, str] = field(default_factory=dict)
+    """The path before ``/responses`` at the patterns of ``hosts`` where it is another one."""
     credential: Literal["bearer", "api-key"] = "bearer"
     """api-key: the key is sent in that header, but an access token as a bearer token."""

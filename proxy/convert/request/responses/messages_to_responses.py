@@ -6,7 +6,7 @@ Rule: this module only calls the steps in their order; each step has its own mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,7 +34,7 @@ from proxy.convert.request.responses.fields import (
 from proxy.convert.request.responses.parts import Item, message, parts_in
 from proxy.convert.request.responses.prefill import prefilled
 from proxy.convert.request.responses.profile import for_responses
-from proxy.convert.request.responses.reasoning import reasoning_fields
+from proxy.convert.request.responses.reasoning import asks_for_thinking, reasoning_fields
 from proxy.convert.request.responses.tools import tools_to_responses
 from proxy.convert.request.structured import structured_output
 from proxy.convert.request.tool_choice import is_forced
@@ -56,17 +56,19 @@ def messages_to_responses(
     read_pdf: PdfReader | None = None,
     secrets: tuple[str, ...] = (),
     origin: str = "",
+    refused: Container[str] = frozenset(),
 ) -> ConvertedRequest:
     """Convert a validated Messages request for the upstream that ``profile`` describes.
 
     The arguments are those of ``message_request_to_chat``. ``origin`` is the upstream's (``origin_of``): only
-    state that came from there is sent back. ``request`` is not changed; the body shares schemas and long
-    texts with it and must not be changed either.
+    state that came from there is sent back. ``refused`` contains the ``state_key`` of encrypted contents that
+    the upstream could not read; they are left out. ``request`` is not changed; the body shares schemas and
+    long texts with it and must not be changed either.
 
     Raises InvalidRequest, with the path, for a request that cannot be converted.
     """
     profile = for_responses(profile)
-    carried = CarriedState(profile, origin)
+    carried = CarriedState(profile, origin, refused)
     read_pdf = read_pdf or partial(pdf_to_text, budget=PdfBudget())
     turns = request["messages"]
 
@@ -140,8 +142,10 @@ def _converted(
         messages=items,
         schemas=tools.chat.schemas,
         secrets=secrets,
-        origin=origin,
     )
+    reply.origin = origin
+    reply.thinking_asked = asks_for_thinking(request)
+    reply.silent_cut, reply.eof_ends = profile.silent_cut, profile.eof_ends
     return ConvertedRequest("responses", body, reply, drops, profile.user_agent == "client")
 
 

@@ -105,18 +105,18 @@ def test_item_without_id_goes_back_without_id() -> None:
         ),
         pytest.param(thinking("t", state()), {"reasoning_items": "drop"}, id="drop"),
         pytest.param(thinking("t", state()), {"thinking_style": "none"}, id="no reasoning"),
-        pytest.param(
-            thinking("t", state()), {"refused_states": (state_key(SECRET),)}, id="refused"
-        ),
+        pytest.param(thinking("t", state()), {"refused": {state_key(SECRET)}}, id="refused"),
         pytest.param(
             redacted(state("rs.dots")),
-            {"refused_states": (state_key(SECRET),)},
+            {"refused": {state_key(SECRET)}},
             id="refused, packed",
         ),
     ],
 )
 def test_state_that_is_of_no_use_is_left_out(block: Any, flags: dict[str, Any]) -> None:
-    converted = convert(GO, assistant(block, "say"), user("on"), flags={**EFFORT, **flags})
+    refused = flags.pop("refused", ())
+    chosen = {**EFFORT, **flags}
+    converted = convert(GO, assistant(block, "say"), user("on"), flags=chosen, refused=refused)
     assert converted.body["input"] == [GO_ITEM, says("assistant", "say"), says("user", "on")]
     assert list(noted(converted).values()) == ["routine"]
 
@@ -126,8 +126,7 @@ GO_ITEM = says("user", "go")
 
 def test_only_the_refused_state_is_left_out() -> None:
     blocks = (thinking("a", state("rs_1", "AAAA")), "x", thinking("b", state("rs_2", "BBBB")), "y")
-    flags = {**EFFORT, "refused_states": (state_key("AAAA"),)}
-    assert after_go(*blocks, flags=flags) == [
+    assert after_go(*blocks, refused={state_key("AAAA")}) == [
         says("assistant", "x"),
         reasoning("rs_2", "BBBB"),
         says("assistant", "y"),
@@ -231,7 +230,7 @@ def test_search_without_reasoning_goes_back() -> None:
         pytest.param(
             state(),
             packed_item(HOME, SEARCH_ITEM),
-            {"refused_states": (state_key(SECRET),)},
+            {"refused": {state_key(SECRET)}},
             id="reasoning refused",
         ),
         pytest.param(
@@ -243,7 +242,10 @@ def test_search_and_its_reasoning_are_lost_together(
     thought: str, data: str, flags: dict[str, Any]
 ) -> None:
     blocks = (thinking("t", thought), USED, found(data), "so")
-    assert after_go(*blocks, flags={**EFFORT, **flags}) == [says("assistant", f"{AS_TEXT}\nso")]
+    refused = flags.pop("refused", ())
+    assert after_go(*blocks, flags={**EFFORT, **flags}, refused=refused) == [
+        says("assistant", f"{AS_TEXT}\nso")
+    ]
 
 
 def test_second_search_of_the_same_turn_is_judged_by_itself() -> None:
