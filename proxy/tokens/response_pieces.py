@@ -1,7 +1,8 @@
 """Split a Responses body into the texts and media whose tokens are counted.
 
-Rule: an item counts as the same content does in a Chat Completions body. Encrypted reasoning cannot be read
-and counts nothing, so that long tool loops are counted low (docs/protocol.md section 6, 12.1).
+Rule: an item counts as the same content does in a Chat Completions body, but a call is no part of a message.
+Encrypted reasoning cannot be read and counts nothing, so that long tool loops are counted low
+(docs/protocol.md section 6, 12.1).
 """
 
 from __future__ import annotations

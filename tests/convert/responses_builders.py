@@ -39,10 +39,15 @@ def convert(
     Every body is checked against the openai SDK's types, without the fields ``not_checked``.
     """
     limit, origin = fields.pop("limit", 100), fields.pop("origin", HOME)
-    not_checked = fields.pop("not_checked", ())
+    not_checked, refused = fields.pop("not_checked", ()), fields.pop("refused", frozenset())
     request = {"model": "claude-x", "max_tokens": 100, "messages": list(turns) or [user("hi")]}
     converted = messages_to_responses(
-        request | fields, Profile(**(flags or {})), model="gpt-x", max_tokens=limit, origin=origin
+        request | fields,
+        Profile(**(flags or {})),
+        model="gpt-x",
+        max_tokens=limit,
+        origin=origin,
+        refused=refused,
     )
     checked = {name: member for name, member in converted.body.items() if name not in not_checked}
     assert responses_problems(checked) == []

@@ -9,7 +9,7 @@ types are in ``proxy.schemas.content``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from proxy.convert.request.assistant_blocks import (
     mcp_result_to_draft,
@@ -41,7 +41,6 @@ from proxy.convert.request.server_blocks import server_call_to_parts, server_res
 
 ToParts = Callable[[Block, TurnContext], list[Part]]
 ToDraft = Callable[[Block, AssistantDraft], None]
-Draft = TypeVar("Draft", bound=AssistantDraft)
 
 
 class BlockType(NamedTuple):
@@ -92,17 +91,15 @@ def result_block_to_parts(block: Block, context: TurnContext) -> list[Part]:
     return to_parts(block, context)
 
 
-def assistant_content_to_draft(content: str | Sequence[Block], draft: AssistantDraft) -> None:
-    """Add the content of an assistant turn to ``draft``. Raises RefusedBlock as above."""
-    add_content(content, draft, ASSISTANT_CONVERTER_FOR_BLOCK)
-
-
 def add_content(
     content: str | Sequence[Block],
-    draft: Draft,
-    converters: Mapping[str, Callable[[Block, Draft], None] | None],
+    draft: AssistantDraft,
+    converters: Mapping[str, Callable[[Block, Any], None] | None],
 ) -> None:
-    """The same with ``converters``, by type of the block. Raises RefusedBlock as above."""
+    """Add the content of an assistant turn to ``draft``. Raises RefusedBlock as above.
+
+    ``converters``: by the type of the block, those that take this kind of draft.
+    """
     if isinstance(content, str):
         draft.add_text(content)
         return

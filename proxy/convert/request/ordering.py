@@ -10,12 +10,16 @@ images and files of these results, then everything else in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from proxy.convert.request.assistant_draft import AssistantDraft
-from proxy.convert.request.block_types import assistant_content_to_draft, user_block_to_parts
+from proxy.convert.request.block_types import (
+    ASSISTANT_CONVERTER_FOR_BLOCK,
+    add_content,
+    user_block_to_parts,
+)
 from proxy.convert.request.caching import single_text_content, user_content
 from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext, text_part
 from proxy.convert.request.system import system_message, system_turn_part
@@ -23,6 +27,8 @@ from proxy.convert.request.tool_results import tool_result_to_message
 
 Turn = tuple[str, Any]
 """Role and content."""
+
+Converters = Mapping[str, Callable[[Block, Any], None] | None]
 
 _TYPE_OF = itemgetter("type")
 _APART_TYPES_FOR_ROLE: Mapping[str, frozenset[str]] = {
@@ -77,7 +83,8 @@ class Conversation:
     """The finished messages, then an unfinished assistant message, then the run after it.
 
     A turn without content is ignored: the content before and after it becomes one message. The forms of
-    Chat Completions are in the methods that a subclass may replace (``new_draft`` and those after it).
+    Chat Completions are in what a subclass may replace: the class attributes, ``new_draft`` and
+    ``segment_message``.
     """
 
     __slots__ = (
@@ -89,6 +96,11 @@ class Conversation:
         "_results",
         "_segments",
     )
+
+    converters: ClassVar[Converters] = ASSISTANT_CONVERTER_FOR_BLOCK
+    """Those of the blocks of assistant turns; they take the drafts of ``new_draft``."""
+    convert_result = staticmethod(tool_result_to_message)
+    """Returns the message for a tool result, and parts for the user message after it."""
 
     def __init__(self, context: TurnContext) -> None:
         self._context = context
@@ -139,10 +151,10 @@ class Conversation:
         waits_for_results = self._draft.has_calls and not self._results
         if waits_for_results or not (self._results or self._segments):
             # Content of the same message; only system turns can be between the two.
-            self.add_to_draft(content, self._draft)
+            add_content(content, self._draft, self.converters)
             return
         following = self._next or self.new_draft()
-        self.add_to_draft(content, following)
+        add_content(content, following, self.converters)
         if following.is_empty:
             self._next = following
             return
@@ -153,7 +165,7 @@ class Conversation:
         parts: list[Part] = []
         for block in blocks:
             if block["type"] == "tool_result":
-                message, attachments = self.result_message(block)
+                message, attachments = self.convert_result(block, self._context)
                 self._results.append(message)
                 self._attachments += attachments
             else:
@@ -170,7 +182,7 @@ class Conversation:
 
     def _close(self) -> None:
         if not self._draft.is_empty:
-            self._messages += self._draft.to_messages()
+            self._draft.add_to(self._messages)
         if self._attachments:
             self._put_attachments_first()
         self._messages += self._results
@@ -181,14 +193,6 @@ class Conversation:
     def new_draft(self) -> AssistantDraft:
         """An empty assistant message."""
         return AssistantDraft(self._context)
-
-    def add_to_draft(self, content: str | list[Block], draft: AssistantDraft) -> None:
-        """Add the content of an assistant turn to ``draft``."""
-        assistant_content_to_draft(content, draft)
-
-    def result_message(self, block: Block) -> tuple[ChatMessage, list[Part]]:
-        """The message for a tool result, and parts for the user message after it."""
-        return tool_result_to_message(block, self._context)
 
     def segment_message(self, role: str, parts: list[Part]) -> ChatMessage:
         """The message for turns of the user, or for a system turn, which is one text part."""

@@ -26,12 +26,11 @@ def reply_context(
     messages: Sequence[Mapping[str, Any]],
     schemas: Mapping[str, ClientSchema],
     secrets: tuple[str, ...],
-    origin: str = "",
 ) -> ReplyContext:
     """The context for the answer to ``request``, which was converted to ``body``.
 
     ``functions`` are the declared ones in the form of Chat Completions, ``messages`` the messages or
-    items of ``body``, ``max_tokens`` its output limit, ``origin`` the upstream's (``origin_of``).
+    items of ``body``, ``max_tokens`` its output limit.
     """
     profile = context.profile
     may_call = bool(functions) and body.get("tool_choice") != "none"
@@ -52,8 +51,4 @@ def reply_context(
         messages=messages if text_calls else (),
         tool_args=profile.tool_args,
         secrets=secrets,
-        origin=origin,
-        thinking_asked=(request.get("thinking") or {}).get("type") in ("enabled", "adaptive"),
-        silent_cut=profile.silent_cut,
-        eof_ends=profile.eof_ends,
     )

@@ -58,7 +58,7 @@ def thinking_fields(
     ``forced_tool``: the converted request requires a tool call; ``tools``: it has tools; ``prefilled``:
     it ends with a message of the assistant.
     """
-    stopped = stopping_fields(profile, prefilled=prefilled)
+    stopped = stopping_fields(profile) if prefilled else None
     requested = wished(request, profile, drops, forced_tool=forced_tool, prefilled=prefilled)
     if stopped:
         return stopped
@@ -89,12 +89,12 @@ def wished(
     return _OFF
 
 
-def stopping_fields(profile: Profile, *, prefilled: bool) -> dict[str, Any]:
+def stopping_fields(profile: Profile) -> dict[str, Any]:
     """Body fields that stop the thinking of a prefilled answer, where no parameter of the style does.
 
     llama.cpp and vLLM: what the model's chat template does without a parameter of its own.
     """
-    if prefilled and profile.prefill_stops_thinking and profile.thinking_style == "none":
+    if profile.prefill_stops_thinking and profile.thinking_style == "none":
         return {"chat_template_kwargs": {"enable_thinking": False}}
     return {}
 

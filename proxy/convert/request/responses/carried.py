@@ -29,7 +29,7 @@ SEARCH_ITEM = "web_search_call"
 class CarriedState:
     """Decides which state of one request's history its upstream gets back."""
 
-    __slots__ = ("_form", "_origin", "_refused", "_with_id")
+    __slots__ = ("_form", "_origin", "_refused", "_with_id", "searches")
 
     def __init__(
         self, profile: Profile, origin: str, refused: Container[str] = frozenset()
@@ -37,6 +37,8 @@ class CarriedState:
         self._form = profile.reasoning_items
         self._with_id = profile.reasoning_ids == "send"
         self._origin = origin
+        self.searches: dict[str, Item | None] = {}
+        """The noted searches by the ids of their calls; None: it becomes text."""
         self._refused = refused
 
     def of_thinking(self, thinking: str, signature: str) -> Item | None:
@@ -57,17 +59,19 @@ class CarriedState:
             item["id"] = state.item_id
         return {**item, "summary": [], "encrypted_content": state.encrypted}
 
-    def searches_in(self, content: Sequence[Block]) -> dict[str, Item | None]:
-        """The search items of ``content`` by the ids of their calls; None: its state is of no use."""
-        found: dict[str, Item | None] = {}
+    def note_searches(self, content: Sequence[Block]) -> None:
+        """Note the search items of ``content``, which stand in the results, behind their calls."""
         for block in content:
             if block["type"] == SEARCH_RESULT:
                 data = _search_data(block.get("content"))
                 state = unpacked_item(data) if data else None
                 if state is not None and state[1].get("type") == SEARCH_ITEM:
                     usable = self._form == "encrypted" and state[0] == self._origin
-                    found[block["tool_use_id"]] = state[1] if usable else None
-        return found
+                    self.searches[block["tool_use_id"]] = state[1] if usable else None
+
+    def is_search(self, call_id: str) -> bool:
+        """Whether the search with the client's ``call_id`` is sent as an item."""
+        return self.searches.get(call_id) is not None
 
     def _is_refused(self, state: ReasoningState) -> bool:
         return bool(self._refused) and state_key(state.encrypted) in self._refused

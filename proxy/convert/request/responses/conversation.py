@@ -6,8 +6,7 @@ turn as one item each (docs/protocol.md 12.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any
 
 from proxy.convert.reply.private_state import unpack_call_id
 from proxy.convert.request.assistant_blocks import (
@@ -16,39 +15,14 @@ from proxy.convert.request.assistant_blocks import (
     server_result_to_draft,
 )
 from proxy.convert.request.assistant_draft import AssistantDraft
-from proxy.convert.request.block_types import ASSISTANT_CONVERTER_FOR_BLOCK, add_content
+from proxy.convert.request.block_types import ASSISTANT_CONVERTER_FOR_BLOCK
 from proxy.convert.request.caching import carry_marker
-from proxy.convert.request.ordering import Conversation
+from proxy.convert.request.ordering import Conversation, Converters
 from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext
 from proxy.convert.request.responses.carried import SEARCH_RESULT, CarriedState
 from proxy.convert.request.responses.draft import ItemDraft
 from proxy.convert.request.responses.parts import message
 from proxy.convert.request.responses.tool_outputs import tool_result_to_output
-
-
-class ItemConversation(Conversation):
-    """A conversation whose messages are Responses items."""
-
-    __slots__ = ("_carried",)
-
-    def __init__(self, context: TurnContext, carried: CarriedState) -> None:
-        self._carried = carried
-        super().__init__(context)
-
-    def new_draft(self) -> AssistantDraft:
-        return ItemDraft(self._context, self._carried)
-
-    def add_to_draft(self, content: str | list[Block], draft: AssistantDraft) -> None:
-        items = cast(ItemDraft, draft)
-        items.note_searches(content)
-        add_content(content, items, _CONVERTER_FOR_BLOCK)
-
-    def result_message(self, block: Block) -> tuple[ChatMessage, list[Part]]:
-        return tool_result_to_output(block, self._context)
-
-    def segment_message(self, role: str, parts: list[Part]) -> ChatMessage:
-        said = super().segment_message(role, parts)
-        return message(role, said["content"])
 
 
 def _call(block: Block, draft: ItemDraft) -> None:
@@ -80,11 +54,11 @@ def _server_call(block: Block, draft: ItemDraft) -> None:
 
 
 def _search_result(block: Block, draft: ItemDraft) -> None:
-    if not draft.is_search(block.get("tool_use_id", "")):
+    if not draft.carried.is_search(block.get("tool_use_id", "")):
         server_result_to_draft(block, draft)
 
 
-_CONVERTER_FOR_BLOCK: Mapping[str, Callable[[Block, ItemDraft], None] | None] = {
+_CONVERTER_FOR_BLOCK: Converters = {
     **ASSISTANT_CONVERTER_FOR_BLOCK,
     "tool_use": _call,
     "thinking": _thinking,
@@ -92,3 +66,28 @@ _CONVERTER_FOR_BLOCK: Mapping[str, Callable[[Block, ItemDraft], None] | None] = 
     "server_tool_use": _server_call,
     SEARCH_RESULT: _search_result,
 }
+
+
+class ItemConversation(Conversation):
+    """A conversation whose messages are Responses items."""
+
+    __slots__ = ("_carried",)
+
+    converters = _CONVERTER_FOR_BLOCK
+    convert_result = staticmethod(tool_result_to_output)
+
+    def __init__(self, context: TurnContext, carried: CarriedState) -> None:
+        self._carried = carried
+        super().__init__(context)
+
+    def new_draft(self) -> AssistantDraft:
+        return ItemDraft(self._context, self._carried)
+
+    def add_turn(self, role: str, content: Any) -> None:
+        if role == "assistant" and content and not isinstance(content, str):
+            self._carried.note_searches(content)
+        super().add_turn(role, content)
+
+    def segment_message(self, role: str, parts: list[Part]) -> ChatMessage:
+        said = super().segment_message(role, parts)
+        return message(role, said["content"])

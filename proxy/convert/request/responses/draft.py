@@ -6,19 +6,16 @@ search only together with its reasoning (docs/protocol.md 12.2, 12.5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import takewhile
-
 from proxy.convert.request.assistant_draft import AssistantDraft
 from proxy.convert.request.parts import Block, ChatMessage, TurnContext
-from proxy.convert.request.responses.carried import SEARCH_RESULT, CarriedState
+from proxy.convert.request.responses.carried import CarriedState
 from proxy.convert.request.responses.parts import Item
 
 
 class ItemDraft(AssistantDraft):
     """The items so far; text that follows text becomes part of the same message."""
 
-    __slots__ = ("_items", "_lost", "_searches", "_speaks", "carried")
+    __slots__ = ("_items", "_lost", "_speaks", "carried")
 
     def __init__(self, context: TurnContext, carried: CarriedState) -> None:
         super().__init__(context)
@@ -28,16 +25,10 @@ class ItemDraft(AssistantDraft):
         """Whether ``_items`` has more than reasoning."""
         self._lost = False
         """Whether reasoning was left out directly before what comes next."""
-        self._searches: dict[str, Item | None] = {}
 
     @property
     def is_empty(self) -> bool:
         return not self._texts and not self._speaks
-
-    def note_searches(self, content: str | Sequence[Block]) -> None:
-        """Find the state of the searches in ``content``, which stands in their results."""
-        if not isinstance(content, str) and any(each["type"] == SEARCH_RESULT for each in content):
-            self._searches |= self.carried.searches_in(content)
 
     def add_call(self, item: Item) -> None:
         self.calls.append(item)
@@ -54,35 +45,34 @@ class ItemDraft(AssistantDraft):
 
     def add_search(self, call_id: str) -> bool:
         """Add the search with the client's ``call_id``; False if it must become text."""
-        if call_id not in self._searches:
+        searches = self.carried.searches
+        if call_id not in searches:
             return False
-        item = self._searches[call_id]
+        item = searches[call_id]
         if item is None or self._lost:
             # Half of a pair is refused.
-            self._searches[call_id] = None
+            searches[call_id] = None
             self._drop_reasoning()
             return False
         self._add(item)
         return True
 
-    def is_search(self, call_id: str) -> bool:
-        """Whether the search with ``call_id`` was added as an item."""
-        return self._searches.get(call_id) is not None
-
     def add_text(self, text: str) -> None:
         self._lost = False
         super().add_text(text)
 
-    def to_messages(self) -> list[ChatMessage]:
-        """The finished items."""
-        self._close_text()
+    def add_aside(self, text: str, block: Block) -> None:
+        self._lost = False
+        super().add_aside(text, block)
+
+    def add_to(self, messages: list[ChatMessage]) -> None:
         self._drop_reasoning()
         if self.marker:
             # A string has no place for it, and the array form of an answer needs ids.
             self.context.drops.routine("cache_control")
         if self.context.profile.phase:
             self._add_phases()
-        return self._items
+        messages += self._items
 
     def _add(self, item: Item) -> None:
         self._close_text()
@@ -98,7 +88,7 @@ class ItemDraft(AssistantDraft):
     def _drop_reasoning(self) -> None:
         """Remove the reasoning at the end, which no item follows."""
         self._close_text()
-        for _ in list(takewhile(_is_reasoning, reversed(self._items))):
+        while self._items and self._items[-1]["type"] == "reasoning":
             self._items.pop()
             self.context.drops.routine("thinking")
 
@@ -109,7 +99,3 @@ class ItemDraft(AssistantDraft):
                 phase = "commentary"
             elif item["type"] == "message":
                 item["phase"] = phase
-
-
-def _is_reasoning(item: Mapping[str, object]) -> bool:
-    return item["type"] == "reasoning"

@@ -34,7 +34,7 @@ from proxy.convert.request.responses.fields import (
 from proxy.convert.request.responses.parts import Item, message, parts_in
 from proxy.convert.request.responses.prefill import prefilled
 from proxy.convert.request.responses.profile import for_responses
-from proxy.convert.request.responses.reasoning import reasoning_fields
+from proxy.convert.request.responses.reasoning import asks_for_thinking, reasoning_fields
 from proxy.convert.request.responses.tools import tools_to_responses
 from proxy.convert.request.structured import structured_output
 from proxy.convert.request.tool_choice import is_forced
@@ -142,8 +142,10 @@ def _converted(
         messages=items,
         schemas=tools.chat.schemas,
         secrets=secrets,
-        origin=origin,
     )
+    reply.origin = origin
+    reply.thinking_asked = asks_for_thinking(request)
+    reply.silent_cut, reply.eof_ends = profile.silent_cut, profile.eof_ends
     return ConvertedRequest("responses", body, reply, drops, profile.user_agent == "client")
 
 

@@ -21,6 +21,11 @@ from proxy.convert.request.thinking import (
 from proxy.providers.profiles.base import Profile
 
 
+def asks_for_thinking(request: Mapping[str, Any]) -> bool:
+    """Whether the client wants to see, or at least to keep, the thinking of the answer."""
+    return (request.get("thinking") or {}).get("type") in ("enabled", "adaptive")
+
+
 def reasoning_fields(
     request: Mapping[str, Any],
     profile: Profile,
@@ -34,7 +39,7 @@ def reasoning_fields(
     wish = wished(request, profile, drops, forced_tool=forced_tool, prefilled=prefilled)
     if profile.thinking_style == "none":
         no_fields(wish, profile, drops)
-        return stopping_fields(profile, prefilled=prefilled)
+        return stopping_fields(profile) if prefilled else {}
     if profile.thinking_style == "openrouter":
         reasoning = dict(openrouter_fields(wish, profile, drops).get("reasoning") or {})
     else:

@@ -177,7 +177,7 @@ def test_stop_sequences_are_cut_here() -> None:
 
 
 def test_sampling() -> None:
-    asked = {"temperature": 0.5, "top_p": 0.9, "top_k": 5}
+    asked: dict[str, Any] = {"temperature": 0.5, "top_p": 0.9, "top_k": 5}
     converted = convert(**asked)
     assert fields_beside_input(converted) == {"temperature": 0.5, "top_p": 0.9}
     assert converted.drops.header() == "top_k"
