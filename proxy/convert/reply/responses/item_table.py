@@ -16,6 +16,8 @@ from proxy.convert.reply.limits import MOST_PARTS, too_many
 from proxy.convert.reply.responses.items import Item, ItemKind
 
 Key = tuple[str, int | str]
+MOST_KEYS = 3 * MOST_PARTS
+"""Keys that are kept: GitHub Copilot sends a new ``item_id`` with each event."""
 
 
 class ItemTable:
@@ -66,6 +68,10 @@ class ItemTable:
                 return item
         return None
 
+    def note(self, item: Item, sent: Mapping[str, Any]) -> None:
+        """Note the ids of ``item`` in ``sent``, its whole form."""
+        self._named(item, _keys({}, sent))
+
     def new(self, sent: Mapping[str, Any], kind: ItemKind) -> Item:
         """Begin an item that no event told of."""
         return self._named(self._new(kind), _keys({}, sent))
@@ -91,7 +97,8 @@ class ItemTable:
                 continue
             if known is not None and known.kind == item.kind:
                 self._shared.add(key)
-            self._by_key[key] = item
+            if known is not None or len(self._by_key) < MOST_KEYS:
+                self._by_key[key] = item
             kind, value = key
             if kind == "output_index" and item.index is None:
                 item.index = int(value)

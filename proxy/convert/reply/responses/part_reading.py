@@ -51,9 +51,17 @@ def begun_part(item: Item, source: Source, index: object) -> Part:
 
 
 def done_part(item: Item, source: Source, index: object) -> Part:
-    """The part that a ``done`` event is about: without an index it may be done already."""
-    if index.__class__ is not int and item.parts and item.parts[-1].source == source:
-        return item.parts[-1]
+    """The part that a ``done`` event is about: one without a known index may be done already."""
+    of_source = [part for part in reversed(item.parts) if part.source == source]
+    if index.__class__ is not int:
+        return of_source[0] if of_source else item.part(source, index)
+    for part in of_source:
+        if part.index == index:
+            return part
+    for part in of_source:
+        if part.index is None:
+            part.index = index
+            return part
     return item.part(source, index)
 
 

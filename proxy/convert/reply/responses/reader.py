@@ -66,7 +66,9 @@ class EventReader:
         items = [sent for sent in entries(output or [], "items") if isinstance(sent, dict)]
         for sent, item in zip(items, self._matched(items), strict=True):
             self.content_seen = True
-            self._complete(item or self.table.new(sent, _kind_of(sent)), sent)
+            item = item or self.table.new(sent, _kind_of(sent))
+            self.table.note(item, sent)
+            self._complete(item, sent)
         for item in self.table.items:
             if item.is_call and not item.done:
                 self._calls.complete(item, {})
