@@ -5,6 +5,7 @@ from proxy.providers.profiles.lookup import (
     base_path_for,
     credential_header,
     profile_for,
+    under_responses,
     vendor_for,
 )
 from proxy.providers.profiles.overrides import overridden
@@ -21,5 +22,6 @@ __all__ = [
     "overridden",
     "profile_for",
     "starts",
+    "under_responses",
     "vendor_for",
 ]

@@ -20,6 +20,7 @@ from proxy.providers.profiles.qiniu import QINIU
 from proxy.providers.profiles.qwen import QWEN
 from proxy.providers.profiles.vertex import VERTEX
 from proxy.providers.profiles.vllm import VLLM
+from proxy.providers.profiles.xai import XAI
 
 PROFILES: tuple[Vendor, ...] = (
     OPENAI,
@@ -39,6 +40,7 @@ PROFILES: tuple[Vendor, ...] = (
     LLAMACPP,
     ARK,
     QINIU,
+    XAI,
 )
 UNKNOWN = Vendor(
     name="default",
