@@ -39,8 +39,8 @@ PROFILES: tuple[Vendor, ...] = (
     VLLM,
     LLAMACPP,
     ARK,
-    QINIU,
     XAI,
+    QINIU,
 )
 UNKNOWN = Vendor(
     name="default",
