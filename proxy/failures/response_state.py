@@ -1,8 +1,8 @@
 """Refusals of reasoning that a Responses upstream gave before: its encrypted content, its ids.
 
-Rule: what cannot be decrypted says nothing about the model, because it depends on the key, the
-organisation and the model of an earlier turn. It is left out of the repetition without a lesson;
-only the contents are remembered by their hash (docs/protocol.md 12.5).
+Rule: whether a content can be decrypted depends on the key, the organisation and the model of an
+earlier turn, so a refusal of it sets no flag. The repetition has no reasoning, and the contents are
+remembered by their hash (docs/protocol.md 12.5).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from proxy.providers.profiles.lookup import (
     credential_header,
     profile_for,
     responses_path_for,
+    under_responses,
     vendor_for,
 )
 from proxy.providers.profiles.overrides import overridden
@@ -23,5 +24,6 @@ __all__ = [
     "profile_for",
     "responses_path_for",
     "starts",
+    "under_responses",
     "vendor_for",
 ]

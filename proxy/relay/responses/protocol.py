@@ -14,6 +14,7 @@ from proxy.convert.request.responses.messages_to_responses import messages_to_re
 from proxy.errors import UpstreamError
 from proxy.failures.healing import Healing
 from proxy.failures.response_healing import response_healing_for
+from proxy.providers.profiles import under_responses
 from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
@@ -49,7 +50,7 @@ class ResponsesProtocol(UpstreamProtocol):
     ) -> ConvertedRequest:
         return messages_to_responses(
             request,
-            profile,
+            under_responses(profile),
             # Azure's endpoint for all deployments takes the name that the Chat URL has in its path.
             model=deployment_of(base_url) or model,
             max_tokens=max_tokens,
