@@ -37,6 +37,7 @@ class EventReader:
         self._text = TextReader(shared)
         self._reasoning = ReasoningReader(shared, reply.origin)
         self._calls = CallReader(shared)
+        self._shared = shared
         self.table = shared.table
         self.content_seen = False
         """True once an item was added or told something."""
@@ -48,6 +49,7 @@ class EventReader:
 
         Raises ``UpstreamError`` for an answer above a limit and for runaway arguments.
         """
+        self._shared.last = None
         if kind in text_reader.HANDLERS:
             text_reader.HANDLERS[kind](self._text, event)
         elif kind in call_reader.HANDLERS:
@@ -60,6 +62,11 @@ class EventReader:
             return False
         self.content_seen = self.content_is_new = True
         return True
+
+    @property
+    def last(self) -> tuple[Item, Part] | None:
+        """The item and part of the last event, if it was a delta that counted."""
+        return self._shared.last
 
     def read_answer(self, output: object) -> None:
         """Read the items of the whole answer, for what no event told; then complete the calls."""
