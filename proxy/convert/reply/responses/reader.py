@@ -24,6 +24,7 @@ from proxy.convert.reply.responses.part_reading import (
     member,
 )
 from proxy.convert.reply.responses.reasoning_reader import ReasoningReader
+from proxy.convert.reply.responses.search_reader import SearchReader
 from proxy.convert.reply.responses.text_reader import TextReader
 
 
@@ -34,7 +35,8 @@ class EventReader:
         shared = PartReading(writer, warnings)
         self._writer = writer
         self._warnings = warnings
-        self._text = TextReader(shared)
+        self._searches = SearchReader(shared, reply)
+        self._text = TextReader(shared, self._searches)
         self._reasoning = ReasoningReader(shared, reply.origin)
         self._calls = CallReader(shared)
         self._shared = shared
@@ -64,6 +66,11 @@ class EventReader:
         return True
 
     @property
+    def searches(self) -> int:
+        """Searches that the client gets to see."""
+        return self._searches.count
+
+    @property
     def last(self) -> tuple[Item, Part] | None:
         """The item and part of the last event, if it was a delta that counted."""
         return self._shared.last
@@ -79,6 +86,7 @@ class EventReader:
         for item in self.table.items:
             if item.is_call and not item.done:
                 self._calls.complete(item, {})
+        self._searches.settle()
 
     def _matched(self, items: list[dict[str, object]]) -> list[Item | None]:
         """For each of ``items`` the one that events told of: by its ids, else by its place in its kind."""
@@ -144,10 +152,14 @@ class EventReader:
             self._text.complete(item, sent)
         elif item.kind == "reasoning":
             self._reasoning.complete(item, sent)
+        elif item.kind == "search":
+            self._searches.complete(item, sent)
         else:
             self._warnings["unexpected_item"] += 1
         item.done = True
         self._writer.write(item, Mark.DONE)
+        if item.citations:
+            self._searches.settle()
 
 
 def _kind_of(sent: Event) -> ItemKind:

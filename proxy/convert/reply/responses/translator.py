@@ -26,7 +26,7 @@ from proxy.convert.reply.responses.plain_runs import PlainRuns, ResponsesRun
 from proxy.convert.reply.responses.reader import EventReader
 from proxy.convert.reply.stop_reasons import STOPPED, Stop
 from proxy.convert.reply.text_calls.holder import text_calls_for
-from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
+from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, count_in, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
 
@@ -68,6 +68,8 @@ class ResponsesTranslator:
         self._upstream_id: object = None
         self._limited: UpstreamError | None = None
         """A failure that counts only if nothing follows it."""
+        self._requests = 0
+        """Searches that the upstream reports."""
         self._bad_lines = 0
         self._stop: Stop | None = None
         self._usage: dict[str, Any] | None = None
@@ -148,6 +150,7 @@ class ResponsesTranslator:
         if self._pieces.blocks.matched is None and not self._may_end_here():
             return self._end_with(self._limited or UpstreamError(CUT_SHORT))
         try:
+            self._reader.read_answer(None)
             self._end(STOPPED)
         except UpstreamError as error:
             return self._end_with(error)
@@ -228,6 +231,7 @@ class ResponsesTranslator:
         response = event.get("response")
         answer = response if isinstance(response, dict) else event
         self._tally.note(answer.get("usage"))
+        self._requests = count_in(answer, "tool_usage", "web_search", "num_requests")
         status = stops.status_of(kind, answer)
         if status == "failed":
             error = answer if answer.get("error") else event
@@ -283,12 +287,19 @@ class ResponsesTranslator:
         self._writer.end(finish)
         pieces.end(finish)
         self._stop = pieces.stop(finish, None)
-        self._usage = self._tally.result()
+        self._usage = self._tally.result() | self._searched()
         delta = events.message_delta(
             self._stop, delta_usage(self._usage), self._reply.context_management
         )
         pieces.blocks.out += [delta, events.message_stop()]
         self.ended = True
+
+    def _searched(self) -> dict[str, Any]:
+        """The member of the usage that counts searches; empty without one."""
+        count = self._requests or self._reader.searches
+        if not (count and self._reply.web_search):
+            return {}
+        return {"server_tool_use": {"web_search_requests": count, "web_fetch_requests": 0}}
 
     def _end_with(self, error: ProxyError) -> list[Event]:
         """End with an error; an open block stays open, so that no client runs half a tool call.
