@@ -150,6 +150,19 @@ class BlockWriter:
         self.out.append(events.block_start(self.index, events.redacted_block(data)))
         self._stop()
 
+    def whole(self, block: Mapping[str, Any], arguments: str = "") -> None:
+        """Write a block whose content does not stream, except for the ``arguments`` of a server tool."""
+        self.close()
+        self.out.append(events.block_start(self.index, block))
+        if arguments:
+            self.out.append(events.arguments_delta(self.index, arguments))
+        self._stop()
+
+    def cite(self, citation: Mapping[str, Any]) -> None:
+        """Add a citation to the open text block; nothing without one."""
+        if self.kind is TEXT:
+            self.out.append(events.citations_delta(self.index, citation))
+
     def sign(self, state: str) -> None:
         """Close the open thinking block; ``state`` is all that the upstream must get back of it."""
         self._hidden.clear()

@@ -267,5 +267,5 @@ def open_run() -> Any:
 
 def frame_from(event: bytes) -> Frame:
     frame = frame_of(event, open_run())
-    assert frame is not None
+    assert isinstance(frame, Frame)
     return frame

@@ -32,7 +32,6 @@ ALIVE = frozenset(
 )
 """Events that only show that the upstream works."""
 
-ANNOTATION = "response.output_text.annotation.added"
 SEARCHES = frozenset(
     {
         "response.web_search_call.in_progress",
@@ -76,9 +75,7 @@ UNEXPECTED = frozenset(
 )
 """Events of tools that run at the upstream, which no request of this proxy declares."""
 
-NAMED = frozenset(
-    {*CONTENT, *TERMINAL, *ERRORS, *ALIVE, *SEARCHES, *UNEXPECTED, ANNOTATION, RATE_LIMITS}
-)
+NAMED = frozenset({*CONTENT, *TERMINAL, *ERRORS, *ALIVE, *SEARCHES, *UNEXPECTED, RATE_LIMITS})
 """Every type that is known here."""
 
 

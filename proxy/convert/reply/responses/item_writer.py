@@ -8,8 +8,9 @@ another item says something, their block is closed (docs/protocol.md, Responses,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from typing import Any, NamedTuple
 
 from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.piece_writer import PieceWriter
@@ -33,7 +34,20 @@ class State(str):
     __slots__ = ()
 
 
-Step = Piece | Mark | State
+class Citation(NamedTuple):
+    """A citation of the text so far."""
+
+    citation: Mapping[str, Any]
+
+
+class ServerBlock(NamedTuple):
+    """A block of a tool that ran at the upstream."""
+
+    block: Mapping[str, Any]
+    arguments: str = ""
+
+
+Step = Piece | Mark | State | Citation | ServerBlock
 
 
 class ItemWriter:
@@ -119,6 +133,11 @@ class ItemWriter:
                 self._complete(item)
         elif isinstance(step, State):
             self._keep_state(item, step)
+        elif isinstance(step, ServerBlock):
+            self._write_block(item, step)
+        elif isinstance(step, Citation):
+            if item is self._open:
+                self._pieces.blocks.cite(step.citation)
         elif item in self._left:
             self._warnings["arguments_for_closed_call"] += 1
         else:
@@ -178,6 +197,11 @@ class ItemWriter:
             self._enter(item)
             if blocks.matched is None:
                 blocks.redacted(state)
+
+    def _write_block(self, item: Item, step: ServerBlock) -> None:
+        self._enter(item)
+        if self._pieces.blocks.matched is None:
+            self._pieces.blocks.whole(step.block, step.arguments)
 
     def _flush_tags(self) -> None:
         if self._tags is not None and not self._tags.done:

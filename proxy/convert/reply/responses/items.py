@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-ItemKind = Literal["message", "reasoning", "call", "custom", "other"]
+ItemKind = Literal["message", "reasoning", "call", "custom", "search", "other"]
 Source = Literal["content", "summary"]
 """The list of an item that has a part."""
 
@@ -18,6 +18,7 @@ KIND_FOR_TYPE: dict[str, ItemKind] = {
     "reasoning": "reasoning",
     "function_call": "call",
     "custom_tool_call": "custom",
+    "web_search_call": "search",
 }
 """The kinds of items that become blocks; every other type is ``other``."""
 
@@ -67,6 +68,7 @@ class Item:
     __slots__ = (
         "arguments",
         "call_id",
+        "citations",
         "cut",
         "done",
         "early",
@@ -101,6 +103,8 @@ class Item:
         """The list whose parts are the thinking of a reasoning item."""
         self.encrypted = ""
         """State that the reasoning item had when it was added."""
+        self.citations: set[tuple[str, str, str]] = set()
+        """The citations of a message that were told."""
         self.done = False
         self.cut = False
         """True if the upstream calls the item incomplete."""

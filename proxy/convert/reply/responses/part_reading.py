@@ -17,18 +17,21 @@ Event = Mapping[str, Any]
 class PartReading:
     """The state that the readers of one answer share."""
 
-    __slots__ = ("table", "warnings", "writer")
+    __slots__ = ("last", "table", "warnings", "writer")
 
     def __init__(self, writer: ItemWriter, warnings: Counter[str]) -> None:
         self.table = ItemTable()
         self.writer = writer
         self.warnings = warnings
+        self.last: tuple[Item, Part] | None = None
+        """What the delta continued that was read last; the caller sets it to None before an event."""
 
     def in_progress(self, item: Item, part: Part) -> bool:
         """Whether a delta of ``part`` still counts: neither the part nor ``item`` is done."""
         if item.done or part.done:
             self.warnings["late_delta"] += 1
             return False
+        self.last = (item, part)
         return True
 
     def rest(self, part: Part, text: str) -> str:

@@ -24,6 +24,7 @@ from proxy.convert.reply.responses.part_reading import (
     member,
 )
 from proxy.convert.reply.responses.reasoning_reader import ReasoningReader
+from proxy.convert.reply.responses.search_reader import SearchReader
 from proxy.convert.reply.responses.text_reader import TextReader
 
 
@@ -34,9 +35,11 @@ class EventReader:
         shared = PartReading(writer, warnings)
         self._writer = writer
         self._warnings = warnings
-        self._text = TextReader(shared)
+        self._searches = SearchReader(shared, reply)
+        self._text = TextReader(shared, self._searches)
         self._reasoning = ReasoningReader(shared, reply.origin)
         self._calls = CallReader(shared)
+        self._shared = shared
         self.table = shared.table
         self.content_seen = False
         """True once an item was added or told something."""
@@ -48,6 +51,7 @@ class EventReader:
 
         Raises ``UpstreamError`` for an answer above a limit and for runaway arguments.
         """
+        self._shared.last = None
         if kind in text_reader.HANDLERS:
             text_reader.HANDLERS[kind](self._text, event)
         elif kind in call_reader.HANDLERS:
@@ -61,6 +65,16 @@ class EventReader:
         self.content_seen = self.content_is_new = True
         return True
 
+    @property
+    def searches(self) -> int:
+        """Searches that the client gets to see."""
+        return self._searches.count
+
+    @property
+    def last(self) -> tuple[Item, Part] | None:
+        """The item and part of the last event, if it was a delta that counted."""
+        return self._shared.last
+
     def read_answer(self, output: object) -> None:
         """Read the items of the whole answer, for what no event told; then complete the calls."""
         items = [sent for sent in entries(output or [], "items") if isinstance(sent, dict)]
@@ -72,6 +86,7 @@ class EventReader:
         for item in self.table.items:
             if item.is_call and not item.done:
                 self._calls.complete(item, {})
+        self._searches.settle()
 
     def _matched(self, items: list[dict[str, object]]) -> list[Item | None]:
         """For each of ``items`` the one that events told of: by its ids, else by its place in its kind."""
@@ -137,10 +152,14 @@ class EventReader:
             self._text.complete(item, sent)
         elif item.kind == "reasoning":
             self._reasoning.complete(item, sent)
+        elif item.kind == "search":
+            self._searches.complete(item, sent)
         else:
             self._warnings["unexpected_item"] += 1
         item.done = True
         self._writer.write(item, Mark.DONE)
+        if item.citations:
+            self._searches.settle()
 
 
 def _kind_of(sent: Event) -> ItemKind:

@@ -8,15 +8,17 @@ from proxy.convert.reply.content_parts import entries, string_in
 from proxy.convert.reply.pieces import ContentPiece
 from proxy.convert.reply.responses.items import Item, Part
 from proxy.convert.reply.responses.part_reading import Event, PartReading, done_part, member
+from proxy.convert.reply.responses.search_reader import SearchReader, annotations_in
 
 
 class TextReader:
     """Reads the events of one answer's messages."""
 
-    __slots__ = ("_shared",)
+    __slots__ = ("_searches", "_shared")
 
-    def __init__(self, shared: PartReading) -> None:
+    def __init__(self, shared: PartReading, searches: SearchReader) -> None:
         self._shared = shared
+        self._searches = searches
 
     def complete(self, item: Item, sent: Event) -> None:
         """Tell what ``sent``, the whole message, adds to ``item``."""
@@ -32,6 +34,12 @@ class TextReader:
         refusal = part.get("type") == "refusal"
         text = string_in(part, "refusal" if refusal else "text")
         self._complete(item, held, text, refusal=refusal)
+        for annotation in annotations_in(part):
+            self._searches.cite(item, annotation)
+
+    def take_annotation(self, event: Event) -> None:
+        """Read an annotation of text."""
+        self._searches.cite(self._shared.table.find(event, "message"), event.get("annotation"))
 
     def take_text(self, event: Event) -> None:
         """Read a delta of text."""
@@ -75,6 +83,7 @@ class TextReader:
 HANDLERS: Mapping[str, Callable[[TextReader, Event], None]] = {
     "response.output_text.delta": TextReader.take_text,
     "response.output_text.done": TextReader.take_text_done,
+    "response.output_text.annotation.added": TextReader.take_annotation,
     "response.refusal.delta": TextReader.take_refusal,
     "response.refusal.done": TextReader.take_refusal_done,
 }

@@ -19,14 +19,14 @@ from proxy.convert.reply.context import ReplyContext
 from proxy.convert.reply.events import Event
 from proxy.convert.reply.limits import Pause, no_pause
 from proxy.convert.reply.piece_writer import PieceWriter
-from proxy.convert.reply.plain_deltas import Run
 from proxy.convert.reply.reply_ids import message_id
 from proxy.convert.reply.responses import event_types, stops
 from proxy.convert.reply.responses.item_writer import ItemWriter
+from proxy.convert.reply.responses.plain_runs import PlainRuns, ResponsesRun
 from proxy.convert.reply.responses.reader import EventReader
 from proxy.convert.reply.stop_reasons import STOPPED, Stop
 from proxy.convert.reply.text_calls.holder import text_calls_for
-from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, delta_usage, no_usage
+from proxy.convert.reply.usage import ReplyUsage, UsageEstimate, count_in, delta_usage, no_usage
 from proxy.errors import CUT_SHORT, ProxyError, UpstreamError
 from proxy.sse import Chunk, Signal
 
@@ -62,9 +62,14 @@ class ResponsesTranslator:
         self._text_calls = text_calls_for(reply, self.warnings, pause)
         self._writer = ItemWriter(reply, self._pieces, self.warnings, self._text_calls)
         self._reader = EventReader(reply, self._writer, self.warnings)
+        self._plain = PlainRuns(
+            self._writer, self._pieces.blocks, self._pieces.tools, self._tally, self._text_calls
+        )
         self._upstream_id: object = None
         self._limited: UpstreamError | None = None
         """A failure that counts only if nothing follows it."""
+        self._requests = 0
+        """Searches that the upstream reports."""
         self._bad_lines = 0
         self._stop: Stop | None = None
         self._usage: dict[str, Any] | None = None
@@ -119,20 +124,24 @@ class ResponsesTranslator:
     def feed(self, chunk: Chunk) -> list[Event]:
         """The events for ``chunk``; may be empty."""
         try:
-            self._take(chunk)
+            if self._bad_lines or self.ended or not self._plain.read(chunk):
+                self._take(chunk)
         except UpstreamError as error:
             if self._pieces.blocks.matched is None:
                 return self._end_with(error)
             self._end(STOPPED)
         return self._pieces.blocks.take()
 
-    def run(self) -> Run | None:
-        """As ``StreamTranslator.run``."""
-        return None
+    def run(self) -> ResponsesRun | None:
+        """The present run, which describes the events that only continue the open block; None if none can."""
+        return None if self._bad_lines or self.ended else self._plain.run()
 
-    def pass_on(self, run: Run, texts: Sequence[str]) -> bool:
-        """As ``StreamTranslator.pass_on``."""
-        return False
+    def pass_on(self, run: ResponsesRun, texts: Sequence[str]) -> bool:
+        """Note ``texts``, which continue ``run``, the present one; the caller writes their events.
+
+        False (nothing noted) if ``feed`` would not have returned one event for each of them.
+        """
+        return self._plain.pass_on(texts)
 
     def finish(self) -> list[Event]:
         """End the message: the upstream closed the stream."""
@@ -141,6 +150,7 @@ class ResponsesTranslator:
         if self._pieces.blocks.matched is None and not self._may_end_here():
             return self._end_with(self._limited or UpstreamError(CUT_SHORT))
         try:
+            self._reader.read_answer(None)
             self._end(STOPPED)
         except UpstreamError as error:
             return self._end_with(error)
@@ -170,7 +180,7 @@ class ResponsesTranslator:
             self.ended_early = True
             self._end(STOPPED)
 
-    def _take_event(self, kind: str, event: Mapping[str, Any]) -> None:
+    def _take_event(self, kind: str, event: dict[str, Any]) -> None:
         if kind in event_types.ERRORS:
             raise stops.failure_of_event(event, self._reply)
         if kind in event_types.TERMINAL:
@@ -180,14 +190,15 @@ class ResponsesTranslator:
         elif not self._take_content(kind, event):
             self._take_other(kind, event)
 
-    def _take_content(self, kind: str, event: Mapping[str, Any]) -> bool:
+    def _take_content(self, kind: str, event: dict[str, Any]) -> bool:
         """Read ``event`` if it is about an item; the message begins with the first of them."""
-        if self.started:
-            return self._reader.read(kind, event)
-        if not event_types.is_content(kind):
-            return False
-        self._start()
-        return self._reader.read(kind, event)
+        if not self.started:
+            if not event_types.is_content(kind):
+                return False
+            self._start()
+        read = self._reader.read(kind, event)
+        self._plain.note(kind, event, *(self._reader.last or (None, None)))
+        return read
 
     def _take_other(self, kind: str, event: Mapping[str, Any]) -> None:
         if kind in event_types.UNEXPECTED:
@@ -220,6 +231,7 @@ class ResponsesTranslator:
         response = event.get("response")
         answer = response if isinstance(response, dict) else event
         self._tally.note(answer.get("usage"))
+        self._requests = count_in(answer, "tool_usage", "web_search", "num_requests")
         status = stops.status_of(kind, answer)
         if status == "failed":
             error = answer if answer.get("error") else event
@@ -275,12 +287,19 @@ class ResponsesTranslator:
         self._writer.end(finish)
         pieces.end(finish)
         self._stop = pieces.stop(finish, None)
-        self._usage = self._tally.result()
+        self._usage = self._tally.result() | self._searched()
         delta = events.message_delta(
             self._stop, delta_usage(self._usage), self._reply.context_management
         )
         pieces.blocks.out += [delta, events.message_stop()]
         self.ended = True
+
+    def _searched(self) -> dict[str, Any]:
+        """The member of the usage that counts searches; empty without one."""
+        count = self._requests or self._reader.searches
+        if not (count and self._reply.web_search):
+            return {}
+        return {"server_tool_use": {"web_search_requests": count, "web_fetch_requests": 0}}
 
     def _end_with(self, error: ProxyError) -> list[Event]:
         """End with an error; an open block stays open, so that no client runs half a tool call.

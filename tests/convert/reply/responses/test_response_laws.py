@@ -68,7 +68,7 @@ def item_lists(draw: st.DrawFn, *, most: int = 4) -> list[Item]:
     return items
 
 
-def merged(draw: st.DrawFn, lists: list[list[Event]]) -> list[Event]:
+def merged(draw: Any, lists: list[list[Event]]) -> list[Event]:
     """The events of ``lists`` in any order that keeps the order of each."""
     left = [list(events) for events in lists if events]
     out = []
