@@ -143,7 +143,7 @@ def _converted(
         schemas=tools.chat.schemas,
         secrets=secrets,
     )
-    reply.origin = origin
+    reply.origin, reply.web_search = origin, tools.searches
     reply.thinking_asked = asks_for_thinking(request)
     reply.silent_cut, reply.eof_ends = profile.silent_cut, profile.eof_ends
     return ConvertedRequest("responses", body, reply, drops, profile.user_agent == "client")
