@@ -57,7 +57,9 @@ def _is_search(tool: Tool) -> bool:
 
 
 def _flat(function: Mapping[str, Any], context: TurnContext) -> dict[str, Any]:
-    flat = {"type": "function", "parameters": None, **function}
+    flat = {"type": "function", **function}
+    # The member is required here, also where a schema without members is left out.
+    flat.setdefault("parameters", None)
     if context.profile.strict_field:
         flat.setdefault("strict", False)
     else:

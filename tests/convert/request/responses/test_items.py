@@ -245,6 +245,12 @@ def test_names_and_members_are_those_of_chat() -> None:
     assert converted.reply.tool_names == {sent: name}
 
 
+def test_shorter_names_of_some_upstreams_are_noted() -> None:
+    converted = convert(tools=[tool("n" * 30), tool("b")], flags={"tool_name_chars": 20})
+    assert len(converted.body["tools"][0]["name"]) == 20
+    assert converted.drops.header() == "tools.name=20"
+
+
 def test_an_unconvertible_block_is_refused_where_it_stands() -> None:
     filed = image({"type": "file", "file_id": "f"})
     with pytest.raises(InvalidRequest) as refused:

@@ -43,6 +43,12 @@ def test_tool_without_schema_has_parameters() -> None:
     assert sent["tools"][0]["parameters"] == {"type": "object", "properties": {}}
 
 
+def test_schema_that_is_left_out_is_null() -> None:
+    flags = {"schema_steps": ("no_empty_objects",)}
+    sent = body(tools=[{"name": "a", "input_schema": {}}], flags=flags)
+    assert sent["tools"] == [{"type": "function", "name": "a", "parameters": None, "strict": False}]
+
+
 def test_built_in_client_tools_are_functions() -> None:
     sent = body(tools=[{"type": "bash_20250124", "name": "bash"}])
     assert sent["tools"][0]["type"] == "function"
