@@ -92,12 +92,16 @@ def _message_events(item: Item, keys: dict[str, Any]) -> tuple[Item, list[Event]
         name, member = (
             ("refusal", "refusal") if part["type"] == "refusal" else ("output_text", "text")
         )
-        out.append({"type": "response.content_part.added", **here, "part": {**part, member: ""}})
+        out.append({"type": "response.content_part.added", **here, "part": _empty(part, member)})
         for text in halves(part[member]):
             out.append({"type": f"response.{name}.delta", **here, "delta": text, "logprobs": []})
         out.append({"type": f"response.{name}.done", **here, member: part[member], "logprobs": []})
         out.append({"type": "response.content_part.done", **here, "part": part})
     return {**item, "content": []}, out
+
+
+def _empty(part: Item, member: str) -> Item:
+    return {**part, member: ""} | ({"annotations": []} if "annotations" in part else {})
 
 
 def _reasoning_events(item: Item, keys: dict[str, Any]) -> tuple[Item, list[Event]]:

@@ -34,7 +34,7 @@ class TextReader:
         refusal = part.get("type") == "refusal"
         text = string_in(part, "refusal" if refusal else "text")
         self._complete(item, held, text, refusal=refusal)
-        for annotation in annotations_in(part):
+        for annotation in annotations_in(part) if held.length else ():
             self._searches.cite(item, annotation)
 
     def take_annotation(self, event: Event) -> None:
