@@ -12,6 +12,7 @@ from proxy.convert.reply.responses.translator import ResponsesTranslator
 from proxy.convert.reply.usage import INPUT_COUNTS
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.errors import ProxyError
+from proxy.relay.answer_form import Form, form_of_stream
 from proxy.relay.call import Call
 from proxy.relay.stream_bytes import StreamBytes
 from proxy.sse import encode_events
@@ -31,8 +32,8 @@ class TranslatedCodec:
 
     relays_errors = False
     pings = True
-    translator: type[StreamTranslator] | type[ResponsesTranslator]
-    """The class of the translator of this protocol."""
+    form: Form
+    """The protocol of the request."""
 
     def __init__(self, call: Call, converted: ConvertedRequest) -> None:
         self._estimating = call.settings.enable_token_estimation
@@ -42,14 +43,12 @@ class TranslatedCodec:
             else 0
         )
         self._decoder = ChunkDecoder()
-        self._translator = self.translator(
-            converted.reply,
-            request_id=call.record.request_id,
-            input_estimate=self._input_estimate,
-            estimate=call.estimate(converted),
-            pause=yield_if_slice_used,
-        )
-        self._bytes = StreamBytes(self._decoder, self._translator)
+        # Not the call or the body: they would stay in memory as long as the stream.
+        self._reply = converted.reply
+        self._request_id = call.record.request_id
+        self._estimate = call.estimate(converted)
+        self._form: Form = self.form
+        self._read_as(self.form)
         shown = call.settings.log_stream_text_preview_chars
         self.preview = StreamPreview(shown) if shown else None
         # Attributes, not properties, for speed: they are used after each read of the upstream.
@@ -81,7 +80,12 @@ class TranslatedCodec:
         return self._translator.error
 
     def accepts(self, data: bytes, content_type: str) -> bool:
-        return sniff(data, content_type) == "sse"
+        if sniff(data, content_type) != "sse":
+            return False
+        form = form_of_stream(data, self._form)
+        if form != self._form and not self._translator.started:
+            self._read_as(form)
+        return True
 
     def start(self) -> bytes:
         return self._encoded(self._translator.start())
@@ -123,6 +127,19 @@ class TranslatedCodec:
         if self._estimating and not self.complete:
             estimate = self._input_estimate
             record.estimate_usage(lambda: estimate, translator.written // BYTES_PER_TOKEN)
+
+    def _read_as(self, form: Form) -> None:
+        """Translate the stream as one of the protocol ``form``."""
+        self._form = form
+        make = StreamTranslator if form == "chat" else ResponsesTranslator
+        self._translator: StreamTranslator | ResponsesTranslator = make(
+            self._reply,
+            request_id=self._request_id,
+            input_estimate=self._input_estimate,
+            estimate=self._estimate,
+            pause=yield_if_slice_used,
+        )
+        self._bytes = StreamBytes(self._decoder, self._translator)
 
     def _encoded(self, events: list[Event]) -> bytes:
         if self.preview is not None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.relay.translated_codec import TranslatedCodec
 
 
 class ChatCodec(TranslatedCodec):
-    """One stream of chunks."""
+    """The stream that answers a Chat Completions request."""
 
-    translator = StreamTranslator
+    form = "chat"

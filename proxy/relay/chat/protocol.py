@@ -15,12 +15,12 @@ from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
 from proxy.relay.chat.codec import ChatCodec
-from proxy.relay.chat.completion import message_in
 from proxy.relay.chat.count import count_input
 from proxy.relay.codec import Codec
 from proxy.relay.model_overrides import with_registered
 from proxy.relay.protocol import UpstreamProtocol
 from proxy.relay.upstream_urls import chat_url
+from proxy.relay.whole_message import message_in
 
 
 class ChatProtocol(UpstreamProtocol):

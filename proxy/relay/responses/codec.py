@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from proxy.convert.reply.responses.translator import ResponsesTranslator
 from proxy.relay.translated_codec import TranslatedCodec
 
 
 class ResponsesCodec(TranslatedCodec):
-    """One stream of events."""
+    """The stream that answers a Responses request."""
 
-    translator = ResponsesTranslator
+    form = "responses"
