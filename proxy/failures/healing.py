@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from proxy.errors import UpstreamError
+from proxy.failures.api_switch import may_name_responses
 from proxy.failures.complaints import LONGEST_TEXT, Refusal, refusal_of
 from proxy.failures.healing_steps import STEPS, Body, Flags, Step
 from proxy.failures.history_steps import in_any_status
@@ -33,7 +34,7 @@ WORDS_FOR_STATUS = {
     ),
 }
 """Refusals of schemas by servers that compile them (llama.cpp, vLLM)."""
-SWAPPED = ("token_field", "reasoning_history", "extra_content", "reasoning_ids")
+SWAPPED = ("token_field", "reasoning_history", "extra_content", "reasoning_ids", "api")
 """Flags that one refusal may set and another one set back; each is healed once in a request."""
 YAML_WORDS = frozenset({"true", "false", "null"})
 
@@ -118,7 +119,7 @@ def is_refusal(error: UpstreamError, text: str) -> bool:
     words = WORDS_FOR_STATUS.get(error.upstream_status, ())
     if error.upstream_status in (400, 422) or any(word in text.lower() for word in words):
         return True
-    if refuses_in_other_status(error, text):
+    if refuses_in_other_status(error, text) or may_name_responses(error, text):
         return True
     return in_any_status(error.upstream_status, text[:LONGEST_TEXT])
 

@@ -142,6 +142,7 @@ def names_the_model(refusal: Refusal) -> bool:
 
 
 SCOPES: Mapping[str, Scope] = {
+    "api": always,
     "stream": always,
     "no_stream": names_the_model,
     "prefill": always,

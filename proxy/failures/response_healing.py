@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from proxy.errors import UpstreamError
+from proxy.failures.api_switch import API, lacks_responses
 from proxy.failures.complaints import QUOTED_RESPONSES_REQUEST, Refusal, refusal_of
 from proxy.failures.healing import Healing, first_healing, is_refusal
 from proxy.failures.healing_steps import Body, Flags
@@ -32,10 +33,16 @@ def response_healing_for(
     The arguments and the result are those of ``healing.healing_for``.
     """
     text = error.text if text is None else text
+    if _may_switch(profile, healed) and lacks_responses(error, text, str(body.get("model") or "")):
+        return Healing(API, {API: "chat"}, True)
     if not is_refusal(error, text) and not refuses_state(error, text):
         return None
     refusal = refusal_of(error, body, text, quoted=QUOTED_RESPONSES_REQUEST)
     return first_healing(RESPONSE_STEPS, profile, body, refusal, healed, scope=_concerns_model)
+
+
+def _may_switch(profile: Profile, healed: Collection[str]) -> bool:
+    return profile.api_switch and profile.api == "responses" and API not in healed
 
 
 def _concerns_model(step: str, flags: Flags, refusal: Refusal) -> bool:

@@ -17,7 +17,8 @@ from typing import TypeVar, cast
 
 from proxy.concurrency import run_off_loop
 from proxy.convert.request.converted import ConvertedRequest
-from proxy.errors import UpstreamError
+from proxy.errors import UpstreamError, release_frames
+from proxy.failures.api_switch import API
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.complaints import LONGEST_TEXT
 from proxy.failures.healing import Healing, as_yaml, is_refusal
@@ -63,6 +64,9 @@ class _Healing:
     undecrypted: set[str] = field(default_factory=set)
     """The keys of reasoning in the request that the upstream said it cannot decrypt."""
 
+    switched_for: UpstreamError | None = None
+    """The refusal after which the protocol was changed."""
+
     def heal(self, converted: ConvertedRequest, error: UpstreamError) -> Mapping[str, object]:
         """The flags to override after ``error``; none if it cannot be healed."""
         healing = self._healing(self.profile, converted, error)
@@ -77,9 +81,21 @@ class _Healing:
                 self._note_images(healing, converted, error)
             elif healing.step == REFUSED_STATE and self._is_stated(healing, converted, error):
                 self.undecrypted |= state_keys(converted.body)
+        if API in flags:
+            self.switched_for = error
+            release_frames(error)
         self.flags |= flags
         self.profile = overridden(self.profile, flags)
         return flags
+
+    def told(self, error: UpstreamError) -> UpstreamError:
+        """The error for the client after ``error``, the last one.
+
+        If both protocols are refused, the first refusal tells what the upstream serves.
+        """
+        if self.switched_for is None or not _refuses_again(error):
+            return error
+        return self.switched_for
 
     def _healing(
         self,
@@ -151,6 +167,9 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
             flags = {} if last else healing.heal(converted, error)
             if not flags:
                 _forget(call, healing, error)
+                told = healing.told(error)
+                if told is not error:
+                    raise told from None
                 raise
             for name in flags:
                 call.record.record_event("healing", name)
@@ -159,6 +178,12 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
         # Not within ``except``, where the traceback keeps the refused one in memory.
         del converted
         converted = convert(call, healing.profile)  # noqa: F841 - read in the next pass
+    _keep(call, healing)
+    return result
+
+
+def _keep(call: Call, healing: _Healing) -> None:
+    """Remember what the refusals of an accepted request say about later ones."""
     if healing.stated or healing.refuted:
         _remember(call, healing)
     if healing.unreadable and call.refused_images is not None:
@@ -166,7 +191,13 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
         call.refused_images.add(route.provider.base_url, route.model, healing.unreadable)
     if healing.undecrypted and call.refused_states is not None:
         call.refused_states.add(healing.undecrypted)
-    return result
+
+
+def _refuses_again(error: UpstreamError) -> bool:
+    """Whether the other protocol is refused too, so that the client is told the first refusal."""
+    if is_refusal(error, error.text):
+        return True
+    return error.upstream_status in (404, 405, 501)
 
 
 def _remember(call: Call, healing: _Healing) -> None:

@@ -19,6 +19,7 @@ XAI = Vendor(
         small=(r"grok-[\d.-]+-fast-(?!non-)reasoning", r"grok-[\d.-]+-fast", r"grok-\d+-mini"),
     ),
     flags={
+        "api": "responses",
         "text_tool_calls": False,
         "cache_key": True,
         "prefill_items": "error",

@@ -106,3 +106,29 @@ def test_chat_is_asked_as_before() -> None:
 def test_an_unknown_host_gets_the_defaults() -> None:
     assert differences("gateway.example.com", "some-model") == {}
     assert under_responses(Profile()) == Profile()
+
+
+@pytest.mark.parametrize(
+    ("host", "models", "api"),
+    [
+        ("api.openai.com", "gpt-5-codex gpt-5.1-codex-max gpt-5.1-codex-mini codex-mini-latest o1-pro o3-pro o3-pro-2025-06-10 gpt-5-pro gpt-5.2-pro o3-deep-research o4-mini-deep-research computer-use-preview gpt-5.4-cyber gpt-daybreak-1 gpt-rosalind gpt-6.1-astra-law", "responses"),
+        ("api.openai.com", "gpt-5.4 gpt-5.4-mini gpt-5.5 gpt-5.6-sol gpt-6-sol gpt-5.4-2026-03-05", "responses"),
+        ("api.openai.com", "gpt-4o gpt-4.1 o1 o3 o4-mini gpt-5 gpt-5-mini gpt-5.1 gpt-5.2 gpt-3.5-turbo some-model", "chat"),
+        ("api.openai.com", "gpt-4o-search-preview gpt-5-search-api gpt-6-search gpt-4o-audio-preview gpt-6-audio o1-mini o1-preview", "chat"),
+        ("api.openai.com", "gpt-5-chat-latest gpt-5.4-chat gpt-5.4-chat-latest", "chat"),
+        ("mine.openai.azure.com", "gpt-5-codex o3-pro gpt-5-pro o3-deep-research", "responses"),
+        ("mine.openai.azure.com", "gpt-5.4 gpt-6-sol gpt-4o my-deployment", "chat"),
+        ("api.x.ai", "grok-4 grok-3 grok-code-fast-1 some-model", "responses"),
+        ("openrouter.ai", "openai/gpt-5-codex openai/gpt-5.4", "chat"),
+        ("gateway.example.com", "gpt-5-codex gpt-5.4 grok-4", "chat"),
+    ],
+)  # fmt: skip
+def test_r12_the_protocol_by_model(host: str, models: str, api: str) -> None:
+    found = {model: profile_for(host, model).api for model in models.split()}
+    assert found == dict.fromkeys(models.split(), api)
+
+
+@pytest.mark.parametrize("vendor", sorted(HOST_FOR_VENDOR.keys() - {"openai", "azure", "xai"}))
+def test_r12_all_others_stay_at_chat(vendor: str) -> None:
+    for model in ("some-model", "gpt-5-codex", "o3-pro", "gpt-6-sol"):
+        assert profile_for(HOST_FOR_VENDOR[vendor], model).api == "chat"
