@@ -31,13 +31,13 @@ def test_a_stream(client: FlaskClient, upstream: UpstreamStub) -> None:
 
 def test_a_whole_answer(client: FlaskClient, upstream: UpstreamStub) -> None:
     upstream.answer(json_answer(response(*ITEMS)))
-    whole = client.post(PATH, json=message_request()).json
+    whole = client.post(PATH, json=message_request()).get_json()
     assert [block["type"] for block in whole["content"]] == ["text", "tool_use"]
 
 
 def test_a_stream_for_a_whole_request(client: FlaskClient, upstream: UpstreamStub) -> None:
     upstream.answer(sse(*stream_of(*ITEMS)))
-    whole = client.post(PATH, json=message_request()).json
+    whole = client.post(PATH, json=message_request()).get_json()
     assert [block["type"] for block in whole["content"]] == ["text", "tool_use"]
 
 
