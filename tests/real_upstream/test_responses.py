@@ -6,6 +6,8 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import anthropic
 import pytest
@@ -20,6 +22,7 @@ from tests.real_upstream.test_llama_server import (
     raw_stream,
 )
 from tests.sdk.events import assert_legal, parse_events
+from tests.upstream_stub import Recorded, Script, UpstreamStub, answer, json_answer
 
 LLAMA_FLAGS = {
     "text_format": "response_format",
@@ -170,3 +173,75 @@ def test_a_base_url_that_names_the_endpoint(llama_url: str) -> None:
         answer = sdk.messages.with_raw_response.create(model=MODEL, max_tokens=16, messages=HELLO)
         assert answer.headers["x-claude-proxy-route"].endswith(";api=responses")
         assert answer.parse().usage.output_tokens >= 1
+
+
+CHAT_REFUSED = {
+    "error": {
+        "message": "This model is only supported in v1/responses and not in v1/chat/completions.",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": None,
+    }
+}
+RESPONSES_REFUSED = {
+    "error": {"message": "Unknown request URL: POST /v1/responses.", "code": "unknown_url"}
+}
+
+
+@contextmanager
+def refusing(llama_url: str, path: str, refusal: object) -> Iterator[UpstreamStub]:
+    """The server, except that it refuses calls of ``path``."""
+
+    def passed(request: Recorded) -> Script:
+        if request.target.endswith(path):
+            return json_answer(refusal, 404)
+        call = urllib.request.Request(
+            llama_url + request.target,
+            data=request.body,
+            headers={"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(call, timeout=60) as response:
+            return answer(response.read(), content_type=response.headers["content-type"])
+
+    stub = UpstreamStub(default=passed)
+    yield stub
+    stub.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "refused", "refusal", "ends"),
+    [
+        pytest.param(
+            "chat", "/chat/completions", CHAT_REFUSED, ";api=responses", id="to Responses"
+        ),
+        pytest.param(
+            "responses", "/responses", RESPONSES_REFUSED, ";reason=registered", id="to Chat"
+        ),
+    ],
+)
+def test_the_switch_is_made_once_and_remembered(
+    start: str, refused: str, refusal: object, ends: str, llama_url: str, tmp_path: Path
+) -> None:
+    registry = tmp_path / "providers.json"
+    with refusing(llama_url, refused, refusal) as stub:
+        provider = {
+            "name": "llama",
+            "base_url": stub.base_url,
+            "profile": {**LLAMA_FLAGS, "api": start},
+            "models": [{"id": MODEL}],
+        }
+        registry.write_text(json.dumps({"providers": [provider]}))
+        with (
+            live_proxy({"CLAUDE_PROXY_CONFIG": str(registry)}) as proxy,
+            anthropic.Anthropic(
+                base_url=proxy.url, auth_token="nobody-asks", api_key=None, max_retries=0
+            ) as sdk,
+        ):
+            for _ in range(2):
+                told = sdk.messages.with_raw_response.create(
+                    model=MODEL, max_tokens=16, messages=HELLO
+                )
+                assert told.headers["x-claude-proxy-route"].endswith(ends)
+                assert told.parse().usage.output_tokens >= 1
+        asked = [request.target.endswith(refused) for request in stub.requests]
+    assert asked == [True, False, False]
