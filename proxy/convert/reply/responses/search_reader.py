@@ -29,14 +29,14 @@ _FOUND = ("sources", "results")
 class SearchReader:
     """The searches and citations of one answer."""
 
-    __slots__ = ("_cited", "_owed", "_reply", "_shared", "count")
+    __slots__ = ("_cited", "_pending", "_reply", "_shared", "count")
 
     def __init__(self, shared: PartReading, reply: ReplyContext) -> None:
         self._shared = shared
         self._reply = reply
         self._cited: dict[str, str] = {}
         """Titles of the addresses that the text cites, in their order."""
-        self._owed: list[tuple[Item, str, Event]] = []
+        self._pending: list[tuple[Item, str, Event]] = []
         """Searches without results: the item, the client's id, the upstream's item."""
         self.count = 0
         """Searches so far."""
@@ -57,7 +57,7 @@ class SearchReader:
         elif found:
             self._write(item, search_id, self._results(sent, found))
         else:
-            self._owed.append((item, search_id, sent))
+            self._pending.append((item, search_id, sent))
 
     def cite(self, item: Item, annotation: object) -> None:
         """Write ``annotation`` of the text of ``item``, if it cites an address."""
@@ -82,10 +82,10 @@ class SearchReader:
         self._shared.writer.write(item, Citation(location))
 
     def settle(self) -> None:
-        """Write the results that are owed: the text that cites is complete, or the answer."""
-        owed, self._owed = self._owed, []
-        for place, (item, search_id, sent) in enumerate(owed, 1):
-            found = dict(self._cited) if place == len(owed) else {}
+        """Write the pending results: the text that cites is complete, or the answer."""
+        pending, self._pending = self._pending, []
+        for place, (item, search_id, sent) in enumerate(pending, 1):
+            found = dict(self._cited) if place == len(pending) else {}
             self._write(item, search_id, self._results(sent, found))
 
     def _write(self, item: Item, search_id: str, content: object) -> None:
