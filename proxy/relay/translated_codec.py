@@ -52,7 +52,7 @@ class TranslatedCodec:
         shown = call.settings.log_stream_text_preview_chars
         self.preview = StreamPreview(shown) if shown else None
         # Attributes, not properties, for speed: they are used after each read of the upstream.
-        self.finishing = self.ended = self._wrote = False
+        self.finishing = self.ended = self.patient = self._wrote = False
         self.endings = 0
 
     @property
@@ -99,6 +99,7 @@ class TranslatedCodec:
         self._wrote = bool(written)
         self.finishing, self.ended = translator.finishing, translator.ended
         self.endings = translator.endings
+        self.patient = translator.patient
         return written
 
     def advanced(self) -> bool:

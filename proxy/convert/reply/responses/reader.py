@@ -66,6 +66,12 @@ class EventReader:
         return True
 
     @property
+    def works_silently(self) -> bool:
+        """True while the last item is none that tells its content as it arises."""
+        items = self.table.items
+        return bool(items) and not items[-1].done and items[-1].kind in SILENT
+
+    @property
     def searches(self) -> int:
         """Searches that the client gets to see."""
         return self._searches.count
@@ -160,6 +166,10 @@ class EventReader:
         self._writer.write(item, Mark.DONE)
         if item.citations:
             self._searches.settle()
+
+
+SILENT: frozenset[ItemKind] = frozenset({"reasoning", "search", "other"})
+"""Kinds of items at which an upstream works for minutes without an event."""
 
 
 def _kind_of(sent: Event) -> ItemKind:

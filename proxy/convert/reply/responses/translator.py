@@ -94,6 +94,11 @@ class ResponsesTranslator:
         return new
 
     @property
+    def patient(self) -> bool:
+        """True while the last item is reasoning or a tool of the upstream, which may take minutes."""
+        return self._reader.works_silently
+
+    @property
     def usage(self) -> dict[str, Any]:
         """Usage of the message: final once ``ended``; before that, the upstream's reports so far."""
         return self._tally.reported() if self._usage is None else self._usage
