@@ -24,7 +24,7 @@ from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
 from proxy.relay.upstream_urls import chat_url, responses_url
 
-_SAME = ("model", "stream", "temperature", "parallel_tool_calls", "include", "input")
+_SAME = ("model", "temperature", "parallel_tool_calls", "include", "input")
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
 
@@ -60,6 +60,8 @@ def responses_body(chat: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
     profile = under_responses(profile)
     body: dict[str, Any] = {name: chat[name] for name in _SAME if name in chat}
     body.setdefault("input", [_item(message) for message in chat["messages"]])
+    if chat.get("stream"):
+        body["stream"] = True
     limit = next((chat[name] for name in _LIMITS if name in chat), None)
     if limit is not None:
         body["max_output_tokens"] = max(limit, profile.min_output or 1)
