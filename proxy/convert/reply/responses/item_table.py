@@ -8,7 +8,9 @@ event (docs/protocol.md, Responses, "Which item").
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from proxy.convert.reply.content_parts import string_in
@@ -16,6 +18,8 @@ from proxy.convert.reply.limits import MOST_PARTS, too_many
 from proxy.convert.reply.responses.items import Item, ItemKind
 
 Key = tuple[str, int | str]
+MOST_TRIED = 32
+"""Items of a kind, the last ones, that an event without a known key may be about."""
 MOST_KEYS = 3 * MOST_PARTS
 """Keys that are kept: GitHub Copilot sends a new ``item_id`` with each event."""
 
@@ -23,11 +27,12 @@ MOST_KEYS = 3 * MOST_PARTS
 class ItemTable:
     """The items of one answer."""
 
-    __slots__ = ("_by_key", "_shared", "items")
+    __slots__ = ("_by_key", "_of_kind", "_shared", "items")
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         """In order of arrival."""
+        self._of_kind: defaultdict[ItemKind, list[Item]] = defaultdict(list)
         self._by_key: dict[Key, Item] = {}
         self._shared: set[Key] = set()
         """Keys that named several items, so that others are asked first."""
@@ -81,12 +86,13 @@ class ItemTable:
             raise too_many("items", MOST_PARTS)
         item = Item(len(self.items), kind)
         self.items.append(item)
+        self._of_kind[kind].append(item)
         return item
 
     def _last(self, kind: ItemKind, keys: list[Key]) -> Item | None:
         """The last item of ``kind`` in progress that may have ``keys``, none of which is known."""
-        for item in reversed(self.items):
-            if item.kind == kind and not item.done and not any(_has(item, key[0]) for key in keys):
+        for item in islice(reversed(self._of_kind[kind]), MOST_TRIED):
+            if not item.done and not any(_has(item, key[0]) for key in keys):
                 return item
         return None
 

@@ -31,9 +31,9 @@ class Part:
 
     __slots__ = ("_told", "done", "index", "length", "source")
 
-    def __init__(self, source: Source = "content", index: int | None = None) -> None:
+    def __init__(self, source: Source = "content") -> None:
         self.source = source
-        self.index = index
+        self.index: int | None = None
         self.done = False
         self.length = 0
         """Characters that were told."""
@@ -66,6 +66,8 @@ class Item:
     """One item of the answer."""
 
     __slots__ = (
+        "_by_index",
+        "_parts",
         "arguments",
         "call_id",
         "citations",
@@ -79,7 +81,6 @@ class Item:
         "last_part",
         "name",
         "number",
-        "parts",
         "source",
     )
 
@@ -96,7 +97,8 @@ class Item:
         self.arguments = Part()
         self.early = ""
         """Arguments that the item had when it was added; they count if no others arrive."""
-        self.parts: list[Part] = []
+        self._parts: dict[Source, list[Part]] = {"content": [], "summary": []}
+        self._by_index: dict[tuple[Source, int], Part] = {}
         self.last_part: Part | None = None
         """The part of reasoning whose text was told last."""
         self.source: Source | None = None
@@ -115,34 +117,56 @@ class Item:
 
     def part(self, source: Source, index: object) -> Part:
         """The part at ``index`` of the list ``source``; the part in progress if there is no index."""
-        number = index if index.__class__ is int else None
-        open_part = None
-        for part in reversed(self.parts):
-            if part.source != source:
-                continue
-            if number is not None and part.index == number:
-                return part
-            if open_part is None and not part.done and (number is None or part.index is None):
-                open_part = part
-        if open_part is None:
+        number = index if isinstance(index, int) and index.__class__ is int else None
+        known = None if number is None else self._by_index.get((source, number))
+        if known is not None:
+            return known
+        last = self.last_of(source)
+        if last is None or last.done or not (number is None or last.index is None):
             return self.new_part(source, number)
         if number is not None:
-            open_part.index = number
-        return open_part
+            self._name(last, number)
+        return last
 
-    def new_part(self, source: Source, index: object = None) -> Part:
-        """Begin a part of the list ``source``."""
-        number = index if isinstance(index, int) and index.__class__ is int else None
-        part = Part(source, number)
-        self.parts.append(part)
-        return part
+    def done_part(self, source: Source, index: object) -> Part:
+        """The part that a ``done`` event is about: one without a known index may be done already."""
+        last = self.last_of(source)
+        if not (isinstance(index, int) and index.__class__ is int):
+            return last or self.new_part(source)
+        if (source, index) not in self._by_index and last is not None and last.index is None:
+            self._name(last, index)
+        return self.part(source, index)
+
+    def begun_part(self, source: Source, index: object) -> Part:
+        """The part that an ``added`` event begins: without an index it is a new one."""
+        last = self.last_of(source)
+        if index.__class__ is not int and (last is None or last.length):
+            return self.new_part(source)
+        return self.part(source, index)
 
     def part_at(self, source: Source, place: int) -> Part:
         """The part at ``place`` of the whole item's list ``source``."""
-        parts = [part for part in self.parts if part.source == source]
-        for part in parts:
-            if part.index == place:
-                return part
+        known = self._by_index.get((source, place))
+        if known is not None:
+            return known
+        parts = self._parts[source]
         if place < len(parts) and parts[place].index is None:
             return parts[place]
         return self.new_part(source, place)
+
+    def last_of(self, source: Source) -> Part | None:
+        """The part of the list ``source`` that began last."""
+        parts = self._parts[source]
+        return parts[-1] if parts else None
+
+    def new_part(self, source: Source, number: int | None = None) -> Part:
+        """Begin a part of the list ``source``."""
+        part = Part(source)
+        self._parts[source].append(part)
+        if number is not None:
+            self._name(part, number)
+        return part
+
+    def _name(self, part: Part, number: int) -> None:
+        part.index = number
+        self._by_index[part.source, number] = part

@@ -9,7 +9,7 @@ from typing import Any
 from proxy.convert.reply.content_parts import string_in
 from proxy.convert.reply.responses.item_table import ItemTable
 from proxy.convert.reply.responses.item_writer import ItemWriter
-from proxy.convert.reply.responses.items import Item, Part, Source
+from proxy.convert.reply.responses.items import Item, Part
 
 Event = Mapping[str, Any]
 
@@ -43,29 +43,6 @@ class PartReading:
             self.warnings["done_differs"] += 1
             return ""
         return rest
-
-
-def begun_part(item: Item, source: Source, index: object) -> Part:
-    """The part that an ``added`` event begins: without an index it is a new one."""
-    last = item.parts[-1] if item.parts else None
-    if index.__class__ is not int and (last is None or last.length):
-        item.new_part(source)
-    return item.part(source, index)
-
-
-def done_part(item: Item, source: Source, index: object) -> Part:
-    """The part that a ``done`` event is about: one without a known index may be done already."""
-    of_source = [part for part in reversed(item.parts) if part.source == source]
-    if index.__class__ is not int:
-        return of_source[0] if of_source else item.part(source, index)
-    for part in of_source:
-        if part.index == index:
-            return part
-    for part in of_source:
-        if part.index is None:
-            part.index = index
-            return part
-    return item.part(source, index)
 
 
 def member(value: object, name: str) -> str:

@@ -19,8 +19,6 @@ from proxy.convert.reply.responses.items import KIND_FOR_TYPE, Item, ItemKind, P
 from proxy.convert.reply.responses.part_reading import (
     Event,
     PartReading,
-    begun_part,
-    done_part,
     member,
 )
 from proxy.convert.reply.responses.reasoning_reader import ReasoningReader
@@ -98,13 +96,14 @@ class EventReader:
         """For each of ``items`` the one that events told of: by its ids, else by its place in its kind."""
         found = [self.table.known(sent, _kind_of(sent)) for sent in items]
         named = {item for item in found if item is not None}
+        others: dict[ItemKind, list[Item]] = {}
+        for item in reversed(self.table.items):
+            if item not in named:
+                others.setdefault(item.kind, []).append(item)
         for place, sent in enumerate(items):
-            if found[place] is None:
-                kind = _kind_of(sent)
-                others = (i for i in self.table.items if i.kind == kind and i not in named)
-                found[place] = item = next(others, None)
-                if item is not None:
-                    named.add(item)
+            left = others.get(_kind_of(sent))
+            if found[place] is None and left:
+                found[place] = left.pop()
         return found
 
     def take_added(self, event: Event) -> None:
@@ -127,11 +126,11 @@ class EventReader:
 
     def take_part_added(self, event: Event) -> None:
         """Begin a part of a message, or of readable reasoning."""
-        self._take_part(event, begun_part)
+        self._take_part(event, Item.begun_part)
 
     def take_part_done(self, event: Event) -> None:
         """Complete such a part; its block stays open for the next part of the item."""
-        part = self._take_part(event, done_part)
+        part = self._take_part(event, Item.done_part)
         if part is not None:
             part.done = True
 

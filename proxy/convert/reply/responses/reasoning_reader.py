@@ -17,8 +17,6 @@ from proxy.convert.reply.responses.items import Item, Part, Source
 from proxy.convert.reply.responses.part_reading import (
     Event,
     PartReading,
-    begun_part,
-    done_part,
     member,
 )
 
@@ -101,12 +99,12 @@ class ReasoningReader:
 
     def _begin(self, event: Event, source: Source, index: object) -> None:
         item = self._shared.table.find(event, "reasoning")
-        part = begun_part(item, source, index)
+        part = item.begun_part(source, index)
         self.complete_part(item, part, member(event.get("part"), "text"))
 
     def _end(self, event: Event, source: Source, index: object, text: str) -> None:
         item = self._shared.table.find(event, "reasoning")
-        part = done_part(item, source, index)
+        part = item.done_part(source, index)
         self.complete_part(item, part, text)
         part.done = True
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from proxy.convert.reply.content_parts import entries, string_in
 from proxy.convert.reply.pieces import ContentPiece
 from proxy.convert.reply.responses.items import Item, Part
-from proxy.convert.reply.responses.part_reading import Event, PartReading, done_part, member
+from proxy.convert.reply.responses.part_reading import Event, PartReading, member
 from proxy.convert.reply.responses.search_reader import SearchReader, annotations_in
 
 
@@ -66,7 +66,7 @@ class TextReader:
 
     def _end(self, event: Event, text: str, *, refusal: bool) -> None:
         item = self._shared.table.find(event, "message")
-        part = done_part(item, "content", event.get("content_index"))
+        part = item.done_part("content", event.get("content_index"))
         self._complete(item, part, text, refusal=refusal)
         part.done = True
 
