@@ -21,7 +21,6 @@ def for_responses(profile: Profile) -> Profile:
     """``profile`` with the flags of Chat Completions' own forms switched off."""
     flags: dict[str, Any] = {
         "tool_id_chars": min(profile.tool_id_chars or CALL_ID_CHARS, CALL_ID_CHARS),
-        "effort_with_tools": "send",
         "extra_content": False,
     }
     if profile.cache == "anthropic":

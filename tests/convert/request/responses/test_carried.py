@@ -217,7 +217,11 @@ def test_search_goes_back_with_its_reasoning() -> None:
 
 
 def test_search_without_reasoning_goes_back() -> None:
-    assert after_go(USED, found(packed_item(HOME, SEARCH_ITEM))) == [SEARCH_ITEM]
+    blocks = (USED, found(packed_item(HOME, SEARCH_ITEM)))
+    assert after_go(*blocks) == [SEARCH_ITEM]
+    for form in ("text", "drop"):
+        sent = after_go(*blocks, flags={**EFFORT, "reasoning_items": form})
+        assert sent == [says("assistant", AS_TEXT)]
 
 
 @pytest.mark.parametrize(
