@@ -1,7 +1,7 @@
 """Base URLs that name an endpoint in place of the API's base.
 
 Rule: pure. Endpoints that a rule of ``config.urls`` takes are not refused: ``/chat/completions``,
-``/invocations``, Foundry's ``/models`` and, for a native upstream, ``/messages``.
+``/responses``, ``/invocations``, Foundry's ``/models`` and, for a native upstream, ``/messages``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
-from config.urls import CHAT, MESSAGES
+from config.urls import CHAT, MESSAGES, RESPONSES
 
 _MESSAGES = re.compile(r"/(?:messages|complete)(?:/(?:count_tokens|batches))?$")
 _NATIVE_BASE = re.compile(r"/anthropic(?:/v[0-9]+)?$")
 """Where DeepSeek, Moonshot, Z.ai, MiniMax and gateways offer the Messages API."""
 _OTHERS = re.compile(
     # A deployment of Azure's may have any name.
-    r"(?<!/deployments)/(?:responses(?:/compact|/input_tokens)?|completions|embeddings|models|moderations|rerank|files"
+    r"(?<!/deployments)/(?:responses/(?:compact|input_tokens)|completions|embeddings|models|moderations|rerank|files"
     r"|batches|realtime|images/(?:generations|edits|variations)"
     r"|audio/(?:speech|transcriptions|translations))$"
 )
+_RESPONSES = re.compile(f"{RESPONSES}$")
 _OLLAMA = re.compile(r"/api/(?:chat|generate|tags|embed|embeddings|show|ps)$")
 _GEMINI = re.compile(r"/models/[^/]+:[A-Za-z]+$")
 _COHERE = re.compile(r"(?<=/v[0-9])/chat$")
@@ -47,7 +48,7 @@ def misplaced_endpoint(url: str, *, native: bool) -> str | None:
 def _misplaced_at_native(parts: SplitResult, path: str) -> str | None:
     if path.endswith(MESSAGES):
         return None
-    for pattern in (_MESSAGES, re.compile(f"{CHAT}$"), _OTHERS):
+    for pattern in (_MESSAGES, re.compile(f"{CHAT}$"), _RESPONSES, _OTHERS):
         if pattern.search(path):
             return _advice(parts, path, pattern.sub("", path))
     return None
@@ -64,9 +65,10 @@ def _messages_api(parts: SplitResult, path: str) -> str:
 
 def _base(parts: SplitResult, path: str) -> str | None:
     """The path of the API's base; None if ``path`` ends in no endpoint that is refused."""
-    if path.endswith(CHAT):
-        base = path.removesuffix(CHAT)
-        return base.removesuffix(CHAT) if base.endswith(CHAT) else None
+    for endpoint in (CHAT, RESPONSES):
+        if path.endswith(endpoint):
+            base = path.removesuffix(endpoint)
+            return base.removesuffix(endpoint) if base.endswith(endpoint) else None
     if _OLLAMA.search(path):
         return _OLLAMA.sub("/v1", path)
     if _GEMINI.search(path):

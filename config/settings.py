@@ -13,7 +13,7 @@ from pathlib import Path
 from config.errors import ConfigError
 from config.registry.entries import RegistryFile, load_registry_file
 from config.registry.file import file_registry
-from config.registry.values import Registry
+from config.registry.values import Registry, is_anthropic
 from config.sources import Checks, Resolution, chosen_file, resolve
 from config.variables import server, upstream
 from config.variables.row import PREFIX
@@ -101,6 +101,7 @@ def load_settings(
         mistakes=tuple(map(str, found.misnamed)),
     )
     _check_drain(settings)
+    _check_protocol(settings)
     return settings if file is None else replace(settings, registry=file_registry(file, settings))
 
 
@@ -112,6 +113,16 @@ def _check_drain(settings: Settings) -> None:
             [
                 f"{PREFIX}DRAIN_DELAY={delay} must be at most {most}, "
                 f"five seconds less than {PREFIX}GRACEFUL_TIMEOUT={graceful}"
+            ]
+        )
+
+
+def _check_protocol(settings: Settings) -> None:
+    if settings.openai_api != "auto" and is_anthropic(settings.openai_base_url):
+        raise ConfigError(
+            [
+                f"OPENAI_API={settings.openai_api} is given together with the OPENAI_BASE_URL of "
+                "Anthropic, to which requests are sent unchanged: remove one of them"
             ]
         )
 

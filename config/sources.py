@@ -23,7 +23,7 @@ from config.variables.table import CUSTOM_HEADER_PREFIX, VARIABLES
 from config.wrapping import COMMENT, has_comment, unwrapped, wrapping_problem
 
 SCHEMA: Schema = Schema.from_dict({v.field: v.form for v in VARIABLES})()
-_SECRET = frozenset(v.field for v in VARIABLES if v.secret)
+_SECRET = frozenset(v.field for v in VARIABLES if v.secret or v.mistaken_for_secret)
 _EXACT = _SECRET | {v.field for v in VARIABLES if isinstance(v.form, FileField)}
 """The settings whose values may contain what looks like a comment."""
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from typing import Protocol
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from config.registry.values import AZURE_API_VERSION
 
 CHAT = "/chat/completions"
+RESPONSES = "/responses"
 INVOCATIONS = "/invocations"
 """Ends the Chat Completions endpoint of one model at Databricks."""
 MESSAGES = "/messages"
 DEFAULT_PATH = "/v1"
+AZURE_RESPONSES = "/openai/v1/responses"
+_API_VERSION = "api-version"
 _DEPLOYMENT = "/deployments/"
 _COMPLETE = re.compile(
     r"/(?:v[0-9]+[a-z0-9]*|openai|compat|inference|openapi|serving-endpoints|chat/completions"
-    r"|invocations)$"
+    r"|responses|invocations)$"
 )
 _FOUNDRY = re.compile(r"/models(?:/chat/completions)?/*$")
 FOUNDRY_API_VERSION = "2024-05-01-preview"
@@ -44,20 +47,40 @@ def chat_url(provider: Located, base_path: str | None = None) -> str:
     missing, incomplete, or the ``/v1`` of other hosts.
     """
     path = urlsplit(provider.base_url).path.rstrip("/")
-    if not path.endswith((CHAT, INVOCATIONS)):
+    if path.endswith(RESPONSES):
+        path = path.removesuffix(RESPONSES) + CHAT
+    elif not path.endswith((CHAT, INVOCATIONS)):
         path = _api_path(path, base_path) + CHAT
     return _url(provider, path)
 
 
+def responses_url(provider: Located, base_path: str | None = None) -> str:
+    """The Responses endpoint of ``provider``, beside that of ``chat_url`` except on Azure.
+
+    ``base_path``: as for ``chat_url``. Azure's deployments and models have it at ``/openai/v1``, where
+    the request names the model and ``api-version`` is only sent as ``preview``.
+    """
+    parts = urlsplit(provider.base_url)
+    path = parts.path.rstrip("/")
+    if is_azure_deployment(provider.base_url) or _is_foundry(parts):
+        return urlunsplit(parts._replace(path=AZURE_RESPONSES, query=_preview_only(parts.query)))
+    return _url(provider, _base(path, base_path) + RESPONSES)
+
+
+def names_responses(base_url: str) -> bool:
+    """Whether ``base_url`` is a Responses endpoint, which then is the one that is called."""
+    return urlsplit(base_url).path.rstrip("/").endswith(RESPONSES)
+
+
+def deployment_of(base_url: str) -> str | None:
+    """The deployment that an Azure URL names; None: it names none."""
+    _, found, name = urlsplit(base_url).path.partition(_DEPLOYMENT)
+    return unquote(name.partition("/")[0]) or None if found else None
+
+
 def models_url(provider: Located, base_path: str | None = None) -> str:
     """The model list, at the base path of ``chat_url``; on Azure, at the path above ``/deployments``."""
-    path = urlsplit(provider.base_url).path.rstrip("/")
-    if path.endswith(INVOCATIONS):
-        path = path.removesuffix(INVOCATIONS).rpartition("/")[0]
-    elif path.endswith(CHAT):
-        path = path.removesuffix(CHAT)
-    else:
-        path = _api_path(path, base_path)
+    path = _base(urlsplit(provider.base_url).path.rstrip("/"), base_path)
     if _DEPLOYMENT in f"{path}/":
         path = path.partition(_DEPLOYMENT)[0]
     return _url(provider, f"{path}/models")
@@ -113,12 +136,28 @@ def _api_path(path: str, base_path: str | None) -> str:
     return path or DEFAULT_PATH
 
 
+def _base(path: str, base_path: str | None) -> str:
+    """The path of the API, above its endpoints; ``path`` has no trailing slash."""
+    if path.endswith(INVOCATIONS):
+        return path.removesuffix(INVOCATIONS).rpartition("/")[0]
+    for endpoint in (CHAT, RESPONSES):
+        if path.endswith(endpoint):
+            return path.removesuffix(endpoint)
+    return _api_path(path, base_path)
+
+
+def _preview_only(query: str) -> str:
+    """``query`` without a dated ``api-version``, which ``/openai/v1`` refuses."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode([pair for pair in pairs if pair[0] != _API_VERSION or pair[1] == "preview"])
+
+
 def _url(provider: Located, path: str) -> str:
     parts = urlsplit(provider.base_url)
     query = parts.query
     version = _api_version(provider, parts)
-    if version and "api-version" not in dict(parse_qsl(query)):
-        named = urlencode({"api-version": version})
+    if version and _API_VERSION not in dict(parse_qsl(query)):
+        named = urlencode({_API_VERSION: version})
         query = f"{query}&{named}" if query else named
     return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
 

@@ -53,6 +53,11 @@ def new_tool_id() -> str:
     return random_id("toolu_")
 
 
+def new_search_id() -> str:
+    """A new ``srvtoolu_`` id: 24 random base62 characters."""
+    return random_id("srvtoolu_")
+
+
 def new_message_id() -> str:
     """A new ``msg_`` id: 24 random base62 characters."""
     return random_id("msg_")

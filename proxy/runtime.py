@@ -20,6 +20,7 @@ from proxy.providers.flag_board import shared_board
 from proxy.providers.health import ProviderHealth
 from proxy.providers.learned_flags import LearnedFlags
 from proxy.providers.refused_images import RefusedImages
+from proxy.providers.refused_states import RefusedStates
 from proxy.providers.routing import Router
 from proxy.relay.blocked_writes import WRITES
 from proxy.relay.model_list import CACHE_SECONDS, ModelList
@@ -50,6 +51,7 @@ class Runtime:
     clients: Clients
     learned: LearnedFlags
     refused_images: RefusedImages
+    refused_states: RefusedStates
     watch: Sweeper
     drain: ShutdownState
     models: ModelList
@@ -131,6 +133,7 @@ def build_runtime(settings: Settings, registry: Registry) -> Runtime:
         clients=Clients(settings, registry.providers),
         learned=learned,
         refused_images=RefusedImages(time),
+        refused_states=RefusedStates(time),
         watch=watch,
         drain=PROCESS,
         # A recording contains the list that it needs.

@@ -31,6 +31,7 @@ def cross_problems(text: RegistryText, environ: Mapping[str, str]) -> list[str]:
         *_bad_names(content),
         *(problem for entry in keyed for problem in _key_problems(*entry, environ)),
         *(problem for entry in keyed for problem in _misplaced_endpoints(*entry)),
+        *(problem for entry in keyed for problem in _protocols_of_native(*entry)),
     ]
     return [text.problem(place, phrase) for place, phrase in found]
 
@@ -122,16 +123,38 @@ def _key_problems(place: Place, entry: Mapping[str, Any], environ: Mapping[str, 
 
 def _misplaced_endpoints(place: Place, entry: Mapping[str, Any]) -> Found:
     for name in ("base_url", "api_base"):
-        url, direct = entry.get(name), entry.get("direct")
+        url = entry.get(name)
         if not isinstance(url, str) or "@" in url.partition("?")[0]:
             continue
-        try:
-            native = direct if isinstance(direct, bool) else is_anthropic(url)
-        except ValueError:
-            continue
-        phrase = misplaced_endpoint(url.strip(), native=native)
+        native = _is_native(entry, url)
+        phrase = None if native is None else misplaced_endpoint(url.strip(), native=native)
         if phrase is not None:
             yield (*place, name), phrase
+
+
+def _protocols_of_native(place: Place, entry: Mapping[str, Any]) -> Found:
+    """``api`` where the upstream is native, so that nothing is converted for it."""
+    url = next((entry[name] for name in ("base_url", "api_base") if entry.get(name)), None)
+    if not isinstance(url, str) or not _is_native(entry, url):
+        return
+    cause = "direct" if entry.get("direct") else "an Anthropic URL"
+    for where, chosen in ((place, entry), *_below(place, entry)):
+        if chosen.get("api") in ("chat", "responses"):
+            phrase = f"is given together with {cause}, which sends requests unchanged: remove one"
+            yield (*where, "api"), phrase
+
+
+def _below(place: Place, provider: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    yield from (((*place, *below), model) for below, model in _entries(provider, "models"))
+
+
+def _is_native(entry: Mapping[str, Any], url: str) -> bool | None:
+    """Whether the upstream of ``entry`` is native; None for a URL that is none."""
+    direct = entry.get("direct")
+    try:
+        return direct if isinstance(direct, bool) else is_anthropic(url)
+    except ValueError:
+        return None
 
 
 def _shown(variable: str) -> str:

@@ -198,8 +198,10 @@ class _Loading:
 
     def _flat_provider(self, entry: Entry) -> Provider:
         """The provider of a flat model, without a name."""
-        # Profile flags of a flat model apply to that model, not to its provider.
-        return _provider("", entry["api_base"], {**entry, "profile": None}, self._keys(entry))
+        # The protocol and the profile flags of a flat model apply to that model, not to its provider.
+        return _provider(
+            "", entry["api_base"], {**entry, "profile": None, "api": None}, self._keys(entry)
+        )
 
     def _keys(self, entry: Entry) -> tuple[str, ...]:
         variables = key_variables(entry)
@@ -232,6 +234,7 @@ def _provider(name: str, base_url: str, entry: Entry, keys: tuple[str, ...]) -> 
         native=direct,
         proxy=entry.get("proxy"),
         ca_bundle=entry.get("ca_bundle"),
+        api=entry.get("api") or "auto",
         profile=entry.get("profile") or {},
         timeout_seconds=entry.get("upstream_timeout_seconds"),
         deny_betas=entry.get("deny_betas") or (),
@@ -254,6 +257,7 @@ def _model(model_id: str, remote_id: str | None, provider: Provider, entry: Entr
         extra_body=entry.get("extra_body") or {},
         fallbacks=entry.get("fallbacks") or (),
         price=Price(**price) if price else None,
+        api=entry.get("api") or "auto",
         profile=entry.get("profile") or {},
     )
 

@@ -28,7 +28,7 @@ from config.registry.fields import (
     Strings,
     Url,
 )
-from config.registry.values import REASONING_EFFORTS
+from config.registry.values import APIS, REASONING_EFFORTS
 
 TOP_SETTINGS: Mapping[str, str] = {
     "ak": "auth_keys",
@@ -106,6 +106,7 @@ def _provider_fields() -> dict[str, Field[Any]]:
         "extra_headers": _optional(Headers()),
         "upstream_timeout_seconds": Number(0, 86_400, above=True),
         "deny_betas": _optional(Strings()),
+        "api": OneOf(APIS),
     }
 
 
@@ -122,6 +123,7 @@ def _model_fields() -> dict[str, Field[Any]]:
         "fallbacks": _optional(Strings()),
         "price": _optional(Nested(PRICE)),
         "profile": Members(),
+        "api": OneOf(APIS),
     }
 
 

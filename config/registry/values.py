@@ -19,6 +19,8 @@ ALIAS_PREFIX = "anthropic/"
 ``anthropic``. In requests it is optional."""
 REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Every effort level of an upstream API, in ascending order."""
+APIS = ("auto", "chat", "responses")
+"""What ``api`` may be set to."""
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 AZURE_API_VERSION = "2024-10-21"
 LONG_CONTEXT_THRESHOLD = 128_000
@@ -45,6 +47,8 @@ class Provider:
     """Forward proxy of this provider; None: the one of the settings."""
     ca_bundle: str | None = None
     """CA certificates for this provider; None: those of the settings."""
+    api: str = "auto"
+    """The protocol that its requests are converted to; auto: the profile decides."""
     profile: Mapping[str, object] = field(default_factory=dict)
     """Profile flags that the operator overrides."""
     timeout_seconds: float | None = None
@@ -105,6 +109,8 @@ class Model:
     fallbacks: tuple[str, ...] = ()
     """Client names of the models to try in this order if this one fails."""
     price: Price | None = None
+    api: str = "auto"
+    """The protocol that its requests are converted to; auto: as its provider's."""
     profile: Mapping[str, object] = field(default_factory=dict)
     """Profile flags that the operator overrides; they take precedence over the provider's."""
 
@@ -191,6 +197,8 @@ class RegistrySettings(Protocol):
     @property
     def openai_base_url(self) -> str: ...
     @property
+    def openai_api(self) -> str: ...
+    @property
     def custom_headers(self) -> tuple[tuple[str, str], ...]: ...
     @property
     def azure_api_version(self) -> str: ...
@@ -237,6 +245,7 @@ def environment_provider(settings: RegistrySettings) -> Provider:
         ),
         azure_api_version=settings.azure_api_version,
         native=is_anthropic(settings.openai_base_url),
+        api=settings.openai_api,
     )
 
 

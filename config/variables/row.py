@@ -42,6 +42,8 @@ class Variable:
     """Another field, whose value is used if it is set and this one is not."""
     secret: bool = False
     """Whether the value must be hidden in errors and by ``--print-config``."""
+    mistaken_for_secret: bool = False
+    """Whether a secret may be assigned by mistake: an invalid value is not shown in errors."""
     bare_may_be_foreign: bool = False
     """Whether shells and other programs export a variable of the unprefixed name."""
 
@@ -56,6 +58,7 @@ def setting(
     example: str = "",
     follows: str = "",
     secret: bool = False,
+    mistaken_for_secret: bool = False,
     bare_may_be_foreign: bool = False,
 ) -> Default | Value:
     """A row: the field of a section's dataclass.
@@ -71,6 +74,7 @@ def setting(
         example=example,
         follows=follows,
         secret=secret,
+        mistaken_for_secret=mistaken_for_secret,
         bare_may_be_foreign=bare_may_be_foreign,
     )
     return dataclasses.field(default=default, repr=not secret, metadata={_ROW: row})

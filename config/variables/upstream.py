@@ -22,7 +22,12 @@ from config.fields import (
     TokenCount,
 )
 from config.file_fields import CaBundle, ReadableFile
-from config.registry.values import AZURE_API_VERSION, DEFAULT_BASE_URL, LONG_CONTEXT_THRESHOLD
+from config.registry.values import (
+    APIS,
+    AZURE_API_VERSION,
+    DEFAULT_BASE_URL,
+    LONG_CONTEXT_THRESHOLD,
+)
 from config.variables.row import MAX_INT, also_bare, own, setting
 
 
@@ -40,6 +45,14 @@ class Upstream:
     )
     openai_base_url: str = setting(
         DEFAULT_BASE_URL, BaseUrl(), ("OPENAI_BASE_URL",), "Base URL of the upstream"
+    )
+    openai_api: str = setting(
+        "auto",
+        Choice({name: name for name in APIS}),
+        ("OPENAI_API", *own("OPENAI_API")),
+        "Protocol of the upstream: `chat` (Chat Completions), `responses` (Responses, also chosen by a "
+        "base URL that ends in `/responses`), or `auto`: as docs/providers.md says for its provider",
+        mistaken_for_secret=True,
     )
     config: str | None = setting(
         None,

@@ -20,12 +20,12 @@ from proxy.failures.policy import failure_kind
 from proxy.providers.model_names import NAME_OF_TIER
 from proxy.relay.call import Call
 from proxy.relay.native.request import Sent
+from proxy.relay.protocols import protocol_for
 from proxy.relay.upstream_call import decoded
 from proxy.telemetry.logs import error_words
 
 bp = Blueprint("connection", __name__)
 
-PROBE_TOKENS = 5
 HINTS = {
     401: "check the key: OPENAI_API_KEY, or the one you sent in passthrough mode",
     402: "check the account's balance and quota at the provider",
@@ -39,7 +39,7 @@ HINTS = {
 
 
 PROBES = Operation(
-    summary="One real call of five tokens",
+    summary="One real call of a few tokens",
     answers={
         200: Answer("The upstream answered.", Probes, (LIMITS,)),
         503: Answer(
@@ -88,13 +88,14 @@ def _tier_names() -> list[str]:
 def _probe(model: str) -> dict[str, Any]:
     started = monotonic()
     record().begin_next_call()
-    probe = {
-        "model": model,
-        "max_tokens": PROBE_TOKENS,
-        "messages": [{"role": "user", "content": "Hi"}],
-    }
     try:
-        call = begin_call(probe, runtime().router.resolve(model))
+        route = runtime().router.resolve(model)
+        probe = {
+            "model": model,
+            "max_tokens": protocol_for(route.profile).probe_tokens,
+            "messages": [{"role": "user", "content": "Hi"}],
+        }
+        call = begin_call(probe, route)
         with watched(call.exchange):
             usage = _ask(call, probe)
     except ProxyError as error:

@@ -121,6 +121,8 @@ def _report(
     if choice:
         shown["model_choice"] = choice
     if profile is not None:
+        if profile.api != "chat":
+            shown["api"] = profile.api
         shown |= {"profile": profile.name, "profile_flags": changed_flags(profile)}
     report = {
         "route": shown,

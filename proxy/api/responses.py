@@ -26,6 +26,8 @@ from proxy.telemetry.logs import log_body
 
 ROUTE_HEADER = "x-claude-proxy-route"
 """The header with the route of an answer: ``PROVIDER/MODEL;reason=REASON``."""
+_OF_PROTOCOL: Mapping[str, str] = {"responses": ";api=responses"}
+"""What the route says of the protocol that the answer came by; nothing for the usual ones."""
 
 
 def json_response(body: object, status: int = 200) -> Response:
@@ -48,6 +50,7 @@ def begin_call(message_request: Mapping[str, Any], route: Route) -> Call:
         client=shared.clients.for_provider(route.provider),
         learned=shared.learned,
         refused_images=shared.refused_images,
+        refused_states=shared.refused_states,
         exchange=Exchange(shared.settings.total_timeout),
         record=access,
         answer_headers={},
@@ -97,7 +100,9 @@ def answered(call: Call, attempt: Callable[[], Answer]) -> Response:
         response.headers.update(call.answer_headers)
     if len(call.candidates) == 1 or not isinstance(answer.stream, EarlyStream):
         # Otherwise a fallback may still answer.
-        response.headers.add(ROUTE_HEADER, call.route.header)
+        response.headers.add(
+            ROUTE_HEADER, call.route.header + _OF_PROTOCOL.get(call.record.api, "")
+        )
     shown = call.settings.log_body_max_chars
     if shown and answer.stream is None:
         log_body("answer body", call.record.request_id, response.data, shown)

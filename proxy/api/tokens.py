@@ -89,6 +89,7 @@ def answer_count(
         heavy=access.heavy,
         model=route.model,
         max_tokens=None,
+        base_url=route.provider.base_url,
         read_pdf=RequestPdfs().read,
     )
     tokens = _upstream_count(message_request, route)

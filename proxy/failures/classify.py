@@ -80,11 +80,31 @@ def failure_from_chunk(
     chunk: Mapping[str, object], *, model: str = "", secrets: Iterable[str] = ()
 ) -> UpstreamError:
     """The error for ``{"error": ...}`` in a stream or in a 200 body, without an HTTP status."""
+    facts = read_error(chunk)
+    return failure_from_facts(
+        facts, status=status_without_answer(facts), model=model, secrets=secrets
+    )
+
+
+def failure_from_facts(
+    facts: ErrorFacts,
+    *,
+    status: int,
+    model: str = "",
+    secrets: Iterable[str] = (),
+    headers: Mapping[str, str] | None = None,
+    now: float = 0.0,
+) -> UpstreamError:
+    """The error for ``facts`` of a failure inside a 200; ``status`` is the client's.
+
+    The other arguments are those of ``failure_from_answer``; ``headers`` stand in the body.
+    """
     secrets = tuple(secrets)
-    facts = _masked(read_error(chunk), secrets)
-    error = _classified(facts, status_without_answer(facts), None, model)
+    facts = _masked(facts, secrets)
+    error = _classified(facts, status, None, model)
     error.secrets = secrets
-    _note_wait(error, facts, 0.0)
+    error.headers |= client_headers(headers or {}, now=now)
+    _note_wait(error, facts, now)
     return error
 
 

@@ -20,10 +20,18 @@ LONGEST_TEXT = 1000
 """Characters of an error text that are read: the complaint comes first."""
 
 PARTS = "(?:inputs?|messages|tools|prompt|content)"
-QUOTED_REQUEST = re.compile(
-    rf"""['"]{PARTS}['"]\s*:\s*[\[{{"']|\b{PARTS}\s*(?:=\s*[\[{{"']|:\s*[\[{{])"""
-)
+
+
+def _quoted(parts: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"""['"]{parts}['"]\s*:\s*[\[{{"']|\b{parts}\s*(?:=\s*[\[{{"']|:\s*[\[{{])"""
+    )
+
+
+QUOTED_REQUEST = _quoted(PARTS)
 """Where a text begins to repeat the request: ``"input": {``, ``messages = [``."""
+QUOTED_RESPONSES_REQUEST = _quoted("(?:inputs?|messages|tools|prompt|content|instructions|output)")
+"""The same for a request of the Responses protocol."""
 
 SUGGESTION = re.compile(r"\b(?:did you mean|you meant|you may have meant)\b[^?\n]{0,80}\??")
 """Names a field that was not sent, or that is fine: ``property 'store' is unsupported, did you mean 'stop'?``."""
@@ -82,6 +90,8 @@ class Refusal:
     """Its own words in lower case, without what it quotes of the request; ``FIELD_NAMES`` as there."""
     param: str
     """The path that its error object names, always of a field that was sent; else ``""``."""
+    code: str = ""
+    """The code of its error object in lower case; empty if it has none."""
 
     def about(self, item: str, *, under: str = "", complaint: str = COMPLAINT) -> bool:
         """Whether the refusal complains of ``item`` (a regular expression in lower case).
@@ -100,18 +110,26 @@ class Refusal:
         return re.search(pattern, self.text) is not None
 
 
-def refusal_of(error: UpstreamError, chat_body: Mapping[str, Any], text: str) -> Refusal:
-    """Prepare ``text``, the trusted text of ``error``, which refuses ``chat_body``.
+def refusal_of(
+    error: UpstreamError,
+    body: Mapping[str, Any],
+    text: str,
+    *,
+    quoted: re.Pattern[str] = QUOTED_REQUEST,
+) -> Refusal:
+    """Prepare ``text``, the trusted text of ``error``, which refuses ``body``.
 
-    A param that names nothing in the body is ignored: gateways put request ids there.
+    A param that names nothing in the body is ignored: gateways put request ids there. ``quoted``: where
+    the text begins to repeat the request.
     """
     text = SUGGESTION.sub("", as_sent(text[:LONGEST_TEXT].lower()))
-    quote = QUOTED_REQUEST.search(text)
+    quote = quoted.search(text)
     param = as_sent((error.param or "").lower().removeprefix("body."))
     named = re.split(r"[.\[]", param, maxsplit=1)[0]
     return Refusal(
         text=text[: quote.start()] if quote else text,
-        param=param if named in chat_body else "",
+        param=param if named in body else "",
+        code=(error.code or "").lower(),
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from proxy.errors import UpstreamError
-from proxy.failures.complaints import LONGEST_TEXT, refusal_of
-from proxy.failures.healing_steps import STEPS, Body, Flags
+from proxy.failures.api_switch import may_name_responses
+from proxy.failures.complaints import LONGEST_TEXT, Refusal, refusal_of
+from proxy.failures.healing_steps import STEPS, Body, Flags, Step
 from proxy.failures.history_steps import in_any_status
 from proxy.failures.other_statuses import refuses_in_other_status
 from proxy.failures.refusal_scope import concerns_model
@@ -33,7 +34,7 @@ WORDS_FOR_STATUS = {
     ),
 }
 """Refusals of schemas by servers that compile them (llama.cpp, vLLM)."""
-SWAPPED = ("token_field", "reasoning_history", "extra_content")
+SWAPPED = ("token_field", "reasoning_history", "extra_content", "reasoning_ids", "api")
 """Flags that one refusal may set and another one set back; each is healed once in a request."""
 YAML_WORDS = frozenset({"true", "false", "null"})
 
@@ -78,15 +79,31 @@ def healing_for(
     text = error.text if text is None else text
     if not is_refusal(error, text):
         return None
-    refusal = refusal_of(error, chat_body, text)
-    for step in STEPS:
+    return first_healing(STEPS, profile, chat_body, refusal_of(error, chat_body, text), healed)
+
+
+def first_healing(
+    steps: Iterable[Step],
+    profile: Profile,
+    body: Body,
+    refusal: Refusal,
+    healed: Collection[str],
+    *,
+    scope: Callable[[str, Flags, Refusal], bool] = concerns_model,
+) -> Healing | None:
+    """The healing by the first of ``steps`` that changes a flag of ``profile``; None if none does.
+
+    ``body`` was refused; ``healed`` names the flags already healed for this request. ``scope``:
+    whether the refusal concerns the model.
+    """
+    for step in steps:
         if HEALED_ONCE.get(step.name) in healed:
             continue
-        flags = step.flags_for(profile, chat_body, refusal)
+        flags = step.flags_for(profile, body, refusal)
         if any(name in healed for name in SWAPPED if name in flags):
             continue
         if any(getattr(profile, name) != value for name, value in flags.items()):
-            return Healing(step.name, flags, concerns_model(step.name, flags, refusal))
+            return Healing(step.name, flags, scope(step.name, flags, refusal))
     return None
 
 
@@ -102,7 +119,7 @@ def is_refusal(error: UpstreamError, text: str) -> bool:
     words = WORDS_FOR_STATUS.get(error.upstream_status, ())
     if error.upstream_status in (400, 422) or any(word in text.lower() for word in words):
         return True
-    if refuses_in_other_status(error, text):
+    if refuses_in_other_status(error, text) or may_name_responses(error, text):
         return True
     return in_any_status(error.upstream_status, text[:LONGEST_TEXT])
 

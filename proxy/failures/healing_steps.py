@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proxy.failures.api_switch import API, responses_flags
 from proxy.failures.complaints import (
     UNKNOWN_FIELD,
     WRONG_STOP,
@@ -152,6 +153,7 @@ def _developer(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 
 
 STEPS: tuple[Step, ...] = (
+    Step(API, responses_flags),
     Step("stream", stream_flags),
     Step("no_stream", no_stream_flags),
     Step("prefill", prefill_flags),

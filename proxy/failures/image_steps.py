@@ -14,6 +14,7 @@ from typing import Any
 from proxy.failures.broken_images import image_key, is_damaged
 from proxy.failures.complaints import Refusal
 from proxy.failures.refused_media import UNREADABLE_IMAGE
+from proxy.failures.response_view import chat_view
 from proxy.providers.profiles import Profile
 
 Body = Mapping[str, Any]
@@ -72,7 +73,11 @@ def unreadable_flags(profile: Profile, body: Body, refusal: Refusal) -> Flags:
 
 
 def inline_keys(body: Body) -> set[str]:
-    """The keys of the images that ``body`` holds itself, not by an address, whose file may change."""
+    """The keys of the images that ``body`` holds itself, not by an address, whose file may change.
+
+    ``body``: a request of Chat Completions or Responses.
+    """
+    body = chat_view(body) if "input" in body else body
     return {image_key(url) for _, url in _images(body) if url.startswith("data:")}
 
 

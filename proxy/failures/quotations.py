@@ -29,13 +29,16 @@ _CUT = "\n\n"
 """Replaces a quotation, so that no complaint matches across it."""
 
 
-def own_words(text: str, chat_body: Mapping[str, Any]) -> str:
-    """``text`` of a refusal of ``chat_body``, in lower case and without quotations of this body."""
-    values = list(_texts(chat_body))
+def own_words(text: str, body: Mapping[str, Any]) -> str:
+    """``text`` of a refusal of ``body``, in lower case and without quotations of this body.
+
+    ``body``: a request of Chat Completions or Responses.
+    """
+    values = list(_texts(body))
     if sum(map(len, values)) > LONGEST_REQUEST:
         return ""
     text = text.lower()
-    names = {value.lower() for value in _names(chat_body)}
+    names = {value.lower() for value in _names(body)}
     text = _QUOTED.sub(lambda found: _CUT if found[0] in names else found[0], text)
     found = list(_WORD.finditer(text))
     quoted = _quoted([word[0] for word in found], values)
@@ -100,6 +103,11 @@ def _names(body: Mapping[str, Any]) -> Iterator[str]:
     yield from _listed(body.get("stop"))
     for tool in _objects(body.get("tools")):
         yield from _function_name(tool)
+        if tool.get("type") == "function":
+            yield from _listed(tool.get("name"))
+    for item in _objects(body.get("input")):
+        yield from _listed(item.get("call_id"))
+        yield from _listed(item.get("name"))
     for message in _objects(body.get("messages")):
         yield from _listed(message.get("tool_call_id"))
         for call in _objects(message.get("tool_calls")):

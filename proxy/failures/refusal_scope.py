@@ -142,6 +142,7 @@ def names_the_model(refusal: Refusal) -> bool:
 
 
 SCOPES: Mapping[str, Scope] = {
+    "api": always,
     "stream": always,
     "no_stream": names_the_model,
     "prefill": always,
@@ -152,6 +153,14 @@ SCOPES: Mapping[str, Scope] = {
     "forced_choice": always,
     "effort_with_tools": always,
     "developer": always,
+    "include": always,
+    "reasoning_ids": always,
+    "reasoning_summary": always,
+    # Which reasoning can be decrypted depends on the key and the model of an earlier turn.
+    "refused_state": never,
+    "hosted_choice": tool_choice_refused,
+    "tool_output_parts": always,
+    "web_search": always,
     "reasoning_effort": efforts_stated,
     "sampling": sampling_refused,
     "token_field": field_refused("max_(?:completion_)?tokens"),

@@ -12,6 +12,7 @@ from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from config.hosts import host_and_port
+from config.urls import RESPONSES
 from proxy.errors import NotFound, PermissionDenied
 from proxy.providers.allowed_hosts import DEFAULT_PORTS
 
@@ -97,10 +98,10 @@ def parse_dynamic_target(raw: str) -> DynamicTarget:
 def upstream_path(target: DynamicTarget) -> str:
     """The base path of the upstream's API: the prefix, with ``/v1`` unless it ends in a version.
 
-    A deployment path (Azure) is used unchanged.
+    A deployment path (Azure) and a Responses endpoint are used unchanged.
     """
     prefix = target.prefix
-    if _VERSIONED.fullmatch(prefix) or "/deployments/" in prefix:
+    if _VERSIONED.fullmatch(prefix) or "/deployments/" in prefix or prefix.endswith(RESPONSES):
         return prefix
     return f"{prefix}/v1"
 

@@ -11,8 +11,8 @@ from config.urls import models_url
 from proxy.errors import PermissionDenied
 from proxy.providers.allowed_hosts import HostRules
 from proxy.providers.dynamic_path import DynamicTarget, parse_dynamic_target, upstream_path
-from proxy.providers.profiles import base_path_for, profile_for
-from proxy.providers.routing import Route
+from proxy.providers.profiles import base_path_for, overridden, profile_for
+from proxy.providers.routing import Route, protocol_flags
 from proxy.tokens.encodings import encoding_for
 
 
@@ -56,7 +56,9 @@ def dynamic_route(
     return Route(
         provider=provider,
         model=model,
-        profile=profile_for(target.authority, model, path=target.prefix),
+        profile=overridden(
+            profile_for(target.authority, model, path=target.prefix), protocol_flags(provider)
+        ),
         base_path=base_path_for(target.authority, target.prefix),
         encoding=encoding_for(model, encoding),
         reason="path",

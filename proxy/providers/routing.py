@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from config.errors import ConfigError
 from config.registry.values import ALIAS_PREFIX, Model, Provider, Registry
 from config.settings import Settings
-from config.urls import models_url
+from config.urls import models_url, names_responses
 from proxy.errors import NotFound
 from proxy.providers.default_models import (
     DEFAULT_TIERS,
@@ -228,7 +228,14 @@ class Router:
         provider, model = target.provider, target.registered
         base = urlsplit(provider.base_url)
         profile = profile_for(base.netloc, target.model, path=base.path)
-        profile = overridden(profile, {**provider.profile, **(model.profile if model else {})})
+        profile = overridden(
+            profile,
+            {
+                **provider.profile,
+                **(model.profile if model else {}),
+                **protocol_flags(provider, model),
+            },
+        )
         return Route(
             provider=provider,
             model=target.model,
@@ -268,6 +275,16 @@ class Router:
         except NotFound:
             return [f"{place}: no model {name!r} is registered (strict_models)"]
         return []
+
+
+def protocol_flags(provider: Provider, model: Model | None = None) -> Mapping[str, object]:
+    """The profile flags by which the operator, or a base URL, chose the protocol; may be empty."""
+    api = model.api if model else "auto"
+    if api == "auto":
+        api = provider.api
+    if api == "auto" and names_responses(provider.base_url):
+        api = "responses"
+    return {} if api == "auto" else {"api": api, "api_switch": False}
 
 
 def _bad_flags(owner: str, flags: Mapping[str, object]) -> list[str]:

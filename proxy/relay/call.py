@@ -22,6 +22,7 @@ from proxy.providers.learned_flags import LearnedFlags
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 from proxy.providers.refused_images import RefusedImages
+from proxy.providers.refused_states import RefusedStates
 from proxy.providers.routing import Route
 from proxy.relay.billing import unfinished_tokens
 from proxy.relay.cancellation import Exchange
@@ -60,6 +61,8 @@ class Call:
     """The client's ``User-Agent``; empty if it sent none."""
     refused_images: RefusedImages | None = None
     """The images that upstreams could not decode; None: all are sent."""
+    refused_states: RefusedStates | None = None
+    """The encrypted reasoning that upstreams could not decrypt; None: all is sent."""
     outcome: Outcome | None = None
     """Reports to the circuit breaker how the present attempt ended."""
     pdfs: RequestPdfs = field(default_factory=RequestPdfs)
@@ -190,6 +193,7 @@ def record_route(record: RequestRecord, route: Route) -> None:
     """Record the model, the provider and the price of ``route`` for the log and the statistics."""
     record.upstream_model = route.model
     record.provider = route.provider.name
+    record.api = ""
     record.price = None if route.registered is None else route.registered.price
 
 

@@ -36,6 +36,13 @@ class Codec(Protocol):
         """True if the answer was cut before the upstream ended it; the caller must close its stream."""
 
     @property
+    def patient(self) -> bool:
+        """True while the upstream works without telling anything: reasoning, or a tool of its own.
+
+        It may then be silent as long as before its first byte.
+        """
+
+    @property
     def pings(self) -> bool:
         """Whether a ping may be sent now: not inside an event that is passed on in pieces."""
 

@@ -2,8 +2,8 @@
 
 Rule: flags are remembered for this upstream and model if the repeated request was accepted and the refusal
 applies to the model (docs/protocol.md 1.5). Flags that follow from a refused value, or only from client
-text that the refusal quotes, are used only for this request; images that cannot be decoded are remembered
-by their hash. Remembered flags are forgotten if the form that they select is refused, or if a request with
+text that the refusal quotes, are used only for this request; images that cannot be decoded, and encrypted
+reasoning that cannot be decrypted, are remembered by their hash. Remembered flags are forgotten if the form that they select is refused, or if a request with
 them is refused and cannot be healed.
 """
 
@@ -17,13 +17,15 @@ from typing import TypeVar, cast
 
 from proxy.concurrency import run_off_loop
 from proxy.convert.request.converted import ConvertedRequest
-from proxy.errors import UpstreamError
+from proxy.errors import UpstreamError, release_frames
+from proxy.failures.api_switch import API
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
 from proxy.failures.complaints import LONGEST_TEXT
 from proxy.failures.healing import Healing, as_yaml, is_refusal
 from proxy.failures.image_steps import inline_keys
 from proxy.failures.quotations import own_words
 from proxy.failures.refused_media import IMAGE_REFUSED, PDF_REFUSED
+from proxy.failures.response_state import REFUSED_STATE, state_keys
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 from proxy.relay.call import Call
@@ -59,6 +61,11 @@ class _Healing:
     """Learned flags that select a form which was refused; they are forgotten."""
     unreadable: set[str] = field(default_factory=set)
     """The keys of images in the request that the upstream said it cannot decode."""
+    undecrypted: set[str] = field(default_factory=set)
+    """The keys of reasoning in the request that the upstream said it cannot decrypt."""
+
+    switched_for: UpstreamError | None = None
+    """The refusal after which the protocol was changed."""
 
     def heal(self, converted: ConvertedRequest, error: UpstreamError) -> Mapping[str, object]:
         """The flags to override after ``error``; none if it cannot be healed."""
@@ -72,9 +79,23 @@ class _Healing:
                 self._state(healing, converted, error)
             elif IMAGES in flags:
                 self._note_images(healing, converted, error)
+            elif healing.step == REFUSED_STATE and self._is_stated(healing, converted, error):
+                self.undecrypted |= state_keys(converted.body)
+        if API in flags:
+            self.switched_for = error
+            release_frames(error)
         self.flags |= flags
         self.profile = overridden(self.profile, flags)
         return flags
+
+    def told(self, error: UpstreamError) -> UpstreamError:
+        """The error for the client after ``error``, the last one.
+
+        If both protocols are refused, the first refusal tells what the upstream serves.
+        """
+        if self.switched_for is None or not _refuses_again(error):
+            return error
+        return self.switched_for
 
     def _healing(
         self,
@@ -116,10 +137,16 @@ class _Healing:
         self, healing: Healing, converted: ConvertedRequest, error: UpstreamError
     ) -> None:
         """Note the images to leave out, if ``healing`` follows from the upstream's own text alone."""
-        text = _own_words(converted, error)
-        if self._healing(self.profile, converted, error, text) == healing:
+        if self._is_stated(healing, converted, error):
             left_out = cast("tuple[str, ...]", healing.flags[IMAGES])
             self.unreadable |= inline_keys(converted.body).intersection(left_out)
+
+    def _is_stated(
+        self, healing: Healing, converted: ConvertedRequest, error: UpstreamError
+    ) -> bool:
+        """Whether ``healing`` follows from the upstream's own text alone."""
+        text = _own_words(converted, error)
+        return self._healing(self.profile, converted, error, text) == healing
 
 
 def _own_words(converted: ConvertedRequest, error: UpstreamError) -> str:
@@ -140,6 +167,9 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
             flags = {} if last else healing.heal(converted, error)
             if not flags:
                 _forget(call, healing, error)
+                told = healing.told(error)
+                if told is not error:
+                    raise told from None
                 raise
             for name in flags:
                 call.record.record_event("healing", name)
@@ -148,12 +178,26 @@ def with_healing(call: Call, attempt: Callable[[ConvertedRequest], T]) -> T:
         # Not within ``except``, where the traceback keeps the refused one in memory.
         del converted
         converted = convert(call, healing.profile)  # noqa: F841 - read in the next pass
+    _keep(call, healing)
+    return result
+
+
+def _keep(call: Call, healing: _Healing) -> None:
+    """Remember what the refusals of an accepted request say about later ones."""
     if healing.stated or healing.refuted:
         _remember(call, healing)
     if healing.unreadable and call.refused_images is not None:
         route = call.route
         call.refused_images.add(route.provider.base_url, route.model, healing.unreadable)
-    return result
+    if healing.undecrypted and call.refused_states is not None:
+        call.refused_states.add(healing.undecrypted)
+
+
+def _refuses_again(error: UpstreamError) -> bool:
+    """Whether the other protocol is refused too, so that the client is told the first refusal."""
+    if is_refusal(error, error.text):
+        return True
+    return error.upstream_status in (404, 405, 501)
 
 
 def _remember(call: Call, healing: _Healing) -> None:

@@ -14,7 +14,7 @@ from config.registry.values import Model
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.drops import Drops
 from proxy.convert.request.stop_sequences import cut_here
-from proxy.convert.request.thinking import supported_effort
+from proxy.convert.request.thinking import OFF_TYPES, supported_effort
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
 from proxy.tokens import cheap_estimate, count_chat_tokens
@@ -36,12 +36,23 @@ def with_registered(
     """``chat`` with the registered effort and ``extra_body``; ``request`` is the client's own."""
     if model is None:
         return chat
+    return with_extra_body(chat, request, model, profile, _effort(chat, request, model, profile))
+
+
+def with_extra_body(
+    chat: ConvertedRequest,
+    request: Mapping[str, Any],
+    model: Model,
+    profile: Profile,
+    effort: Mapping[str, Any],
+) -> ConvertedRequest:
+    """``chat`` with the fields of ``effort`` and the registered ``extra_body``, for any protocol."""
     if model.temperature is not None and request.get("temperature") not in (
         None,
         model.temperature,
     ):
         chat.drops.degrade("temperature", f"{model.temperature:g}")
-    body = {**chat.body, **_effort(chat, request, model, profile)}
+    body = {**chat.body, **effort}
     for name, value in model.extra_body.items():
         if name not in profile.unsupported:
             body[name] = _merged(body.get(name), value)
@@ -82,17 +93,28 @@ def _effort(
     chat: ConvertedRequest, request: Mapping[str, Any], model: Model, profile: Profile
 ) -> dict[str, Any]:
     """The registered effort in this upstream's format; empty if it must not be sent."""
-    effort = _supported(model.reasoning_effort, profile)
-    disabled = (request.get("thinking") or {}).get("type") in ("disabled", "between_tools")
     kept_from_tools = profile.effort_with_tools != "send" and "tools" in chat.body
-    if effort is None or disabled or kept_from_tools or "reasoning_effort" in profile.unsupported:
+    if kept_from_tools or "reasoning_effort" in profile.unsupported:
         return {}
-    asked = (request.get("output_config") or {}).get("effort")
-    if asked not in (None, effort):
-        chat.drops.degrade("output_config.effort", effort)
+    effort = registered_effort(chat, request, model, profile)
+    if effort is None:
+        return {}
     if profile.thinking_style == "openrouter":
         return {"reasoning": {"effort": effort}}
     return {"reasoning_effort": effort}
+
+
+def registered_effort(
+    chat: ConvertedRequest, request: Mapping[str, Any], model: Model, profile: Profile
+) -> str | None:
+    """The registered effort that the upstream supports; None if there is none, or thinking is off."""
+    effort = _supported(model.reasoning_effort, profile)
+    if effort is None or (request.get("thinking") or {}).get("type") in OFF_TYPES:
+        return None
+    asked = (request.get("output_config") or {}).get("effort")
+    if asked not in (None, effort):
+        chat.drops.degrade("output_config.effort", effort)
+    return effort
 
 
 def _supported(effort: str | None, profile: Profile) -> str | None:

@@ -37,6 +37,10 @@ class PrefacedCodec:
         return self._codec.ended_early
 
     @property
+    def patient(self) -> bool:
+        return self._codec.patient
+
+    @property
     def started(self) -> bool:
         return self._codec.started
 

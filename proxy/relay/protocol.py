@@ -8,8 +8,8 @@ distinguishes them. A new protocol is a package beside ``chat/`` and a row in
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Container, Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from config.registry.values import Model, Provider
@@ -31,6 +31,9 @@ from proxy.relay.upstream_call import UpstreamCall, encoded
 class UpstreamProtocol(ABC):
     """One upstream protocol; implementations have no state."""
 
+    probe_tokens: ClassVar[int] = 5
+    """Output tokens that are enough to see whether an upstream answers."""
+
     @abstractmethod
     def url(self, route: Route) -> str:
         """The URL to which requests of ``route`` are sent."""
@@ -45,8 +48,14 @@ class UpstreamProtocol(ABC):
         max_tokens: int | None,
         read_pdf: PdfReader,
         secrets: tuple[str, ...] = (),
+        base_url: str = "",
+        refused: Container[str] = frozenset(),
     ) -> ConvertedRequest:
-        """A validated Messages request in this protocol; raises ``InvalidRequest``."""
+        """A validated Messages request in this protocol; raises ``InvalidRequest``.
+
+        ``base_url`` is the provider's: state that upstreams of another host gave is left out, and that
+        whose key is in ``refused``.
+        """
 
     @abstractmethod
     def with_registered(

@@ -18,8 +18,12 @@ from proxy.relay.call import Call
 from proxy.relay.chat.protocol import ChatProtocol
 from proxy.relay.model_overrides import with_temperature
 from proxy.relay.protocol import UpstreamProtocol
+from proxy.relay.responses.protocol import ResponsesProtocol
 
-PROTOCOLS: Mapping[str, UpstreamProtocol] = {"chat": ChatProtocol()}
+PROTOCOLS: Mapping[str, UpstreamProtocol] = {
+    "chat": ChatProtocol(),
+    "responses": ResponsesProtocol(),
+}
 """By ``Profile.api``."""
 
 
@@ -52,9 +56,12 @@ def convert(call: Call, profile: Profile) -> ConvertedRequest:
         model=route.model,
         max_tokens=call.max_tokens(profile),
         secrets=call.secrets,
+        base_url=route.provider.base_url,
+        refused=frozenset() if call.refused_states is None else call.refused_states,
         read_pdf=call.pdfs.read,
     )
     converted = protocol.with_registered(converted, call.request, route.registered, profile)
+    call.record.api = converted.api
     call.record_drops(converted.drops)
     if call.fallback_credit:
         return replace(converted, reply=replace(converted.reply, fallback_credit=True))

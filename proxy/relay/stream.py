@@ -62,7 +62,11 @@ class StreamedResponse:
         self._content_seen = False
         self._content_until = 0.0
         """Until then reads are not searched for content."""
-        self._silence_text = f"the upstream sent nothing for {call.silence_seconds:g} s"
+        self._patience = max(call.silence_seconds, call.first_byte_seconds)
+        self._silence_texts = {
+            seconds: f"the upstream sent nothing for {seconds:g} s"
+            for seconds in (call.silence_seconds, self._patience)
+        }
         self._content_text = f"the upstream sent no content for {call.content_seconds:g} s"
         self._pieces = self._pump()
 
@@ -208,7 +212,8 @@ class StreamedResponse:
 
     def _limit_silence(self, *, content: bool = False) -> None:
         now, call = monotonic(), self._call
-        self._deadlines.limit(now + call.silence_seconds, self._silence_text)
+        seconds = self._patience if self._codec.patient else call.silence_seconds
+        self._deadlines.limit(now + seconds, self._silence_texts[seconds])
         if content or (now >= self._content_until and self._codec.advanced()):
             until = self._content_until = now + CONTENT_STEP
             self._deadlines.limit_content(until + call.content_seconds, self._content_text)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 from config import urls
 from config.registry.values import Provider
+from proxy.providers.profiles import responses_path_for
 from proxy.providers.routing import Route
 
 CACHED_URLS = 256
@@ -29,6 +31,11 @@ def chat_url(route: Route) -> str:
     return _chat_url(_location(route.provider), route.base_path)
 
 
+def responses_url(route: Route) -> str:
+    """The Responses endpoint of ``route``."""
+    return _responses_url(_location(route.provider))
+
+
 def messages_url(provider: Provider) -> str:
     """The Messages endpoint of ``provider``, which must be native."""
     return _messages_url(_location(provider))
@@ -36,3 +43,12 @@ def messages_url(provider: Provider) -> str:
 
 def _location(provider: Provider) -> _Location:
     return _Location(provider.base_url, provider.azure_api_version)
+
+
+@lru_cache(CACHED_URLS)
+def _responses_url(location: _Location) -> str:
+    base = urlsplit(location.base_url)
+    path = responses_path_for(base.netloc, base.path.rstrip("/").removesuffix(urls.CHAT))
+    if path is not None:
+        location = location._replace(base_url=urlunsplit(base._replace(path=path)))
+    return urls.responses_url(location, path)

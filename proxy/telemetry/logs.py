@@ -111,6 +111,7 @@ def access_facts(record: RequestRecord) -> dict[str, Any]:
             "stop_reason": _known_reason(record.stop_reason),
         }
     optional = {
+        "api": record.api or None,
         "first_event_ms": None
         if record.first_event is None
         else round(record.first_event * 1000, 1),
@@ -151,6 +152,8 @@ def access_line(facts: Mapping[str, Any]) -> str:
         words += [facts["client_model"], "->", facts["upstream_model"]]
     shown = ("provider", "stop_reason", "stream", "duration_ms", "first_event_ms", "error")
     words += [f"{name}={facts[name]}" for name in shown if facts.get(name) is not None]
+    if facts.get("api", "chat") != "chat":
+        words.append(f"api={facts['api']}")
     words += [f'{name}="{facts[name]}"' for name in ("dropped", "oddities") if name in facts]
     words.append(f"request_id={facts['request_id']}")
     if facts["x_request_id"] != facts["request_id"]:

@@ -76,6 +76,8 @@ class RequestRecord:
     client_model: str = ""
     upstream_model: str = ""
     provider: str = ""
+    api: str = ""
+    """The protocol of the present attempt's converted request; empty for native upstreams."""
     stop_reason: str | None = None
     stream: bool = False
     heavy: bool = False

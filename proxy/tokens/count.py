@@ -17,7 +17,8 @@ from tiktoken import Encoding
 from proxy.concurrency import run_if_heavy, run_off_loop
 from proxy.tokens.documents import pdf_tokens
 from proxy.tokens.estimate import estimate_tokens
-from proxy.tokens.pieces import Pieces, chat_pieces
+from proxy.tokens.pieces import Pieces
+from proxy.tokens.response_pieces import body_pieces
 from proxy.tokens.tables import is_loaded, load_table, problem_of
 
 log = logging.getLogger(__name__)
@@ -45,13 +46,13 @@ class TokenCount:
 def count_chat_tokens(
     chat_body: Mapping[str, Any], encoding: str, *, native: bool = False, heavy: bool = False
 ) -> TokenCount:
-    """Input tokens of a Chat Completions body, by the table of docs/protocol.md section 6.
+    """Input tokens of a Chat Completions or Responses body, by the table of docs/protocol.md section 6.
 
     ``encoding`` is a name from ``encoding_for``; without its table tokens are estimated. ``native``:
     the upstream speaks the Messages API. ``heavy``: even collecting the texts takes long. Raises
     InvalidRequest for a schema that is nested too deeply.
     """
-    return _count(run_if_heavy(heavy, chat_pieces, chat_body, native=native), encoding)
+    return _count(run_if_heavy(heavy, body_pieces, chat_body, native=native), encoding)
 
 
 def count_text(text: str, encoding: str) -> TokenCount:

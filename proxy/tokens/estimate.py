@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.tokens.documents import quick_pdf_tokens
-from proxy.tokens.pieces import chat_pieces
+from proxy.tokens.response_pieces import body_pieces
 
 BYTES_PER_TOKEN = 4
 
@@ -50,7 +50,7 @@ def cheap_estimate(chat_body: Mapping[str, Any]) -> int:
 
     For ``message_start`` and for limits. The number of pages of a long PDF is extrapolated.
     """
-    pieces = chat_pieces(chat_body)
+    pieces = body_pieces(chat_body)
     size = sum(_utf8_length(text) for text in pieces.texts)
     media = pieces.image_tokens + sum(quick_pdf_tokens(url) for url in pieces.pdfs)
     return -(-size // BYTES_PER_TOKEN) + media

@@ -59,13 +59,13 @@ def chat_pieces(chat_body: Mapping[str, Any], *, native: bool = False) -> Pieces
     """
     pieces = Pieces(overhead=REQUEST_TOKENS)
     for index, message in enumerate(chat_body.get("messages") or ()):
-        _add_message(pieces, message, is_system=index == 0 and message["role"] in _SYSTEM_ROLES)
-    _add_tools(pieces, chat_body, native)
-    _add_response_schema(pieces, chat_body.get("response_format"))
+        _add_message(pieces, message, is_system=index == 0 and message["role"] in SYSTEM_ROLES)
+    add_tools(pieces, chat_body, native)
+    add_response_schema(pieces, chat_body.get("response_format"))
     return pieces
 
 
-_SYSTEM_ROLES = ("system", "developer")
+SYSTEM_ROLES = ("system", "developer")
 
 
 def _add_message(pieces: Pieces, message: Mapping[str, Any], *, is_system: bool) -> None:
@@ -113,7 +113,8 @@ _PART_ADDERS: Mapping[str, Callable[[Pieces, Mapping[str, Any]], None]] = {
 }
 
 
-def _add_tools(pieces: Pieces, chat_body: Mapping[str, Any], native: bool) -> None:
+def add_tools(pieces: Pieces, chat_body: Mapping[str, Any], native: bool) -> None:
+    """Add the declared tools, and what the choice of them costs."""
     tools = chat_body.get("tools")
     if not tools:
         return
@@ -129,17 +130,19 @@ def _add_tools(pieces: Pieces, chat_body: Mapping[str, Any], native: bool) -> No
         shown = {name: function[key] for key, name in names.items() if key in function}
         pieces.overhead += TOOL_TOKENS
         # A provider's own tool, such as a built-in search, has none of these keys.
-        pieces.texts.append(_compact_json(shown or tool, "tools"))
+        pieces.texts.append(compact_json(shown or tool, "tools"))
 
 
-def _add_response_schema(pieces: Pieces, response_format: Mapping[str, Any] | None) -> None:
+def add_response_schema(pieces: Pieces, response_format: Mapping[str, Any] | None) -> None:
+    """Add the schema of the answer, if ``response_format`` has one."""
     if response_format and response_format.get("type") == "json_schema":
         pieces.overhead += SCHEMA_TOKENS
         schema = response_format["json_schema"]["schema"]
-        pieces.texts.append(_compact_json(schema, "output_config.format.schema"))
+        pieces.texts.append(compact_json(schema, "output_config.format.schema"))
 
 
-def _compact_json(value: object, path: str) -> str:
+def compact_json(value: object, path: str) -> str:
+    """``value`` as JSON without spaces. Raises InvalidRequest, with ``path``, if it is nested too deeply."""
     try:
         return orjson.dumps(value).decode()
     except TypeError:

@@ -25,6 +25,8 @@ HELD_BYTES = 65536
 EVENT_LINES = 64
 """Events with more lines are not parsed by sseclient-py, whose time is quadratic in the lines of an event."""
 BOM = b"\xef\xbb\xbf"
+RESPONSE_EVENTS = "response."
+"""How names of Responses events begin; some servers name an event only there, not in its data."""
 FIELDS = (b"data", b"event", b"id", b"retry", b":", b"error:")
 """How event streams begin; ``error:`` is llama.cpp's field for a failure."""
 
@@ -181,11 +183,15 @@ def _with_named_errors(events: bytes) -> bytes:
 def _event(block: str) -> tuple[str, str]:
     """Name and data of one event: ``message`` and no data if it has none.
 
-    sseclient-py parses it, unless it is one line of data, as most are, or has many lines, for which its
-    time is quadratic.
+    sseclient-py parses it, unless it is one line of data, with or without a line with its name before, as
+    most are, or has many lines, for which its time is quadratic.
     """
     if block.startswith("data:") and "\n" not in block:
         return "message", block[5:].removeprefix(" ")
+    if block.startswith("event:") and block.count("\n") == 1:
+        name, data = block.split("\n")
+        if data.startswith("data:"):
+            return name[6:].removeprefix(" ") or "message", data[5:].removeprefix(" ")
     if block.count("\n") > EVENT_LINES:
         return _long_event(block)
     event = next(SSEClient(iter([block.encode() + b"\n\n"])).events(), None)
@@ -214,4 +220,6 @@ def _chunk(name: str, text: str, halves: HalfCharacters) -> Chunk:
         return {"error": text} if name == "error" else Signal.UNDECODABLE
     if name == "error" and not (isinstance(value, dict) and "error" in value):
         return {"error": value}
+    if name.startswith(RESPONSE_EVENTS) and isinstance(value, dict) and "type" not in value:
+        return {"type": name, **value}
     return value

@@ -406,7 +406,7 @@ BUGS: dict[str, tuple[str, int, list[str]]] = {
     "in the attempts": ("open.client_headers", 0, ["message_start", "error"]),
     "of the codec": ("chat.protocol.ChatProtocol.codec", 0, ["message_start", "error"]),
     "in a running stream": (
-        "chat.codec.StreamBytes.feed",
+        "stream_bytes.StreamBytes.feed",
         1,
         ["message_start", "content_block_start", "content_block_delta", "error"],
     ),

@@ -562,7 +562,7 @@ def test_a_head_that_drips_is_no_answer(connect: Connect, upstream: UpstreamStub
 def test_silence_after_the_finish_ends_the_stream_well(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.relay.chat.codec.FINISH_SECONDS", 0.3)
+    monkeypatch.setattr("proxy.relay.translated_codec.FINISH_SECONDS", 0.3)
     upstream.answer(sse(chunk(content="done"), chunk("stop"), usage_chunk(), Sleep(10)))
     response = client.post(PATH, json=message_request(stream=True))
     assert shape(events_of(response.data)) == WHOLE_STREAM
@@ -571,7 +571,7 @@ def test_silence_after_the_finish_ends_the_stream_well(
 def test_the_settling_time_begins_anew_with_each_delta(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.relay.chat.codec.FINISH_SECONDS", 0.6)
+    monkeypatch.setattr("proxy.relay.translated_codec.FINISH_SECONDS", 0.6)
     thought = {"choices": [{"delta": {"reasoning_content": "Hm."}, "finish_reason": "stop"}]}
     each = [{"choices": [{"delta": {"content": word}, "finish_reason": "stop"}]} for word in "abc"]
     paused = [item for word in each for item in (word, Sleep(0.4))]

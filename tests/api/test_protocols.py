@@ -13,6 +13,7 @@ from proxy.convert.reply.chat_to_message import empty_message
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
+from proxy.relay import protocols
 from proxy.relay.call import Call
 from proxy.relay.chat.protocol import ChatProtocol
 from proxy.relay.protocol import UpstreamProtocol
@@ -49,8 +50,11 @@ def test_healing_may_change_the_protocol_of_a_call(
     client: FlaskClient, upstream: UpstreamStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(cast(dict[str, UpstreamProtocol], PROTOCOLS), "toy", Toy())
-    api = property(lambda profile: "toy" if "temperature" in profile.unsupported else "chat")
-    monkeypatch.setattr(Profile, "api", api)
+    monkeypatch.setattr(
+        protocols,
+        "protocol_for",
+        lambda profile: PROTOCOLS["toy" if "temperature" in profile.unsupported else "chat"],
+    )
     refusal = {"error": {"message": "Unsupported parameter: 'temperature'", "param": "temperature"}}
     upstream.answer(json_answer(refusal, 400), json_answer({"reply": "Hello"}))
     upstream.answer(json_answer({"reply": "again"}))

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from proxy.api.context import EXTENSION
-from proxy.relay.chat.stream_bytes import StreamBytes
 from proxy.relay.stream import StreamedResponse
+from proxy.relay.stream_bytes import StreamBytes
 from proxy.telemetry.stats import machine_stats
 from tests.api.conftest import message_request
 from tests.upstream_stub import Sleep, UpstreamStub, chunk, sse, text_stream

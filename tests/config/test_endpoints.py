@@ -30,6 +30,7 @@ AZURE = "https://x.openai.azure.com/openai/deployments/d"
         pytest.param(
             "https://x.openai.azure.com/openai/deployments/embeddings", id="a deployment's own name"
         ),
+        pytest.param("https://h/v1/responses", id="the Responses endpoint"),
         pytest.param("https://h/chat", id="a path of one's own"),
         pytest.param("https://h/v1/models/m/v1", id="a model's own base"),
         pytest.param("https://[::1/messages", id="no URL"),
@@ -42,7 +43,8 @@ def test_what_a_rule_takes(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "phrase"),
     [
-        pytest.param("https://h/v1/responses", "ends in /responses, an endpoint: write https://h/v1", id="responses"),
+        pytest.param("https://h/v1/responses/input_tokens", "ends in /responses/input_tokens, an endpoint: write https://h/v1", id="input tokens"),
+        pytest.param("https://h/v1/responses/responses", "ends in /responses/responses, an endpoint: write https://h/v1", id="responses twice"),
         pytest.param("https://h/v1/completions/", "ends in /completions, an endpoint: write https://h/v1", id="completions"),
         pytest.param("https://h/v1/embeddings", "ends in /embeddings, an endpoint: write https://h/v1", id="embeddings"),
         pytest.param("https://h/v1/models", "ends in /models, an endpoint: write https://h/v1", id="models"),
@@ -76,6 +78,7 @@ def test_a_messages_api_is_not_an_openai_one(path: str) -> None:
         pytest.param("/anthropic/v1/messages/", None, id="endpoint"),
         pytest.param("/v1/messages/count_tokens", "ends in /messages/count_tokens, an endpoint: write https://h/v1", id="counts"),
         pytest.param("/v1/chat/completions", "ends in /chat/completions, an endpoint: write https://h/v1", id="chat"),
+        pytest.param("/v1/responses", "ends in /responses, an endpoint: write https://h/v1", id="responses"),
         pytest.param("/v1/models", "ends in /models, an endpoint: write https://h/v1", id="models"),
     ],
 )  # fmt: skip
@@ -99,10 +102,10 @@ def test_in_a_registry(tmp_path: Path) -> None:
     path.write_text(
         "models:\n"
         "  a: {model_name: m, api_base: https://h/v1/messages, api_key: k, direct: true}\n"
-        "  b: {model_name: m, api_base: https://h/v1/responses, api_key: k}\n"
+        "  b: {model_name: m, api_base: https://h/v1/embeddings, api_key: k}\n"
     )
     with pytest.raises(ConfigError) as caught:
         load_settings({"CLAUDE_PROXY_CONFIG": str(path)})
     assert caught.value.problems == (
-        f"{path}:3: models.b.api_base: ends in /responses, an endpoint: write https://h/v1",
+        f"{path}:3: models.b.api_base: ends in /embeddings, an endpoint: write https://h/v1",
     )

@@ -1,4 +1,4 @@
-"""Checks a Chat Completions body against the ``openai`` SDK's own parameter types.
+"""Checks Chat Completions and Responses bodies against the ``openai`` SDK's own parameter types.
 
 pydantic reads those types too, but it skips members it does not know and reads an Iterable only
 when somebody iterates; here both count.
@@ -16,6 +16,10 @@ from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
     CompletionCreateParamsStreaming,
 )
+from openai.types.responses.response_create_params import (
+    ResponseCreateParamsNonStreaming,
+    ResponseCreateParamsStreaming,
+)
 from typing_extensions import get_type_hints, is_typeddict
 
 LISTS = (list, collections.abc.Iterable, collections.abc.Sequence)
@@ -28,6 +32,13 @@ def problems(body: Mapping[str, Any]) -> list[str]:
         if body.get("stream")
         else CompletionCreateParamsNonStreaming
     )
+    return _problems(body, kind, "body")
+
+
+def responses_problems(body: Mapping[str, Any]) -> list[str]:
+    """The same for a Responses body."""
+    streamed = body.get("stream")
+    kind = ResponseCreateParamsStreaming if streamed else ResponseCreateParamsNonStreaming
     return _problems(body, kind, "body")
 
 

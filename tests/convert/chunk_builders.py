@@ -60,10 +60,13 @@ def usage_chunk(prompt: object, completion: object, **extra: object) -> dict[str
 
 def reply(**facts: Any) -> ReplyContext:
     """A reply context whose fresh ids are ``toolu_1``, ``toolu_2`` and so on, and ``msg_fresh``."""
-    numbers = count(1)
+    numbers, searches = count(1), count(1)
     facts = {"model": "claude-x", **facts}
     return ReplyContext(
-        new_tool_id=lambda: f"toolu_{next(numbers)}", new_message_id=lambda: "msg_fresh", **facts
+        new_tool_id=lambda: f"toolu_{next(numbers)}",
+        new_message_id=lambda: "msg_fresh",
+        new_search_id=lambda: f"srvtoolu_{next(searches)}",
+        **facts,
     )
 
 

@@ -9,10 +9,12 @@ import orjson
 from proxy.convert.reply.events import Event
 
 DELTAS_OF = {
-    "text": {"text_delta"},
+    "text": {"text_delta", "citations_delta"},
     "thinking": {"thinking_delta", "signature_delta"},
     "tool_use": {"input_json_delta"},
+    "server_tool_use": {"input_json_delta"},
     "redacted_thinking": set(),
+    "web_search_tool_result": set(),
 }
 TERMINAL = ("message_stop", "error")
 
@@ -55,10 +57,10 @@ def _assert_blocks(events: list[Event], kinds: list[str]) -> None:
         assert count, "a message without a block"
 
 
-def _assert_delta(kind: str, delta: dict[str, str]) -> None:
+def _assert_delta(kind: str, delta: dict[str, object]) -> None:
     name, value = delta.values()
     assert name in DELTAS_OF[kind]
-    assert isinstance(value, str)
+    assert isinstance(value, dict if name == "citations_delta" else str)
     assert value, "an empty delta"
 
 

@@ -123,7 +123,7 @@ globals().update({{name: value for name, value in OPTIONS.items() if not name.st
 def post_worker_init(worker):
     OPTIONS["post_worker_init"](worker)
     from proxy.api import tokens
-    from proxy.relay.chat.stream_bytes import StreamBytes
+    from proxy.relay.stream_bytes import StreamBytes
 
     fed, right = StreamBytes.feed, tokens.json_body
 

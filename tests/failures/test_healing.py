@@ -20,7 +20,7 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "ob
 STRICT_TOOL = {"type": "function", "function": {**TOOL["function"], "strict": True}}  # type: ignore[dict-item]
 NAMED = {"type": "function", "function": {"name": "f"}}
 PICTURE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}
-REASONING = profile_for("api.openai.com", "o3")
+REASONING = overridden(profile_for("api.openai.com", "o3"), {"api_switch": False})
 
 
 def refused(text: str, *, param: str | None = None, status: int | None = 400) -> UpstreamError:
@@ -343,8 +343,9 @@ HEALED = [
 
 
 def sent_with(body: dict[str, Any]) -> Profile:
-    """A profile by which ``body`` may have been converted."""
+    """A profile by which ``body`` may have been converted, of an operator who wants this protocol."""
     return Profile(
+        api_switch=False,
         token_field="max_completion_tokens" if "max_completion_tokens" in body else "max_tokens",
         strict_tools=True,
         thinking_style="effort" if "reasoning_effort" in body else "none",
@@ -421,7 +422,7 @@ FROM_ANOTHER_PROFILE = [
         id="1.5 an effort from elsewhere than the profile",
     ),
     pytest.param(
-        Profile(),
+        Profile(api_switch=False),
         {"tools": [TOOL]},
         refused("Function tools with reasoning_effort are not supported. Use /v1/responses."),
         {"thinking_style": "effort", "effort_with_tools": "none"},
@@ -453,7 +454,7 @@ def test_healed_from_another_profile(
 
 TESTED_APART = {
     "stream", "no_stream", "prefill", "affordable", "min_output", "tool_stream", "thinking",
-    "unreadable_images", "tool_texts",
+    "unreadable_images", "tool_texts", "api",
 }  # fmt: skip
 """Steps with test modules of their own; ``tests/refusals`` has a refusal for each step."""
 

@@ -11,6 +11,7 @@ from proxy.failures.complaints import refusal_of
 from proxy.failures.healing import healing_for
 from proxy.failures.healing_steps import STEPS
 from proxy.failures.refusal_scope import SCOPES, concerns_model
+from proxy.failures.response_steps import RESPONSE_STEPS
 from proxy.providers.profiles import Profile
 
 PARAMETERS = {"type": "object", "properties": {"a": {"minItems": 2}}}
@@ -126,7 +127,7 @@ def test_values_help_this_request_only(step: str, param: str | None, text: str) 
 
 
 def test_scopes_belong_to_steps() -> None:
-    assert SCOPES.keys() <= {step.name for step in STEPS}
+    assert SCOPES.keys() <= {step.name for step in (*STEPS, *RESPONSE_STEPS)}
 
 
 @pytest.mark.parametrize(

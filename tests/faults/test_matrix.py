@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from proxy.relay import stream, sweeper
-from proxy.relay.chat import codec
+from proxy.relay import translated_codec as codec
 from tests.faults.cell import Cell, Outcome
 from tests.faults.matrix import CELLS, representatives
 from tests.faults.trial import run_all, stalls

@@ -10,7 +10,7 @@ import orjson
 
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.context import ReplyContext
-from proxy.relay.chat.stream_bytes import StreamBytes
+from proxy.relay.stream_bytes import StreamBytes
 from proxy.sse import encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.urls import chat_url
+from config.urls import chat_url, responses_url
 from proxy.errors import NotFound, PermissionDenied
 from proxy.providers.allowed_hosts import host_rules
 from proxy.providers.dynamic_path import parse_dynamic_target
@@ -142,3 +142,15 @@ def test_allowed_target(raw: str, entries: tuple[str, ...], error: type[Exceptio
         return
     with pytest.raises(error):
         allowed_target(raw, host_rules(entries))
+
+
+def test_a_prefix_that_ends_in_responses_chooses_that_protocol() -> None:
+    target = parse_dynamic_target("/https/h.test/v1/responses/v1/messages?a=b")
+    route = dynamic_route(target, "m", None, "2024-10-21")
+    assert (route.profile.api, route.profile.api_switch) == ("responses", False)
+    assert responses_url(route.provider, route.base_path) == "https://h.test/v1/responses?a=b"
+    assert dynamic_models_url(target, route.provider) == "https://h.test/v1/models?a=b"
+    other = dynamic_route(
+        parse_dynamic_target("/https/h.test/v1/v1/messages"), "m", None, "2024-10-21"
+    )
+    assert other.profile.api == "chat"

@@ -12,10 +12,12 @@ from typing import Any
 Event = dict[str, Any]
 
 DELTAS_OF = {
-    "text": {"text_delta"},
+    "text": {"text_delta", "citations_delta"},
     "thinking": {"thinking_delta", "signature_delta"},
     "tool_use": {"input_json_delta"},
+    "server_tool_use": {"input_json_delta"},
     "redacted_thinking": set[str](),
+    "web_search_tool_result": set[str](),
 }
 AFTER_THE_END = {"message_stop", "error"}
 

@@ -10,6 +10,7 @@ import anthropic
 import pytest
 from anthropic.types import MessageParam
 
+from proxy.api.refused_key import OWN_KEY
 from tests.live import LiveProxy
 from tests.sdk.clients import UPSTREAM_KEY, sdk_client
 from tests.upstream_stub import (
@@ -203,7 +204,8 @@ def test_upstream_failures(
     assert error.request_id.startswith("req_")
     assert told["request_id"] == error.request_id
     if isinstance(body, dict):
-        assert told["error"]["message"] == "no luck"
+        own_key = f". {OWN_KEY.format(place='OPENAI_API_KEY')}" if status == 401 else ""
+        assert told["error"]["message"] == f"no luck{own_key}"
     assert "<html" not in told["error"]["message"]
     assert {n: error.response.headers.get(n) for n in expected_headers} == expected_headers
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxy.convert.reply.events_to_message import EventCollector
-from proxy.relay.chat.stream_bytes import StreamBytes
+from proxy.relay.stream_bytes import StreamBytes
 from proxy.upstream.event_decoder import ChunkDecoder
 from proxy.upstream.halves import MOST_WAITING
 from tests.convert.chunk_builders import entry, reply, translator

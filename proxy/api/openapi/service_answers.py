@@ -36,6 +36,7 @@ class ShownRoute(WireSchema):
     direct = always(Flag)
     fallbacks = always(Items, Text())
     model_choice = sometimes(Text)
+    api = sometimes(Choice, "responses")
     profile = sometimes(Text)
     profile_flags = sometimes(Object)
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import gevent
 
-from proxy.cli.doctor.answers import Answer, answer_from_chunks, answer_from_completion
+from proxy.cli.doctor.answers import Answer
+from proxy.cli.doctor.forms import form_of
 from proxy.errors import UpstreamError, UpstreamTimeout
 from proxy.ids import new_request_id
 from proxy.providers.profiles.base import Profile
@@ -22,7 +23,7 @@ from proxy.relay.cancellation import Exchange
 from proxy.relay.native.headers import DEFAULT_VERSION, credential
 from proxy.relay.protocol import upstream_headers
 from proxy.relay.upstream_call import UpstreamCall, decoded, encoded, fetch
-from proxy.relay.upstream_urls import chat_url, messages_url
+from proxy.relay.upstream_urls import messages_url
 from proxy.telemetry.request_record import RequestRecord
 from proxy.upstream.event_decoder import ChunkDecoder, sniff
 from proxy.upstream.session import UpstreamClient
@@ -48,7 +49,7 @@ class ProbeClient:
     seconds: float = PROBE_SECONDS
 
     def ask(self, body: Mapping[str, Any], profile: Profile) -> Answer:
-        """The upstream's answer to a Chat Completions body; ``profile`` says whose agent is sent.
+        """The upstream's answer to a body in the protocol of ``profile``, which says whose agent is sent.
 
         Raises ``UpstreamError`` for a refusal or a broken answer, ``UpstreamTimeout`` after
         ``seconds``.
@@ -83,13 +84,14 @@ class ProbeClient:
             stream=stream,
             client_agent=CLIENT_AGENT if profile.user_agent == "client" else "",
         )
-        data, content_type = self._fetch(chat_url(route), headers, body)
+        form = form_of(profile)
+        data, content_type = self._fetch(form.url(route), headers, body)
         kind = sniff(data, content_type)
         if kind == "sse":
             decoder = ChunkDecoder()
-            return answer_from_chunks([*decoder.feed(data), *decoder.finish()], self._secrets)
+            return form.read_chunks([*decoder.feed(data), *decoder.finish()], self._secrets)
         if kind == "json":
-            return answer_from_completion(decoded(data), self._secrets)
+            return form.read_whole(decoded(data), self._secrets)
         raise UpstreamError("the upstream's answer is neither JSON nor an event stream")
 
     def _ask_native(self, body: Mapping[str, Any]) -> None:

@@ -14,8 +14,8 @@ from config.registry.values import registry_in_force
 from config.settings import Settings
 from proxy.cli.doctor.client import ProbeClient
 from proxy.cli.doctor.examination import Examination
+from proxy.cli.doctor.forms import form_of
 from proxy.cli.doctor.listed_model import listed_model
-from proxy.cli.doctor.probes import PROBES
 from proxy.cli.doctor.report import advice, catalogue_lines, table, title
 from proxy.cli.environment import current_settings
 from proxy.cli.errors import CommandError, UsageError
@@ -71,7 +71,9 @@ def doctor(settings: Settings, *, model: str | None, key: str | None = None) -> 
             if route.native:
                 answers = answers_natively(probe_client)
             else:
-                answers = examine(probe_client, Progress(sys.stderr, len(PROBES)))
+                answers = examine(
+                    probe_client, Progress(sys.stderr, len(form_of(route.profile).probes))
+                )
             if not answers:
                 unanswered.append(printable(f"{route.provider.name}/{route.model}"))
     finally:
@@ -133,8 +135,9 @@ def examine(probe_client: ProbeClient, progress: Progress) -> bool:
         ask=probe_client.ask,
         extra_body=registered.extra_body if registered else {},
     )
+    probes = form_of(route.profile).probes
     try:
-        for number, probe in enumerate(PROBES, start=1):
+        for number, probe in enumerate(probes, start=1):
             progress.begin(number, probe.name)
             progress.end(number, probe.name, examination.examine(probe).outcome)
             if not examination.answers:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proxy.cli.doctor.answers import Answer
+from proxy.cli.doctor.forms import form_of
 from proxy.cli.doctor.judges import Judgement, Outcome
 from proxy.cli.doctor.probes import Probe, Step, body_of, flags_of
 from proxy.errors import ProxyError, UpstreamError
 from proxy.failures.classify import OUTPUT_LIMIT_REACHED
-from proxy.failures.healing import heal, is_refusal
+from proxy.failures.healing import is_refusal
 from proxy.providers.profiles import overridden
 from proxy.providers.profiles.base import Profile
 
@@ -28,7 +29,7 @@ NOT_REFUSED = frozenset({"works", "accepted", "none", "unclear"})
 """Results of a probe after which the probes that need it are run."""
 
 Ask = Callable[[Mapping[str, Any], Profile], Answer]
-"""Sends a Chat Completions body with the headers that the profile demands; raises ``UpstreamError``."""
+"""Sends a body in the protocol of the profile with the headers that the profile demands; raises ``UpstreamError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,17 @@ class Examination:
         healed: dict[str, object] = {}
         profile = self.profile
         for last_try in (*[False] * MAX_HEALINGS, True):
-            body = {**body_of(probe, step, profile, self.model), **self.extra_body}
+            form = form_of(profile)
+            asked = form.body(body_of(probe, step, profile, self.model), profile)
+            body = {**asked, **self.extra_body}
             try:
                 answer = self.ask(body, profile)
             except UpstreamError as error:
                 if error.code == OUTPUT_LIMIT_REACHED:
                     answer = Answer(finish_reason="length")
                     break
-                flags = heal(profile, body, error, healed=healed)
+                healing = form.heal(profile, body, error, healed=healed)
+                flags = healing.flags if healing else {}
                 if not flags and is_refusal(error, error.text):
                     self.unhealed.append(error)
                 if not flags and error.upstream_status not in REFUSALS and error.status != 400:

@@ -128,6 +128,14 @@ def judge_reasoning(answer: Answer) -> Judgement:
     return Judgement("none", "no thinking was returned")
 
 
+def judge_encrypted(answer: Answer) -> Judgement:
+    """Whether the model's reasoning came in a form that it can be given again."""
+    if "encrypted_content" in answer.reasoning:
+        works = "reasoning comes back to the model in later turns"
+        return Judgement("works", works, {"reasoning_items": "encrypted"})
+    return Judgement("none", "no encrypted reasoning was returned")
+
+
 def judge_developer(answer: Answer) -> Judgement:
     """Whether the developer message was followed."""
     if COMMAND.lower() in answer.text.lower():

@@ -89,7 +89,7 @@ def token_field(step: Step, profile: Profile) -> str:
     return OTHER_TOKEN_FIELD[profile.token_field] if step.other_field else profile.token_field
 
 
-_TOOL = {
+TOOL: Mapping[str, Any] = {
     "type": "function",
     "function": {
         "name": judges.TOOL,
@@ -101,14 +101,17 @@ _TOOL = {
         },
     },
 }
-_TOOLS: Mapping[str, Any] = {"tools": [_TOOL]}
+_TOOLS: Mapping[str, Any] = {"tools": [TOOL]}
 _NAMED = {"type": "function", "function": {"name": judges.TOOL}}
 _QUESTION = f"What is the weather in Paris? Call {judges.TOOL}."
 _TWO_QUESTIONS = (
     f"What is the weather in Paris, and what in Rome? Call {judges.TOOL} for both at once."
 )
 _READY = "Answer with the one word: ready"
-_SQUARE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{RED_SQUARE}"}}
+SQUARE: Mapping[str, Any] = {
+    "type": "image_url",
+    "image_url": {"url": f"data:image/png;base64,{RED_SQUARE}"},
+}
 _SCHEMA = {
     "type": "object",
     "properties": {"ok": {"type": "boolean"}},
@@ -220,7 +223,7 @@ PROBES: tuple[Probe, ...] = (
                     "messages": [
                         {
                             "role": "user",
-                            "content": [{"type": "text", "text": WHICH_COLOUR}, _SQUARE],
+                            "content": [{"type": "text", "text": WHICH_COLOUR}, SQUARE],
                         }
                     ]
                 },

@@ -10,19 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from config.urls import without_query
 from proxy.cli.doctor.examination import Result
+from proxy.cli.doctor.forms import form_of
 from proxy.cli.one_line import printable, shortened
 from proxy.errors import UpstreamError
 from proxy.failures.healing import as_yaml
 from proxy.providers.routing import Route
 from proxy.redaction import mask_secrets
-from proxy.relay.upstream_urls import chat_url, messages_url
+from proxy.relay.upstream_urls import messages_url
 
 HEADINGS = ("PROBE", "RESULT", "WHAT IT MEANS")
 
 
 def title(route: Route) -> str:
     """``PROVIDER/MODEL at URL (profile NAME)``; a native upstream has no profile."""
-    url = messages_url(route.provider) if route.native else chat_url(route)
+    url = messages_url(route.provider) if route.native else form_of(route.profile).url(route)
     url = mask_secrets(without_query(url))
     where = f"{route.provider.name}/{route.model} at {url}"
     return printable(where if route.native else f"{where} (profile {route.profile.name})")

@@ -53,6 +53,9 @@ class StreamTranslator:
     ``started`` is False no event was returned, so the caller can still answer with an HTTP status.
     """
 
+    patient = False
+    """Whether the upstream works without telling anything; Chat Completions does not show it."""
+
     def __init__(
         self,
         reply: ReplyContext,

@@ -118,7 +118,9 @@ def block_events(index: int, block: Mapping[str, Any]) -> list[Event]:
 
 def _text_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
     text = block["text"]
-    return events.text_block(), [events.text_delta(index, text)] if text else []
+    deltas = [events.text_delta(index, text)] if text else []
+    deltas += [events.citations_delta(index, each) for each in block.get("citations") or ()]
+    return events.text_block(), deltas
 
 
 def _thinking_to_deltas(index: int, block: Mapping[str, Any]) -> tuple[dict[str, Any], list[Event]]:
@@ -139,6 +141,18 @@ def _redacted_thinking_to_deltas(
     return events.redacted_block(block["data"]), []
 
 
+def _server_tool_use_to_deltas(
+    index: int, block: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Event]]:
+    return {**block, "input": {}}, [events.arguments_delta(index, json_text(block["input"]))]
+
+
+def _search_result_to_deltas(
+    index: int, block: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Event]]:
+    return dict(block), []
+
+
 def _compaction_to_deltas(
     index: int, block: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Event]]:
@@ -152,6 +166,8 @@ _CONVERTER_FOR_BLOCK = {
     "tool_use": _tool_use_to_deltas,
     "redacted_thinking": _redacted_thinking_to_deltas,
     "compaction": _compaction_to_deltas,
+    "server_tool_use": _server_tool_use_to_deltas,
+    "web_search_tool_result": _search_result_to_deltas,
 }
 """For each block type: the block as it starts, and the deltas that fill it."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from proxy.convert.schema_values import ClientSchema
-from proxy.ids import new_message_id, new_tool_id
+from proxy.ids import new_message_id, new_search_id, new_tool_id
 
 
 # Not frozen, because a frozen one takes three times as long to create.
@@ -46,6 +46,16 @@ class ReplyContext:
     messages: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     """The messages as sent upstream; a written call that is quoted from them stays text."""
     tool_args: Literal["stream", "buffer"] = "stream"
+    origin: str = ""
+    """The upstream's host as the state of a Responses answer names it (``reasoning_state.origin_of``)."""
+    thinking_asked: bool = True
+    """Whether the request asked for thinking; else a Responses answer without tools keeps no state."""
+    web_search: bool = False
+    """Whether the upstream searches the web for the client's tool (Responses)."""
+    silent_cut: bool = False
+    """Whether the upstream reports an answer that reached ``max_tokens`` as complete (Responses)."""
+    eof_ends: bool = False
+    """Whether a closed connection may be the end of a Responses stream."""
     fallback_credit: bool = False
     """Whether a refusal contains a credit token (``proxy.convert.reply.fallback_credit``)."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -53,4 +63,5 @@ class ReplyContext:
     context_management: Mapping[str, Any] | None = None
     """``applied_edits`` of the answer; None if the request has no context edits."""
     new_tool_id: Callable[[], str] = new_tool_id
+    new_search_id: Callable[[], str] = new_search_id
     new_message_id: Callable[[], str] = new_message_id

@@ -7,7 +7,8 @@ counts only within one text block; thinking, arguments of calls and refusals are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from proxy.convert.reply import events
 from proxy.convert.reply.stop_scanner import StopScanner
@@ -49,6 +50,10 @@ class CutBlocks(BlockWriter):
     def start_text(self) -> None:
         super().start_text()
         self._begun = True
+
+    def cite(self, citation: Mapping[str, Any]) -> None:
+        if self._begun and self.matched is None:
+            super().cite(citation)
 
     def release(self) -> None:
         """Write what was held back of a text block."""

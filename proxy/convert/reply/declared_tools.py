@@ -101,7 +101,8 @@ class DeclaredTools:
 
     def _parameters(self) -> dict[str, Any]:
         if self._parameters_for_name is None:
-            functions = [tool["function"] for tool in self._functions]
+            # Tools of Responses have no member ``function``; its members are theirs.
+            functions = [tool.get("function", tool) for tool in self._functions]
             self._parameters_for_name = {
                 function["name"]: function.get("parameters") for function in functions
             }

@@ -89,6 +89,14 @@ def arguments_delta(index: int, partial_json: str) -> Event:
     }
 
 
+def citations_delta(index: int, citation: Mapping[str, Any]) -> Event:
+    return {
+        "type": "content_block_delta",
+        "index": index,
+        "delta": {"type": "citations_delta", "citation": dict(citation)},
+    }
+
+
 def compaction_delta(index: int, summary: str | None) -> Event:
     return {
         "type": "content_block_delta",

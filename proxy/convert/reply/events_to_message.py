@@ -49,13 +49,15 @@ class EventCollector:
         kind = delta["type"]
         if kind == "signature_delta":
             self._signature = delta["signature"]
+        elif kind == "citations_delta":
+            self.message["content"][-1].setdefault("citations", []).append(delta["citation"])
         else:
             self._pieces.append(delta[_MEMBER_FOR_DELTA[kind]])
 
     def _complete_block(self, block: dict[str, Any]) -> None:
         said = "".join(self._pieces)
         self._pieces.clear()
-        if block["type"] == "tool_use":
+        if block["type"] in ("tool_use", "server_tool_use"):
             self._pause()
             block["input"] = arguments_to_input(said, self._pause)
         elif block["type"] == "thinking":

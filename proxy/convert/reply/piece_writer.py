@@ -92,6 +92,16 @@ class PieceWriter:
         with suppress(StopMatched):
             self.blocks.release()
 
+    def close_block(self, *, limit_reached: bool = False) -> None:
+        """Close the open block: what follows belongs to another item of the upstream's answer.
+
+        ``limit_reached``: the output limit ended the open call within its arguments.
+        """
+        if self.blocks.matched is None:
+            with suppress(StopMatched):
+                self.tools.close_all(limit_reached=limit_reached)
+                self.blocks.close()
+
     def end(self, finish: str) -> None:
         """Write the waiting pieces and close all blocks, at the end of the answer.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from proxy.convert.reasoning_state import STATE_PREFIX
 from proxy.convert.reply.arguments import json_text
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
 
@@ -89,7 +90,8 @@ def _packed(state: Mapping[str, Any]) -> str:
 
 def _unpacked(data: str) -> dict[str, Any]:
     """The state in ``data``; empty if this proxy did not pack it."""
-    if not data.startswith(SIGNATURE_PREFIX):
+    # Encrypted reasoning is long, and would be decoded in vain.
+    if not data.startswith(SIGNATURE_PREFIX) or data.startswith(STATE_PREFIX):
         return {}
     try:
         packed = orjson.loads(urlsafe_b64decode(data.removeprefix(SIGNATURE_PREFIX)))

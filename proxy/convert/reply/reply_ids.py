@@ -15,7 +15,7 @@ MAX_MESSAGE_ID = 64
 SHORTEST_UNIQUE_ID = 12
 """Length from which an upstream's message id is assumed to be unique."""
 
-_PREFIXES = ("chatcmpl-", "gen-", "msg_")
+_PREFIXES = ("chatcmpl-", "gen-", "resp_", "msg_")
 _ODD = re.compile(r"[^A-Za-z0-9]+")
 _TOOL_ID = re.compile(rf"(?!{CARRIER})[A-Za-z0-9_-]{{1,{LONGEST_IN_ID}}}")
 """Matches ids that clients get unchanged."""

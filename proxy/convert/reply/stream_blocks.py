@@ -150,6 +150,25 @@ class BlockWriter:
         self.out.append(events.block_start(self.index, events.redacted_block(data)))
         self._stop()
 
+    def whole(self, block: Mapping[str, Any], arguments: str = "") -> None:
+        """Write a block whose content does not stream, except for the ``arguments`` of a server tool."""
+        self.close()
+        self.out.append(events.block_start(self.index, block))
+        if arguments:
+            self.out.append(events.arguments_delta(self.index, arguments))
+        self._stop()
+
+    def cite(self, citation: Mapping[str, Any]) -> None:
+        """Add a citation to the open text block; nothing without one."""
+        if self.kind is TEXT:
+            self.out.append(events.citations_delta(self.index, citation))
+
+    def sign(self, state: str) -> None:
+        """Close the open thinking block; ``state`` is all that the upstream must get back of it."""
+        self._hidden.clear()
+        self._detail, self._signature = None, state
+        self.close()
+
     def start_tool(self, tool_id: str, name: str, toolset: str | None = None) -> None:
         """Open a ``tool_use`` block; ``toolset``: the family if ``name`` is a member of a toolset."""
         self.close()

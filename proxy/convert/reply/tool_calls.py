@@ -115,6 +115,16 @@ class ToolCalls:
         return self._open is not None and not self._open.arguments.complete
 
     @property
+    def settled(self) -> bool:
+        """True if no call is open, or if nothing can follow the arguments of the open one."""
+        return self._open is None or self._open.arguments.settled
+
+    @property
+    def complete(self) -> bool:
+        """True if no call is open, or if the open one has a complete JSON value or no arguments."""
+        return self._open is None or not self._open.arguments.unfinished
+
+    @property
     def sole(self) -> tuple[int, str] | None:
         """Index and upstream's id of the open call; None if others wait, or if it has no index.
 

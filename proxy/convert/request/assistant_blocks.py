@@ -38,20 +38,25 @@ def text_to_draft(block: Block, draft: AssistantDraft) -> None:
 
 
 def tool_use_to_draft(block: Block, draft: AssistantDraft) -> None:
-    context = draft.context
-    given = block["input"]
-    tool_id = block["id"]
-    arguments = compact_json(orjson.loads(given) if isinstance(given, str) else given)
+    sent_id, name, arguments = sent_call(block, draft.context)
     call: dict[str, Any] = {
-        "id": context.ids.sent(tool_id),
+        "id": sent_id,
         "type": "function",
-        "function": {"name": context.names.sent(block["name"]), "arguments": arguments},
+        "function": {"name": name, "arguments": arguments},
     }
-    if len(block) > CALL_MEMBERS and _is_member(block, context):
-        call["function"]["name"] = context.names.member(block["toolset_name"], block["name"])
     draft.calls.append(call)
     if draft.private_state is not None:
-        draft.private_state.add_call(tool_id, call)
+        draft.private_state.add_call(block["id"], call)
+
+
+def sent_call(block: Block, context: TurnContext) -> tuple[str, str, str]:
+    """Id, name and arguments of a ``tool_use``, as they are sent upstream."""
+    given = block["input"]
+    sent_id = context.ids.sent(block["id"])
+    arguments = compact_json(orjson.loads(given) if isinstance(given, str) else given)
+    if len(block) > CALL_MEMBERS and _is_member(block, context):
+        return sent_id, context.names.member(block["toolset_name"], block["name"]), arguments
+    return sent_id, context.names.sent(block["name"]), arguments
 
 
 def _is_member(call: Block, context: TurnContext) -> bool:

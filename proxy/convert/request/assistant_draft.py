@@ -49,7 +49,7 @@ class PrivateState:
 
 
 class AssistantDraft:
-    """The message so far; ``to_message`` may be called once it is not empty."""
+    """The message so far; ``add_to`` may be called once it is not empty."""
 
     __slots__ = (
         "_after_aside",
@@ -106,7 +106,8 @@ class AssistantDraft:
         self._texts.append(text)
         self._after_aside = True
 
-    def to_message(self) -> ChatMessage:
+    def add_to(self, messages: list[ChatMessage]) -> None:
+        """Add the finished message to ``messages``."""
         message: ChatMessage = {"role": "assistant", "content": self._content()}
         if self.calls:
             message["tool_calls"] = self.calls
@@ -118,7 +119,7 @@ class AssistantDraft:
             message.setdefault("reasoning_content", "")
         if self.private_state is not None and self.private_state.of_message:
             message["extra_content"] = self.private_state.of_message
-        return message
+        messages.append(message)
 
     def _content(self) -> str | list[Part] | None:
         if self._texts:

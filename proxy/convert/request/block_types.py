@@ -91,13 +91,20 @@ def result_block_to_parts(block: Block, context: TurnContext) -> list[Part]:
     return to_parts(block, context)
 
 
-def assistant_content_to_draft(content: str | Sequence[Block], draft: AssistantDraft) -> None:
-    """Add the content of an assistant turn to ``draft``. Raises RefusedBlock as above."""
+def add_content(
+    content: str | Sequence[Block],
+    draft: AssistantDraft,
+    converters: Mapping[str, Callable[[Block, Any], None] | None],
+) -> None:
+    """Add the content of an assistant turn to ``draft``. Raises RefusedBlock as above.
+
+    ``converters``: by the type of the block, those that take this kind of draft.
+    """
     if isinstance(content, str):
         draft.add_text(content)
         return
     for block in content:
-        to_draft = _ASSISTANT_CONVERTER_FOR_BLOCK.get(block["type"])
+        to_draft = converters.get(block["type"])
         if to_draft is None:
             raise RefusedBlock(block, ": not supported in assistant messages by this upstream")
         to_draft(block, draft)
@@ -176,5 +183,7 @@ BLOCK_TYPES: Mapping[str, BlockType] = {
 }
 
 _USER_CONVERTER_FOR_BLOCK = {name: row.in_user_turn for name, row in BLOCK_TYPES.items()}
-_ASSISTANT_CONVERTER_FOR_BLOCK = {name: row.in_assistant_turn for name, row in BLOCK_TYPES.items()}
+ASSISTANT_CONVERTER_FOR_BLOCK: Mapping[str, ToDraft | None] = {
+    name: row.in_assistant_turn for name, row in BLOCK_TYPES.items()
+}
 _RESULT_CONVERTER_FOR_BLOCK = {name: row.in_tool_result for name, row in BLOCK_TYPES.items()}

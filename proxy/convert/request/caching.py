@@ -60,7 +60,12 @@ def is_plain_text(part: Part) -> bool:
 
 def limit_breakpoints(messages: Iterable[ChatMessage], drops: Drops) -> None:
     """Remove all explicit breakpoints from ``messages`` except the last four."""
-    marked = [part for part in _parts(messages) if BREAKPOINT in part]
+    limit_marked(_parts(messages), drops)
+
+
+def limit_marked(parts: Iterable[Part], drops: Drops) -> None:
+    """The same for ``parts``, in the order in which the upstream reads them."""
+    marked = [part for part in parts if BREAKPOINT in part]
     for part in marked[:-MAX_BREAKPOINTS]:
         del part[BREAKPOINT]
         drops.routine("cache_control")

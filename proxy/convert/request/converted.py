@@ -13,8 +13,8 @@ from proxy.convert.request.drops import Drops
 class ConvertedRequest:
     """The body to send, the context for converting its answer, and what was dropped."""
 
-    api: Literal["chat"]
-    """The upstream protocol: ``chat`` is Chat Completions."""
+    api: Literal["chat", "responses"]
+    """The upstream protocol: Chat Completions or Responses."""
     body: dict[str, Any]
     reply: ReplyContext
     drops: Drops

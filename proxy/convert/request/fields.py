@@ -8,7 +8,7 @@ docs/protocol.md 1.1).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -78,16 +78,20 @@ def plain_fields(request: Request, profile: Profile, drops: Drops) -> dict[str, 
     return {
         **stop_field(request, profile),
         **_stream_fields(request, profile),
-        **_sampling_fields(request, profile, drops),
+        **sampling_fields(request, profile, drops),
         **_user_field(request, profile, drops),
-        **_service_tier_field(request, profile, drops),
+        **service_tier_field(request, profile, drops),
     }
 
 
 def token_field(
-    request: Request, max_tokens: int | None, profile: Profile, drops: Drops
+    request: Request,
+    max_tokens: int | None,
+    profile: Profile,
+    drops: Drops,
+    name: str | None = None,
 ) -> dict[str, int]:
-    """The output limit under the upstream's name for it; no field for None."""
+    """The output limit under ``name``, by default the profile's; no field for None."""
     if max_tokens is None:
         return {}
     if profile.max_output:
@@ -97,7 +101,28 @@ def token_field(
     requested = request.get("max_tokens")
     if requested is not None and requested != max_tokens:
         drops.degrade("max_tokens", str(max_tokens))
-    return {profile.token_field: max_tokens}
+    return {name or profile.token_field: max_tokens}
+
+
+def remove_unsupported(
+    body: dict[str, Any],
+    profile: Profile,
+    drops: Drops,
+    *,
+    never: Collection[str],
+    together: Mapping[str, tuple[str, ...]],
+) -> None:
+    """Remove the fields that ``profile`` calls unsupported, each with those that need it (``together``).
+
+    ``never``: fields without which there is no request.
+    """
+    for name in profile.unsupported:
+        if name not in body or name in never:
+            continue
+        del body[name]
+        drops.drop(name)
+        for dependent in together.get(name, ()):
+            body.pop(dependent, None)
 
 
 def _stream_fields(request: Request, profile: Profile) -> dict[str, Any]:
@@ -108,7 +133,7 @@ def _stream_fields(request: Request, profile: Profile) -> dict[str, Any]:
     return {"stream": True, "stream_options": {"include_usage": True}}
 
 
-def _sampling_fields(request: Request, profile: Profile, drops: Drops) -> dict[str, Any]:
+def sampling_fields(request: Request, profile: Profile, drops: Drops) -> dict[str, Any]:
     fields = {}
     for name, taken in (
         ("temperature", not profile.no_sampling),
@@ -137,7 +162,7 @@ def _user_field(request: Request, profile: Profile, drops: Drops) -> dict[str, s
     return {profile.user_field: sha256(user.encode("utf-8", "surrogatepass")).hexdigest()}
 
 
-def _service_tier_field(request: Request, profile: Profile, drops: Drops) -> dict[str, str]:
+def service_tier_field(request: Request, profile: Profile, drops: Drops) -> dict[str, str]:
     tier = request.get("service_tier")
     if tier == "standard_only":
         if profile.service_tier:

@@ -7,35 +7,37 @@ Rule: this module only calls the steps in their order; each step has its own mod
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from proxy.convert.reply.context import ReplyContext
 from proxy.convert.request.caching import limit_breakpoints
-from proxy.convert.request.context_edits import apply_edits, edits_of
+from proxy.convert.request.context_edits import edits_of
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.convert.request.drops import Drops
-from proxy.convert.request.fields import note_other_fields, plain_fields, token_field
+from proxy.convert.request.edited import converted_after_edits
+from proxy.convert.request.fields import (
+    note_other_fields,
+    plain_fields,
+    remove_unsupported,
+    token_field,
+)
 from proxy.convert.request.history_shapes import shaped
 from proxy.convert.request.locate import refusal
 from proxy.convert.request.ordering import request_to_messages
 from proxy.convert.request.parts import ChatMessage, PdfReader, RefusedBlock, TurnContext
 from proxy.convert.request.pdf_text import PdfBudget, pdf_to_text
 from proxy.convert.request.prefill import prefill_fields
-from proxy.convert.request.stop_sequences import cut_here
+from proxy.convert.request.reply_context import reply_context
 from proxy.convert.request.structured import structured_output
-from proxy.convert.request.thinking import thinking_delivery, thinking_fields
+from proxy.convert.request.thinking import thinking_fields
 from proxy.convert.request.tool_choice import is_forced, tool_fields
 from proxy.convert.request.tool_ids import ToolIds
 from proxy.convert.request.tool_limit import limited_tools
 from proxy.convert.request.tool_names import ToolNames
 from proxy.convert.request.tools import function_names, tools_to_chat
 from proxy.convert.request.toolsets import offered
-from proxy.convert.schema_values import ClientSchema
 from proxy.errors import InvalidRequest
 from proxy.providers.profiles.base import Profile
-from proxy.tokens.estimate import cheap_estimate
 
 _NEVER_REMOVED = frozenset({"model", "messages"})
 _REMOVED_WITH: Mapping[str, tuple[str, ...]] = {
@@ -68,14 +70,9 @@ def message_request_to_chat(
     turns = request["messages"]
     if not request.get("context_management") or not edits_of(request):
         return _converted(request, turns, profile, model, max_tokens, read_pdf, secrets)
-
-    def convert(part: Mapping[str, Any]) -> ConvertedRequest:
-        return _converted(part, turns, profile, model, max_tokens, read_pdf, secrets)
-
-    edited, applied = apply_edits(request, lambda part: cheap_estimate(convert(part).body))
-    chat = convert(edited)
-    told = {"applied_edits": applied}
-    return replace(chat, reply=replace(chat.reply, context_management=told))
+    return converted_after_edits(
+        request, lambda part: _converted(part, turns, profile, model, max_tokens, read_pdf, secrets)
+    )
 
 
 def _converted(
@@ -122,10 +119,20 @@ def _converted(
         body["response_format"] = structured.response_format
     if profile.tool_stream and "stream" in body and "tools" in body:
         body["tool_stream"] = True
-    _remove_unsupported(body, profile, drops)
+    remove_unsupported(body, profile, drops, never=_NEVER_REMOVED, together=_REMOVED_WITH)
     if profile.tool_name_chars:
         drops.degrade_many("tools.name", str(profile.tool_name_chars), names.shortened())
-    reply = _reply_context(request, model, body, context, secrets, converted.schemas)
+    reply = reply_context(
+        request,
+        model,
+        body,
+        context,
+        functions=_functions_in(body),
+        max_tokens=body.get(profile.token_field),
+        messages=messages,
+        schemas=converted.schemas,
+        secrets=secrets,
+    )
     return ConvertedRequest("chat", body, reply, drops, profile.user_agent == "client")
 
 
@@ -147,46 +154,6 @@ def _messages(
     if context.profile.cache == "breakpoint":
         limit_breakpoints(messages, context.drops)
     return messages, prefill
-
-
-def _remove_unsupported(body: dict[str, Any], profile: Profile, drops: Drops) -> None:
-    for name in profile.unsupported:
-        if name not in body or name in _NEVER_REMOVED:
-            continue
-        del body[name]
-        drops.drop(name)
-        for dependent in _REMOVED_WITH.get(name, ()):
-            body.pop(dependent, None)
-
-
-def _reply_context(
-    request: Mapping[str, Any],
-    model: str,
-    body: Mapping[str, Any],
-    context: TurnContext,
-    secrets: tuple[str, ...],
-    schemas: Mapping[str, ClientSchema],
-) -> ReplyContext:
-    functions = _functions_in(body)
-    may_call = bool(functions) and body.get("tool_choice") != "none"
-    text_calls = may_call and context.profile.text_tool_calls
-    return ReplyContext(
-        model=request.get("model") or model,
-        tool_names=context.names.client_names(),
-        toolsets=context.names.toolsets(),
-        functions=functions,
-        schemas=schemas,
-        max_tokens=body.get(context.profile.token_field),
-        known_tool_ids=context.ids.known(),
-        stop_sequences=tuple(request.get("stop_sequences") or ()),
-        cut_here=cut_here(request, body, context.drops),
-        thinking=thinking_delivery(request),
-        think_tags=context.profile.think_tags,
-        text_tool_calls=text_calls,
-        messages=body["messages"] if text_calls else (),
-        tool_args=context.profile.tool_args,
-        secrets=secrets,
-    )
 
 
 def _functions_in(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

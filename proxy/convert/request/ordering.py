@@ -10,12 +10,16 @@ images and files of these results, then everything else in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from proxy.convert.request.assistant_draft import AssistantDraft
-from proxy.convert.request.block_types import assistant_content_to_draft, user_block_to_parts
+from proxy.convert.request.block_types import (
+    ASSISTANT_CONVERTER_FOR_BLOCK,
+    add_content,
+    user_block_to_parts,
+)
 from proxy.convert.request.caching import single_text_content, user_content
 from proxy.convert.request.parts import Block, ChatMessage, Part, TurnContext, text_part
 from proxy.convert.request.system import system_message, system_turn_part
@@ -23,6 +27,8 @@ from proxy.convert.request.tool_results import tool_result_to_message
 
 Turn = tuple[str, Any]
 """Role and content."""
+
+Converters = Mapping[str, Callable[[Block, Any], None] | None]
 
 _TYPE_OF = itemgetter("type")
 _APART_TYPES_FOR_ROLE: Mapping[str, frozenset[str]] = {
@@ -40,10 +46,20 @@ def request_to_messages(
     ``system_line`` is the last line of the system message. A final assistant message is not changed
     here, but by ``prefill``. Raises RefusedBlock for a block that cannot be converted.
     """
+    first, messages = ordered(request, system_line, Conversation(context), context)
+    return [first, *messages] if first else messages
+
+
+def ordered(
+    request: Mapping[str, Any],
+    system_line: str | None,
+    conversation: Conversation,
+    context: TurnContext,
+) -> tuple[ChatMessage | None, list[ChatMessage]]:
+    """The first system message, and the messages that ``conversation`` makes of the other turns."""
     turns: Sequence[Mapping[str, Any]] = request["messages"]
     last_user = next((i for i in reversed(range(len(turns))) if turns[i]["role"] == "user"), -1)
     prompts = [request.get("system")]
-    conversation = Conversation(context)
     leading = True
     for index, turn in enumerate(turns):
         role = turn["role"]
@@ -60,14 +76,15 @@ def request_to_messages(
         else:
             conversation.add_system(turn.get("content"))
     messages = conversation.finish()
-    first = system_message(prompts, system_line, context)
-    return [first, *messages] if first else messages
+    return system_message(prompts, system_line, context), messages
 
 
 class Conversation:
     """The finished messages, then an unfinished assistant message, then the run after it.
 
-    A turn without content is ignored: the content before and after it becomes one message.
+    A turn without content is ignored: the content before and after it becomes one message. The forms of
+    Chat Completions are in what a subclass may replace: the class attributes, ``new_draft`` and
+    ``segment_message``.
     """
 
     __slots__ = (
@@ -80,10 +97,15 @@ class Conversation:
         "_segments",
     )
 
+    converters: ClassVar[Converters] = ASSISTANT_CONVERTER_FOR_BLOCK
+    """Those of the blocks of assistant turns; they take the drafts of ``new_draft``."""
+    convert_result = staticmethod(tool_result_to_message)
+    """Returns the message for a tool result, and parts for the user message after it."""
+
     def __init__(self, context: TurnContext) -> None:
         self._context = context
         self._messages: list[ChatMessage] = []
-        self._draft = AssistantDraft(context)
+        self._draft = self.new_draft()
         self._next: AssistantDraft | None = None
         """The assistant message after the run, as long as it contains only thinking."""
         self._start_run()
@@ -129,10 +151,10 @@ class Conversation:
         waits_for_results = self._draft.has_calls and not self._results
         if waits_for_results or not (self._results or self._segments):
             # Content of the same message; only system turns can be between the two.
-            assistant_content_to_draft(content, self._draft)
+            add_content(content, self._draft, self.converters)
             return
-        following = self._next or AssistantDraft(self._context)
-        assistant_content_to_draft(content, following)
+        following = self._next or self.new_draft()
+        add_content(content, following, self.converters)
         if following.is_empty:
             self._next = following
             return
@@ -143,7 +165,7 @@ class Conversation:
         parts: list[Part] = []
         for block in blocks:
             if block["type"] == "tool_result":
-                message, attachments = tool_result_to_message(block, self._context)
+                message, attachments = self.convert_result(block, self._context)
                 self._results.append(message)
                 self._attachments += attachments
             else:
@@ -160,19 +182,26 @@ class Conversation:
 
     def _close(self) -> None:
         if not self._draft.is_empty:
-            self._messages.append(self._draft.to_message())
+            self._draft.add_to(self._messages)
         if self._attachments:
             self._put_attachments_first()
         self._messages += self._results
         for role, parts in self._segments:
-            # A system turn is one text part.
-            content = (
-                user_content(parts, self._context.profile)
-                if role == "user"
-                else single_text_content(parts[0])
-            )
-            self._messages.append({"role": role, "content": content})
+            self._messages.append(self.segment_message(role, parts))
         self._start_run()
+
+    def new_draft(self) -> AssistantDraft:
+        """An empty assistant message."""
+        return AssistantDraft(self._context)
+
+    def segment_message(self, role: str, parts: list[Part]) -> ChatMessage:
+        """The message for turns of the user, or for a system turn, which is one text part."""
+        content = (
+            user_content(parts, self._context.profile)
+            if role == "user"
+            else single_text_content(parts[0])
+        )
+        return {"role": role, "content": content}
 
     def _put_attachments_first(self) -> None:
         if self._segments and self._segments[0][0] == "user":

@@ -58,23 +58,45 @@ def thinking_fields(
     ``forced_tool``: the converted request requires a tool call; ``tools``: it has tools; ``prefilled``:
     it ends with a message of the assistant.
     """
-    requested = _requested(request)
-    if prefilled and profile.prefill_stops_thinking:
-        if requested.kind != "off" and requested != _NOTHING:
-            drops.drop("thinking")
-        requested = _OFF
-        if profile.thinking_style == "none":
-            # llama.cpp and vLLM: what the model's chat template does without a parameter of its own.
-            return {"chat_template_kwargs": {"enable_thinking": False}}
-    if forced_tool and profile.forced_choice_stops_thinking and requested.kind != "off":
-        if requested != _NOTHING:
-            drops.drop("thinking")
-        requested = _OFF
+    stopped = stopping_fields(profile) if prefilled else None
+    requested = wished(request, profile, drops, forced_tool=forced_tool, prefilled=prefilled)
+    if stopped:
+        return stopped
     if profile.thinking_style == "effort" and profile.effort_with_tools != "send" and tools:
         if requested.kind != "off" and requested != _NOTHING:
             drops.drop("thinking")
         return {"reasoning_effort": "none"} if profile.effort_with_tools == "none" else {}
     return _FIELDS_FOR_STYLE[profile.thinking_style](requested, profile, drops)
+
+
+def wished(
+    request: Mapping[str, Any],
+    profile: Profile,
+    drops: Drops,
+    *,
+    forced_tool: bool,
+    prefilled: bool,
+) -> Requested:
+    """What the request asks for, or "off" where the upstream cannot think in such a request."""
+    requested = _requested(request)
+    stops = (prefilled and profile.prefill_stops_thinking) or (
+        forced_tool and profile.forced_choice_stops_thinking
+    )
+    if not stops or requested.kind == "off":
+        return requested
+    if requested != _NOTHING:
+        drops.drop("thinking")
+    return _OFF
+
+
+def stopping_fields(profile: Profile) -> dict[str, Any]:
+    """Body fields that stop the thinking of a prefilled answer, where no parameter of the style does.
+
+    llama.cpp and vLLM: what the model's chat template does without a parameter of its own.
+    """
+    if profile.prefill_stops_thinking and profile.thinking_style == "none":
+        return {"chat_template_kwargs": {"enable_thinking": False}}
+    return {}
 
 
 _NOTHING = Requested("absent", None, None)
@@ -119,7 +141,7 @@ def _sent_effort(requested: Requested, profile: Profile, drops: Drops) -> str | 
     return effort
 
 
-def _no_fields(requested: Requested, profile: Profile, drops: Drops) -> dict[str, Any]:
+def no_fields(requested: Requested, profile: Profile, drops: Drops) -> dict[str, Any]:
     if requested.kind in ("enabled", "adaptive"):
         drops.drop("thinking")
     if requested.effort is not None:
@@ -127,7 +149,7 @@ def _no_fields(requested: Requested, profile: Profile, drops: Drops) -> dict[str
     return {}
 
 
-def _effort_fields(requested: Requested, profile: Profile, drops: Drops) -> dict[str, Any]:
+def effort_fields(requested: Requested, profile: Profile, drops: Drops) -> dict[str, Any]:
     if requested.kind == "off":
         return {"reasoning_effort": supported_effort("none", profile.efforts)}
     effort = _sent_effort(requested, profile, drops)
@@ -136,7 +158,7 @@ def _effort_fields(requested: Requested, profile: Profile, drops: Drops) -> dict
     return {"reasoning_effort": effort} if effort else {}
 
 
-def _openrouter_fields(requested: Requested, profile: Profile, drops: Drops) -> dict[str, Any]:
+def openrouter_fields(requested: Requested, profile: Profile, drops: Drops) -> dict[str, Any]:
     if requested.kind == "off":
         return {"reasoning": {"enabled": False}}
     effort = _sent_effort(requested, profile, drops)
@@ -172,9 +194,9 @@ def _note_effort(requested: Requested, drops: Drops) -> None:
 
 
 _FIELDS_FOR_STYLE: Mapping[str, Callable[[Requested, Profile, Drops], dict[str, Any]]] = {
-    "none": _no_fields,
-    "effort": _effort_fields,
-    "openrouter": _openrouter_fields,
+    "none": no_fields,
+    "effort": effort_fields,
+    "openrouter": openrouter_fields,
     "qwen": _qwen_fields,
     "toggle": _toggle_fields,
 }

@@ -25,24 +25,36 @@ def tool_result_to_message(block: Block, context: TurnContext) -> tuple[ChatMess
     Raises RefusedBlock for content that cannot be converted for this upstream.
     """
     sent_id = context.ids.result(block["tool_use_id"])
+    plain = plain_result(block)
+    if plain is not None:
+        return {"role": "tool", "tool_call_id": sent_id, "content": plain}, []
     content = block.get("content")
-    plain = content if isinstance(content, str) else _only_text(content)
-    if plain is not None and not block.get("is_error") and not block.get("cache_control"):
-        return {"role": "tool", "tool_call_id": sent_id, "content": plain or NO_OUTPUT}, []
     text_block = text_part("")
     attachments: list[Part] = []
     if isinstance(content, str) or not content:
         text = content or NO_OUTPUT
     else:
         text, attachments = _split_content(content, sent_id, text_block, context)
+    content = result_content(text, text_block, block, context)
+    return {"role": "tool", "tool_call_id": sent_id, "content": content}, attachments
+
+
+def result_content(
+    text: str, text_block: Part, block: Block, context: TurnContext
+) -> str | list[Part]:
+    """``text`` as the content of the result in ``block``; ``text_block`` has the markers so far."""
     text_block["text"] = ERROR_MARK + text if block.get("is_error") else text
     carry_marker(text_block, block, context)
-    message = {
-        "role": "tool",
-        "tool_call_id": sent_id,
-        "content": single_text_content(text_block),
-    }
-    return message, attachments
+    return single_text_content(text_block)
+
+
+def plain_result(block: Block) -> str | None:
+    """The text of a ``tool_result`` that is only text, without error or marker; else None."""
+    content = block.get("content")
+    plain = content if isinstance(content, str) else _only_text(content)
+    if plain is None or block.get("is_error") or block.get("cache_control"):
+        return None
+    return plain or NO_OUTPUT
 
 
 def _only_text(content: Sequence[Block] | None) -> str | None:

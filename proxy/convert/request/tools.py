@@ -21,7 +21,7 @@ from proxy.convert.request.toolsets import (
     enabled_members,
     toolset_family,
 )
-from proxy.convert.request.web_search import web_search_fields
+from proxy.convert.request.web_search import FIELDS_FOR_FORM, web_search_fields
 from proxy.convert.schema_values import ClientSchema, Schema
 from proxy.errors import Complaint, InvalidRequest
 
@@ -113,8 +113,10 @@ def _add_members(
 def _add_server_tool(chat: ChatTools, tool: Tool, index: int, context: TurnContext) -> None:
     tool_type: str = tool["type"]
     profile = context.profile
-    if tool_type.startswith(WEB_SEARCH_PREFIX) and profile.web_search:
-        chat.fields.update(web_search_fields(tool, profile.web_search, context.drops))
+    form = profile.web_search
+    # The form "tool" exists only in Responses, where such a tool does not come here.
+    if tool_type.startswith(WEB_SEARCH_PREFIX) and form is not None and form in FIELDS_FOR_FORM:
+        chat.fields.update(web_search_fields(tool, form, context.drops))
         chat.replaced.add(tool.get("name") or "")
     elif tool_type.startswith(SERVER_PREFIXES) and profile.server_tools == "drop":
         family = next(filter(tool_type.startswith, SERVER_PREFIXES))

@@ -7,7 +7,7 @@ dropped (docs/protocol.md 1.3, 10.10).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from proxy.convert.request.drops import Drops
 
@@ -21,18 +21,16 @@ _PLUGIN_KEYS: Mapping[str, str] = {
 }
 
 
-def web_search_fields(
-    tool: Tool, form: Literal["options", "plugin"], drops: Drops
-) -> dict[str, Any]:
-    """Body fields that enable the upstream's web search."""
-    return _FIELDS_FOR_FORM[form](tool, drops)
+def web_search_fields(tool: Tool, form: str, drops: Drops) -> dict[str, Any]:
+    """Body fields that enable the upstream's web search; ``form`` is one of ``FIELDS_FOR_FORM``."""
+    return FIELDS_FOR_FORM[form](tool, drops)
 
 
 def _options(tool: Tool, drops: Drops) -> dict[str, Any]:
     for name in _PLUGIN_KEYS:
         if tool.get(name):
             drops.drop(f"tools.{tool['type']}.{name}", logged=f"tools.web_search.{name}")
-    place = _place(tool)
+    place = place_of(tool)
     location = {"user_location": {"type": "approximate", "approximate": place}} if place else {}
     return {"web_search_options": location}
 
@@ -40,18 +38,19 @@ def _options(tool: Tool, drops: Drops) -> dict[str, Any]:
 def _plugin(tool: Tool, drops: Drops) -> dict[str, Any]:
     plugin: dict[str, Any] = {"id": "web"}
     plugin |= {theirs: tool[ours] for ours, theirs in _PLUGIN_KEYS.items() if tool.get(ours)}
-    place = _place(tool)
+    place = place_of(tool)
     if place:
         plugin["user_location"] = {"type": "approximate", **place}
     return {"plugins": [plugin]}
 
 
-def _place(tool: Tool) -> dict[str, Any]:
+def place_of(tool: Tool) -> dict[str, Any]:
+    """The members of the tool's ``user_location`` that upstreams know."""
     location = tool.get("user_location") or {}
     return {key: location[key] for key in _PLACE_KEYS if location.get(key)}
 
 
-_FIELDS_FOR_FORM: Mapping[str, Callable[[Tool, Drops], dict[str, Any]]] = {
+FIELDS_FOR_FORM: Mapping[str, Callable[[Tool, Drops], dict[str, Any]]] = {
     "options": _options,
     "plugin": _plugin,
 }

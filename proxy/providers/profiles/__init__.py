@@ -5,6 +5,8 @@ from proxy.providers.profiles.lookup import (
     base_path_for,
     credential_header,
     profile_for,
+    responses_path_for,
+    under_responses,
     vendor_for,
 )
 from proxy.providers.profiles.overrides import overridden
@@ -20,6 +22,8 @@ __all__ = [
     "credential_header",
     "overridden",
     "profile_for",
+    "responses_path_for",
     "starts",
+    "under_responses",
     "vendor_for",
 ]

@@ -7,6 +7,7 @@ Older ``api-version`` values support neither the role ``developer`` nor PDF part
 from __future__ import annotations
 
 from proxy.providers.profiles.base import Start, Vendor, rule
+from proxy.providers.profiles.openai import ONLY_RESPONSES, PHASES, RESPONSES, SLOW
 from proxy.providers.profiles.schema_dialects import OPENAI_STEPS
 
 AZURE = Vendor(
@@ -34,8 +35,14 @@ AZURE = Vendor(
         "tool_id_chars": 40,
         "schema_steps": OPENAI_STEPS,
         "max_tools": 128,
+        "cache_key": True,
+        "prefill_items": "error",
     },
+    responses=RESPONSES,
     models=(
+        rule(ONLY_RESPONSES, api="responses"),
+        rule(PHASES, phase=True),
+        rule(SLOW, stream_only=True),
         # Its own ids contain the tool's name, and it stops calling tools when they come back cut.
         rule(r"(.*[-_.])?kimi.*", tool_id_chars=None),
     ),

@@ -38,6 +38,12 @@ class Profile:
     name: str = "default"
     """Vendor name for logs."""
 
+    # Protocol
+    api: Literal["chat", "responses"] = "chat"
+    """The protocol that requests are converted to: Chat Completions or Responses."""
+    api_switch: bool = True
+    """Whether healing may change ``api``."""
+
     # Request fields
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     max_output: int | None = None
@@ -62,6 +68,8 @@ class Profile:
     # Messages
     mid_system: Literal["inline", "wrap"] = "wrap"
     prefill: Literal["send", "prefix", "vllm", "error"] = "send"
+    prefill_items: Literal["send", "error"] = "send"
+    """The same for Responses, which has no fields for it (so ``prefix`` and ``vllm`` are errors there)."""
     prefill_stops_thinking: bool = False
     """A request that ends with a prefill is sent without thinking."""
     null_content: bool = True
@@ -88,8 +96,9 @@ class Profile:
     """Most functions in one request; others are left out (``proxy/convert/request/tool_limit.py``)."""
     strict_tools: bool = False
     server_tools: Literal["drop", "error"] = "drop"
-    web_search: Literal["options", "plugin"] | None = None
-    """options: ``web_search_options``; plugin: OpenRouter's web plugin."""
+    web_search: Literal["options", "plugin", "tool"] | None = None
+    """options: ``web_search_options`` (Chat Completions); plugin: OpenRouter's web plugin; tool: the tool
+    ``web_search`` of Responses."""
     tool_choice: Literal["any", "required", "auto_only"] = "any"
     """required: a named tool is sent as ``required``; auto_only: the field is omitted."""
     parallel_flag: bool = True
@@ -123,10 +132,41 @@ class Profile:
     forced_choice_stops_thinking: bool = False
     think_tags: bool = False
 
+    # Responses
+    system_field: Literal["instructions", "developer", "system"] = "instructions"
+    """Where the system prompt is sent: in the field ``instructions``, or as the first item of that role."""
+    store: bool = True
+    """``store: false`` is sent, so that the upstream keeps nothing; False: the field is left out."""
+    strict_field: bool = True
+    """Each function has ``strict``; False: it is left out."""
+    tool_output_parts: bool = True
+    """The output of a call may contain images and files; False: they follow in a user message."""
+    text_format: Literal["text", "response_format"] = "text"
+    """The field with the schema of the answer; response_format: as in Chat Completions."""
+    cache_key: bool = False
+    """``prompt_cache_key`` is sent, a hash of the client's session."""
+    no_obfuscation: bool = False
+    """Streamed requests ask for events without ``obfuscation``, which only lengthens them."""
+    phase: bool = False
+    """Messages of the assistant in the history have ``phase``: commentary or final_answer."""
+    reasoning_items: Literal["auto", "encrypted", "text", "drop"] = "auto"
+    """How reasoning comes back to the upstream: as its encrypted state, as plain text, or not at all;
+    auto: encrypted unless ``thinking_style`` is none."""
+    reasoning_ids: Literal["send", "omit"] = "send"
+    """Whether reasoning items have their ``id``."""
+    reasoning_summary: Literal["auto", "concise", "detailed"] | None = "auto"
+    """``reasoning.summary`` where the client sees the thinking; None: it is not sent."""
+
+    silent_cut: bool = False
+    """An answer that reached its limit is reported as completed."""
+    eof_ends: bool = False
+    """A stream may end without an event that says so, once all its items are done."""
+
     # Counting
-    count_endpoint: Literal["vllm", "moonshot"] | None = None
-    """Endpoint that counts the tokens of messages: ``/tokenize`` (vllm) or
-    ``/tokenizers/estimate-token-count`` (moonshot)."""
+    count_endpoint: Literal["vllm", "moonshot", "responses"] | None = None
+    """Endpoint that counts the tokens of messages: ``/tokenize`` (vllm),
+    ``/tokenizers/estimate-token-count`` (moonshot), or ``/responses/input_tokens`` (responses; only
+    for requests of that protocol)."""
 
     # Answers
     tool_args: Literal["stream", "buffer"] = "stream"
@@ -138,11 +178,6 @@ class Profile:
     # Headers
     user_agent: Literal["own", "client"] = "own"
     """client: the client's own, for hosts that admit coding agents by it."""
-
-    @property
-    def api(self) -> str:
-        """The protocol that requests are converted to: always Chat Completions."""
-        return "chat"
 
 
 VERSION = r"(?:-(?:\d{4}-\d{2}-\d{2}|\d{3,8}|latest|preview|exp))*"
@@ -230,5 +265,9 @@ class Vendor:
     start: Start
     flags: Mapping[str, object] = field(default_factory=dict)
     models: tuple[ModelRule, ...] = ()
+    responses: Mapping[str, object] = field(default_factory=dict)
+    """Flags that apply to Responses alone, where nothing else sets them (``under_responses``)."""
+    responses_paths: Mapping[str, str] = field(default_factory=dict)
+    """The path before ``/responses`` at the patterns of ``hosts`` where it is another one."""
     credential: Literal["bearer", "api-key"] = "bearer"
     """api-key: the key is sent in that header, but an access token as a bearer token."""

@@ -21,6 +21,7 @@ DEEPSEEK = Vendor(
         "forced_choice_stops_thinking": True,
         "structured": "json_object",
         "max_stop": 16,
+        "reasoning_items": "text",
     },
     models=(rule("deepseek-chat", max_output=8192),),
 )

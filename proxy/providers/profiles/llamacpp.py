@@ -30,5 +30,10 @@ LLAMACPP = Vendor(
         "top_k": True,
         "think_tags": True,
         "schema_steps": GRAMMAR_STEPS,
+        "reasoning_items": "text",
+        "text_format": "response_format",
+        "tool_output_parts": False,
+        "silent_cut": True,
+        "count_endpoint": "responses",
     },
 )

@@ -12,7 +12,7 @@ from functools import lru_cache
 from proxy.providers.profiles.azure import AZURE
 from proxy.providers.profiles.base import ModelRule, Profile, Vendor, plain_name
 from proxy.providers.profiles.families import FAMILIES
-from proxy.providers.profiles.overrides import overridden
+from proxy.providers.profiles.overrides import FLAG_TYPES, overridden
 from proxy.providers.profiles.vendors import PROFILES, UNKNOWN
 
 LONGEST_NAME = 256
@@ -21,6 +21,8 @@ LONGEST_NAME = 256
 VENDOR_FOR_HOST: dict[str, Vendor] = {
     pattern: vendor for vendor in PROFILES for pattern in vendor.hosts
 }
+RESPONSES_FOR_VENDOR = {vendor.name: vendor.responses for vendor in PROFILES}
+DEFAULTS = {name: getattr(Profile(), name) for name in FLAG_TYPES}
 
 
 def profile_for(host: str, model: str, *, path: str = "") -> Profile:
@@ -31,6 +33,18 @@ def profile_for(host: str, model: str, *, path: str = "") -> Profile:
     family (docs/protocol.md 1.1).
     """
     return _profile(host, model[:LONGEST_NAME], _is_deployment(path))
+
+
+@lru_cache(maxsize=512)
+def under_responses(profile: Profile) -> Profile:
+    """``profile`` with what its vendor has at the Responses endpoint alone (``Vendor.responses``).
+
+    Such a flag applies only where ``profile`` has the default, so that the registry, healing and the
+    flags of a model go before it.
+    """
+    flags = RESPONSES_FOR_VENDOR.get(profile.name, {})
+    missing = {name: flags[name] for name in flags if getattr(profile, name) == DEFAULTS[name]}
+    return overridden(profile, missing)
 
 
 def vendor_for(host: str, *, path: str = "") -> Vendor:
@@ -52,6 +66,15 @@ def base_path_for(host: str, path: str = "") -> str | None:
     given = path.rstrip("/")
     is_incomplete = given in ("", "/v1") or f"{base_path}/".startswith(f"{given}/")
     return base_path if is_incomplete else None
+
+
+def responses_path_for(host: str, path: str = "") -> str | None:
+    """As ``base_path_for``, for the path before ``/responses``, which is another one at some hosts."""
+    base_path = base_path_for(host, path)
+    pattern = _host_pattern(host)
+    if base_path is None or pattern is None:
+        return base_path
+    return VENDOR_FOR_HOST[pattern].responses_paths.get(pattern, base_path)
 
 
 def credential_header(host: str, key: str, *, path: str = "") -> tuple[str, str]:

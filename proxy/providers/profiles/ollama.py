@@ -13,5 +13,12 @@ OLLAMA = Vendor(
         key_variable=None,
         big=LOCAL_MODELS,
     ),
-    flags={"tool_choice": "auto_only", "top_k": True, "think_tags": True},
+    flags={
+        "tool_choice": "auto_only",
+        "top_k": True,
+        "think_tags": True,
+        "reasoning_items": "encrypted",
+        "silent_cut": True,
+    },
+    responses={"efforts": ("none", "low", "medium", "high", "max")},
 )

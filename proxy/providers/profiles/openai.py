@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from proxy.providers.profiles.base import Start, Vendor, rule
 from proxy.providers.profiles.families import TOOL_IDS
 from proxy.providers.profiles.schema_dialects import OPENAI_STEPS
+
+RESPONSES: Mapping[str, object] = {"min_output": 16}
+"""What OpenAI's models have at the Responses endpoint alone."""
+ONLY_RESPONSES = (
+    r".*-codex(-.*)?|codex-mini.*|o[13]-pro|gpt-[5-9](\.\d)?-pro|.*-deep-research|computer-use-preview"
+    r"|gpt-.*-cyber|gpt-daybreak-.*|gpt-.*rosalind.*|gpt-6\.\d-astra-law"
+)
+"""Models that Chat Completions does not serve (``ResponsesModel`` of OpenAI's SDK)."""
+BETTER_RESPONSES = r"gpt-5\.[4-9].*|gpt-[6-9].*"
+"""Models that take tools at Chat Completions only without reasoning."""
+NEVER_RESPONSES = r".*-search(-preview|-api)?|.*-audio.*|o1-mini|o1-preview|.*-chat"
+"""Models that Responses does not serve, and the chat models, which reason at neither endpoint."""
+PHASES = r"gpt-5\.3-codex|gpt-5\.[4-9].*|gpt-[6-9].*"
+"""OpenAI's models whose messages have a phase."""
+SLOW = r"gpt-[5-9](\.\d)?-pro|o[13]-pro|.*-deep-research"
+"""OpenAI's models that work for minutes; what lies between cuts a connection without a byte."""
+
 
 OPENAI = Vendor(
     name="openai",
@@ -25,8 +44,13 @@ OPENAI = Vendor(
         "schema_steps": OPENAI_STEPS,
         "max_tools": 128,
         "pdf": "file",
+        "cache_key": True,
+        "no_obfuscation": True,
+        "prefill_items": "error",
+        "count_endpoint": "responses",
         **TOOL_IDS,
     },
+    responses={**RESPONSES, "user_field": "safety_identifier"},
     models=(
         rule(r"o\d.*|gpt-[5-9].*", system_role="developer"),
         rule("o1-mini|o1-preview", system_role="system"),
@@ -37,6 +61,11 @@ OPENAI = Vendor(
         # Chat Completions accepts function tools for these models only without reasoning.
         rule(r"gpt-5\.[4-9].*|gpt-[6-9].*", effort_with_tools="none"),
         rule(r"gpt-5\.[6-9].*|gpt-[6-9].*", cache="breakpoint"),
+        rule(r"gpt-4o(?!.*audio).*|gpt-4\.1.*|o\d.*|gpt-[5-9].*", web_search="tool"),
+        rule(f"{ONLY_RESPONSES}|{BETTER_RESPONSES}", api="responses"),
+        rule(NEVER_RESPONSES, api="chat"),
+        rule(PHASES, phase=True),
+        rule(SLOW, stream_only=True),
         rule("gpt-.*-search(-api)?", web_search="options", no_sampling=True, thinking_style="none"),
     ),
 )

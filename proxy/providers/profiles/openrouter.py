@@ -22,7 +22,9 @@ OPENROUTER = Vendor(
         "top_k": True,
         "pdf": "file",
         "web_search": "plugin",
+        "eof_ends": True,
     },
+    responses={"min_output": 16},
     models=(
         rule("~?anthropic/.*", cache="anthropic"),
         # Their makers serve these models, with parsers of their own.

@@ -20,6 +20,16 @@ QWEN = Vendor(
         "coding-intl.dashscope.aliyuncs.com": "/v1",
         "api-inference.modelscope.cn": "/v1",
     },
+    responses_paths=dict.fromkeys(
+        (
+            "dashscope.aliyuncs.com",
+            "dashscope-intl.aliyuncs.com",
+            "dashscope-us.aliyuncs.com",
+            ".dashscope.aliyuncs.com",
+            ".maas.aliyuncs.com",
+        ),
+        "/api/v2/apps/protocols/compatible-mode/v1",
+    ),
     start=Start(
         title="Qwen (Alibaba Model Studio)",
         base_urls=(

@@ -20,6 +20,7 @@ from proxy.providers.profiles.qiniu import QINIU
 from proxy.providers.profiles.qwen import QWEN
 from proxy.providers.profiles.vertex import VERTEX
 from proxy.providers.profiles.vllm import VLLM
+from proxy.providers.profiles.xai import XAI
 
 PROFILES: tuple[Vendor, ...] = (
     OPENAI,
@@ -38,6 +39,7 @@ PROFILES: tuple[Vendor, ...] = (
     VLLM,
     LLAMACPP,
     ARK,
+    XAI,
     QINIU,
 )
 UNKNOWN = Vendor(

@@ -16,5 +16,12 @@ VLLM = Vendor(
         key_variable=None,
         big=LOCAL_MODELS,
     ),
-    flags={"prefill": "vllm", "top_k": True, "think_tags": True, "count_endpoint": "vllm"},
+    flags={
+        "prefill": "vllm",
+        "top_k": True,
+        "think_tags": True,
+        "count_endpoint": "vllm",
+        "reasoning_items": "text",
+        "tool_output_parts": False,
+    },
 )

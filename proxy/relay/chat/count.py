@@ -18,15 +18,12 @@ from proxy.convert.reply.usage import INPUT_COUNTS, usage_from_chat
 from proxy.convert.request.converted import ConvertedRequest
 from proxy.errors import UpstreamError
 from proxy.relay.call import Call
-from proxy.relay.chat.completion import chunks_in
+from proxy.relay.count_limits import COUNT_BYTES, COUNT_SECONDS
 from proxy.relay.protocol import call_headers
 from proxy.relay.upstream_call import decoded, encoded, fetch
+from proxy.relay.whole_body import chunks_in
 from proxy.upstream.event_decoder import sniff
 
-COUNT_SECONDS = 30.0
-"""Longest wait for a count; counting locally takes milliseconds."""
-COUNT_BYTES = 4_000_000
-"""Longest answer to a count; one token needs a few hundred bytes."""
 LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any
 
 from config.registry.values import Model
@@ -15,12 +15,12 @@ from proxy.providers.profiles.base import Profile
 from proxy.providers.routing import Route
 from proxy.relay.call import Call
 from proxy.relay.chat.codec import ChatCodec
-from proxy.relay.chat.completion import message_in
 from proxy.relay.chat.count import count_input
 from proxy.relay.codec import Codec
 from proxy.relay.model_overrides import with_registered
 from proxy.relay.protocol import UpstreamProtocol
 from proxy.relay.upstream_urls import chat_url
+from proxy.relay.whole_message import message_in
 
 
 class ChatProtocol(UpstreamProtocol):
@@ -38,6 +38,8 @@ class ChatProtocol(UpstreamProtocol):
         max_tokens: int | None,
         read_pdf: PdfReader,
         secrets: tuple[str, ...] = (),
+        base_url: str = "",
+        refused: Container[str] = frozenset(),
     ) -> ConvertedRequest:
         return message_request_to_chat(
             request,

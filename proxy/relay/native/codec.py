@@ -47,7 +47,7 @@ class NativeCodec:
 
     relays_errors = True
     endings = 1
-    ended_early = False
+    ended_early = patient = False
 
     def __init__(self, call: NativeCall) -> None:
         self._call = call

@@ -13,6 +13,7 @@ from typing import Any
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
 from proxy.convert.request.drops import Drops
 from proxy.relay.native.own_compaction import with_summary_as_text
+from proxy.relay.native.own_searches import with_searches_as_text
 
 _SIGNED_IN = {"thinking": "signature", "redacted_thinking": "data"}
 _MARK = SIGNATURE_PREFIX.encode()
@@ -26,8 +27,8 @@ def may_hold_own_thinking(body: bytes) -> bool:
 def without_own_thinking(request: Mapping[str, Any], drops: Drops) -> dict[str, Any] | None:
     """``request`` without the thinking blocks that this proxy signed.
 
-    Messages without other content are removed, and a summary of this proxy becomes text. None if there is
-    no such block. Other members are the same objects as before.
+    Messages without other content are removed; a summary of this proxy and a search of its answers become
+    text. None if there is no such block. Other members are the same objects as before.
     """
     turns = request.get("messages")
     if type(turns) is not list:
@@ -43,6 +44,7 @@ def _without(turn: object, drops: Drops) -> object | None:
     """The turn itself, a copy without this proxy's blocks, or None if no block is left."""
     if type(turn) is not dict or type(turn.get("content")) is not list:
         return turn
+    turn = with_searches_as_text(turn, drops)
     blocks = turn["content"]
     kept = [block for block in blocks if not _is_ours(block)]
     if len(kept) == len(blocks):

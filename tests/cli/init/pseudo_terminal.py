@@ -18,6 +18,7 @@ from tests.pseudo_terminal import PseudoTerminal, at_terminal
 
 SECONDS = 60.0
 READ_SECONDS = 0.2
+AGAIN_SECONDS = 5.0
 CTRL_C, CTRL_D = "\x03", "\x04"
 CONTROL = re.compile(r"[^\n]*\r\x1b\[K|\x1b\[[0-9;?]*[a-zA-Z]|\r")
 """Cleared lines, sequences and the terminal's carriage returns."""
@@ -57,6 +58,19 @@ class Screen:
             assert monotonic() < deadline, f"no {text!r} in:\n{self.text}"
             assert self._terminal.read(READ_SECONDS), f"it ended without {text!r}:\n{self.text}"
         self._seen = place + len(text)
+
+    def leave(self, keys: str) -> int:
+        """Press ``keys`` until it has ended, as a person would; returns the exit code.
+
+        CPython's ``readline`` does not notice a signal in the moment between prompt and wait.
+        """
+        self.press(keys)
+        pressed = monotonic()
+        while self._terminal.read(READ_SECONDS):
+            if monotonic() - pressed > AGAIN_SECONDS:
+                self.press(keys)
+                pressed = monotonic()
+        return self._terminal.process.wait(SECONDS)
 
     def exit_code(self) -> int:
         """The exit code once it has ended; reads the rest."""

@@ -253,8 +253,7 @@ def test_leaving_at_a_question_leaves_everything_as_it_was(
     (tmp_path / ".env").write_text("PORT=9000\n")
     with init_at_terminal(tmp_path, "--base-url", upstream.base_url) as screen:
         question(screen)
-        screen.press(keys)
-        assert screen.exit_code() == code
+        assert screen.leave(keys) == code
         assert screen.echoes
         assert "Traceback" not in screen.text
         assert ("the input ended: nothing was written" in screen.text) is (code == 1)

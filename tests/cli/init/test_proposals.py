@@ -80,6 +80,11 @@ LISTS = {
             "doubao-seed-2-0-lite-260215",
         ),
     ),
+    "xai": (
+        "grok-3 grok-3-mini grok-4-0709 grok-4.3 grok-4-1-fast-reasoning grok-4-1-fast-non-reasoning "
+        "grok-2-image-1212 grok-code-fast-1",
+        Tiers("grok-4.3", "grok-4.3", "grok-4-1-fast-reasoning"),
+    ),
     "qiniu": (
         "deepseek/deepseek-v4-pro z-ai/glm-5.2 glm-4.5-air",
         Tiers("deepseek/deepseek-v4-pro", "deepseek/deepseek-v4-pro", "glm-4.5-air"),

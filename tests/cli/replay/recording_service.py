@@ -58,6 +58,13 @@ providers:
     models:
       - id: claude-native
         remote_id: claude-remote
+  - name: modern
+    base_url: {origin}/modern/v1
+    api: responses
+    api_key: {second}
+    profile: {{thinking_style: effort}}
+    models:
+      - id: modern
   - name: down
     base_url: {nobody}
     api_key: {second}
@@ -130,7 +137,7 @@ def events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
 
 @contextmanager
 def recording_service(directory: Path, environ: Mapping[str, str]) -> Iterator[Service]:
-    """A service with a registry of five kinds of upstream."""
+    """A service with a registry of six kinds of upstream."""
     upstream = UpstreamStub()
     registry = directory / "registry.yaml"
     registry.write_text(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from proxy.convert.reply.private_state import pack_tool_state
 from proxy.convert.request import assistant_blocks
 from proxy.convert.request.assistant_draft import AssistantDraft
-from proxy.convert.request.block_types import assistant_content_to_draft
+from proxy.convert.request.block_types import ASSISTANT_CONVERTER_FOR_BLOCK, add_content
 from proxy.convert.request.drops import Drops
 from proxy.convert.request.parts import TurnContext
 from proxy.convert.request.tool_ids import ToolIds
@@ -345,8 +345,11 @@ def test_blocks_without_other_members_come_out_as_if_searched_for_them(
         profile = Profile(cache=cache)
         context = TurnContext(profile, Drops(), ToolNames(), ToolIds(), lambda _: None)
         draft = AssistantDraft(context)
-        assistant_content_to_draft(blocks, draft)
-        return None if draft.is_empty else draft.to_message(), context.drops.report()
+        add_content(blocks, draft, ASSISTANT_CONVERTER_FOR_BLOCK)
+        messages: list[Any] = []
+        if not draft.is_empty:
+            draft.add_to(messages)
+        return messages, context.drops.report()
 
     short = converted()
     with pytest.MonkeyPatch.context() as patch:

@@ -32,6 +32,7 @@ HOST_FOR_VENDOR = {
     "llamacpp": "localhost:8080",
     "ark": "ark.cn-beijing.volces.com",
     "qiniu": "api.qnaigc.com",
+    "xai": "api.x.ai",
 }
 BLIND = {"image": False}
 DEVELOPER = {"system": "developer", "late_system": "developer"}
@@ -75,6 +76,7 @@ SENT_TO_VENDOR: dict[str, dict[str, object]] = {
     "llamacpp": {**TOP_K, "choices": ("required", "required", "none"), "think_tags": True},
     "ark": OWN_PARSER,
     "qiniu": {},
+    "xai": OWN_PARSER,
 }  # fmt: skip
 
 
@@ -144,6 +146,8 @@ EVERY_MODEL = [
     pytest.param("qiniu", "api.qnaigc.com", "some-model", "", id="qiniu: api.qnaigc.com"),
     pytest.param("qiniu", "openai.qiniu.com", "some-model", "", id="qiniu: openai.qiniu.com"),
     pytest.param("qiniu", "openai.sufy.com", "some-model", "", id="qiniu: openai.sufy.com"),
+    pytest.param("xai", "api.x.ai", "some-model", "", id="xai: api.x.ai"),
+    pytest.param("xai", "us-east-1.api.x.ai", "grok-3", "", id="xai: a region, and a model that does not reason"),
 ]  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.context import ReplyContext
-from proxy.relay.chat.frame_cache import Frame, frame_of
-from proxy.relay.chat.stream_bytes import StreamBytes
+from proxy.relay.frame_cache import Frame, frame_of
+from proxy.relay.stream_bytes import StreamBytes
 from proxy.sse import encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
 
@@ -267,5 +267,5 @@ def open_run() -> Any:
 
 def frame_from(event: bytes) -> Frame:
     frame = frame_of(event, open_run())
-    assert frame is not None
+    assert isinstance(frame, Frame)
     return frame

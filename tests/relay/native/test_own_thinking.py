@@ -15,6 +15,21 @@ STATE = {"type": "redacted_thinking", "data": "cp1.abc"}
 THEIRS = {"type": "thinking", "thinking": "x", "signature": "EqQB"}
 QUESTION = {"role": "user", "content": "q"}
 
+SEARCH = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "q"}}
+HITS = [
+    {"type": "web_search_result", "url": "u1", "title": "A", "encrypted_content": "cp1.abc"},
+    {"type": "web_search_result", "url": "u2", "title": None, "encrypted_content": "cp1."},
+]
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": HITS}
+OUR_CITATION = {"type": "web_search_result_location", "url": "u1", "encrypted_index": "cp1."}
+THEIR_CITATION = {"type": "web_search_result_location", "url": "u1", "encrypted_index": "Eo8B"}
+CITING = {"type": "text", "text": "so", "citations": [OUR_CITATION]}
+TOLD_SEARCH = [
+    {"type": "text", "text": '[called web_search with {"query":"q"}]'},
+    {"type": "text", "text": "[web_search result]\nA – u1\nuntitled – u2"},
+    {"type": "text", "text": "so"},
+]
+
 SUMMARY = {"type": "compaction", "content": "s", "signature": "cp1.c.BDpt8Hnjm-HAAo3Lxg7V7A"}
 CHANGES = [{"type": "tool_removal", "tool": {"type": "tool_reference", "name": "f"}}]
 TOLD = {
@@ -52,6 +67,24 @@ def turn(*blocks: Any) -> dict[str, Any]:
             [QUESTION, turn(THEIRS), turn()],
             "thinking",
             id="8 others stay, an empty one too",
+        ),
+        pytest.param(
+            [QUESTION, turn(STATE, SEARCH, FOUND, CITING), QUESTION],
+            [QUESTION, turn(*TOLD_SEARCH), QUESTION],
+            "redacted_thinking, server_tool_use=text, web_search_tool_result=text",
+            id="8 a search of our answers",
+        ),
+        pytest.param(
+            [turn({**SEARCH, "id": []}, {**FOUND, "tool_use_id": []}), QUESTION],
+            [turn({**SEARCH, "id": []}, TOLD_SEARCH[1]), QUESTION],
+            "web_search_tool_result=text",
+            id="8 ids of a wrong type",
+        ),
+        pytest.param(
+            [QUESTION, turn({**CITING, "citations": [THEIR_CITATION, OUR_CITATION]})],
+            [QUESTION, turn({**CITING, "citations": [THEIR_CITATION]})],
+            "",
+            id="8 other citations stay",
         ),
         pytest.param(
             [turn(SUMMARY), QUESTION],
@@ -108,6 +141,10 @@ def test_removed(turns: list[Any], left: list[Any], dropped: str) -> None:
         pytest.param({"messages": [7, {"content": 7}, turn(7, {"type": []})]}, id="no messages"),
         pytest.param({"messages": [turn({"type": "thinking", "signature": 7})]}, id="no signature"),
         pytest.param({}, id="no member"),
+        pytest.param({"messages": [turn(SEARCH, {**FOUND, "content": "cp1."})]}, id="no hits"),
+        pytest.param(
+            {"messages": [turn({**CITING, "citations": [7, THEIR_CITATION]})]}, id="citations"
+        ),
     ],
 )
 def test_nothing_to_remove(request_body: dict[str, Any]) -> None:

@@ -21,7 +21,9 @@ def no_empty_objects(root: Schema) -> Schema:
 
     def change(schema: Schema) -> Schema:
         branches = schema.get("anyOf")
-        kept = [part for part in branches if not _is_bare(part)] if branches else []
+        kept = (
+            [part for part in branches if not _is_bare(part)] if isinstance(branches, list) else []
+        )
         if not kept or len(kept) == len(branches or ()):
             return schema
         return {**schema, "anyOf": [_told(part) if _is_text(part) else part for part in kept]}

@@ -1,4 +1,4 @@
-"""The bytes of a Chat Completions stream -> the bytes of a Messages stream.
+"""The bytes of an upstream's stream -> the bytes of a Messages stream.
 
 Rule: the same events as from decoder, translator and encoder one after the other. Events that
 differ from an earlier one only in one string are copied (frame_cache.py), all others are parsed.
@@ -6,12 +6,15 @@ differ from an earlier one only in one string are copied (frame_cache.py), all o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol
+
 from proxy.concurrency import yield_if_slice_used
-from proxy.convert.reply.chat_to_events import StreamTranslator
 from proxy.convert.reply.events import Event
-from proxy.convert.reply.plain_deltas import Run
-from proxy.relay.chat.frame_cache import Copied, Frame, frame_of
-from proxy.sse import encode_events
+from proxy.relay.copied import Copied, TextRun
+from proxy.relay.frame_cache import Frame, frame_of
+from proxy.relay.holed_frame import HoledFrame, NumberedFrame
+from proxy.sse import Chunk, encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
 
 SAMPLES = 8
@@ -22,13 +25,28 @@ READS_PER_SAMPLE = 16
 """After those, one event in this many reads is tried, as later events may have a common frame."""
 
 
+class Translator(Protocol):
+    """What translates the chunks of one stream (``StreamTranslator``, ``ResponsesTranslator``)."""
+
+    ended: bool
+
+    def feed(self, chunk: Chunk) -> list[Event]:
+        """The events for ``chunk``."""
+
+    def run(self) -> TextRun | None:
+        """The present run; None if no event can only continue the open block."""
+
+    def pass_on(self, run: Any, texts: Sequence[str]) -> bool:
+        """Note ``texts``, which continue ``run``; False if they must be parsed."""
+
+
 class StreamBytes:
     """One stream; ``decoder`` and ``translator`` keep its state."""
 
-    def __init__(self, decoder: ChunkDecoder, translator: StreamTranslator) -> None:
+    def __init__(self, decoder: ChunkDecoder, translator: Translator) -> None:
         self._decoder = decoder
         self._translator = translator
-        self._frame: Frame | None = None
+        self._frame: Frame | HoledFrame | NumberedFrame | None = None
         self._samples_left = SAMPLES
         self._reads = 0
 
@@ -73,7 +91,7 @@ class StreamBytes:
     def _parsed(self, data: bytes) -> bytes:
         return encode_events(self.events_of(data))
 
-    def _copied(self, held: bytes, at: int, run: Run | None) -> Copied | None:
+    def _copied(self, held: bytes, at: int, run: TextRun | None) -> Copied | None:
         frame = self._frame
         if frame is None or frame.run != run or self._decoder.holds_half:
             return None
@@ -83,7 +101,7 @@ class StreamBytes:
         self._samples_left = SAMPLES
         return copied
 
-    def _fill(self, event: bytes, run: Run | None) -> None:
+    def _fill(self, event: bytes, run: TextRun | None) -> None:
         """Cache the frame of ``event``, which was parsed while ``run`` was open."""
         self._samples_left -= 1
         if run is not None and self._translator.run() == run:

@@ -16,34 +16,18 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import NamedTuple
 
-import orjson
-
-from proxy.convert.reply.plain_deltas import Run
+from proxy.relay.copied import MOST_COPIED, Copied, TextRun, decoded, valid
+from proxy.relay.holed_frame import HoledFrame, NumberedFrame, holed_frame, with_other_values
 from proxy.sse import encode_events
 from proxy.upstream.event_decoder import ChunkDecoder
 
 _MARK = "claude-proxy-mark"
-MOST_COPIED = 512
-"""Most events that are copied at once, because text after an event of another form is split again."""
-_BETWEEN = b"\x7f"
-"""Separates strings that are decoded together. It can neither end nor continue an escape or a
-character that began before it, so the joined text is valid if and only if each string is."""
-
-
-class Copied(NamedTuple):
-    """Events of one frame, translated."""
-
-    texts: list[str]
-    data: bytes
-    """The client's events."""
-    end: int
-    """The position after the last byte of the copied events."""
 
 
 class Frame(NamedTuple):
     """The bytes around the string of each event of one run, as received and as sent."""
 
-    run: Run
+    run: TextRun
     before: bytes
     after: bytes
     sent_before: bytes
@@ -65,9 +49,9 @@ class Frame(NamedTuple):
         strings = [part[skipped:] for part in parts if part.startswith(before)]
         if len(strings) < len(parts):
             strings = [part[skipped:] for part in takewhile(self._begins, parts)]
-        texts = _decoded(strings)
+        texts = decoded(strings)
         if texts is None:
-            strings, texts = _valid(strings)
+            strings, texts = valid(strings)
         if not strings:
             return None
         used = sum(map(len, strings)) + len(strings) * (skipped + len(self.after))
@@ -78,18 +62,21 @@ class Frame(NamedTuple):
         return part.startswith(self.before)
 
 
-def frame_of(event: bytes, run: Run) -> Frame | None:
+def frame_of(event: bytes, run: TextRun) -> Frame | HoledFrame | NumberedFrame | None:
     """The frame of ``event``, one whole event that continued ``run``; None if it has none."""
     place = _string_place(event, run.member)
     if place is None:
         return None
     before, after = event[: place[0]], event[place[1] :]
     # The place is right if the event with another string there is decoded to that string.
-    marked = ChunkDecoder().feed(before + _MARK.encode() + after)
+    marked = ChunkDecoder().feed(
+        with_other_values(before) + _MARK.encode() + with_other_values(after)
+    )
     if len(marked) != 1 or run.string_in(marked[0]) != _MARK:
         return None
     sent_before, _, sent_after = encode_events([run.event(_MARK)]).partition(_MARK.encode())
-    return Frame(run, before, after, sent_before, sent_after, sent_after + sent_before)
+    sent = (sent_before, sent_after, sent_after + sent_before)
+    return holed_frame(run, before, after, sent) or Frame(run, before, after, *sent)
 
 
 def _string_place(event: bytes, member: str) -> tuple[int, int] | None:
@@ -112,23 +99,3 @@ def _string_place(event: bytes, member: str) -> tuple[int, int] | None:
 def _is_escaped(event: bytes, at: int) -> bool:
     backslashes = at - len(event[:at].rstrip(b"\\"))
     return backslashes % 2 == 1
-
-
-def _decoded(strings: list[bytes]) -> list[str] | None:
-    """The texts of JSON strings without their quotes; None if one is not valid, or empty."""
-    try:
-        texts: list[str] = orjson.loads(b'"%b"' % _BETWEEN.join(strings)).split("\x7f")
-    except orjson.JSONDecodeError:
-        return None
-    return texts if len(texts) == len(strings) and all(texts) else None
-
-
-def _valid(strings: list[bytes]) -> tuple[list[bytes], list[str]]:
-    """The strings before the first that is not valid, where another event begins, and their texts."""
-    texts: list[str] = []
-    for string in strings:
-        decoded = _decoded([string])
-        if decoded is None:
-            break
-        texts += decoded
-    return strings[: len(texts)], texts

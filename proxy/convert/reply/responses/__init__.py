@@ -1,0 +1,1 @@
+"""Responses of an upstream -> Anthropic messages and events."""
