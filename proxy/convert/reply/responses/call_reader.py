@@ -73,7 +73,9 @@ class CallReader:
         if not item.done:
             self._complete_arguments(item, event.get(_member_of(item)))
             item.arguments.done = True
-            self._shared.writer.write(item, Mark.DONE)
+            if item.name:
+                # Without a name it has not begun; the event that names it completes it.
+                self._shared.writer.write(item, Mark.DONE)
 
     def _complete_arguments(self, item: Item, value: object) -> None:
         text = _text_of(value)

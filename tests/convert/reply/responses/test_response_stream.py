@@ -350,3 +350,15 @@ def test_searches_are_counted() -> None:
     whole = response_to_message(told, reply(web_search=True))
     assert whole["usage"]["server_tool_use"]["web_search_requests"] == 5
     assert "server_tool_use" not in response_to_message(told, reply())["usage"]
+
+
+def test_a_waiting_call_that_is_named_after_its_arguments_is_told() -> None:
+    """Its arguments are complete before its name is known, while another call is open."""
+    first = call("a", "{}", id="fc_a", call_id="call_a")
+    second = call("b", "{}", id="fc_b", call_id="call_b")
+    kept = [
+        *[event for event in events_of(first, 0) if event["type"] == "response.output_item.added"],
+        *[event for event in events_of(second, 1) if event["type"].endswith(".done")],
+    ]
+    told, _ = translated([created(), *kept, completed(first, second)], reply())
+    assert [block["name"] for block in blocks_of(told)] == ["a", "b"]
