@@ -21,11 +21,11 @@ from tests.paths import TESTS
 DOCS = TESTS.parent / "docs"
 RULES: Mapping[str, Mapping[str, Any]] = tomllib.loads((TESTS / "rules.toml").read_text("utf-8"))
 EDGE = "edge"
-SECTIONS = ("1", "2", "3", "4", "5", "6", "7", "9", "10", "11")
+SECTIONS = ("1", "2", "3", "4", "5", "6", "7", "9", "10", "11", "12")
 """Of docs/protocol.md. Section 8, direct mode, is a relay of bytes and has tests of its own."""
 REASONS = {"superseded", "optional", "later", "decided", "fact"}
 
-_HEADING = re.compile(r"#{2,3} (\d+(?:\.\d+)?) ")
+_HEADING = re.compile(r"#{2,4} (\d+(?:\.\d+)*) ")
 _SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z`*\"])")
 _EDGE_RULE = re.compile(r"(\d+[a-f]?)\. ")
 _CONTINUED = re.compile(r"(?!$|[|#]|- |\d+[a-f]?\. )")
