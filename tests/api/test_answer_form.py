@@ -59,6 +59,14 @@ def test_a_whole_answer_for_a_stream(client: FlaskClient, upstream: UpstreamStub
     assert starts == ["text", "tool_use"]
 
 
+def test_an_upstream_that_stays_connected_behind_the_last_event(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(sse(*stream_of(message("Hi")), Sleep(10), done=False))
+    events = told(client.post(PATH, json=message_request(stream=True)).data)
+    assert events[-1]["type"] == "message_stop"
+
+
 @pytest.mark.parametrize(
     ("item", "seconds"), [(reasoning("Hm", encrypted="QQ=="), 0.6), (message("Hi"), 0.2)]
 )
