@@ -1,4 +1,4 @@
-"""A Chat Completions upstream that answers with Responses (docs/edge-cases.md, Responses, 59)."""
+"""A Chat Completions upstream that answers with Responses (docs/edge-cases.md, rule 216)."""
 
 from __future__ import annotations
 

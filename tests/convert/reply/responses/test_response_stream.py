@@ -280,6 +280,13 @@ def test_text_of_a_part_that_begins_counts_as_a_delta() -> None:
     assert texts([begun, whole, more, completed()]) == (["Hello!"], {})
 
 
+def test_a_last_event_with_nothing_in_it_ends_what_was_streamed() -> None:
+    bare = {"type": "response.completed", "response": {"id": "resp_1", "status": "completed"}}
+    told, translator = translated([created(), text_delta("Hi"), bare], reply())
+    assert [block["text"] for block in blocks_of(told)] == ["Hi"]
+    assert translator.stop_reason == "end_turn"
+
+
 def test_a_limit_counts_only_if_nothing_follows_it() -> None:
     limit = {"type": "codex.rate_limits", "rate_limits": {"limit_reached": True}}
     assert texts([limit, text_delta("Hi"), completed()]) == (["Hi"], {})
