@@ -275,7 +275,10 @@ def test_unknown_events_are_ignored(kind: str | None) -> None:
 def test_text_of_a_part_that_begins_counts_as_a_delta() -> None:
     part = {"type": "output_text", "text": "Hel", "annotations": []}
     begun = text_delta("") | {"type": "response.content_part.added", "part": part}
-    whole = text_delta("") | {"type": "response.content_part.done", "part": part | {"text": "Hello"}}
+    whole = text_delta("") | {
+        "type": "response.content_part.done",
+        "part": part | {"text": "Hello"},
+    }
     more = text_delta("!") | {"content_index": 1}
     assert texts([begun, whole, more, completed()]) == (["Hello!"], {})
 
@@ -356,6 +359,13 @@ def test_an_incomplete_call_is_told_only_if_its_arguments_are_complete(
 def test_an_answer_without_output_has_one_empty_text(output: object) -> None:
     whole = response_to_message(response(output=output), reply())
     assert whole["content"] == [{"type": "text", "text": ""}]
+
+
+@pytest.mark.parametrize("output", [[], [reasoning()]])
+def test_a_cut_answer_without_text_has_one_empty_text(output: list[Item]) -> None:
+    whole = response_to_message(response(*output, status="incomplete"), reply())
+    assert whole["content"] == [{"type": "text", "text": ""}]
+    assert whole["stop_reason"] == "max_tokens"
 
 
 @pytest.mark.parametrize(
