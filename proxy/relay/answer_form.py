@@ -1,7 +1,7 @@
 """The protocol of an answer, which may differ from that of the request.
 
 Rule: some gateways answer a Chat Completions request with Responses, or the reverse. The answer is read as
-what it is (docs/edge-cases.md, Responses, 59). Only bytes outside of JSON strings count: a quote within a
+what it is (docs/edge-cases.md, rule 216). Only bytes outside of JSON strings count: a quote within a
 string has a backslash before it.
 """
 

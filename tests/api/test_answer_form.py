@@ -1,4 +1,4 @@
-"""A Chat Completions upstream that answers with Responses (docs/edge-cases.md, Responses, 59)."""
+"""A Chat Completions upstream that answers with Responses (docs/edge-cases.md, rule 216)."""
 
 from __future__ import annotations
 
@@ -57,6 +57,14 @@ def test_a_whole_answer_for_a_stream(client: FlaskClient, upstream: UpstreamStub
     events = told(client.post(PATH, json=message_request(stream=True)).data)
     starts = [e["content_block"]["type"] for e in events if e["type"] == "content_block_start"]
     assert starts == ["text", "tool_use"]
+
+
+def test_an_upstream_that_stays_connected_behind_the_last_event(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(sse(*stream_of(message("Hi")), Sleep(10), done=False))
+    events = told(client.post(PATH, json=message_request(stream=True)).data)
+    assert events[-1]["type"] == "message_stop"
 
 
 @pytest.mark.parametrize(

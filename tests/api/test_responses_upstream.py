@@ -206,6 +206,34 @@ def test_a_failure_behind_a_200_is_an_http_error(
         assert response.headers["retry-after"] == "7"
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_json_body_or_a_stream_in_place_of_the_other(
+    stream: bool, client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(json_answer(answered(SAID)) if stream else streamed(SAID))
+    response = client.post(PATH, json=message_request(stream=stream))
+    if stream:
+        assert_legal(events_in(response.data))
+        assert "message_stop" in response.text
+    else:
+        assert response.get_json()["content"] == [{"type": "text", "text": "Hello"}]
+
+
+def test_a_failure_as_a_json_body_in_place_of_a_stream(
+    client: FlaskClient, upstream: UpstreamStub
+) -> None:
+    upstream.answer(json_answer(answered(reply=Failed("invalid_prompt", "Not this."))))
+    response = client.post(PATH, json=message_request(stream=True))
+    assert response.status_code == 400
+    assert response.get_json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_pre_warm_calls_nobody(client: FlaskClient, upstream: UpstreamStub) -> None:
+    response = client.post(PATH, json=message_request(max_tokens=0))
+    assert (response.status_code, response.get_json()["content"]) == (200, [])
+    assert upstream.requests == []
+
+
 def test_a_stream_that_ends_too_soon_has_no_stop(
     client: FlaskClient, upstream: UpstreamStub
 ) -> None:

@@ -25,6 +25,14 @@ def decoded(*reads: bytes, event_bytes: int = 1000) -> list[Chunk]:
     return chunks + decoder.finish()
 
 
+def test_12_4_1_the_name_of_a_responses_event_is_its_type() -> None:
+    data = b'data: {"a":1}\n\n'
+    assert decoded(b"event: response.created\n" + data) == [{"type": "response.created", "a": 1}]
+    assert decoded(b"event: other\n" + data) == [{"a": 1}]
+    typed = b'event: response.created\ndata: {"type":"x"}\n\n'
+    assert decoded(typed) == [{"type": "x"}]
+
+
 STREAMS = [
     pytest.param(b'data: {"a":1}\n\ndata: [DONE]\n\n', [{"a": 1}, DONE], id="edge 64 plain"),
     pytest.param(b'data:{"a":1}\n\n', [{"a": 1}], id="edge 64 no space behind the colon"),

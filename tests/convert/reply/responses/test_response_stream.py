@@ -244,6 +244,60 @@ def test_a_stop_sequence_does_not_span_two_messages() -> None:
     assert texts(events, cut_here=("END",))[0] == ["one EN", "D two"]
 
 
+def test_a_stop_sequence_may_span_two_parts_of_a_message_but_is_not_sought_in_a_refusal() -> None:
+    parts = [text_delta("one EN"), text_delta("D two") | {"content_index": 1}]
+    assert texts([*parts, completed()], cut_here=("END",))[0] == ["one "]
+    refusal = text_delta("one END two") | {"type": "response.refusal.delta"}
+    assert texts([refusal, completed()], cut_here=("END",))[0] == ["one END two"]
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        ({"type": "response.done", "response": response(status="incomplete")}, "max_tokens"),
+        ({"type": "response.done", "response": {}}, "end_turn"),
+        ({"type": "response.done", "response": response(status="cancelled")}, None),
+        ({"type": "response.cancelled", "response": response(message("Hi"))}, None),
+        ({"error": {"message": "no", "code": "server_error"}}, None),
+    ],
+)
+def test_ends_beside_those_of_the_union(last: dict[str, Any], end: str | None) -> None:
+    _, translator = translated([created(), text_delta("Hi"), last], reply())
+    assert (translator.stop_reason, translator.error is None) == (end, end is not None)
+
+
+@pytest.mark.parametrize("kind", ["response.steer.accepted", "response.something.new", None])
+def test_unknown_events_are_ignored(kind: str | None) -> None:
+    event = {"type": kind, "delta": "no"} if kind else {"delta": "no"}
+    assert texts([event, text_delta("Hi"), event, completed()]) == (["Hi"], {})
+
+
+def test_text_of_a_part_that_begins_counts_as_a_delta() -> None:
+    part = {"type": "output_text", "text": "Hel", "annotations": []}
+    begun = text_delta("") | {"type": "response.content_part.added", "part": part}
+    whole = text_delta("") | {
+        "type": "response.content_part.done",
+        "part": part | {"text": "Hello"},
+    }
+    more = text_delta("!") | {"content_index": 1}
+    assert texts([begun, whole, more, completed()]) == (["Hello!"], {})
+
+
+def test_a_last_event_with_nothing_in_it_ends_what_was_streamed() -> None:
+    bare = {"type": "response.completed", "response": {"id": "resp_1", "status": "completed"}}
+    told, translator = translated([created(), text_delta("Hi"), bare], reply())
+    assert [block["text"] for block in blocks_of(told)] == ["Hi"]
+    assert translator.stop_reason == "end_turn"
+
+
+def test_a_limit_counts_only_if_nothing_follows_it() -> None:
+    limit = {"type": "codex.rate_limits", "rate_limits": {"limit_reached": True}}
+    assert texts([limit, text_delta("Hi"), completed()]) == (["Hi"], {})
+    _, translator = translated([created(), limit], reply())
+    assert translator.error is not None
+    assert translator.error.status == 429
+
+
 @pytest.mark.parametrize(
     ("facts", "reason", "warnings"),
     [
@@ -267,6 +321,11 @@ def test_a_stop_sequence_does_not_span_two_messages() -> None:
         ),
         (
             {"status": "incomplete", "incomplete_details": {"reason": "steered"}},
+            "end_turn",
+            {"ended_by_upstream": 1},
+        ),
+        (
+            {"status": "incomplete", "incomplete_details": {"reason": "max_messages"}},
             "end_turn",
             {"ended_by_upstream": 1},
         ),
@@ -300,6 +359,13 @@ def test_an_incomplete_call_is_told_only_if_its_arguments_are_complete(
 def test_an_answer_without_output_has_one_empty_text(output: object) -> None:
     whole = response_to_message(response(output=output), reply())
     assert whole["content"] == [{"type": "text", "text": ""}]
+
+
+@pytest.mark.parametrize("output", [[], [reasoning()]])
+def test_a_cut_answer_without_text_has_one_empty_text(output: list[Item]) -> None:
+    whole = response_to_message(response(*output, status="incomplete"), reply())
+    assert whole["content"] == [{"type": "text", "text": ""}]
+    assert whole["stop_reason"] == "max_tokens"
 
 
 @pytest.mark.parametrize(
