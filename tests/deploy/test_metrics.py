@@ -22,7 +22,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.command import started
-from tests.live import LiveProxy, NotStarted, free_port, live_proxy
+from tests.live import NAMED_MODELS, LiveProxy, NotStarted, free_port, live_proxy
 from tests.paths import ROOT
 from tests.redis_server import redis_server
 from tests.upstream_stub import (
@@ -489,6 +489,7 @@ def test_another_gunicorn_configuration_counts_into_the_operators_directory(
                 "PYTHONPATH": str(ROOT),
                 "OPENAI_BASE_URL": upstream.base_url,
                 "OPENAI_API_KEY": "k",
+                **NAMED_MODELS,
                 "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
             },
             stdin=subprocess.DEVNULL,

@@ -127,7 +127,7 @@ def test_one_writable_directory_is_enough(
 def test_it_says_what_is_missing_if_nothing_is_writable(stub: UpstreamStub, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with confined((), environ_for(stub, free_port()), log) as process:
-        assert process.wait(60) == 1
+        assert process.wait(60) == 3
     (line,) = log.read_text("utf-8").splitlines()
     assert line.startswith("claude-proxy: cannot create a directory for the metrics (")
     assert "/tmp" in line
