@@ -104,7 +104,7 @@ _OF_OPENAIS_SDK = frozenset(
 )
 _OURS_ALONE = re.compile(r"OPENAI_(?:API_KEY|BASE_URL)|(?:BIG|MIDDLE|SMALL)_MODEL|ROUTER_.*")
 """Bare names that are told from the environment if they are misspelt."""
-_ALMOST_OUR_PREFIX = re.compile(r"(C[A-Z]*)[_-]?[A-Z]*[_-]PROX.*|CLAUDEPROXY.*")
+_ALMOST_OUR_PREFIX = re.compile(r"(C[A-Z]*)(?:[_-][A-Z]*)?[_-]PROX.*|CLAUDEPROXY.*")
 _FIRST_WORD = "CLAUDE"
 _NEAR = 0.85
 _NEAR_WORD = 0.8
