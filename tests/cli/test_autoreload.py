@@ -7,6 +7,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from proxy import __version__
 from tests.cli.command import started
 from tests.house_copy import house_copy
@@ -17,6 +19,7 @@ from tests.waiting import until
 SECONDS = 60.0
 
 
+@pytest.mark.long
 def test_a_changed_source_file_is_in_force(tmp_path: Path) -> None:
     copy = house_copy(tmp_path)
     port = free_port()

@@ -91,6 +91,7 @@ def test_a_log_file_in_a_directory_that_cannot_be_written(
         ),
     ],
 )
+@pytest.mark.long(except_every=2)
 def test_a_wrong_certificate(name: str, phrase: str, command: list[str], tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n")
     (tmp_path / "directory").mkdir()
@@ -125,6 +126,7 @@ def test_a_registry_that_is_not_there(
     )
 
 
+@pytest.mark.long(except_every=2)
 def test_files_that_cannot_be_read(command: list[str], tmp_path: Path) -> None:
     # Whoever opens it gets an error with the first byte, root as well.
     unreadable = "/proc/self/mem"

@@ -215,7 +215,12 @@ def refusing(llama_url: str, path: str, refusal: object) -> Iterator[UpstreamStu
             "chat", "/chat/completions", CHAT_REFUSED, ";api=responses", id="to Responses"
         ),
         pytest.param(
-            "responses", "/responses", RESPONSES_REFUSED, ";reason=registered", id="to Chat"
+            "responses",
+            "/responses",
+            RESPONSES_REFUSED,
+            ";reason=registered",
+            id="to Chat",
+            marks=pytest.mark.long,
         ),
     ],
 )
