@@ -91,8 +91,11 @@ def test_pieces_are_masked_across_reads_and_written_as_text_or_base64(tmp_path: 
 @pytest.mark.parametrize(
     ("body", "members"),
     [
-        (gzip.compress(b"my secret-key"), {"text": "my ***", "masked": True}),
-        (b"secret-key, not gzip", {"text": "", "unreadable": True}),
+        # Named, because the time is in the bytes and every process collects the tests itself.
+        pytest.param(
+            gzip.compress(b"my secret-key"), {"text": "my ***", "masked": True}, id="gzip"
+        ),
+        pytest.param(b"secret-key, not gzip", {"text": "", "unreadable": True}, id="not gzip"),
     ],
 )
 def test_a_compressed_body(body: bytes, members: dict[str, Any], tmp_path: Path) -> None:
