@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -216,10 +216,15 @@ def opus_question(screen: Screen) -> None:
     screen.wait_for(f"{OPUS} [a]: ")
 
 
-def haiku_question(screen: Screen) -> None:
+def sonnet_question(screen: Screen) -> None:
     opus_question(screen)
     screen.press("\n")
-    screen.answer(f"{SONNET} [a]: ", "")
+    screen.wait_for(f"{SONNET} [a]: ")
+
+
+def haiku_question(screen: Screen) -> None:
+    sonnet_question(screen)
+    screen.press("\n")
     screen.wait_for(f"{HAIKU} [a]: ")
 
 
@@ -234,12 +239,13 @@ QUESTIONS = (
     key_question,
     correction,
     opus_question,
+    sonnet_question,
     haiku_question,
     access_question,
 )
 
 
-@pytest.mark.long(except_every=6)
+@pytest.mark.long(except_every=7)
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: str(question.__name__))
 @pytest.mark.parametrize(("keys", "code"), [(CTRL_C, 130), (CTRL_D, 1)], ids=["Ctrl-C", "Ctrl-D"])
 def test_leaving_at_a_question_leaves_everything_as_it_was(
@@ -259,3 +265,34 @@ def test_leaving_at_a_question_leaves_everything_as_it_was(
         assert ("the input ended: nothing was written" in screen.text) is (code == 1)
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
     assert (tmp_path / ".env").read_text() == "PORT=9000\n"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("flags", "environ", "question"),
+    [
+        pytest.param(("--provider", "other"), {}, "Base URL: ", id="base URL"),
+        pytest.param(("--provider", "ollama"), {}, "Base URL [1]: ", id="menu of base URLs"),
+        pytest.param(
+            ("--provider", "deepseek"),
+            {"DEEPSEEK_API_KEY": RIGHT},
+            "Use the key in DEEPSEEK_API_KEY? [Y/n]: ",
+            id="key of a variable",
+        ),
+    ],
+)
+@pytest.mark.parametrize(("keys", "code"), [(CTRL_C, 130), (CTRL_D, 1)], ids=["Ctrl-C", "Ctrl-D"])
+def test_leaving_at_the_first_question_of_some_flags(
+    flags: Sequence[str],
+    environ: dict[str, str],
+    question: str,
+    keys: str,
+    code: int,
+    tmp_path: Path,
+) -> None:
+    with init_at_terminal(tmp_path, *flags, environ=environ) as screen:
+        screen.wait_for(question)
+        assert screen.leave(keys) == code
+        assert screen.echoes
+        assert "Traceback" not in screen.text
+    assert list(tmp_path.iterdir()) == []
