@@ -93,11 +93,6 @@ def unpacked_item(text: str) -> tuple[str, dict[str, Any]] | None:
     return (origin, item) if isinstance(origin, str) and isinstance(item, dict) else None
 
 
-def state_key(encrypted: str) -> str:
-    """The name under which a refused content is remembered: its SHA-256 in hexadecimal digits."""
-    return sha256(encrypted.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _writable(value: Any) -> Any:
     """``value`` without lone surrogates, which JSON in UTF-8 cannot contain."""
     if isinstance(value, str):

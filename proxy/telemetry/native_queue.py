@@ -8,6 +8,7 @@ the first item, and again with the next one if it has ended.
 from __future__ import annotations
 
 import signal
+from abc import ABC, abstractmethod
 from typing import Any
 
 from gevent import monkey
@@ -22,7 +23,7 @@ sleep = monkey.get_original("time", "sleep")
 BATCH_ITEMS = 256
 
 
-class NativeQueue:
+class NativeQueue(ABC):
     """The queue and its thread; a subclass says what is done with a batch."""
 
     pause_seconds = 0.0
@@ -74,10 +75,11 @@ class NativeQueue:
         """End the thread after what was put so far; a later item starts it again."""
         self._queue.put(None)
 
+    @abstractmethod
     def _write_batch(self, items: list[Any]) -> None:
         """Called in the thread with items in their order; adds their sizes to ``_written``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end(self) -> None:
         """Called in the thread after the last batch."""
 

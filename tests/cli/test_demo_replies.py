@@ -82,14 +82,14 @@ def test_reminders_in_messages_of_their_own_are_no_question() -> None:
     [
         pytest.param("list the files", "Bash", {"command": "ls", "description": "List the files"}, id="list"),
         pytest.param("which files are here?", "Bash", {"command": "ls", "description": "List the files"}, id="which"),
-        pytest.param("read README.md", "Read", {"file_path": "/work/README.md"}, id="read"),
-        pytest.param("Show me the file `src/a.py`.", "Read", {"file_path": "/work/src/a.py"}, id="path"),
+        pytest.param("read README.md", "Read", {"file_path": "/project/README.md"}, id="read"),
+        pytest.param("Show me the file `src/a.py`.", "Read", {"file_path": "/project/src/a.py"}, id="path"),
         pytest.param("cat /etc/hosts.allow", "Read", {"file_path": "/etc/hosts.allow"}, id="absolute"),
     ],
 )  # fmt: skip
 def test_it_calls_tools_that_only_show_something(text: str, name: str, arguments: object) -> None:
     request = asked(REMINDER + text, tools=CLAUDE_CODE)
-    request["messages"].insert(0, {"role": "system", "content": "Working directory: /work\n"})
+    request["messages"].insert(0, {"role": "system", "content": "Working directory: /project\n"})
     assert called(request) == (name, arguments)
 
 

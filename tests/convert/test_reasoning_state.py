@@ -14,10 +14,10 @@ from proxy.convert.reasoning_state import (
     origin_of,
     packed_item,
     packed_state,
-    state_key,
     unpacked_item,
     unpacked_state,
 )
+from proxy.failures.response_state import state_key
 
 ORIGIN = "0123abcd"
 

@@ -21,10 +21,10 @@ from proxy.relay.call import Call
 from proxy.relay.codec import Codec
 from proxy.relay.protocol import UpstreamProtocol
 from proxy.relay.responses.codec import ResponsesCodec
-from proxy.relay.responses.completion import message_in
 from proxy.relay.responses.count import count_input
 from proxy.relay.responses.overrides import with_registered
 from proxy.relay.upstream_urls import responses_url
+from proxy.relay.whole_message import message_in
 
 
 class ResponsesProtocol(UpstreamProtocol):

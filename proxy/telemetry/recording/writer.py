@@ -73,6 +73,9 @@ class RecordingWriter(NativeQueue):
             # Also for what was not written: otherwise nothing would fit into the queue some day.
             self._written += sum(size for _, _, size in items)
 
+    def _end(self) -> None:
+        """Nothing: each batch leaves its files complete."""
+
     def _write(self, file: RecordingFile, events: list[Event]) -> None:
         try:
             file.write(self._directory, events)

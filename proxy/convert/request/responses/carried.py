@@ -12,7 +12,6 @@ from typing import Any
 
 from proxy.convert.reasoning_state import (
     ReasoningState,
-    state_key,
     unpacked_item,
     unpacked_state,
 )
@@ -20,6 +19,7 @@ from proxy.convert.reply.private_state import unpack_detail
 from proxy.convert.reply.reasoning import SIGNATURE_PREFIX
 from proxy.convert.request.parts import Block
 from proxy.convert.request.responses.parts import Item
+from proxy.failures.response_state import state_key
 from proxy.providers.profiles.base import Profile
 
 SEARCH_RESULT = "web_search_tool_result"

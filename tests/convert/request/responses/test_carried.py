@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from proxy.convert.reasoning_state import packed_item, state_key
+from proxy.convert.reasoning_state import packed_item
 from proxy.convert.reply.private_state import pack_call_id, pack_detail
+from proxy.failures.response_state import state_key
 from tests.convert.request_builders import (
     assistant,
     call,
